@@ -1,0 +1,1 @@
+//! Asterisk's dialplan language: text to plan to steps. No I/O, no clock.

@@ -1,0 +1,1 @@
+//! The embeddable engine: SIP, SDP, RTP, calls, conferences and the dialplan on them.

@@ -1,0 +1,1 @@
+//! Samples, sound formats, resampling and prompts. Knows nothing of calls.

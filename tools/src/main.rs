@@ -1,0 +1,3 @@
+//! The `diesis` binary.
+
+fn main() {}
