@@ -1,1 +1,3 @@
 //! The embeddable engine: SIP, SDP, RTP, calls, conferences and the dialplan on them.
+
+pub mod clock;
