@@ -1,0 +1,432 @@
+//! What the readers of this module produce: typed settings, complete and consistent.
+//!
+//! Every setting that a file leaves out has the default that is stated here, which is Asterisk's
+//! unless a comment says why not.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bstr::{BStr, BString};
+
+use super::network::{IdentifyTable, IpNetwork};
+use super::secret::Secret;
+
+/// Where SIP is spoken: one listening address with its protocol (`type=transport`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportSettings {
+    /// The section's name, which `transport=` of an endpoint refers to.
+    pub name: BString,
+    /// UDP or TCP.
+    pub protocol: TransportProtocol,
+    /// The listening address. Port 0 asks the system for a free one.
+    pub bind: SocketAddr,
+    /// The address that peers outside `local_net` are told to send media to.
+    pub external_media_address: Option<IpAddr>,
+    /// The address that peers outside `local_net` are told to send SIP to.
+    pub external_signaling_address: Option<IpAddr>,
+    /// The port that goes with `external_signaling_address`; the bound one when absent.
+    pub external_signaling_port: Option<u16>,
+    /// Peers in these networks are told our own address.
+    pub local_net: Vec<IpNetwork>,
+}
+
+impl TransportSettings {
+    /// Whether a peer at `peer` is beyond the address translation, so that the external addresses
+    /// are the ones it can reach. As in Asterisk, nobody is when `local_net` is empty.
+    pub fn is_external(&self, peer: IpAddr) -> bool {
+        !self.local_net.is_empty() && !self.local_net.iter().any(|network| network.contains(peer))
+    }
+}
+
+/// The protocol below SIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportProtocol {
+    /// Datagrams.
+    Udp,
+    /// Connections.
+    Tcp,
+}
+
+/// The port of SIP over UDP and TCP (RFC 3261 §19.1.2).
+pub const SIP_PORT: u16 = 5060;
+
+/// A configured counterpart (`type=endpoint`): a phone, a trunk, another exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The section's name. A request is matched against it by the user part of its From.
+    pub name: BString,
+    /// The dialplan context in which the peer's calls start.
+    pub context: BString,
+    /// The codecs offered and accepted, best first. Never empty.
+    pub codecs: Vec<CodecName>,
+    /// Whoever answers a challenge with one of these may use this peer. Empty: nobody is asked.
+    pub auth: Vec<AuthCredentials>,
+    /// The addresses of record that this peer may register, and is reached by.
+    pub aors: Vec<BString>,
+    /// How keys travel.
+    pub dtmf: DtmfMode,
+    /// By what a request is recognised as this peer's.
+    pub identify_by: Vec<IdentifyBy>,
+    /// The caller that this peer's calls show, whatever the peer says.
+    pub caller_id: Option<CallerId>,
+    /// The language of the prompts, such as `fr`; the system's when absent.
+    pub language: Option<BString>,
+    /// The user part of From in requests to this peer.
+    pub from_user: Option<BString>,
+    /// The host part of From in requests to this peer.
+    pub from_domain: Option<BString>,
+    /// The transport to use towards this peer.
+    pub transport: Option<BString>,
+    /// Answers go to where the request came from even when the peer did not ask for it (RFC 3581).
+    pub force_rport: bool,
+    /// In-dialog requests and registered contacts use the source of the packet in place of the
+    /// Contact's address.
+    pub rewrite_contact: bool,
+    /// Media goes back to where the peer's media comes from, within the limits of the source check.
+    pub rtp_symmetric: bool,
+}
+
+/// A codec that a peer may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodecName {
+    /// G.711 mu-law: `ulaw`.
+    Pcmu,
+    /// G.711 A-law: `alaw`.
+    Pcma,
+}
+
+impl CodecName {
+    /// Every codec, in the order that `allow=all` gives.
+    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+}
+
+/// How keys travel between us and a peer (`dtmf_mode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DtmfMode {
+    /// As telephone events in RTP (RFC 4733): `rfc4733`.
+    #[default]
+    TelephoneEvent,
+    /// As INFO requests: `info`.
+    Info,
+    /// As telephone events when the peer offers them, as INFO otherwise: `auto_info`.
+    TelephoneEventOrInfo,
+}
+
+/// By what a request is recognised as a peer's (`identify_by`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentifyBy {
+    /// The user part of From is the peer's name.
+    Username,
+    /// The user name of the Authorization header is the peer's name.
+    AuthUsername,
+    /// The source address is in a network of the peer's `type=identify`.
+    Address,
+}
+
+/// A caller's name and number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallerId {
+    /// The name, without quotes. May be empty.
+    pub name: BString,
+    /// The number. May be empty.
+    pub number: BString,
+}
+
+/// What a peer must know to be let in (`type=auth`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthCredentials {
+    /// The section's name.
+    pub name: BString,
+    /// The user name in the answer to a challenge.
+    pub username: BString,
+    /// The realm of the challenge; the system's when absent.
+    pub realm: Option<BString>,
+    /// The password, or what was made of it.
+    pub secret: AuthSecret,
+}
+
+/// The shared secret of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthSecret {
+    /// The password itself. Works with every algorithm and realm.
+    Password(Secret),
+    /// MD5 of `username:realm:password`, 32 hexadecimal digits in lower case (`md5_cred`). Works
+    /// with the MD5 algorithm and with that realm only.
+    Md5(Secret),
+}
+
+/// An address of record and how it is registered (`type=aor`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aor {
+    /// The section's name, which the To of a REGISTER names.
+    pub name: BString,
+    /// How many contacts may be registered at a time. 0: none, only `contacts` count.
+    pub max_contacts: usize,
+    /// When too many register: whether the oldest make room, or the new one is refused.
+    pub when_full: WhenFull,
+    /// The expiry bounds and default.
+    pub expiration: Expiration,
+    /// Contacts that are always there: SIP URIs as written.
+    pub contacts: Vec<BString>,
+}
+
+/// What happens to a registration for which there is no room (`remove_existing`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The new contact is refused with 403.
+    #[default]
+    Refuse,
+    /// The contacts that would expire first are removed.
+    ReplaceOldest,
+}
+
+/// How long a registration holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiration {
+    /// Shorter wishes are raised to this.
+    pub minimum: Duration,
+    /// For contacts without a wish.
+    pub default: Duration,
+    /// Longer wishes are cut to this.
+    pub maximum: Duration,
+}
+
+impl Default for Expiration {
+    fn default() -> Self {
+        Self {
+            minimum: Duration::from_secs(60),
+            default: Duration::from_secs(3600),
+            maximum: Duration::from_secs(7200),
+        }
+    }
+}
+
+/// Everything that `pjsip.conf` says.
+#[derive(Clone, Debug)]
+pub struct SipSettings {
+    /// The listening addresses. Never empty.
+    pub transports: Vec<TransportSettings>,
+    /// The counterparts, in the order of the file.
+    pub peers: Vec<Peer>,
+    /// The addresses of record, in the order of the file.
+    pub aors: Vec<Aor>,
+    /// Which addresses belong to which peer (indexes into `peers`).
+    pub identify: IdentifyTable,
+    /// The realm of challenges whose `type=auth` names none.
+    pub default_realm: BString,
+    /// The User-Agent and Server header.
+    pub user_agent: BString,
+}
+
+impl SipSettings {
+    /// The peer of this name.
+    pub fn peer(&self, name: &BStr) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.name == name)
+    }
+
+    /// The address of record of this name.
+    pub fn aor(&self, name: &BStr) -> Option<&Aor> {
+        self.aors.iter().find(|aor| aor.name == name)
+    }
+}
+
+impl Default for SipSettings {
+    /// UDP and TCP on all IPv4 addresses, port 5060; nobody is let in.
+    fn default() -> Self {
+        let transport = |name: &str, protocol| TransportSettings {
+            name: name.into(),
+            protocol,
+            bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIP_PORT)),
+            external_media_address: None,
+            external_signaling_address: None,
+            external_signaling_port: None,
+            local_net: vec![],
+        };
+        Self {
+            transports: vec![
+                transport("transport-udp", TransportProtocol::Udp),
+                transport("transport-tcp", TransportProtocol::Tcp),
+            ],
+            peers: vec![],
+            aors: vec![],
+            identify: IdentifyTable::default(),
+            // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
+            default_realm: "diesis".into(),
+            user_agent: concat!("Diesis/", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+}
+
+/// Everything that `rtp.conf` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtpSettings {
+    /// The ports of media: a call has an even one of these and the odd one above it.
+    pub ports: RangeInclusive<u16>,
+}
+
+impl Default for RtpSettings {
+    /// Asterisk's range in the file it ships; what it falls back to without one (5000-31000) holds
+    /// the SIP port.
+    fn default() -> Self {
+        Self { ports: 10_000..=20_000 }
+    }
+}
+
+/// Everything that `confbridge.conf` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConferenceSettings {
+    /// The rooms' profiles. `default_bridge` is always there.
+    pub bridges: Vec<BridgeProfile>,
+    /// The participants' profiles. `default_user` is always there.
+    pub users: Vec<UserProfile>,
+}
+
+impl ConferenceSettings {
+    /// The room profile of this name.
+    pub fn bridge(&self, name: &BStr) -> Option<&BridgeProfile> {
+        self.bridges.iter().find(|profile| profile.name == name)
+    }
+
+    /// The participant profile of this name.
+    pub fn user(&self, name: &BStr) -> Option<&UserProfile> {
+        self.users.iter().find(|profile| profile.name == name)
+    }
+}
+
+impl Default for ConferenceSettings {
+    fn default() -> Self {
+        Self {
+            bridges: vec![BridgeProfile::new(DEFAULT_BRIDGE)],
+            users: vec![UserProfile::new(DEFAULT_USER)],
+        }
+    }
+}
+
+/// The room profile that `ConfBridge` uses when it names none.
+pub const DEFAULT_BRIDGE: &str = "default_bridge";
+/// The participant profile that `ConfBridge` uses when it names none.
+pub const DEFAULT_USER: &str = "default_user";
+
+/// How a conference room behaves (`type=bridge`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeProfile {
+    /// The section's name.
+    pub name: BString,
+    /// How many participants there may be; `None` is no limit of its own.
+    pub max_members: Option<usize>,
+    /// The prompt when someone joins.
+    pub sound_join: BString,
+    /// The prompt when someone leaves.
+    pub sound_leave: BString,
+}
+
+impl BridgeProfile {
+    /// The profile of this name with all defaults.
+    pub fn new(name: impl Into<BString>) -> Self {
+        Self {
+            name: name.into(),
+            max_members: None,
+            sound_join: "confbridge-join".into(),
+            sound_leave: "confbridge-leave".into(),
+        }
+    }
+}
+
+/// How one participant of a conference is treated (`type=user`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserProfile {
+    /// The section's name.
+    pub name: BString,
+    /// Whether joining and leaving make no sound and no announcement, to and about this one.
+    pub quiet: bool,
+    /// Whether a participant who is alone is told so.
+    pub announce_only_user: bool,
+    /// Whether the number of participants is said to this one when joining.
+    pub announce_user_count: bool,
+    /// Whether this one joins without being heard.
+    pub start_muted: bool,
+    /// The digits to enter before joining.
+    pub pin: Option<Secret>,
+    /// Whether this one may use the administrator's controls.
+    pub admin: bool,
+    /// Whether others wait for this one.
+    pub marked: bool,
+    /// Whether this one waits until a marked participant is there.
+    pub wait_marked: bool,
+    /// Whether this one must leave when the last marked participant does.
+    pub end_marked: bool,
+}
+
+impl UserProfile {
+    /// The profile of this name with all defaults.
+    pub fn new(name: impl Into<BString>) -> Self {
+        Self {
+            name: name.into(),
+            quiet: false,
+            announce_only_user: true,
+            announce_user_count: false,
+            start_muted: false,
+            pin: None,
+            admin: false,
+            marked: false,
+            wait_marked: false,
+            end_marked: false,
+        }
+    }
+}
+
+/// Everything that `asterisk.conf` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemSettings {
+    /// The directory of prompts: `sounds` below `astdatadir`. Names that start with `/` do not use
+    /// it.
+    pub sounds: PathBuf,
+    /// Where recordings and other results go (`astspooldir`).
+    pub spool: PathBuf,
+    /// The language of prompts for peers that name none.
+    pub default_language: BString,
+    /// Calls at a time; more are refused with 503.
+    pub max_calls: Option<usize>,
+    /// Whether `#exec` may run programs.
+    pub exec_includes: bool,
+}
+
+impl SystemSettings {
+    /// The defaults for a configuration in `directory`.
+    pub fn new(directory: &std::path::Path) -> Self {
+        Self {
+            // Differs from Asterisk's /var/lib/asterisk: without an asterisk.conf, sounds beside
+            // the configuration are more likely meant than those of another program.
+            sounds: directory.join("sounds"),
+            spool: directory.join("spool"),
+            default_language: "en".into(),
+            max_calls: None,
+            exec_includes: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_outside_all_local_networks_is_told_the_external_address() {
+        let mut transport = SipSettings::default().transports.remove(0);
+        let inside = "192.168.1.20".parse().unwrap();
+        let outside = "203.0.113.5".parse().unwrap();
+        assert!(!transport.is_external(outside), "without local_net nobody is outside");
+        transport.local_net = vec!["192.168.0.0/16".parse().unwrap()];
+        assert!(transport.is_external(outside));
+        assert!(!transport.is_external(inside));
+    }
+
+    #[test]
+    fn the_default_profiles_exist_without_a_file() {
+        let settings = ConferenceSettings::default();
+        assert!(settings.bridge(DEFAULT_BRIDGE.into()).is_some());
+        assert!(settings.user(DEFAULT_USER.into()).unwrap().announce_only_user);
+    }
+}
