@@ -1,3 +1,4 @@
 //! The embeddable engine: SIP, SDP, RTP, calls, conferences and the dialplan on them.
 
 pub mod clock;
+pub mod config;

@@ -109,9 +109,9 @@ impl IdentifyTable {
     pub fn find(&self, address: IpAddr) -> Option<usize> {
         let address = address.to_canonical();
         let table = if address.is_ipv4() { &self.v4 } else { &self.v6 };
-        table.iter().find_map(|(prefix, networks)| {
-            networks.get(&masked(address, prefix.0)?).copied()
-        })
+        table
+            .iter()
+            .find_map(|(prefix, networks)| networks.get(&masked(address, prefix.0)?).copied())
     }
 
     /// Whether no peer is recognised by address.
@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "phone.example", "192.0.2.7/33", "192.0.2.7/", "10.0.0.0/255.0.255.0", "192.0.2"] {
+        for text in
+            ["", "phone.example", "192.0.2.7/33", "192.0.2.7/", "10.0.0.0/255.0.255.0", "192.0.2"]
+        {
             assert_eq!(text.parse::<IpNetwork>(), Err(NetworkError), "{text}");
         }
     }
