@@ -1,1 +1,7 @@
 //! Asterisk's dialplan language: text to plan to steps. No I/O, no clock.
+
+pub mod channel;
+pub mod host;
+pub mod operation;
+pub mod variables;
+pub mod world;

@@ -1,0 +1,184 @@
+//! What the dialplan knows about its channel: names, parties, settings. The call itself is the host's.
+
+use std::time::Duration;
+
+use bstr::BString;
+
+/// The facts that CALLERID(), CHANNEL(), REDIRECTING() and their kin read and write. Owned by the executor;
+/// the host fills it in before the first step and looks at it when it needs the language or the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// `PJSIP/200-00000001`.
+    pub name: BString,
+    /// UNIQUEID.
+    pub unique_id: BString,
+    /// CHANNEL(linkedid).
+    pub linked_id: BString,
+    /// Technology: `PJSIP`, `Local`.
+    pub technology: BString,
+    /// Who calls.
+    pub caller: Party,
+    /// ANI: who pays.
+    pub ani: Party,
+    /// ANI2: the kind of the calling line.
+    pub ani2: i32,
+    /// Who is talked to.
+    pub connected: Party,
+    /// What was dialled.
+    pub dialed: Dialed,
+    /// Diversion.
+    pub redirecting: Redirecting,
+    /// CHANNEL(language): which prompts are played.
+    pub language: BString,
+    /// CHANNEL(musicclass).
+    pub music_class: BString,
+    /// CHANNEL(accountcode).
+    pub account_code: BString,
+    /// CHANNEL(peeraccount).
+    pub peer_account: BString,
+    /// CHANNEL(userfield).
+    pub user_field: BString,
+    /// CHANNEL(amaflags).
+    pub ama_flags: i32,
+    /// CHANNEL(tonezone); empty is the default zone.
+    pub tone_zone: BString,
+    /// CHANNEL(parkinglot).
+    pub parking_lot: BString,
+    /// CHANNEL(audionativeformat), CHANNEL(audioreadformat), ...
+    pub format: BString,
+    /// Time limits that TIMEOUT() writes.
+    pub timeouts: Timeouts,
+    /// HANGUPCAUSE: Q.850, 0 until known.
+    pub hangup_cause: u16,
+    /// Groups that GROUP() writes: (category, group).
+    pub groups: Vec<(BString, BString)>,
+}
+
+/// One party's name and number.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Party {
+    /// Display name; `None` is not known.
+    pub name: Option<BString>,
+    /// Number; `None` is not known.
+    pub number: Option<BString>,
+    /// Q.931 presentation of the name.
+    pub name_presentation: i32,
+    /// Q.931 presentation of the number.
+    pub number_presentation: i32,
+    /// Q.931 type of number and numbering plan.
+    pub number_plan: i32,
+    /// Character set of the name.
+    pub name_charset: i32,
+    /// Subaddress; `None` is not known.
+    pub subaddress: Option<Subaddress>,
+    /// Free tag.
+    pub tag: BString,
+}
+
+/// A Q.931 subaddress.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subaddress {
+    /// The text.
+    pub text: BString,
+    /// 0 is NSAP, 2 user specified.
+    pub kind: i32,
+    /// Odd or even.
+    pub odd: i32,
+}
+
+/// What the caller dialled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dialed {
+    /// DNID.
+    pub number: BString,
+    /// Numbering plan.
+    pub plan: i32,
+    /// Subaddress; `None` is not known.
+    pub subaddress: Option<Subaddress>,
+    /// Transit network.
+    pub transit_network: i32,
+}
+
+/// Who diverted the call, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Redirecting {
+    /// First diverting party.
+    pub original: Party,
+    /// Last diverting party.
+    pub from: Party,
+    /// Party it was diverted to.
+    pub to: Party,
+    /// How often.
+    pub count: i32,
+    /// Reason of the last diversion.
+    pub reason: Reason,
+    /// Reason of the first.
+    pub original_reason: Reason,
+}
+
+/// A diversion reason: a code, or a text of the technology.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reason {
+    /// Index into the known reasons.
+    pub code: u8,
+    /// Text other than the known ones.
+    pub text: BString,
+}
+
+/// The channel's time limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Between keys.
+    pub digit: Duration,
+    /// Until the first key.
+    pub response: Duration,
+    /// When the call ends, in the host's monotonic time.
+    pub absolute: Option<Duration>,
+}
+
+impl Channel {
+    /// A channel with a name and defaults: language `en`, AMA flags 3, time limits 5 s and 10 s.
+    #[must_use]
+    pub fn new(name: impl Into<BString>) -> Self {
+        let name = name.into();
+        let technology = name.split(|&byte| byte == b'/').next().unwrap_or_default().into();
+        Self {
+            name,
+            technology,
+            unique_id: BString::default(),
+            linked_id: BString::default(),
+            caller: Party::default(),
+            ani: Party::default(),
+            ani2: 0,
+            connected: Party::default(),
+            dialed: Dialed::default(),
+            redirecting: Redirecting::default(),
+            language: "en".into(),
+            music_class: BString::default(),
+            account_code: BString::default(),
+            peer_account: BString::default(),
+            user_field: BString::default(),
+            ama_flags: 3,
+            tone_zone: BString::default(),
+            parking_lot: BString::default(),
+            format: "ulaw".into(),
+            timeouts: Timeouts::default(),
+            hangup_cause: 0,
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl Party {
+    /// A party known by name and number; empty texts are known and empty.
+    #[must_use]
+    pub fn new(name: impl Into<BString>, number: impl Into<BString>) -> Self {
+        Self { name: Some(name.into()), number: Some(number.into()), ..Self::default() }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { digit: Duration::from_secs(5), response: Duration::from_secs(10), absolute: None }
+    }
+}

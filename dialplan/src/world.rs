@@ -1,0 +1,152 @@
+//! What all channels of one engine share: globals, the key-value database, named states and groups.
+
+use std::collections::BTreeMap;
+
+use bstr::{BStr, BString};
+
+use crate::variables::Variables;
+
+/// Shared state. One value per engine, handed to each executor by its host.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// Global variables.
+    pub globals: Variables,
+    /// DB(), DB_EXISTS(), ...
+    pub database: Database,
+    /// Named sets of interfaces (DIALGROUP).
+    pub dial_groups: BTreeMap<BString, Vec<BString>>,
+    /// Custom device states (DEVICE_STATE).
+    pub device_states: BTreeMap<BString, BString>,
+    /// Variables shared by name (SHARED), by channel.
+    pub shared: BTreeMap<BString, Variables>,
+    /// (channel, category, group) of every channel in a group, in the order set.
+    pub groups: Vec<(BString, BString, BString)>,
+}
+
+/// The key-value database: keys are `family/key`, ordered by bytes.
+///
+/// It holds everything in memory; whoever wants it to survive a restart takes
+/// [`drain_changes`](Self::drain_changes) and writes them down.
+#[derive(Debug, Clone, Default)]
+pub struct Database {
+    entries: BTreeMap<BString, BString>,
+    changes: Vec<DatabaseChange>,
+    journal: Journal,
+}
+
+/// Whether changes are kept for somebody who writes them down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Journal {
+    /// Changes are not kept.
+    #[default]
+    Off,
+    /// Changes are kept until drained.
+    On,
+}
+
+/// One change of the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseChange {
+    /// `family/key`.
+    pub key: BString,
+    /// New value; `None` when deleted.
+    pub value: Option<BString>,
+}
+
+impl Database {
+    /// A database with the given entries (`family/key`), which keeps its changes when asked to.
+    pub fn new(entries: impl IntoIterator<Item = (BString, BString)>, journal: Journal) -> Self {
+        Self { entries: entries.into_iter().collect(), changes: Vec::new(), journal }
+    }
+
+    /// The value of `family/key`.
+    #[must_use]
+    pub fn value(&self, family: &[u8], key: &[u8]) -> Option<&BStr> {
+        self.entries.get(&joined(family, key)).map(|value| value.as_ref())
+    }
+
+    /// Sets the value of `family/key`.
+    pub fn set(&mut self, family: &[u8], key: &[u8], value: &[u8]) {
+        let key = joined(family, key);
+        self.note(&key, Some(value));
+        self.entries.insert(key, value.into());
+    }
+
+    /// Deletes `family/key` and gives what it held.
+    pub fn delete(&mut self, family: &[u8], key: &[u8]) -> Option<BString> {
+        let key = joined(family, key);
+        let old = self.entries.remove(&key)?;
+        self.note(&key, None);
+        Some(old)
+    }
+
+    /// Deletes everything below a family, or a family and the start of a key; gives how many entries went.
+    pub fn delete_tree(&mut self, family: &[u8], key: &[u8]) -> usize {
+        let doomed: Vec<BString> =
+            self.below(family, key).map(|(name, _)| BString::from(name.to_vec())).collect();
+        for name in &doomed {
+            self.entries.remove(name);
+            self.note(name, None);
+        }
+        doomed.len()
+    }
+
+    /// Entries equal to, or below, `family` or `family/key`, ordered by bytes.
+    pub fn below<'a>(
+        &'a self,
+        family: &[u8],
+        key: &[u8],
+    ) -> impl Iterator<Item = (&'a BStr, &'a BStr)> + 'a {
+        let mut prefix: Vec<u8> = family.to_vec();
+        if !key.is_empty() {
+            prefix.push(b'/');
+            prefix.extend_from_slice(key);
+        }
+        let start = BString::from(prefix.clone());
+        self.entries
+            .range(start..)
+            .take_while({
+                let prefix = prefix.clone();
+                move |(name, _)| name.starts_with(&prefix)
+            })
+            .filter(move |(name, _)| {
+                prefix.is_empty() || name.len() == prefix.len() || name[prefix.len()] == b'/'
+            })
+            .map(|(name, value)| (BStr::new(name), BStr::new(value)))
+    }
+
+    /// Changes since the last call, oldest first. Always empty with [`Journal::Off`].
+    pub fn drain_changes(&mut self) -> std::vec::Drain<'_, DatabaseChange> {
+        self.changes.drain(..)
+    }
+
+    fn note(&mut self, key: &BString, value: Option<&[u8]>) {
+        if self.journal == Journal::On {
+            self.changes.push(DatabaseChange { key: key.clone(), value: value.map(Into::into) });
+        }
+    }
+}
+
+fn joined(family: &[u8], key: &[u8]) -> BString {
+    let mut name = Vec::with_capacity(family.len() + 1 + key.len());
+    name.extend_from_slice(family);
+    name.push(b'/');
+    name.extend_from_slice(key);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tree_is_deleted_by_whole_path_elements() {
+        let mut database = Database::new([], Journal::On);
+        database.set(b"fam", b"a/1", b"x");
+        database.set(b"fam", b"a/2", b"y");
+        database.set(b"fam", b"ab", b"z");
+        assert_eq!(database.delete_tree(b"fam", b"a"), 2);
+        assert_eq!(database.value(b"fam", b"ab"), Some(BStr::new("z")));
+        assert_eq!(database.drain_changes().count(), 5);
+    }
+}
