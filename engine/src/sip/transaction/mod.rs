@@ -1,0 +1,55 @@
+//! Transactions: a request with its responses (RFC 3261 §17, RFC 6026).
+//!
+//! The four machines know nothing of the syntax of messages; [`key`] says what matches them.
+
+pub mod client;
+pub mod invite_client;
+pub mod invite_server;
+pub mod key;
+pub mod server;
+
+use std::time::Duration;
+
+/// What a client transaction tells its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// A response to be passed on, with its status: the one that was just handed in.
+    Response(u16),
+    /// No final response came in time; to the user that is a 408 (RFC 3261 §8.1.3.1).
+    TimedOut,
+    /// The request could not be sent; to the user that is a 503 (RFC 3261 §8.1.3.1).
+    TransportFailed,
+}
+
+/// What a server transaction tells its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// INVITE: the failure was never acknowledged (timer H). Others: nobody answered in time.
+    TimedOut,
+    /// The response could not be sent.
+    TransportFailed,
+}
+
+/// The base values all timers derive from (RFC 3261 §17.1.1.1, table 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// The round-trip estimate; 500 ms.
+    pub t1: Duration,
+    /// The longest wait between repetitions; 4 s.
+    pub t2: Duration,
+    /// How long a message may stay in the network; 5 s.
+    pub t4: Duration,
+}
+
+impl Timers {
+    /// 64*T1: how long timers B, F, H, J, L and M wait.
+    pub fn patience(&self) -> Duration {
+        self.t1 * 64
+    }
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+    }
+}
