@@ -23,7 +23,11 @@ pub(crate) struct Table<T> {
 impl<T> Table<T> {
     /// An empty table for at most `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { slab: Slab::new(), capacity: capacity.min(u32::MAX as usize - 1), next_generation: 1 }
+        Self {
+            slab: Slab::new(),
+            capacity: capacity.min(u32::MAX as usize - 1),
+            next_generation: 1,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -77,7 +77,9 @@ impl ClientTransaction {
     /// A response with this transaction's branch and method arrived.
     pub fn handle_response(&mut self, status: u16, now: Instant) {
         self.state = match self.state {
-            State::Trying { timer_e, timer_f, .. } | State::Proceeding { timer_e, timer_f } if status < 200 => {
+            State::Trying { timer_e, timer_f, .. } | State::Proceeding { timer_e, timer_f }
+                if status < 200 =>
+            {
                 // Timer E goes on with T2 (RFC 3261 §17.1.2.2): a server that answered need not be pressed.
                 State::Proceeding { timer_e: timer_e.map(|_| now + self.timers.t2), timer_f }
             }
@@ -120,7 +122,10 @@ impl ClientTransaction {
                 State::Proceeding { timer_e: Some(now + t2), timer_f }
             }
             State::Completed { timer_k } if timer_k <= now => State::Terminated,
-            State::Trying { .. } | State::Proceeding { .. } | State::Completed { .. } | State::Terminated => return,
+            State::Trying { .. }
+            | State::Proceeding { .. }
+            | State::Completed { .. }
+            | State::Terminated => return,
         };
     }
 
@@ -171,7 +176,10 @@ mod tests {
             now = deadline;
             tx.handle_timeout(now);
         }
-        assert_eq!(sent_at_ms, [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
+        assert_eq!(
+            sent_at_ms,
+            [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]
+        );
         assert_eq!(now - start, Duration::from_secs(32));
         assert_eq!(tx.poll_event(), Some(ClientEvent::TimedOut));
     }

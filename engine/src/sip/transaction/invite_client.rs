@@ -80,7 +80,9 @@ impl InviteClientTransaction {
     /// failure (RFC 3261 §17.1.1.3) and is called at most once in the transaction's life.
     pub fn handle_response(&mut self, status: u16, ack: impl FnOnce() -> Bytes, now: Instant) {
         match &self.state {
-            State::Calling { .. } | State::Proceeding if status < 200 => self.state = State::Proceeding,
+            State::Calling { .. } | State::Proceeding if status < 200 => {
+                self.state = State::Proceeding
+            }
             State::Calling { .. } | State::Proceeding if status < 300 => {
                 self.state = State::Accepted { timer_m: now + self.timers.patience() };
             }
@@ -133,7 +135,9 @@ impl InviteClientTransaction {
                 let interval = interval * 2;
                 self.state = State::Calling { timer_a: Some(now + interval), interval, timer_b };
             }
-            State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end } if end <= now => {
+            State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end }
+                if end <= now =>
+            {
                 self.state = State::Terminated;
             }
             State::Calling { .. }
@@ -163,7 +167,9 @@ impl InviteClientTransaction {
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Calling { timer_a, timer_b, .. } => Some(timer_a.map_or(timer_b, |timer_a| timer_a.min(timer_b))),
+            State::Calling { timer_a, timer_b, .. } => {
+                Some(timer_a.map_or(timer_b, |timer_a| timer_a.min(timer_b)))
+            }
             State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end } => Some(end),
             State::Proceeding | State::Terminated => None,
         }
@@ -176,7 +182,12 @@ mod tests {
     use crate::clock::clock;
 
     fn transaction(transport: Transport, start: Instant) -> InviteClientTransaction {
-        InviteClientTransaction::new(Bytes::from_static(b"INVITE"), transport, Timers::default(), start)
+        InviteClientTransaction::new(
+            Bytes::from_static(b"INVITE"),
+            transport,
+            Timers::default(),
+            start,
+        )
     }
 
     fn ack() -> Bytes {
@@ -220,7 +231,10 @@ mod tests {
         let mut tx = transaction(Transport::Udp, start);
         tx.poll_transmit();
         tx.handle_response(486, ack, start);
-        assert_eq!((tx.poll_transmit(), tx.poll_event()), (Some(ack()), Some(ClientEvent::Response(486))));
+        assert_eq!(
+            (tx.poll_transmit(), tx.poll_event()),
+            (Some(ack()), Some(ClientEvent::Response(486)))
+        );
         tx.handle_response(486, no_ack, start);
         assert_eq!((tx.poll_transmit(), tx.poll_event()), (Some(ack()), None));
         assert_eq!(tx.poll_timeout(), Some(start + Duration::from_secs(32)));
@@ -235,7 +249,10 @@ mod tests {
         tx.poll_transmit();
         for _ in 0..3 {
             tx.handle_response(200, no_ack, start);
-            assert_eq!((tx.poll_transmit(), tx.poll_event()), (None, Some(ClientEvent::Response(200))));
+            assert_eq!(
+                (tx.poll_transmit(), tx.poll_event()),
+                (None, Some(ClientEvent::Response(200)))
+            );
         }
         tx.handle_response(486, no_ack, start);
         assert_eq!(tx.poll_event(), None);

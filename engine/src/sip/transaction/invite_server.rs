@@ -142,8 +142,13 @@ impl InviteServerTransaction {
                     }
                 };
             }
-            State::Accepted { .. } if (200..300).contains(&status) => self.transmit = Some(response),
-            State::Completed { .. } | State::Confirmed { .. } | State::Accepted { .. } | State::Terminated => {}
+            State::Accepted { .. } if (200..300).contains(&status) => {
+                self.transmit = Some(response)
+            }
+            State::Completed { .. }
+            | State::Confirmed { .. }
+            | State::Accepted { .. }
+            | State::Terminated => {}
         }
     }
 
@@ -167,7 +172,9 @@ impl InviteServerTransaction {
                 self.event = Some(ServerEvent::TimedOut);
                 self.state = State::Terminated;
             }
-            State::Completed { response, timer_g: Some(timer_g), interval, .. } if *timer_g <= now => {
+            State::Completed { response, timer_g: Some(timer_g), interval, .. }
+                if *timer_g <= now =>
+            {
                 self.transmit = Some(response.clone());
                 *interval = (*interval * 2).min(self.timers.t2);
                 *timer_g = now + *interval;
@@ -196,7 +203,9 @@ impl InviteServerTransaction {
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Completed { timer_g, timer_h, .. } => Some(timer_g.map_or(timer_h, |timer_g| timer_g.min(timer_h))),
+            State::Completed { timer_g, timer_h, .. } => {
+                Some(timer_g.map_or(timer_h, |timer_g| timer_g.min(timer_h)))
+            }
             State::Confirmed { timer_i: end } | State::Accepted { timer_l: end } => Some(end),
             State::Proceeding { .. } | State::Terminated => None,
         }
@@ -244,7 +253,10 @@ mod tests {
             now = deadline;
             tx.handle_timeout(now);
         }
-        assert_eq!(sent_at_ms, [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
+        assert_eq!(
+            sent_at_ms,
+            [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]
+        );
         assert_eq!(tx.poll_event(), Some(ServerEvent::TimedOut));
     }
 

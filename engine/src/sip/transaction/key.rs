@@ -52,7 +52,9 @@ impl Key {
         match parts.branch {
             // Case does not matter in the cookie, as in any token (RFC 3261 §7.3.1).
             Some(branch)
-                if branch.get(..MAGIC_COOKIE.len()).is_some_and(|head| head.eq_ignore_ascii_case(MAGIC_COOKIE)) =>
+                if branch
+                    .get(..MAGIC_COOKIE.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(MAGIC_COOKIE)) =>
             {
                 // The port's absence is not 5060: the comparison is of what was written.
                 let port = parts.sent_by_port.map_or([0; 3], |port| {
@@ -66,7 +68,14 @@ impl Key {
             // ACK has the response's, the INVITE none, and the rest tells transactions apart.
             Some(_) | None => Self::join(
                 b'o',
-                &[parts.uri, parts.from_tag, parts.call_id, &parts.cseq.to_be_bytes(), parts.via, method],
+                &[
+                    parts.uri,
+                    parts.from_tag,
+                    parts.call_id,
+                    &parts.cseq.to_be_bytes(),
+                    parts.via,
+                    method,
+                ],
             ),
         }
     }
@@ -119,8 +128,14 @@ mod tests {
     #[test]
     fn cookie_branch_decides_with_sent_by_and_method_alone() {
         let base = parts();
-        assert_eq!(server(&base), server(&RequestParts { uri: b"sip:c@d", call_id: b"other", cseq: 8, ..base }));
-        assert_eq!(server(&base), server(&RequestParts { sent_by_host: b"alice.EXAMPLE.com", ..base }));
+        assert_eq!(
+            server(&base),
+            server(&RequestParts { uri: b"sip:c@d", call_id: b"other", cseq: 8, ..base })
+        );
+        assert_eq!(
+            server(&base),
+            server(&RequestParts { sent_by_host: b"alice.EXAMPLE.com", ..base })
+        );
         assert_ne!(server(&base), server(&RequestParts { sent_by_port: Some(5060), ..base }));
         assert_ne!(server(&base), server(&RequestParts { branch: Some(b"z9hG4bKabd"), ..base }));
         assert_ne!(server(&base), server(&RequestParts { method: b"CANCEL", ..base }));

@@ -84,7 +84,9 @@ impl ServerTransaction {
 
     /// The transaction user answers. A response after the final one is discarded.
     pub fn handle_response(&mut self, status: u16, response: Bytes, now: Instant) {
-        let (State::Trying { abandoned } | State::Proceeding { abandoned, .. }) = self.state else { return };
+        let (State::Trying { abandoned } | State::Proceeding { abandoned, .. }) = self.state else {
+            return;
+        };
         self.transmit = Some(response.clone());
         self.state = if status < 200 {
             State::Proceeding { response, abandoned }
