@@ -1,0 +1,240 @@
+//! What the signalling side asks of a shard.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Digit, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings, Tone};
+
+/// A request to one shard. All but `Open` and `ReturnPort` concern a stream or room that it has;
+/// a command for one it has not is counted and dropped: the call may just have ended.
+#[derive(Debug)]
+pub enum Command {
+    /// Starts a stream on a leased port; `Opened` or `OpenFailed` follows.
+    Open {
+        /// A number never used before.
+        stream: StreamId,
+        /// A port of this shard.
+        port: PortLease,
+        /// What offer and answer agreed.
+        settings: Box<StreamSettings>,
+    },
+    /// Puts new settings in force (re-INVITE, UPDATE). SSRC, sequence and RTP time go on; a
+    /// changed remote or signalling address forgets the latched source.
+    Update {
+        /// Which stream.
+        stream: StreamId,
+        /// All settings, not only the changed ones.
+        settings: Box<StreamSettings>,
+    },
+    /// Ends a stream, leaving its room and ending its play; `Closed` follows with the statistics.
+    Close {
+        /// Which stream.
+        stream: StreamId,
+    },
+    /// Gives back a port that no stream was opened on.
+    ReturnPort {
+        /// A port of this shard.
+        port: PortLease,
+    },
+    /// Plays items one after another, at once in place of what is playing. In a room the member
+    /// hears them in place of the others. `PlayFinished` follows.
+    Play {
+        /// Which stream.
+        stream: StreamId,
+        /// The number under which the end is reported.
+        play: PlayId,
+        /// What to play, in order.
+        items: Vec<PlayItem>,
+        /// Once, or over and over until stopped.
+        repeat: Repeat,
+    },
+    /// Stops a play; without effect if it is no longer the one playing.
+    StopPlay {
+        /// Which stream.
+        stream: StreamId,
+        /// Which play; `None` means whatever is playing.
+        play: Option<PlayId>,
+    },
+    /// Sends back what arrives, in the tick in which it arrives; or stops doing so.
+    Echo {
+        /// Which stream.
+        stream: StreamId,
+        /// On or off.
+        state: EchoState,
+    },
+    /// Sends digits as telephone events, or as tones if none were agreed; after those already
+    /// queued. `DigitsSent` follows when all are out.
+    SendDigits {
+        /// Which stream.
+        stream: StreamId,
+        /// Digits and pauses, in order.
+        signals: Vec<Signal>,
+        /// How long each digit sounds, 40 ms to 8 s; 100 ms is usual.
+        tone: Duration,
+        /// The silence after each digit, 20 ms to 8 s; 100 ms is usual.
+        gap: Duration,
+    },
+    /// Copies audio into a ring until the reader drops its end, in place of an earlier recording.
+    /// What finds no room is dropped and counted; the shard never waits.
+    Record {
+        /// Which stream.
+        stream: StreamId,
+        /// What is copied.
+        source: RecordSource,
+        /// 8 kHz samples, a frame of 160 at a time.
+        sink: rtrb::Producer<i16>,
+    },
+    /// Ends a recording; `RecordStopped` follows.
+    StopRecord {
+        /// Which stream.
+        stream: StreamId,
+    },
+    /// Makes the stream hear and be heard by the members of a room on its shard, leaving its
+    /// present room. The first to join creates the room. `Joined` follows.
+    Join {
+        /// Which stream.
+        stream: StreamId,
+        /// Which room.
+        room: RoomId,
+        /// Whether the others hear it.
+        mute: MuteState,
+        /// Whether `Talking` events are given.
+        talk_detection: TalkDetection,
+    },
+    /// Takes the stream out of its room. `Left` follows.
+    Leave {
+        /// Which stream.
+        stream: StreamId,
+    },
+    /// Changes what a room member contributes and hears.
+    Mute {
+        /// Which stream.
+        stream: StreamId,
+        /// The new state.
+        mute: MuteState,
+    },
+    /// Mixes items into a room for all to hear, after those already queued there.
+    /// `RoomPlayFinished` follows.
+    PlayToRoom {
+        /// Which room.
+        room: RoomId,
+        /// The number under which the end is reported.
+        play: PlayId,
+        /// What to play, in order.
+        items: Vec<PlayItem>,
+    },
+    /// Stops one play to a room, or all.
+    StopRoomPlay {
+        /// Which room.
+        room: RoomId,
+        /// Which play; `None` means all.
+        play: Option<PlayId>,
+    },
+    /// Copies the mix of a room, in place of an earlier recording of it.
+    RecordRoom {
+        /// Which room.
+        room: RoomId,
+        /// 8 kHz samples, a frame of 160 at a time.
+        sink: rtrb::Producer<i16>,
+    },
+    /// Ends the recording of a room; `RoomRecordStopped` follows.
+    StopRoomRecord {
+        /// Which room.
+        room: RoomId,
+    },
+    /// Sends the stream, with its socket and everything it is doing, to another shard; it leaves
+    /// its room. From then on commands for it go to that shard, which keeps those that arrive
+    /// before the stream does. `Moved` follows.
+    Move {
+        /// Which stream.
+        stream: StreamId,
+        /// The shard that takes it.
+        to: ShardId,
+    },
+}
+
+/// Whether received audio goes back to the sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EchoState {
+    /// It goes back.
+    On,
+    /// It does not.
+    Off,
+}
+
+/// One piece of a play.
+#[derive(Debug, Clone)]
+pub enum PlayItem {
+    /// A prompt from its beginning; its last frame is filled up with silence.
+    Prompt(Arc<Prompt>),
+    /// A prompt from a place in it, counted in samples and rounded down to a frame.
+    PromptFrom(Arc<Prompt>, u32),
+    /// Frames of silence, rounded up to 20 ms.
+    Silence(Duration),
+    /// A tone. One with a repeating part never ends by itself.
+    Tone(Arc<Tone>),
+}
+
+/// How often the items of a play are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Repeat {
+    /// One time.
+    #[default]
+    Once,
+    /// Until stopped. A play that holds no audio at all ends at once nevertheless.
+    Forever,
+}
+
+/// One step of sending digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// A key.
+    Digit(Digit),
+    /// Silence, up to 10 s.
+    Pause(Duration),
+}
+
+/// What of a stream is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RecordSource {
+    /// What the peer says.
+    #[default]
+    Received,
+    /// What the peer says and what it hears, added up.
+    Both,
+}
+
+/// What a room member contributes and hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MuteState {
+    /// Speaks and hears.
+    #[default]
+    Open,
+    /// Hears only.
+    Muted,
+    /// Speaks only: it is sent nothing from the room.
+    Deaf,
+    /// Neither.
+    MutedAndDeaf,
+}
+
+impl MuteState {
+    /// The others hear this member.
+    pub const fn is_heard(self) -> bool {
+        matches!(self, Self::Open | Self::Deaf)
+    }
+
+    /// This member hears the others.
+    pub const fn is_hearing(self) -> bool {
+        matches!(self, Self::Open | Self::Muted)
+    }
+}
+
+/// Whether the start and end of talking are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TalkDetection {
+    /// They are not.
+    #[default]
+    Off,
+    /// They are, as [`Talking`](super::Event::Talking).
+    On,
+}

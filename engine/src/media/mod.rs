@@ -1,0 +1,30 @@
+//! Audio: RTP streams, prompts, tones, digits and conference rooms, driven by one tick.
+//!
+//! A shard owns its streams and rooms; it takes [`Command`]s and a tick every
+//! 5 ms, sends and receives through [`PacketIo`](packet_io::PacketIo), and gives [`Event`]s back.
+//! It reads no clock and opens no socket: `net::media` runs one shard on each core. Nothing here
+//! knows SIP or SDP; what they negotiated arrives as [`StreamSettings`].
+
+pub mod command;
+pub mod dtmf;
+pub mod event;
+pub mod id;
+pub mod packet_io;
+pub mod prompt;
+pub mod settings;
+pub mod statistics;
+pub mod tone;
+
+pub use command::{
+    Command, EchoState, MuteState, PlayItem, RecordSource, Repeat, Signal, TalkDetection,
+};
+pub use dtmf::Digit;
+pub use event::{Event, OpenError, PlayEnd, Talk};
+pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId};
+pub use prompt::Prompt;
+pub use settings::{Codec, Direction, Latching, PayloadType, StreamSettings};
+pub use statistics::StreamStatistics;
+pub use tone::{Tone, ToneSpec};
+
+/// Samples in one frame: 20 ms at 8 kHz, the packet time of everything sent.
+pub const FRAME: usize = 160;

@@ -1,0 +1,103 @@
+//! A prompt ready to be sent: its samples, and its RTP payload once per codec.
+//!
+//! Encoded when it is loaded and shared by `Arc`, so that playing it costs a header and a slice
+//! however many callers hear it. Reading and decoding files is `diesis_sounds`.
+
+use std::time::Duration;
+
+use super::{Codec, FRAME};
+
+/// A piece of 8 kHz mono audio. Immutable; shared by `Arc`.
+pub struct Prompt {
+    samples: Box<[i16]>,
+    /// Filled up with silence to whole frames, so that every frame is a slice.
+    pcmu: Box<[u8]>,
+    pcma: Box<[u8]>,
+}
+
+impl Prompt {
+    /// Encodes samples of 8 kHz. Work for a loading thread, not for a tick.
+    pub fn from_samples(samples: &[i16]) -> Self {
+        Self {
+            samples: samples.into(),
+            pcmu: encode(Codec::Pcmu, samples),
+            pcma: encode(Codec::Pcma, samples),
+        }
+    }
+
+    /// The samples, without filling.
+    pub fn samples(&self) -> &[i16] {
+        &self.samples
+    }
+
+    /// How long it is.
+    pub fn duration(&self) -> Duration {
+        Duration::from_micros(self.samples.len() as u64 * 125)
+    }
+
+    /// Number of 20 ms frames; the last may be filled up with silence.
+    pub fn frames(&self) -> usize {
+        self.pcmu.len() / FRAME
+    }
+
+    /// Octets held, for whoever keeps a cache.
+    pub fn size(&self) -> usize {
+        self.samples.len() * 2 + self.pcmu.len() + self.pcma.len()
+    }
+
+    /// The payload of one frame; `None` past the end.
+    #[inline]
+    pub fn frame(&self, index: usize, codec: Codec) -> Option<&[u8; FRAME]> {
+        let payload = match codec {
+            Codec::Pcmu => &self.pcmu,
+            Codec::Pcma => &self.pcma,
+        };
+        payload.as_chunks::<FRAME>().0.get(index)
+    }
+
+    /// The samples of one frame, fewer than a frame at the end, none past it.
+    pub(crate) fn frame_samples(&self, index: usize) -> &[i16] {
+        let start = index.saturating_mul(FRAME).min(self.samples.len());
+        &self.samples[start..(start + FRAME).min(self.samples.len())]
+    }
+}
+
+impl std::fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prompt").field("duration", &self.duration()).finish_non_exhaustive()
+    }
+}
+
+fn encode(codec: Codec, samples: &[i16]) -> Box<[u8]> {
+    let mut payload = vec![codec.silence(); samples.len().next_multiple_of(FRAME)];
+    codec.encode_into(samples, &mut payload);
+    payload.into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use diesis_sounds::g711;
+
+    use super::*;
+
+    #[test]
+    fn the_last_frame_is_filled_with_silence() {
+        let prompt = Prompt::from_samples(&[1000; 170]);
+        assert_eq!(prompt.frames(), 2);
+        let last = prompt.frame(1, Codec::Pcmu).unwrap();
+        assert_eq!(last[9], g711::encode_ulaw(1000));
+        assert!(last[10..].iter().all(|&byte| byte == 0xff));
+        assert!(prompt.frame(1, Codec::Pcma).unwrap()[10..].iter().all(|&byte| byte == 0xd5));
+        assert_eq!(prompt.frame(2, Codec::Pcmu), None);
+        assert_eq!(prompt.frame_samples(1).len(), 10);
+        assert!(prompt.frame_samples(usize::MAX).is_empty());
+        assert_eq!(prompt.duration(), Duration::from_micros(21_250));
+    }
+
+    #[test]
+    fn nothing_is_a_prompt_of_no_frames() {
+        let prompt = Prompt::from_samples(&[]);
+        assert_eq!((prompt.frames(), prompt.size()), (0, 0));
+        assert_eq!(prompt.frame(0, Codec::Pcma), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! What offer and answer agreed for one stream, as the media core needs it.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use diesis_sounds::g711;
+use smallvec::SmallVec;
+
+/// An audio encoding of a stream. Both run at 8 kHz, one byte a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+impl Codec {
+    /// The byte both ends hear as silence.
+    pub const fn silence(self) -> u8 {
+        match self {
+            Self::Pcmu => 0xff,
+            Self::Pcma => 0xd5,
+        }
+    }
+
+    /// Encodes as many samples as both slices hold; returns that number.
+    #[inline]
+    pub fn encode_into(self, samples: &[i16], out: &mut [u8]) -> usize {
+        match self {
+            Self::Pcmu => g711::encode_ulaw_into(samples, out),
+            Self::Pcma => g711::encode_alaw_into(samples, out),
+        }
+    }
+
+    /// Decodes as many bytes as both slices hold; returns that number.
+    #[inline]
+    pub fn decode_into(self, bytes: &[u8], out: &mut [i16]) -> usize {
+        match self {
+            Self::Pcmu => g711::decode_ulaw_into(bytes, out),
+            Self::Pcma => g711::decode_alaw_into(bytes, out),
+        }
+    }
+}
+
+/// An RTP payload type, 0 to 127.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PayloadType(u8);
+
+impl PayloadType {
+    /// The static payload type of µ-law (RFC 3551 §6).
+    pub const PCMU: Self = Self(0);
+    /// The static payload type of A-law (RFC 3551 §6).
+    pub const PCMA: Self = Self(8);
+    /// What nearly everybody chooses for telephone events.
+    pub const TELEPHONE_EVENT: Self = Self(101);
+
+    /// `None` above 127.
+    pub const fn new(number: u8) -> Option<Self> {
+        if number < 128 { Some(Self(number)) } else { None }
+    }
+
+    /// The seven bits in the header.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// Which way media flows, seen from us (RFC 3264 §5.1): what our answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendReceive,
+    /// The peer put us on hold towards it, or we hold the peer: received audio is dropped.
+    SendOnly,
+    /// The peer does not want audio: nothing is sent, the player's clock runs on.
+    ReceiveOnly,
+    /// Nothing flows.
+    Inactive,
+}
+
+impl Direction {
+    /// We may send.
+    pub const fn is_sending(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// What arrives is used.
+    pub const fn is_receiving(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+}
+
+/// Where the stream may learn its remote address from. Never from any other IP address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Latching {
+    /// Media goes to the signalled address only; packets from its IP address are accepted.
+    #[default]
+    SignalledOnly,
+    /// For peers behind NAT (`rtp_symmetric=yes`): the first source whose IP address is the
+    /// signalled one or the signalling peer's becomes the remote. It moves to another port of
+    /// that IP address after a second of silence, to another IP address only by an update.
+    Symmetric,
+}
+
+/// Everything a stream needs to know of its peer. Built by the channel from offer and answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// The address in the peer's SDP; `None` while unknown or on old-style hold (`c=0.0.0.0`).
+    pub remote: Option<SocketAddr>,
+    /// Where the peer's signalling comes from.
+    pub signalling_ip: IpAddr,
+    /// Default: [`Latching::SignalledOnly`].
+    pub latching: Latching,
+    /// What we send, with the payload type the peer gave it.
+    pub codec: Codec,
+    /// The payload type of what we send.
+    pub payload_type: PayloadType,
+    /// What we said we receive, by payload type.
+    pub receive: SmallVec<[(PayloadType, Codec); 2]>,
+    /// The payload type of telephone events we send; `None`: digits go as tones in the audio.
+    pub telephone_event: Option<PayloadType>,
+    /// The payload types of telephone events we receive. Their clock runs at 8 kHz.
+    pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
+    /// Default: both ways.
+    pub direction: Direction,
+    /// After so long without an accepted packet an [`Idle`](super::Event::Idle) event is given,
+    /// once per silence and only while receiving. Default `None`: never.
+    pub idle_timeout: Option<Duration>,
+    /// After so long without sending, one frame of silence goes out to keep a NAT binding open
+    /// (RFC 6263 §4). Default 15 s; between plays nothing else is sent.
+    pub keepalive: Option<Duration>,
+}
+
+impl StreamSettings {
+    /// Settings for a peer at `remote` that both sends and receives `codec` under its static
+    /// payload type, without telephone events.
+    pub fn new(remote: SocketAddr, codec: Codec) -> Self {
+        let payload_type = match codec {
+            Codec::Pcmu => PayloadType::PCMU,
+            Codec::Pcma => PayloadType::PCMA,
+        };
+        Self {
+            remote: Some(remote),
+            signalling_ip: remote.ip(),
+            latching: Latching::default(),
+            codec,
+            payload_type,
+            receive: SmallVec::from_slice(&[(payload_type, codec)]),
+            telephone_event: None,
+            telephone_event_receive: SmallVec::new(),
+            direction: Direction::default(),
+            idle_timeout: None,
+            keepalive: Some(DEFAULT_KEEPALIVE),
+        }
+    }
+
+    /// Sends and receives telephone events under `payload_type`.
+    #[must_use]
+    pub fn with_telephone_event(mut self, payload_type: PayloadType) -> Self {
+        self.telephone_event = Some(payload_type);
+        self.telephone_event_receive = SmallVec::from_slice(&[payload_type]);
+        self
+    }
+
+    /// Lets the stream learn its remote address as `latching` says.
+    #[must_use]
+    pub fn with_latching(mut self, latching: Latching, signalling_ip: IpAddr) -> Self {
+        self.latching = latching;
+        self.signalling_ip = signalling_ip;
+        self
+    }
+}
+
+/// RFC 6263 §5 asks for 15 s at least as often.
+const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
