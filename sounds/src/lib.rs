@@ -1,4 +1,8 @@
 //! Samples, sound formats, resampling and prompts. Knows nothing of calls.
 
+pub mod error;
+pub mod format;
 pub mod g711;
 pub mod pcm;
+pub mod resample;
+pub mod sound;

@@ -1,0 +1,99 @@
+//! What can be wrong with a sound or a prompt.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a sound could not be read, converted or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SoundError {
+    /// The file could not be opened, read or written.
+    #[error("cannot access sound file {}", path.display())]
+    Io {
+        /// The file as it was asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A directory, device or pipe where a file was expected.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// The path as it was asked for.
+        path: PathBuf,
+    },
+    /// Larger than [`MAX_FILE_BYTES`](crate::sound::MAX_FILE_BYTES).
+    #[error("sound of {bytes} bytes is larger than the limit of {limit}")]
+    TooLarge {
+        /// Size of the file.
+        bytes: u64,
+        /// The limit it exceeds.
+        limit: u64,
+    },
+    /// The file's extension names no format known here.
+    #[error("unknown sound format \"{extension}\": known are {}", crate::format::KNOWN_EXTENSIONS)]
+    UnknownFormat {
+        /// The extension without its dot; empty when there is none.
+        extension: String,
+    },
+    /// A `.wav` that does not begin as a RIFF file.
+    #[error("not a WAV file: it does not begin with RIFF and WAVE")]
+    NotWav,
+    /// A WAV file without a chunk that it must have.
+    #[error("WAV file without a {chunk:?} chunk")]
+    MissingChunk {
+        /// Name of the chunk.
+        chunk: &'static str,
+    },
+    /// A format chunk that contradicts itself.
+    #[error("WAV format chunk is invalid: {reason}")]
+    InvalidFormat {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An encoding that is not PCM, float, μ-law or A-law.
+    #[error("WAV encoding {tag:#06x}{} of {bits} bits is not supported: save it as 16-bit PCM", encoding_name(*tag))]
+    UnsupportedEncoding {
+        /// Registered format tag.
+        tag: u16,
+        /// Bits per sample that the file states.
+        bits: u16,
+    },
+    /// A sample rate outside [`MIN_RATE`](crate::sound::MIN_RATE)..=[`MAX_RATE`](crate::sound::MAX_RATE).
+    #[error("sample rate of {rate} Hz is not supported")]
+    UnsupportedRate {
+        /// The rate asked for or stated by the file.
+        rate: u32,
+    },
+    /// The resampler refused the two rates.
+    #[error("cannot convert {from} Hz to {to} Hz: {reason}")]
+    Resample {
+        /// Rate of the input.
+        from: u32,
+        /// Rate wanted.
+        to: u32,
+        /// The resampler's words.
+        reason: String,
+    },
+}
+
+impl SoundError {
+    pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}
+
+/// Names of the tags that operators meet, with a leading blank.
+fn encoding_name(tag: u16) -> &'static str {
+    match tag {
+        0x0001 => " (PCM)",
+        0x0002 => " (Microsoft ADPCM)",
+        0x0003 => " (float)",
+        0x0011 => " (IMA ADPCM)",
+        0x0031 => " (GSM 6.10)",
+        0x0050 => " (MPEG)",
+        0x0055 => " (MP3)",
+        0x0064 => " (G.726)",
+        0x0161 => " (WMA)",
+        _ => "",
+    }
+}
