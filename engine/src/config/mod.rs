@@ -5,10 +5,16 @@
 //! happens instead; none is silently taken as done. The syntax shared by all files is
 //! `diesis_dialplan::conf`.
 
+mod named;
 mod network;
 mod secret;
 mod settings;
 
+pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;
-pub use settings::*;
+pub use settings::{
+    Aor, AuthCredentials, AuthSecret, BridgeProfile, CallerId, CodecName, ConferenceSettings,
+    DEFAULT_BRIDGE, DEFAULT_USER, DtmfMode, Expiration, IdentifyBy, Peer, RtpSettings, SIP_PORT,
+    SipSettings, SystemSettings, TransportProtocol, TransportSettings, UserProfile, WhenFull,
+};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 
+use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::secret::Secret;
 
@@ -59,7 +60,8 @@ pub struct Peer {
     pub name: BString,
     /// The dialplan context in which the peer's calls start.
     pub context: BString,
-    /// The codecs offered and accepted, best first. Never empty.
+    /// The codecs offered and accepted, best first. When none is left that is here yet, every call
+    /// is answered 488.
     pub codecs: Vec<CodecName>,
     /// Whoever answers a challenge with one of these may use this peer. Empty: nobody is asked.
     pub auth: Vec<AuthCredentials>,
@@ -209,27 +211,15 @@ pub struct SipSettings {
     /// The listening addresses. Never empty.
     pub transports: Vec<TransportSettings>,
     /// The counterparts, in the order of the file.
-    pub peers: Vec<Peer>,
+    pub peers: Named<Peer>,
     /// The addresses of record, in the order of the file.
-    pub aors: Vec<Aor>,
+    pub aors: Named<Aor>,
     /// Which addresses belong to which peer (indexes into `peers`).
     pub identify: IdentifyTable,
     /// The realm of challenges whose `type=auth` names none.
     pub default_realm: BString,
     /// The User-Agent and Server header.
     pub user_agent: BString,
-}
-
-impl SipSettings {
-    /// The peer of this name.
-    pub fn peer(&self, name: &BStr) -> Option<&Peer> {
-        self.peers.iter().find(|peer| peer.name == name)
-    }
-
-    /// The address of record of this name.
-    pub fn aor(&self, name: &BStr) -> Option<&Aor> {
-        self.aors.iter().find(|aor| aor.name == name)
-    }
 }
 
 impl Default for SipSettings {
@@ -249,8 +239,8 @@ impl Default for SipSettings {
                 transport("transport-udp", TransportProtocol::Udp),
                 transport("transport-tcp", TransportProtocol::Tcp),
             ],
-            peers: vec![],
-            aors: vec![],
+            peers: Named::default(),
+            aors: Named::default(),
             identify: IdentifyTable::default(),
             // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
             default_realm: "diesis".into(),
@@ -278,28 +268,16 @@ impl Default for RtpSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConferenceSettings {
     /// The rooms' profiles. `default_bridge` is always there.
-    pub bridges: Vec<BridgeProfile>,
+    pub bridges: Named<BridgeProfile>,
     /// The participants' profiles. `default_user` is always there.
-    pub users: Vec<UserProfile>,
-}
-
-impl ConferenceSettings {
-    /// The room profile of this name.
-    pub fn bridge(&self, name: &BStr) -> Option<&BridgeProfile> {
-        self.bridges.iter().find(|profile| profile.name == name)
-    }
-
-    /// The participant profile of this name.
-    pub fn user(&self, name: &BStr) -> Option<&UserProfile> {
-        self.users.iter().find(|profile| profile.name == name)
-    }
+    pub users: Named<UserProfile>,
 }
 
 impl Default for ConferenceSettings {
     fn default() -> Self {
         Self {
-            bridges: vec![BridgeProfile::new(DEFAULT_BRIDGE)],
-            users: vec![UserProfile::new(DEFAULT_USER)],
+            bridges: std::iter::once(BridgeProfile::new(DEFAULT_BRIDGE)).collect(),
+            users: std::iter::once(UserProfile::new(DEFAULT_USER)).collect(),
         }
     }
 }
@@ -387,10 +365,6 @@ pub struct SystemSettings {
     pub spool: PathBuf,
     /// The language of prompts for peers that name none.
     pub default_language: BString,
-    /// Calls at a time; more are refused with 503.
-    pub max_calls: Option<usize>,
-    /// Whether `#exec` may run programs.
-    pub exec_includes: bool,
 }
 
 impl SystemSettings {
@@ -402,11 +376,21 @@ impl SystemSettings {
             sounds: directory.join("sounds"),
             spool: directory.join("spool"),
             default_language: "en".into(),
-            max_calls: None,
-            exec_includes: false,
         }
     }
 }
+
+macro_rules! named {
+    ($($type:ty),+) => {
+        $(impl Name for $type {
+            fn name(&self) -> &BStr {
+                self.name.as_ref()
+            }
+        })+
+    };
+}
+
+named!(TransportSettings, Peer, AuthCredentials, Aor, BridgeProfile, UserProfile);
 
 #[cfg(test)]
 mod tests {
@@ -426,7 +410,7 @@ mod tests {
     #[test]
     fn the_default_profiles_exist_without_a_file() {
         let settings = ConferenceSettings::default();
-        assert!(settings.bridge(DEFAULT_BRIDGE.into()).is_some());
-        assert!(settings.user(DEFAULT_USER.into()).unwrap().announce_only_user);
+        assert!(settings.bridges.get(DEFAULT_BRIDGE.into()).is_some());
+        assert!(settings.users.get(DEFAULT_USER.into()).unwrap().announce_only_user);
     }
 }
