@@ -3,6 +3,7 @@
 pub mod error;
 pub mod format;
 pub mod g711;
+pub mod locate;
 pub mod pcm;
 pub mod resample;
 pub mod sound;
