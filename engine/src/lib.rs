@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod config;
-pub mod sip;
+pub mod entropy;
 pub mod media;
+pub mod sip;

@@ -1,8 +1,27 @@
 //! SIP: messages, transactions, dialogs and their uses, without sockets or clocks.
+//!
+//! A body is bytes with a content type: this room does not know SDP.
 
 pub(crate) mod deadlines;
 pub mod flow;
+pub(crate) mod grammar;
+mod header;
+mod headers;
+mod id;
+mod message;
+mod method;
+mod parse;
+mod status;
 pub(crate) mod table;
 pub mod transaction;
+mod uri;
 
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
+pub use header::{HeaderName, MediaType, NameAddr, NameAddrRef, Param, Params, Via};
+pub use headers::{Contacts, FieldRef, HeaderValue, Headers, InvalidHeaderName};
+pub use id::{Branch, CSeq, CallId, Tag};
+pub use message::{Message, Request, Response};
+pub use method::{Extension, Method};
+pub use parse::{Limits, ParseError, ParseErrorKind};
+pub use status::StatusCode;
+pub use uri::{Host, Scheme, Uri, UriError, UriRef};
