@@ -5,5 +5,7 @@ pub mod format;
 pub mod g711;
 pub mod locate;
 pub mod pcm;
+pub mod prompts;
 pub mod resample;
+pub mod say;
 pub mod sound;
