@@ -1,7 +1,10 @@
 //! The embeddable engine: SIP, SDP, RTP, calls, conferences and the dialplan on them.
 
+pub(crate) mod bridge;
+pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod media;
 pub mod sip;
+pub mod switch;

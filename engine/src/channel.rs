@@ -1,0 +1,493 @@
+//! One call leg as its controller sees it: media that can be played to and read digits from.
+//!
+//! The dialplan's applications and an embedder's commands use these same verbs. A channel does one
+//! task at a time; starting one replaces the one before. Signalling is the switch's: it opens the
+//! audio when a call is answered or gets early media, and closes it at the end.
+
+mod cause;
+mod digits;
+pub(crate) mod outbox;
+mod playback;
+mod task;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bstr::BString;
+
+pub use cause::Cause;
+pub use digits::DigitSet;
+pub(crate) use digits::{DigitSource, Pressed, TypeAhead};
+pub(crate) use outbox::{Asker, Notice, Outbox};
+pub use outbox::{PromptId, PromptReply, PromptRequest};
+pub use playback::PlayPart;
+pub(crate) use playback::{MissingPrompt, OtherDigits, PlayProgress, PlayRequest, Playback};
+pub(crate) use task::TaskOutcome;
+pub use task::{ReadDigits, ReadEnd};
+
+use crate::media::{
+    Command, Digit, EchoState, MuteState, PlayId, PortLease, Prompt, RoomId, ShardId, Signal,
+    StreamId, StreamSettings, TalkDetection,
+};
+use task::Task;
+
+/// Names one channel for as long as the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelId(u64);
+
+impl ChannelId {
+    /// The channel of this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number it was made of.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+/// One call leg's media side.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    id: ChannelId,
+    /// Prompts are looked for in this language.
+    pub(crate) language: BString,
+    audio: Audio,
+    typed: TypeAhead,
+    task: Task,
+    outcome: Option<TaskOutcome>,
+}
+
+/// The channel's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audio {
+    /// None yet, or none any more.
+    Closed,
+    /// On this shard.
+    Open { shard: ShardId, stream: StreamId, heard: Heard },
+}
+
+/// Whether anything came from the caller yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Packets,
+}
+
+impl Channel {
+    /// A channel without audio that does nothing.
+    pub(crate) fn new(id: ChannelId, language: BString) -> Self {
+        Self {
+            id,
+            language,
+            audio: Audio::Closed,
+            typed: TypeAhead::default(),
+            task: Task::Idle,
+            outcome: None,
+        }
+    }
+
+    /// The stream and its shard, when there is one.
+    pub(crate) fn stream(&self) -> Option<(ShardId, StreamId)> {
+        match self.audio {
+            Audio::Open { shard, stream, .. } => Some((shard, stream)),
+            Audio::Closed => None,
+        }
+    }
+
+    /// Whether nothing is being done and no outcome waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.task, Task::Idle) && self.outcome.is_none()
+    }
+
+    /// When [`Channel::handle_timeout`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.task.deadline()
+    }
+
+    /// How the last task ended, once.
+    pub(crate) fn poll_outcome(&mut self) -> Option<TaskOutcome> {
+        self.outcome.take()
+    }
+
+    // The stream.
+
+    /// Opens the stream on a leased port.
+    pub(crate) fn open(
+        &mut self,
+        port: PortLease,
+        stream: StreamId,
+        settings: StreamSettings,
+        out: &mut Outbox,
+    ) {
+        let shard = port.shard;
+        out.command(shard, Command::Open { stream, port, settings: Box::new(settings) });
+        self.audio = Audio::Open { shard, stream, heard: Heard::Nothing };
+    }
+
+    /// Puts the result of a new offer and answer in force.
+    pub(crate) fn update(&mut self, settings: StreamSettings, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::Update { stream, settings: Box::new(settings) });
+        }
+    }
+
+    /// Ends what is being done and closes the stream. Without effect on a closed channel.
+    pub(crate) fn close(&mut self, out: &mut Outbox) {
+        self.task = Task::Idle;
+        self.outcome = None;
+        self.typed.clear();
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::Close { stream });
+        }
+        self.audio = Audio::Closed;
+    }
+
+    /// The stream is gone without our asking: its shard ended or it never opened.
+    pub(crate) fn lose_stream(&mut self) {
+        self.audio = Audio::Closed;
+        self.finish(TaskOutcome::Failed("the media is gone"));
+    }
+
+    /// Enters a room, on the room's shard.
+    pub(crate) fn join(&mut self, room: RoomId, at: ShardId, mute: MuteState, out: &mut Outbox) {
+        let Audio::Open { shard, stream, .. } = &mut self.audio else { return };
+        if *shard != at {
+            out.command(*shard, Command::Move { stream: *stream, to: at });
+            *shard = at;
+        }
+        let stream = *stream;
+        out.command(at, Command::Join { stream, room, mute, talk_detection: TalkDetection::Off });
+    }
+
+    /// Leaves the room.
+    pub(crate) fn leave(&mut self, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::Leave { stream });
+        }
+    }
+
+    // Tasks.
+
+    /// Stops what is being done, without an outcome.
+    pub(crate) fn stop(&mut self, out: &mut Outbox) {
+        let stream = self.stream();
+        match std::mem::take(&mut self.task) {
+            Task::Playing { mut playback, .. } => {
+                if let Some((shard, _)) = stream {
+                    playback.stop(shard, out);
+                }
+            }
+            Task::Echoing => self.echo_state(EchoState::Off, out),
+            Task::Idle
+            | Task::Settling { .. }
+            | Task::Waiting { .. }
+            | Task::WaitingDigit { .. }
+            | Task::Reading { .. }
+            | Task::Sending => {}
+        }
+        self.outcome = None;
+    }
+
+    /// After an answer: done when the caller's media flows, or half a second passed without any,
+    /// and then `delay`.
+    pub(crate) fn settle(
+        &mut self,
+        wait_media: bool,
+        delay: Duration,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        self.stop(out);
+        let silent = matches!(self.audio, Audio::Open { heard: Heard::Nothing, .. });
+        if wait_media && silent {
+            self.task = Task::Settling { media_until: now + FIRST_PACKET_WAIT, delay };
+        } else {
+            self.wait(delay, OtherDigits::Keep, now, out);
+        }
+    }
+
+    /// Lets time pass; done at once when there is none to pass.
+    pub(crate) fn wait(
+        &mut self,
+        duration: Duration,
+        others: OtherDigits,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        self.stop(out);
+        if others == OtherDigits::Drop {
+            self.typed.clear();
+        }
+        if duration.is_zero() {
+            self.finish(TaskOutcome::Done);
+        } else {
+            self.task = Task::Waiting { until: later(now, duration), others };
+        }
+    }
+
+    /// Plays. A digit of the request's stop set that was typed ahead stops it before it begins.
+    pub(crate) fn play(
+        &mut self,
+        request: PlayRequest,
+        limit: Option<Duration>,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        self.stop(out);
+        let Some(stream) = self.stream() else {
+            return self.finish(TaskOutcome::Failed("there is no media to play to"));
+        };
+        let typed = match request.others {
+            OtherDigits::Drop => self.typed.next_of(request.stop),
+            OtherDigits::Keep => self.typed.pick(request.stop),
+        };
+        if let Some(digit) = typed {
+            return self.finish(TaskOutcome::Digit(digit));
+        }
+        let playback = Playback::start(self.id, stream, request, self.language.as_ref(), out);
+        let progress = playback.progress();
+        self.task = Task::Playing { playback, until: limit.map(|limit| later(now, limit)) };
+        self.finish_played(progress);
+    }
+
+    /// Waits for one digit, typed ahead or to come; `None` waits for ever.
+    pub(crate) fn wait_digit(&mut self, timeout: Option<Duration>, now: Instant, out: &mut Outbox) {
+        self.stop(out);
+        match self.typed.next() {
+            Some(digit) => self.finish(TaskOutcome::Digit(digit)),
+            None => {
+                self.task =
+                    Task::WaitingDigit { until: timeout.map(|timeout| later(now, timeout)) };
+            }
+        }
+    }
+
+    /// Collects digits, those typed ahead first.
+    pub(crate) fn read(&mut self, read: ReadDigits, now: Instant, out: &mut Outbox) {
+        self.stop(out);
+        let until = later(now, read.first);
+        self.task = Task::Reading { read, digits: Vec::new(), until };
+        while matches!(self.task, Task::Reading { .. }) {
+            let Some(digit) = self.typed.next() else { break };
+            self.read_digit(digit, now);
+        }
+    }
+
+    /// Sends the caller's audio and digits back until `#`.
+    pub(crate) fn echo(&mut self, out: &mut Outbox) {
+        self.stop(out);
+        if self.stream().is_none() {
+            return self.finish(TaskOutcome::Failed("there is no media to send back"));
+        }
+        self.typed.clear();
+        self.echo_state(EchoState::On, out);
+        self.task = Task::Echoing;
+    }
+
+    /// Sends digits and pauses to the caller; done when all are out.
+    pub(crate) fn send_digits(
+        &mut self,
+        signals: Vec<Signal>,
+        tone: Duration,
+        gap: Duration,
+        out: &mut Outbox,
+    ) {
+        self.stop(out);
+        let Some((shard, stream)) = self.stream() else {
+            return self.finish(TaskOutcome::Failed("there is no media to send digits in"));
+        };
+        if signals.is_empty() {
+            return self.finish(TaskOutcome::Done);
+        }
+        out.command(shard, Command::SendDigits { stream, signals, tone, gap });
+        self.task = Task::Sending;
+    }
+
+    // What happens to the channel.
+
+    /// A digit was pressed; tells whether it is a new press.
+    pub(crate) fn handle_digit(
+        &mut self,
+        digit: Digit,
+        source: DigitSource,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Pressed {
+        let pressed = self.typed.press(digit, source, now);
+        if pressed != Pressed::Queued {
+            return pressed;
+        }
+        match &self.task {
+            Task::Idle | Task::Settling { .. } | Task::Sending => {}
+            Task::Waiting { others: OtherDigits::Keep, .. } => {}
+            Task::Waiting { others: OtherDigits::Drop, .. } => self.typed.clear(),
+            Task::Playing { playback, .. } => match playback.others {
+                OtherDigits::Drop => self.stop_at_digit(TypeAhead::next_of, out),
+                OtherDigits::Keep => self.stop_at_digit(TypeAhead::pick, out),
+            },
+            Task::WaitingDigit { .. } => {
+                if let Some(digit) = self.typed.next() {
+                    self.finish(TaskOutcome::Digit(digit));
+                }
+            }
+            Task::Reading { .. } => {
+                if let Some(digit) = self.typed.next() {
+                    self.read_digit(digit, now);
+                }
+            }
+            Task::Echoing => self.echo_digit(out),
+        }
+        pressed
+    }
+
+    /// A prompt came, or is not there.
+    pub(crate) fn handle_prompt(
+        &mut self,
+        id: PromptId,
+        prompt: Option<Arc<Prompt>>,
+        out: &mut Outbox,
+    ) {
+        let Some((shard, _)) = self.stream() else { return };
+        if let Task::Playing { playback, .. } = &mut self.task {
+            let progress = playback.handle_prompt(id, prompt, shard, out);
+            self.finish_played(progress);
+        }
+    }
+
+    /// A play on the stream ended.
+    pub(crate) fn handle_play_finished(&mut self, play: PlayId) {
+        if let Task::Playing { playback, .. } = &mut self.task {
+            let progress = playback.handle_play_finished(play);
+            self.finish_played(progress);
+        }
+    }
+
+    /// The digits given to [`Channel::send_digits`] are out.
+    pub(crate) fn handle_digits_sent(&mut self) {
+        if matches!(self.task, Task::Sending) {
+            self.finish(TaskOutcome::Done);
+        }
+    }
+
+    /// The caller's first packet came.
+    pub(crate) fn handle_latched(&mut self, now: Instant, out: &mut Outbox) {
+        if let Audio::Open { heard, .. } = &mut self.audio {
+            *heard = Heard::Packets;
+        }
+        if let Task::Settling { delay, .. } = self.task {
+            self.wait(delay, OtherDigits::Keep, now, out);
+        }
+    }
+
+    /// Time passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        if self.task.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match &mut self.task {
+            Task::Settling { delay, .. } => {
+                let delay = *delay;
+                self.wait(delay, OtherDigits::Keep, now, out);
+            }
+            Task::Waiting { .. } => self.finish(TaskOutcome::Done),
+            Task::WaitingDigit { .. } => self.finish(TaskOutcome::TimedOut),
+            Task::Reading { digits, .. } => {
+                let digits = std::mem::take(digits);
+                self.finish(TaskOutcome::Digits { digits, ended_by: ReadEnd::Timeout });
+            }
+            Task::Playing { .. } => {
+                self.stop(out);
+                self.finish(TaskOutcome::TimedOut);
+            }
+            Task::Idle | Task::Echoing | Task::Sending => {}
+        }
+    }
+
+    fn finish(&mut self, outcome: TaskOutcome) {
+        self.task = Task::Idle;
+        self.outcome = Some(outcome);
+    }
+
+    fn finish_played(&mut self, progress: PlayProgress) {
+        match progress {
+            PlayProgress::Ongoing => {}
+            PlayProgress::Ended { absent: None } => self.finish(TaskOutcome::Done),
+            PlayProgress::Ended { absent: Some(name) } => self.finish(TaskOutcome::Missing(name)),
+        }
+    }
+
+    fn stop_at_digit(
+        &mut self,
+        take: impl FnOnce(&mut TypeAhead, DigitSet) -> Option<Digit>,
+        out: &mut Outbox,
+    ) {
+        let stop = self.task.stop_digits();
+        if let Some(digit) = take(&mut self.typed, stop) {
+            self.stop(out);
+            self.finish(TaskOutcome::Digit(digit));
+        }
+    }
+
+    fn read_digit(&mut self, digit: Digit, now: Instant) {
+        let Task::Reading { read, digits, until } = &mut self.task else { return };
+        let ended_by = if read.terminator == Some(digit) {
+            ReadEnd::Terminator
+        } else {
+            digits.push(digit);
+            *until = later(now, read.between);
+            if digits.len() < read.max {
+                return;
+            }
+            ReadEnd::Full
+        };
+        let digits = std::mem::take(digits);
+        self.finish(TaskOutcome::Digits { digits, ended_by });
+    }
+
+    fn echo_digit(&mut self, out: &mut Outbox) {
+        let Some(digit) = self.typed.next() else { return };
+        if let Some((shard, stream)) = self.stream() {
+            let (tone, gap) = (ECHOED_DIGIT, ECHOED_DIGIT);
+            let signals = vec![Signal::Digit(digit)];
+            out.command(shard, Command::SendDigits { stream, signals, tone, gap });
+        }
+        if Some(digit) == Digit::from_char('#') {
+            self.echo_state(EchoState::Off, out);
+            self.finish(TaskOutcome::Done);
+        }
+    }
+
+    fn echo_state(&self, state: EchoState, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::Echo { stream, state });
+        }
+    }
+}
+
+/// `now + duration`, without an overflow for a duration a dialplan made up.
+fn later(now: Instant, duration: Duration) -> Instant {
+    now + duration.min(LONGEST_WAIT)
+}
+
+/// How long an answered call waits for the caller's first packet, as Asterisk does.
+const FIRST_PACKET_WAIT: Duration = Duration::from_millis(500);
+
+/// The length of a digit sent back by an echo, and of the gap after it.
+const ECHOED_DIGIT: Duration = Duration::from_millis(100);
+
+/// Nobody waits longer than a year; the clock could not count much longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Why a call ended: Q.850 causes, and how they become SIP status codes and back.
+//!
+//! The table from cause to status is RFC 3398 §7.2.4.1 and §8.2.6.1 where those speak of a cause,
+//! and what telephone systems send in practice for the rest.
+
+use std::fmt;
+
+/// A cause value of ITU-T Q.850, 1 to 127.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cause(u8);
+
+impl Cause {
+    /// The number is not in use.
+    pub const UNALLOCATED: Self = Self(1);
+    /// Nothing special: one side hung up.
+    pub const NORMAL_CLEARING: Self = Self(16);
+    /// The callee is busy.
+    pub const USER_BUSY: Self = Self(17);
+    /// Nobody picked up in time.
+    pub const NO_ANSWER: Self = Self(19);
+    /// The callee refuses.
+    pub const CALL_REJECTED: Self = Self(21);
+    /// The number moved.
+    pub const NUMBER_CHANGED: Self = Self(22);
+    /// The callee's device can not be reached.
+    pub const DESTINATION_OUT_OF_ORDER: Self = Self(27);
+    /// The number has too few digits.
+    pub const INVALID_NUMBER_FORMAT: Self = Self(28);
+    /// Cleared, for no reason that has a number of its own.
+    pub const NORMAL_UNSPECIFIED: Self = Self(31);
+    /// No channel, port or place left.
+    pub const CONGESTION: Self = Self(34);
+    /// A part of the network failed.
+    pub const NETWORK_OUT_OF_ORDER: Self = Self(38);
+    /// A passing failure.
+    pub const TEMPORARY_FAILURE: Self = Self(41);
+    /// Too much traffic.
+    pub const SWITCH_CONGESTION: Self = Self(42);
+    /// Not for this caller.
+    pub const BEARER_NOT_AUTHORIZED: Self = Self(57);
+    /// No codec in common.
+    pub const BEARER_NOT_AVAILABLE: Self = Self(58);
+    /// The two sides can not work together.
+    pub const INCOMPATIBLE_DESTINATION: Self = Self(88);
+    /// A timer of the protocol ran out.
+    pub const RECOVERY_ON_TIMER: Self = Self(102);
+    /// Something that has no other cause.
+    pub const INTERWORKING: Self = Self(127);
+
+    /// The cause of this number, or `None` outside 1 to 127.
+    pub const fn new(number: u8) -> Option<Self> {
+        if matches!(number, 1..=127) { Some(Self(number)) } else { None }
+    }
+
+    /// The number in Q.850.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// What the cause means, as in a `Reason` header's text.
+    pub const fn text(self) -> &'static str {
+        match self.0 {
+            1 => "Unallocated number",
+            2 | 3 => "No route to destination",
+            16 => "Normal call clearing",
+            17 => "User busy",
+            18 => "No user responding",
+            19 => "No answer",
+            20 => "Subscriber absent",
+            21 => "Call rejected",
+            22 => "Number changed",
+            26 => "Answered elsewhere",
+            27 => "Destination out of order",
+            28 => "Invalid number format",
+            29 => "Facility rejected",
+            31 => "Normal, unspecified",
+            34 => "Circuit/channel congestion",
+            38 => "Network out of order",
+            41 => "Temporary failure",
+            42 => "Switching equipment congestion",
+            47 => "Resource unavailable",
+            50 | 69 => "Facility not available",
+            57 => "Bearer capability not authorized",
+            58 => "Bearer capability not available",
+            65 => "Bearer capability not implemented",
+            66 => "Channel type not implemented",
+            88 => "Incompatible destination",
+            102 => "Recovery on timer expiry",
+            111 => "Protocol error",
+            127 => "Interworking",
+            _ => "Unspecified",
+        }
+    }
+
+    /// The final status that refuses a call for this cause before it is answered.
+    pub const fn status(self) -> u16 {
+        match self.0 {
+            1..=3 => 404,
+            17 => 486,
+            18 => 408,
+            19 | 20 => 480,
+            21 => 603,
+            22 => 410,
+            26 | 27 | 38 => 502,
+            28 => 484,
+            29 | 69 | 79 => 501,
+            34 | 41 | 42 | 47 => 503,
+            55 | 57 | 87 => 403,
+            58 | 65 | 70 | 88 => 488,
+            66 => 480,
+            102 => 504,
+            111 | 127 => 500,
+            // Normal clearing before an answer is a refusal without more to say.
+            16 => 603,
+            _ => 480,
+        }
+    }
+
+    /// The cause behind a status that refused our call.
+    pub const fn from_status(status: u16) -> Self {
+        match status {
+            401 | 402 | 403 | 407 | 603 => Self::CALL_REJECTED,
+            404 | 485 | 604 => Self::UNALLOCATED,
+            405 | 421 => Self::NORMAL_UNSPECIFIED,
+            408 | 504 => Self::RECOVERY_ON_TIMER,
+            410 => Self::NUMBER_CHANGED,
+            480 => Self(18),
+            483 => Self(25),
+            484 => Self::INVALID_NUMBER_FORMAT,
+            486 | 600 => Self::USER_BUSY,
+            487 => Self::NORMAL_CLEARING,
+            415 | 488 | 606 => Self::BEARER_NOT_AVAILABLE,
+            500 | 503 => Self::TEMPORARY_FAILURE,
+            502 => Self::NETWORK_OUT_OF_ORDER,
+            501 => Self(79),
+            _ => Self::INTERWORKING,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0, self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_callee_is_486_both_ways() {
+        assert_eq!(Cause::USER_BUSY.status(), 486);
+        assert_eq!(Cause::from_status(486), Cause::USER_BUSY);
+        assert_eq!(Cause::from_status(600), Cause::USER_BUSY);
+    }
+
+    #[test]
+    fn every_cause_refuses_with_a_final_failure() {
+        for cause in (1..=127).filter_map(Cause::new) {
+            assert!((400..700).contains(&cause.status()), "{cause}");
+        }
+        assert_eq!(Cause::new(0), None);
+        assert_eq!(Cause::new(128), None);
+    }
+
+    #[test]
+    fn every_failure_has_a_cause() {
+        for status in 300..700 {
+            assert!((1..=127).contains(&Cause::from_status(status).number()));
+        }
+    }
+}

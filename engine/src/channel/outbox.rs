@@ -1,0 +1,117 @@
+//! What channels want done by others: commands to media shards, prompts to be loaded, things to tell.
+//!
+//! One outbox serves all channels; the switch empties it after each way in.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use bstr::BString;
+
+use super::ChannelId;
+use crate::media::{self, PlayId, Prompt, ShardId};
+
+/// Names one request for a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PromptId(u64);
+
+/// A prompt somebody needs. Exactly one [`PromptReply`] answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptRequest {
+    /// Names the request in its reply.
+    pub id: PromptId,
+    /// The name as the dialplan has it, without format: `hello-world`, `digits/1`,
+    /// `/var/sounds/menu`.
+    pub name: BString,
+    /// The language to look in first: `en`, `fr_CA`.
+    pub language: BString,
+}
+
+/// The answer to a [`PromptRequest`].
+#[derive(Debug)]
+pub struct PromptReply {
+    /// Which request.
+    pub id: PromptId,
+    /// The prompt, or `None` when no file of that name can be read.
+    pub prompt: Option<Arc<Prompt>>,
+}
+
+/// Something a channel tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// It begins to play these.
+    PlayStarted { names: Vec<BString> },
+    /// A prompt was not there.
+    PromptMissing { name: BString },
+}
+
+/// The requests of all channels that nobody took yet.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    media: VecDeque<(ShardId, media::Command)>,
+    prompts: VecDeque<PromptRequest>,
+    notices: VecDeque<(ChannelId, Notice)>,
+    asked: HashMap<PromptId, Asker>,
+    prompts_asked: u64,
+    plays: u64,
+}
+
+/// Who waits for a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// A channel, for its own playback.
+    Channel(ChannelId),
+    /// A room, for all to hear.
+    Room { room: media::RoomId, shard: ShardId },
+}
+
+impl Outbox {
+    /// Gives a command to a shard.
+    pub(crate) fn command(&mut self, shard: ShardId, command: media::Command) {
+        self.media.push_back((shard, command));
+    }
+
+    /// Asks for a prompt.
+    pub(crate) fn ask(&mut self, asker: Asker, name: BString, language: BString) -> PromptId {
+        self.prompts_asked += 1;
+        let id = PromptId(self.prompts_asked);
+        self.asked.insert(id, asker);
+        self.prompts.push_back(PromptRequest { id, name, language });
+        id
+    }
+
+    /// Who asked for a prompt, once.
+    pub(crate) fn asker(&mut self, id: PromptId) -> Option<Asker> {
+        self.asked.remove(&id)
+    }
+
+    /// Tells something.
+    pub(crate) fn tell(&mut self, channel: ChannelId, notice: Notice) {
+        self.notices.push_back((channel, notice));
+    }
+
+    /// A number for a play, never used before.
+    pub(crate) fn next_play(&mut self) -> PlayId {
+        self.plays += 1;
+        PlayId(self.plays)
+    }
+
+    pub(crate) fn poll_media(&mut self) -> Option<(ShardId, media::Command)> {
+        self.media.pop_front()
+    }
+
+    pub(crate) fn poll_prompt(&mut self) -> Option<PromptRequest> {
+        self.prompts.pop_front()
+    }
+
+    pub(crate) fn poll_notice(&mut self) -> Option<(ChannelId, Notice)> {
+        self.notices.pop_front()
+    }
+
+    /// Requests for prompts not answered yet.
+    #[cfg(test)]
+    pub(crate) fn open_requests(&self) -> usize {
+        self.asked.len()
+    }
+}

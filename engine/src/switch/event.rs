@@ -1,0 +1,182 @@
+//! What the switch tells: calls, their steps, keys and ends, registrations, completed commands.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bstr::BString;
+
+use super::{Completion, command::CommandId};
+use crate::{
+    channel::{Cause, ChannelId},
+    media::{Digit, StreamStatistics},
+};
+
+/// Something that happened, for an embedder, a monitor or a log.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum SwitchEvent {
+    /// A call came that the embedder has to take: it rings nowhere until a command says so.
+    IncomingCall {
+        /// The call.
+        call: ChannelId,
+        /// Who calls and what was dialled.
+        parties: Parties,
+    },
+    /// A call began, whoever takes it.
+    CallStarted {
+        /// The call.
+        call: ChannelId,
+        /// The channel's name, as in `${CHANNEL}`.
+        channel: BString,
+        /// Who calls and what was dialled.
+        parties: Parties,
+        /// Which way the call was set up.
+        direction: Direction,
+    },
+    /// The far end of an outgoing call rings.
+    CallRinging {
+        /// The call.
+        call: ChannelId,
+    },
+    /// The call is up.
+    CallAnswered {
+        /// The call.
+        call: ChannelId,
+    },
+    /// The dialplan is about to run a step; only when
+    /// [`SwitchConfig::trace_steps`](super::SwitchConfig::trace_steps) asks for these.
+    StepExecuted {
+        /// The call.
+        call: ChannelId,
+        /// Where the step is.
+        context: BString,
+        /// Where the step is.
+        extension: BString,
+        /// Where the step is.
+        priority: u32,
+        /// The application, as it is registered.
+        application: BString,
+        /// Its arguments, substituted.
+        arguments: BString,
+    },
+    /// A digit was pressed.
+    DigitHeard {
+        /// The call.
+        call: ChannelId,
+        /// Which digit.
+        digit: Digit,
+    },
+    /// A prompt begins to play.
+    PlayStarted {
+        /// The call.
+        call: ChannelId,
+        /// The prompts' names.
+        names: Vec<BString>,
+    },
+    /// A call joined a conference room.
+    RoomJoined {
+        /// The call.
+        call: ChannelId,
+        /// The room.
+        room: BString,
+        /// How many are in it now.
+        members: usize,
+    },
+    /// A call left a conference room.
+    RoomLeft {
+        /// The call.
+        call: ChannelId,
+        /// The room.
+        room: BString,
+        /// How many remain.
+        members: usize,
+    },
+    /// A call ended; nothing of it is left.
+    CallEnded {
+        /// The call.
+        call: ChannelId,
+        /// Why.
+        cause: Cause,
+        /// Who ended it.
+        ended_by: EndedBy,
+        /// Its length and its media.
+        statistics: CallStatistics,
+    },
+    /// A phone registered, or refreshed its registration.
+    Registered {
+        /// The address of record.
+        aor: BString,
+        /// Where it can be reached.
+        contact: String,
+        /// For how long.
+        expires: Duration,
+    },
+    /// A phone's registration ended.
+    Unregistered {
+        /// The address of record.
+        aor: BString,
+        /// The contact that went.
+        contact: String,
+    },
+    /// Somebody failed to prove who they are.
+    AuthenticationFailed {
+        /// The user name they gave, escaped.
+        username: String,
+        /// Where they are.
+        source: SocketAddr,
+        /// The request's method.
+        method: String,
+    },
+    /// A command ended.
+    CommandCompleted {
+        /// Which one.
+        command: CommandId,
+        /// How.
+        completion: Completion,
+    },
+}
+
+/// The two ends of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parties {
+    /// The caller's number: the user part of `From`, or what the peer's settings say instead.
+    pub caller_number: BString,
+    /// The caller's name.
+    pub caller_name: BString,
+    /// What was dialled: the user part of the request's address.
+    pub dialled: BString,
+    /// The configured peer that calls or is called, when there is one.
+    pub peer: Option<BString>,
+    /// The SIP Call-ID.
+    pub call_id: BString,
+}
+
+/// Which way a call was set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// They called us.
+    Incoming,
+    /// We called them.
+    Outgoing,
+}
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The far end: BYE, CANCEL, or a refusal of our call.
+    FarEnd,
+    /// The dialplan or the embedder.
+    Us,
+    /// A failure: no media, a lost connection, a bug that ended this call only.
+    Failure,
+}
+
+/// What is known of a call at its end.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CallStatistics {
+    /// From the first message to the end.
+    pub duration: Duration,
+    /// From the answer to the end; zero when never answered.
+    pub answered: Duration,
+    /// What the media did, when there was any.
+    pub media: Option<StreamStatistics>,
+}
