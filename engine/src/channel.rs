@@ -29,8 +29,8 @@ pub(crate) use task::TaskOutcome;
 pub use task::{ReadDigits, ReadEnd};
 
 use crate::media::{
-    Command, Digit, EchoState, MuteState, PlayId, PortLease, Prompt, RoomId, ShardId, Signal,
-    StreamId, StreamSettings, TalkDetection,
+    Command, Digit, EchoState, MuteState, PlayId, PlayItem, PortLease, Prompt, Repeat, RoomId,
+    ShardId, Signal, StreamId, StreamSettings, TalkDetection,
 };
 use task::Task;
 
@@ -95,6 +95,11 @@ impl Channel {
             task: Task::Idle,
             outcome: None,
         }
+    }
+
+    /// The channel's number.
+    pub(crate) fn id(&self) -> ChannelId {
+        self.id
     }
 
     /// The stream and its shard, when there is one.
@@ -312,6 +317,22 @@ impl Channel {
         }
         out.command(shard, Command::SendDigits { stream, signals, tone, gap });
         self.task = Task::Sending;
+    }
+
+    /// Plays until something else does, or [`Channel::stop_background`]; tells nobody when it ends.
+    pub(crate) fn play_in_background(&mut self, item: PlayItem, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            let play = out.next_play();
+            let (items, repeat) = (vec![item], Repeat::Forever);
+            out.command(shard, Command::Play { stream, play, items, repeat });
+        }
+    }
+
+    /// Stops what [`Channel::play_in_background`] began.
+    pub(crate) fn stop_background(&mut self, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::StopPlay { stream, play: None });
+        }
     }
 
     // What happens to the channel.
