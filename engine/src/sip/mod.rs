@@ -4,6 +4,7 @@
 
 pub(crate) mod deadlines;
 pub mod flow;
+mod framing;
 pub(crate) mod grammar;
 mod header;
 mod headers;
@@ -17,6 +18,7 @@ pub mod transaction;
 mod uri;
 
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
+pub use framing::{Frame, Framing, PONG, StreamTimeouts};
 pub use header::{HeaderName, MediaType, NameAddr, NameAddrRef, Param, Params, Via};
 pub use headers::{Contacts, FieldRef, HeaderValue, Headers, InvalidHeaderName};
 pub use id::{Branch, CSeq, CallId, Tag};

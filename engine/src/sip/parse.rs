@@ -168,7 +168,7 @@ fn parse_request(
     let text = &buffer[start..line.end];
     let request_line = RequestLine::parse(text).map_err(ParseError::drop)?;
     let mut head = Head::read(buffer, line.next, limits);
-    head.check_essential(&request_line.method, buffer);
+    head.check_essential(&request_line.method);
     let RequestLine { method, uri, fault } = request_line;
     let fault = fault.or(head.fault);
     let (uri, uri_parts) = match uri {
@@ -471,9 +471,8 @@ impl Head {
     /// Checks what a request must have besides.
     ///
     /// Max-Forwards is a MUST as well, but RFC 2543 did not know it, and its absence is harmless.
-    fn check_essential(&mut self, method: &Method, buffer: &[u8]) {
+    fn check_essential(&mut self, method: &Method) {
         self.check_present();
-        let _ = buffer;
         if let Some(value) = self.headers.value(HeaderName::CSeq) {
             let at = value.iter().rposition(u8::is_ascii_whitespace).map_or(0, |at| at + 1);
             if value.get(at..) != Some(method.as_str().as_bytes()) {
@@ -497,7 +496,7 @@ impl Head {
 }
 
 /// Lengths of the name and of all up to the value, in `name blanks ":" value`.
-fn header_name(line: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn header_name(line: &[u8]) -> Option<(usize, usize)> {
     let end = line.iter().position(|&b| !grammar::is_token_byte(b))?;
     let blanks = line[end..].iter().position(|b| !b" \t".contains(b))?;
     let colon = end + blanks;
