@@ -1,0 +1,305 @@
+//! The settings of `rtp.conf`, `confbridge.conf` and `asterisk.conf`, by kind of section.
+
+use super::key::Harmless::{Always, Never, Off, On, Words, Zero};
+use super::key::Severity::Warn;
+use super::key::{KeyTable, Later};
+
+pub(super) const RTP: KeyTable = KeyTable {
+    kind: "rtp.conf [general]",
+    read: &["rtpstart", "rtpend"],
+    later: &[
+        Later {
+            instead: "media is always taken from the signalled address only, or from one that \
+                      passed the source check of rtp_symmetric",
+            severity: Warn,
+            keys: &[("strictrtp", On), ("probation", Always)],
+        },
+        Later {
+            instead: "browsers can't call yet",
+            severity: Warn,
+            keys: &[
+                ("dtls_mtu", Always),
+                ("ice_acl", Never),
+                ("ice_blacklist", Never),
+                ("ice_deny", Never),
+                ("ice_permit", Never),
+                ("icesupport", Off),
+                ("stun_acl", Never),
+                ("stun_blacklist", Never),
+                ("stun_deny", Never),
+                ("stun_permit", Never),
+                ("stunaddr", Never),
+                ("turnaddr", Never),
+                ("turnpassword", Never),
+                ("turnusername", Never),
+            ],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("dtmftimeout", Always),
+                ("rtcpinterval", Always),
+                ("rtpchecksums", On),
+                ("srtpreplayprotection", Always),
+            ],
+        },
+    ],
+};
+
+pub(super) const CONFBRIDGE_GENERAL: KeyTable = KeyTable {
+    kind: "confbridge.conf [general]",
+    read: &[],
+    later: &[],
+};
+
+pub(super) const BRIDGE: KeyTable = KeyTable {
+    kind: "bridge profile",
+    read: &["type", "max_members", "sound_join", "sound_leave"],
+    later: &[
+        Later {
+            instead: "the built-in prompt is played",
+            severity: Warn,
+            keys: &[
+                ("sound_begin", Never),
+                ("sound_error_menu", Never),
+                ("sound_get_pin", Never),
+                ("sound_has_joined", Never),
+                ("sound_has_left", Never),
+                ("sound_invalid_pin", Never),
+                ("sound_kicked", Never),
+                ("sound_leader_has_left", Never),
+                ("sound_locked", Never),
+                ("sound_locked_now", Never),
+                ("sound_muted", Never),
+                ("sound_only_one", Never),
+                ("sound_only_person", Never),
+                ("sound_other_in_party", Never),
+                ("sound_participants_muted", Never),
+                ("sound_participants_unmuted", Never),
+                ("sound_place_into_conference", Never),
+                ("sound_there_are", Never),
+                ("sound_unlocked_now", Never),
+                ("sound_unmuted", Never),
+                ("sound_wait_for_leader", Never),
+            ],
+        },
+        Later {
+            instead: "rooms mix 20 ms at 8 kHz",
+            severity: Warn,
+            keys: &[
+                ("binaural_active", Off),
+                ("internal_sample_rate", Words(&["auto", "8000"])),
+                ("maximum_sample_rate", Words(&["none", "8000", "0"])),
+                ("mixing_interval", Words(&["20"])),
+            ],
+        },
+        Later {
+            instead: "nothing is recorded",
+            severity: Warn,
+            keys: &[
+                ("record_conference", Off),
+                ("record_command", Always),
+                ("record_file", Always),
+                ("record_file_append", Always),
+                ("record_file_timestamp", Always),
+                ("record_options", Always),
+            ],
+        },
+        Later {
+            instead: "rooms have no video",
+            severity: Warn,
+            keys: &[
+                ("remb_behavior", Always),
+                ("remb_estimated_bitrate", Always),
+                ("remb_send_interval", Always),
+                ("video_mode", Words(&["none"])),
+                ("video_update_discard", Always),
+            ],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("enable_events", Off),
+                ("jitterbuffer", Off),
+                ("language", Words(&["en"])),
+                ("regcontext", Never),
+                ("template", Never),
+            ],
+        },
+    ],
+};
+
+pub(super) const USER: KeyTable = KeyTable {
+    kind: "user profile",
+    read: &[
+        "type",
+        "admin",
+        "announce_only_user",
+        "announce_user_count",
+        "end_marked",
+        "marked",
+        "pin",
+        "quiet",
+        "startmuted",
+        "wait_marked",
+    ],
+    later: &[
+        Later {
+            instead: "who waits alone hears nothing",
+            severity: Warn,
+            keys: &[
+                ("music_on_hold_class", Always),
+                ("music_on_hold_when_empty", Off),
+            ],
+        },
+        Later {
+            instead: "joining and leaving are signalled without a name",
+            severity: Warn,
+            keys: &[
+                ("announce_join_leave", Off),
+                ("announce_join_leave_review", Off),
+                ("announcement", Never),
+                ("announce_user_count_all", Off),
+                ("hear_own_join_sound", On),
+            ],
+        },
+        Later {
+            instead: "everyone is mixed and no speech is detected",
+            severity: Warn,
+            // Dropping silence changes the cost of a mix, not what is heard.
+            keys: &[
+                ("denoise", Off),
+                ("dsp_drop_silence", Always),
+                ("dsp_silence_threshold", Always),
+                ("dsp_talking_threshold", Always),
+                ("talk_detection_events", Off),
+            ],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("answer_channel", On),
+                ("dtmf_passthrough", Off),
+                ("echo_events", Always),
+                ("end_marked_any", Off),
+                ("jitterbuffer", Off),
+                ("send_events", Off),
+                ("template", Never),
+                ("text_messaging", Always),
+                ("timeout", Zero),
+            ],
+        },
+    ],
+};
+
+pub(super) const DIRECTORIES: KeyTable = KeyTable {
+    kind: "asterisk.conf [directories]",
+    read: &["astdatadir", "astspooldir"],
+    later: &[Later {
+        // Places that Asterisk needs for itself.
+        instead: "it is not used",
+        severity: Warn,
+        keys: &[
+            ("astagidir", Always),
+            ("astcachedir", Always),
+            ("astdbdir", Always),
+            ("astetcdir", Always),
+            ("astkeydir", Always),
+            ("astlogdir", Always),
+            ("astmoddir", Always),
+            ("astrundir", Always),
+            ("astsbindir", Always),
+            ("astvarlibdir", Always),
+        ],
+    }],
+};
+
+pub(super) const OPTIONS: KeyTable = KeyTable {
+    kind: "asterisk.conf [options]",
+    read: &["defaultlanguage"],
+    later: &[
+        Later {
+            instead: "calls are limited by the media ports and by built-in limits",
+            severity: Warn,
+            keys: &[("maxcalls", Zero), ("maxload", Zero), ("minmemfree", Zero)],
+        },
+        Later {
+            instead: "programs are never run while files are read",
+            severity: Warn,
+            keys: &[("execincludes", Off)],
+        },
+        Later {
+            instead: "the process keeps the user it was started as",
+            severity: Warn,
+            keys: &[("rungroup", Never), ("runuser", Never)],
+        },
+        Later {
+            instead: "prompts of a language are in a directory of its name",
+            severity: Warn,
+            keys: &[("languageprefix", On), ("sounds_search_custom_dir", Off)],
+        },
+        Later {
+            instead: "names of calls have no prefix",
+            severity: Warn,
+            keys: &[("autosystemname", Off), ("entityid", Always), ("systemname", Never)],
+        },
+        Later {
+            // How Asterisk itself runs, logs and talks to its console; we have the command line.
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("alwaysfork", Always),
+                ("cache_media_frames", Always),
+                ("cache_record_files", Always),
+                ("channel_storage_backend", Always),
+                ("console", Always),
+                ("debug", Always),
+                ("disable_remote_console_shell", Always),
+                ("documentation_language", Always),
+                ("dontwarn", Always),
+                ("dumpcore", Always),
+                ("forceblackbackground", Always),
+                ("hideconnect", Always),
+                ("highpriority", Always),
+                ("initcrypto", Always),
+                ("internal_timing", Always),
+                ("lightbackground", Always),
+                ("live_dangerously", Off),
+                ("lockconfdir", Always),
+                ("lockmode", Always),
+                ("maxfiles", Always),
+                ("mindtmfduration", Always),
+                ("nocolor", Always),
+                ("nofork", Always),
+                ("phreaknic", Always),
+                ("quiet", Always),
+                ("record_cache_dir", Always),
+                ("rtp_pt_dynamic", Always),
+                ("rtp_use_dynamic", Always),
+                ("stdexten", Words(&["gosub"])),
+                ("timestamp", Always),
+                ("transcode_via_sln", Always),
+                ("transmit_silence", Off),
+                ("transmit_silence_during_record", Off),
+                ("verbose", Always),
+            ],
+        },
+    ],
+};
+
+pub(super) const COMPAT: KeyTable = KeyTable {
+    kind: "asterisk.conf [compat]",
+    read: &[],
+    later: &[Later {
+        instead: "arguments are read as since Asterisk 1.6",
+        severity: Warn,
+        keys: &[
+            ("app_set", Words(&["1.6", "1.8", "10"])),
+            ("pbx_realtime", Words(&["1.6", "1.8", "10"])),
+            ("res_agi", Words(&["1.6", "1.8", "10"])),
+        ],
+    }],
+};

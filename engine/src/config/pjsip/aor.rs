@@ -1,0 +1,83 @@
+//! `type=aor`: addresses of record and how they are registered.
+
+use super::{Objects, insert, keys};
+use crate::config::codes;
+use crate::config::named::Named;
+use crate::config::notes::Notes;
+use crate::config::setting::each;
+use crate::config::settings::{Aor, Expiration, WhenFull};
+
+/// The most contacts that an address of record may have: each costs memory that a phone can ask for.
+const MAX_CONTACTS: u32 = 1000;
+/// The longest registration, in seconds: a day. Asterisk takes more; phones never ask for it.
+const MAX_EXPIRATION: u32 = 86_400;
+
+pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
+    let mut aors = Named::default();
+    for section in objects.of("aor") {
+        let mut aor = Aor {
+            name: section.name.clone(),
+            max_contacts: 0,
+            when_full: WhenFull::Refuse,
+            expiration: Expiration::default(),
+            contacts: vec![],
+        };
+        let mut remove_existing = false;
+        each(section, &keys::AOR, notes, |name, setting| match name {
+            b"type" => {}
+            b"max_contacts" => setting.number(&mut aor.max_contacts, 0..=MAX_CONTACTS),
+            b"remove_existing" => setting.yes_no(&mut remove_existing),
+            b"minimum_expiration" => {
+                setting.seconds(&mut aor.expiration.minimum, 1..=MAX_EXPIRATION);
+            }
+            b"default_expiration" => {
+                setting.seconds(&mut aor.expiration.default, 1..=MAX_EXPIRATION);
+            }
+            b"maximum_expiration" => {
+                setting.seconds(&mut aor.expiration.maximum, 1..=MAX_EXPIRATION);
+            }
+            b"contact" => {
+                let uri = setting.value().to_owned();
+                let is_sip = [&b"sip:"[..], b"sips:"]
+                    .iter()
+                    .any(|scheme| uri.len() > scheme.len() && uri[..scheme.len()].eq_ignore_ascii_case(scheme));
+                if is_sip {
+                    aor.contacts.push(uri);
+                } else {
+                    setting.invalid("a SIP URI, such as sip:192.0.2.7:5060");
+                }
+            }
+            _ => setting.judge(),
+        });
+        if remove_existing {
+            aor.when_full = WhenFull::ReplaceOldest;
+        }
+        let Expiration { minimum, default, maximum } = aor.expiration;
+        if minimum > default || default > maximum {
+            notes.error(
+                codes::CONTRADICTION,
+                section.name_span,
+                format!(
+                    "the expirations of aor [{}] are out of order: minimum {} s, default {} s, \
+                     maximum {} s",
+                    section.name,
+                    minimum.as_secs(),
+                    default.as_secs(),
+                    maximum.as_secs()
+                ),
+                "minimum_expiration must not exceed default_expiration, nor that \
+                 maximum_expiration",
+            );
+        }
+        if aor.max_contacts == 0 && aor.contacts.is_empty() {
+            notes.warn(
+                codes::AOR_CLOSED,
+                section.name_span,
+                format!("nobody can register at aor [{}]: max_contacts is 0", section.name),
+                "add max_contacts=1 for a phone, or a contact for a trunk",
+            );
+        }
+        insert(&mut aors, aor, section, "aor", notes);
+    }
+    aors
+}

@@ -1,0 +1,77 @@
+//! `type=auth`: what a peer must know.
+
+use super::{Objects, insert, keys};
+use crate::config::codes;
+use crate::config::named::Named;
+use crate::config::notes::Notes;
+use crate::config::secret::Secret;
+use crate::config::setting::each;
+use crate::config::settings::{AuthCredentials, AuthSecret};
+
+pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCredentials> {
+    let mut auths = Named::default();
+    for section in objects.of("auth") {
+        let mut username = None;
+        let mut realm = None;
+        let mut password = None;
+        let mut md5 = None;
+        let mut wants_md5 = false;
+        let mut usable = true;
+        each(section, &keys::AUTH, notes, |name, mut setting| match name {
+            b"type" => {}
+            b"auth_type" => match setting.value().to_ascii_lowercase().as_slice() {
+                // `digest` takes whichever of the two there is.
+                b"userpass" | b"digest" => wants_md5 = false,
+                b"md5" => wants_md5 = true,
+                b"google_oauth" => {
+                    usable = false;
+                    let kind = setting.value().to_owned();
+                    setting.later(kind.as_ref(), "peers that use it can't log in");
+                }
+                _ => setting.invalid("`userpass`, `md5` or `digest`"),
+            },
+            b"username" => setting.optional_text(&mut username),
+            b"realm" => setting.optional_text(&mut realm),
+            b"password" => setting.optional_text(&mut password),
+            b"md5_cred" => setting.optional_text(&mut md5),
+            _ => setting.judge(),
+        });
+        if !usable {
+            continue;
+        }
+        // All complaints point at the header: a line that is printed must not hold the secret.
+        let mut complain = |code, message: &str, help: &str| {
+            let message = format!("auth [{}] {message}", section.name);
+            notes.error(code, section.name_span, message, help);
+        };
+        let Some(username) = username else {
+            complain(codes::SETTING_MISSING, "has no `username`", "add the name the peer logs in with");
+            continue;
+        };
+        let secret = match (password, md5) {
+            (Some(password), _) if !wants_md5 => AuthSecret::Password(Secret::new(password)),
+            (_, Some(md5)) => {
+                if md5.len() != 32 || !md5.iter().all(u8::is_ascii_hexdigit) {
+                    let help = "expected the 32 hexadecimal digits of MD5(username:realm:password)";
+                    complain(codes::VALUE_INVALID, "has an invalid `md5_cred`", help);
+                    continue;
+                }
+                if realm.is_none() {
+                    let help = "add the realm that md5_cred was made with";
+                    complain(codes::SETTING_MISSING, "has `md5_cred` but no `realm`", help);
+                    continue;
+                }
+                AuthSecret::Md5(Secret::new(md5.to_ascii_lowercase()))
+            }
+            _ => {
+                let missing = if wants_md5 { "md5_cred" } else { "password" };
+                let help = "without a secret anyone could be this peer";
+                complain(codes::SETTING_MISSING, &format!("has no `{missing}`"), help);
+                continue;
+            }
+        };
+        let auth = AuthCredentials { name: section.name.clone(), username, realm, secret };
+        insert(&mut auths, auth, section, "auth", notes);
+    }
+    auths
+}

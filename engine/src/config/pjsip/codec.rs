@@ -1,0 +1,71 @@
+//! `allow` and `disallow`: the codecs of a peer, in order of preference.
+
+use bstr::{BStr, ByteSlice};
+
+use crate::config::setting::Setting;
+use crate::config::settings::CodecName;
+use crate::config::value::list;
+
+/// Codecs that Asterisk knows and that are not here yet.
+const LATER: &[&str] = &[
+    "adpcm", "codec2", "g719", "g722", "g723", "g726", "g726aal2", "g729", "gsm", "h261", "h263",
+    "h263p", "h264", "h265", "ilbc", "jpeg", "lpc10", "mpeg4", "opus", "png", "red", "silk",
+    "silk12", "silk16", "silk24", "silk8", "siren14", "siren7", "slin", "slin12", "slin16",
+    "slin192", "slin24", "slin32", "slin44", "slin48", "slin96", "speex", "speex16", "speex32",
+    "t140", "testlaw", "vp8", "vp9",
+];
+
+/// What a setting does to the list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Allow,
+    Disallow,
+}
+
+/// Applies one `allow` or `disallow` setting to `codecs`.
+pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Setting<'_>) {
+    let value = setting.value().to_owned();
+    for word in list(value.as_ref()) {
+        let (word, verb) = match (word.strip_prefix(b"!"), verb) {
+            (Some(rest), Verb::Allow) => (rest.as_bstr(), Verb::Disallow),
+            (Some(rest), Verb::Disallow) => (rest.as_bstr(), Verb::Allow),
+            (None, verb) => (word, verb),
+        };
+        // `ulaw:20` asks for packets of 20 ms.
+        let (name, packet_time) = match word.split_once_str(":") {
+            Some((name, packet_time)) => (name.as_bstr(), Some(packet_time)),
+            None => (word, None),
+        };
+        if packet_time.is_some_and(|packet_time| packet_time != b"20") {
+            setting.later(word, "packets hold 20 ms, unless the peer asks for something else");
+        }
+        let named = named(name);
+        match (named, verb) {
+            (Some(named), Verb::Disallow) => codecs.retain(|codec| !named.contains(codec)),
+            (Some(named), Verb::Allow) => {
+                let new: Vec<_> = named.iter().filter(|codec| !codecs.contains(codec)).collect();
+                codecs.extend(new);
+            }
+            (None, _) if LATER.iter().any(|later| name.eq_ignore_ascii_case(later.as_bytes())) => {
+                if verb == Verb::Allow {
+                    setting.later(name, "the codec is left out; here are ulaw and alaw");
+                }
+            }
+            (None, _) => return setting.invalid("codecs separated by commas: ulaw, alaw, all"),
+        }
+    }
+}
+
+/// The codecs that a word stands for.
+fn named(word: &BStr) -> Option<&'static [CodecName]> {
+    let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    if is("all") {
+        Some(&CodecName::ALL)
+    } else if is("ulaw") || is("pcmu") || is("g711u") {
+        Some(&[CodecName::Pcmu])
+    } else if is("alaw") || is("pcma") || is("g711a") {
+        Some(&[CodecName::Pcma])
+    } else {
+        None
+    }
+}

@@ -1,0 +1,167 @@
+//! `type=endpoint`: the peers.
+
+use std::collections::HashSet;
+
+use bstr::{BStr, ByteSlice};
+
+use super::codec::{self, Verb};
+use super::transport::{Reference, Transports};
+use super::{Objects, insert, keys, resolved};
+use crate::config::codes;
+use crate::config::named::{Name, Named};
+use crate::config::notes::Notes;
+use crate::config::setting::{Setting, each};
+use crate::config::settings::{
+    Aor, AuthCredentials, CodecName, DtmfMode, IdentifyBy, Peer, SipSettings,
+};
+use crate::config::value::{caller_id, list};
+
+pub(super) fn read(
+    objects: &Objects<'_>,
+    transports: &Transports,
+    auths: &Named<AuthCredentials>,
+    aors: &Named<Aor>,
+    notes: &mut Notes,
+) -> Named<Peer> {
+    // A reference to a section that was left out for an error of its own is no second error.
+    let auth_sections: HashSet<&BStr> = objects.of("auth").map(|s| s.name.as_ref()).collect();
+    let mut peers = Named::default();
+    for section in objects.of("endpoint") {
+        let mut peer = Peer {
+            name: section.name.clone(),
+            context: "default".into(),
+            codecs: vec![],
+            auth: vec![],
+            aors: vec![],
+            dtmf: DtmfMode::TelephoneEvent,
+            identify_by: vec![IdentifyBy::Username, IdentifyBy::Address],
+            caller_id: None,
+            language: None,
+            from_user: None,
+            from_domain: None,
+            transport: None,
+            force_rport: true,
+            rewrite_contact: false,
+            rtp_symmetric: false,
+        };
+        let mut codecs_given = false;
+        each(section, &keys::ENDPOINT, notes, |name, mut setting| match name {
+            b"type" => {}
+            b"context" => setting.text(&mut peer.context),
+            b"allow" => {
+                codecs_given = true;
+                codec::apply(Verb::Allow, &mut peer.codecs, setting);
+            }
+            b"disallow" => codec::apply(Verb::Disallow, &mut peer.codecs, setting),
+            b"auth" => {
+                let value = setting.value().to_owned();
+                let known = |name: &BStr| auth_sections.contains(name);
+                let names = resolved(value.as_ref(), "auth", &mut setting, known);
+                peer.auth = names.iter().filter_map(|n| auths.get(n.as_ref()).cloned()).collect();
+            }
+            b"aors" => {
+                let value = setting.value().to_owned();
+                let known = |name: &BStr| aors.get(name).is_some();
+                peer.aors = resolved(value.as_ref(), "aor", &mut setting, known);
+            }
+            b"callerid" => {
+                let unset = setting.value().is_empty()
+                    || setting.value().eq_ignore_ascii_case(b"asreceived");
+                peer.caller_id = (!unset).then(|| caller_id(setting.value()));
+            }
+            b"dtmf_mode" => dtmf_mode(&mut peer.dtmf, setting),
+            b"force_rport" => setting.yes_no(&mut peer.force_rport),
+            b"from_domain" => setting.optional_text(&mut peer.from_domain),
+            b"from_user" => setting.optional_text(&mut peer.from_user),
+            b"identify_by" => identify_by(&mut peer.identify_by, setting),
+            b"language" => setting.optional_text(&mut peer.language),
+            b"rewrite_contact" => setting.yes_no(&mut peer.rewrite_contact),
+            b"rtp_symmetric" => setting.yes_no(&mut peer.rtp_symmetric),
+            b"transport" => match transports.find(setting.value()) {
+                Reference::Listening => setting.optional_text(&mut peer.transport),
+                // Said at the transport already.
+                Reference::LeftOut => {}
+                Reference::Nothing => {
+                    let value = setting.value().to_owned();
+                    resolved(value.as_ref(), "transport", &mut setting, |_| false);
+                }
+            },
+            _ => setting.judge(),
+        });
+        if !codecs_given {
+            notes.once(
+                diesis_dialplan::diagnostic::Diagnostic::warning(
+                    codes::SETTING_MISSING,
+                    section.name_span,
+                    "an endpoint without `allow` has no codec in Asterisk",
+                )
+                .with_help("here it has ulaw and alaw; say so with allow=ulaw,alaw"),
+            );
+            peer.codecs = CodecName::ALL.to_vec();
+        } else if peer.codecs.is_empty() {
+            notes.warn(
+                codes::VALUE_LATER,
+                section.name_span,
+                format!("endpoint [{}] allows no codec that is here", section.name),
+                "its calls are answered 488; allow ulaw or alaw",
+            );
+        }
+        insert(&mut peers, peer, section, "endpoint", notes);
+    }
+    peers
+}
+
+/// Warns of peers that anyone may claim to be.
+pub(super) fn warn_of_open(objects: &Objects<'_>, settings: &SipSettings, notes: &mut Notes) {
+    let asks: HashSet<&BStr> = objects
+        .of("endpoint")
+        .filter(|section| section.entries.iter().any(|e| e.name.eq_ignore_ascii_case(b"auth")))
+        .map(|section| section.name.as_ref())
+        .collect();
+    for section in objects.of("endpoint") {
+        let Some(peer) = settings.peers.get(section.name.as_ref()) else { continue };
+        let by_name = peer.identify_by.iter().any(|by| *by != IdentifyBy::Address);
+        if by_name && !asks.contains(peer.name()) {
+            notes.warn(
+                codes::PEER_OPEN,
+                section.name_span,
+                format!("anyone who calls as `{}` is let in: it has no `auth`", peer.name),
+                "add auth=, or identify_by=ip with a type=identify section",
+            );
+        }
+    }
+}
+
+fn dtmf_mode(mode: &mut DtmfMode, mut setting: Setting<'_>) {
+    match setting.value().to_ascii_lowercase().as_slice() {
+        b"rfc4733" | b"rfc2833" => *mode = DtmfMode::TelephoneEvent,
+        b"info" => *mode = DtmfMode::Info,
+        b"auto_info" => *mode = DtmfMode::TelephoneEventOrInfo,
+        b"auto" => {
+            *mode = DtmfMode::TelephoneEventOrInfo;
+            setting.later(b"auto".as_bstr(), "keys that are not telephone events are taken from INFO, \
+                                    not from the sound");
+        }
+        b"inband" => {
+            *mode = DtmfMode::TelephoneEventOrInfo;
+            setting.later(b"inband".as_bstr(), "keys are taken from telephone events and INFO");
+        }
+        _ => setting.invalid("`rfc4733`, `info`, `auto` or `auto_info`"),
+    }
+}
+
+fn identify_by(identify_by: &mut Vec<IdentifyBy>, mut setting: Setting<'_>) {
+    let value = setting.value().to_owned();
+    identify_by.clear();
+    for word in list(value.as_ref()) {
+        match word.to_ascii_lowercase().as_slice() {
+            b"username" => identify_by.push(IdentifyBy::Username),
+            b"auth_username" => identify_by.push(IdentifyBy::AuthUsername),
+            b"ip" => identify_by.push(IdentifyBy::Address),
+            b"header" | b"request_uri" | b"transport" => {
+                setting.later(word, "peers are recognised by name and address");
+            }
+            _ => return setting.invalid("`username`, `auth_username` or `ip`, separated by commas"),
+        }
+    }
+}

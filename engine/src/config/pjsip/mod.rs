@@ -1,0 +1,142 @@
+//! `pjsip.conf`: transports, peers, credentials, addresses of record and who is recognised by
+//! address.
+//!
+//! Sections of the same name and different `type` are different things, as in Asterisk: a phone is
+//! usually an endpoint, an auth and an aor of one name.
+
+mod aor;
+mod auth;
+mod codec;
+mod endpoint;
+mod identify;
+mod keys;
+mod transport;
+
+use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::conf::Section;
+use diesis_dialplan::diagnostic::Diagnostic;
+
+use super::codes;
+use super::named::Named;
+use super::notes::Notes;
+use super::setting::each;
+use super::settings::SipSettings;
+use super::value::nearest;
+
+/// Reads all sections of the file.
+pub(super) fn read(sections: &[Section], notes: &mut Notes) -> SipSettings {
+    let mut settings = SipSettings::default();
+    let objects = Objects::sort(sections, notes);
+
+    for section in objects.of("global") {
+        each(section, &keys::GLOBAL, notes, |name, setting| match name {
+            b"type" => {}
+            b"user_agent" => setting.text(&mut settings.user_agent),
+            b"default_realm" => setting.text(&mut settings.default_realm),
+            _ => setting.judge(),
+        });
+    }
+    let transports = transport::read(&objects, notes);
+    let auths = auth::read(&objects, notes);
+    settings.aors = aor::read(&objects, notes);
+    settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
+    settings.identify = identify::read(&objects, &settings.peers, notes);
+    endpoint::warn_of_open(&objects, &settings, notes);
+    if let Some(listening) = transports.listening() {
+        settings.transports = listening;
+    }
+    settings
+}
+
+/// The sections, by type.
+struct Objects<'a> {
+    objects: Vec<(&'static str, &'a Section)>,
+}
+
+/// The types that are read.
+const KINDS: [&str; 6] = ["global", "transport", "endpoint", "auth", "aor", "identify"];
+
+impl<'a> Objects<'a> {
+    fn sort(sections: &'a [Section], notes: &mut Notes) -> Self {
+        let mut objects = vec![];
+        for section in sections {
+            let kind = section.entries.iter().rfind(|entry| entry.name.eq_ignore_ascii_case(b"type"));
+            let Some(kind) = kind else {
+                notes.warn(
+                    codes::SETTING_MISSING,
+                    section.name_span,
+                    format!("[{}] has no `type`", section.name),
+                    "the section is ignored; add type=endpoint, auth, aor, identify or transport",
+                );
+                continue;
+            };
+            let known = |known: &&str| kind.value.eq_ignore_ascii_case(known.as_bytes());
+            if let Some(known) = KINDS.into_iter().find(known) {
+                objects.push((known, section));
+            } else if let Some((name, instead)) =
+                keys::LATER_KINDS.iter().find(|(name, _)| known(name))
+            {
+                let message = format!("sections of type={name} are not supported yet");
+                let diagnostic = if *name == "acl" {
+                    Diagnostic::error(codes::SECTION_LATER, kind.value_span, message)
+                } else {
+                    Diagnostic::warning(codes::SECTION_LATER, kind.value_span, message)
+                };
+                notes.once(diagnostic.with_help(*instead));
+            } else {
+                let kinds = KINDS.into_iter().chain(keys::LATER_KINDS.iter().map(|(name, _)| *name));
+                let help = match nearest(kind.value.as_bstr(), kinds) {
+                    Some(nearest) => format!("did you mean type={nearest}? The section is ignored"),
+                    None => "the section is ignored".to_owned(),
+                };
+                let message = format!("there is no section type `{}`", kind.value);
+                notes.warn(codes::SECTION_UNKNOWN, kind.value_span, message, &help);
+            }
+        }
+        Self { objects }
+    }
+
+    /// The sections of a type, in order.
+    fn of(&self, kind: &'static str) -> impl Iterator<Item = &'a Section> + '_ {
+        self.objects.iter().filter(move |(k, _)| *k == kind).map(|(_, section)| *section)
+    }
+}
+
+/// Adds `item`, or complains that its name is taken.
+fn insert<T: super::named::Name>(
+    named: &mut Named<T>,
+    item: T,
+    section: &Section,
+    kind: &str,
+    notes: &mut Notes,
+) {
+    if named.insert(item).is_err() {
+        notes.error(
+            codes::DEFINED_TWICE,
+            section.name_span,
+            format!("there are two sections [{}] of type={kind}", section.name),
+            "give one another name, or add to the first with [name](+)",
+        );
+    }
+}
+
+/// The names in a list that `exists` knows; complains about the others.
+fn resolved(
+    names: &BStr,
+    kind: &str,
+    setting: &mut super::setting::Setting<'_>,
+    exists: impl Fn(&BStr) -> bool,
+) -> Vec<BString> {
+    let (known, unknown): (Vec<&BStr>, Vec<&BStr>) =
+        super::value::list(names).partition(|name| exists(name));
+    let span = setting.span();
+    for name in unknown {
+        setting.notes.error(
+            codes::NAME_UNRESOLVED,
+            span,
+            format!("there is no section [{name}] with type={kind}"),
+            "add the section, or correct the name",
+        );
+    }
+    known.into_iter().map(ToOwned::to_owned).collect()
+}

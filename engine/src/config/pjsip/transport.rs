@@ -1,0 +1,135 @@
+//! `type=transport`: where SIP is spoken.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use bstr::BStr;
+use diesis_dialplan::diagnostic::Diagnostic;
+
+use super::{Objects, insert, keys};
+use crate::config::codes;
+use crate::config::named::Named;
+use crate::config::notes::Notes;
+use crate::config::setting::each;
+use crate::config::settings::{SIP_PORT, TransportProtocol, TransportSettings};
+use crate::config::value::{list, parsed, socket_address};
+
+/// The transports of the file: those that can listen, and the names of those that can't yet.
+#[derive(Default)]
+pub(super) struct Transports {
+    listening: Named<TransportSettings>,
+    left_out: Vec<bstr::BString>,
+    given: bool,
+}
+
+/// What a peer's `transport=` refers to.
+pub(super) enum Reference {
+    Listening,
+    LeftOut,
+    Nothing,
+}
+
+impl Transports {
+    pub(super) fn find(&self, name: &BStr) -> Reference {
+        if self.listening.get(name).is_some() {
+            Reference::Listening
+        } else if self.left_out.iter().any(|left_out| left_out == name) {
+            Reference::LeftOut
+        } else {
+            Reference::Nothing
+        }
+    }
+
+    /// The transports to listen on; `None` when the file names none, so that the default counts.
+    pub(super) fn listening(self) -> Option<Vec<TransportSettings>> {
+        self.given.then(|| self.listening.iter().cloned().collect())
+    }
+}
+
+pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
+    let mut transports = Transports::default();
+    let mut first = None;
+    for section in objects.of("transport") {
+        first = first.or(Some(section.name_span));
+        transports.given = true;
+        let mut transport = TransportSettings {
+            name: section.name.clone(),
+            protocol: TransportProtocol::Udp,
+            bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIP_PORT)),
+            external_media_address: None,
+            external_signaling_address: None,
+            external_signaling_port: None,
+            local_net: vec![],
+        };
+        let (mut later, mut bound) = (false, false);
+        each(section, &keys::TRANSPORT, notes, |name, mut setting| match name {
+            b"type" => {}
+            b"protocol" => match setting.value().to_ascii_lowercase().as_slice() {
+                b"udp" => transport.protocol = TransportProtocol::Udp,
+                b"tcp" => transport.protocol = TransportProtocol::Tcp,
+                b"tls" | b"ws" | b"wss" | b"flow" => {
+                    later = true;
+                    let protocol = setting.value().to_owned();
+                    setting.later(protocol.as_ref(), "nothing listens there; use udp or tcp");
+                }
+                _ => setting.invalid("`udp` or `tcp`"),
+            },
+            b"bind" => match socket_address(setting.value(), SIP_PORT) {
+                Some(address) => (transport.bind, bound) = (address, true),
+                None => setting.invalid("an address with or without port, such as 0.0.0.0:5060"),
+            },
+            b"external_media_address" => setting.address(&mut transport.external_media_address),
+            b"external_signaling_address" => {
+                setting.address(&mut transport.external_signaling_address);
+            }
+            b"external_signaling_port" => {
+                let mut port = 0_u16;
+                setting.number(&mut port, 0..=65_535);
+                transport.external_signaling_port = Some(port).filter(|port| *port != 0);
+            }
+            b"local_net" => {
+                let networks: Option<Vec<_>> = list(setting.value()).map(parsed).collect();
+                match networks {
+                    Some(networks) => transport.local_net.extend(networks),
+                    None => setting.invalid("networks, such as 192.168.0.0/16"),
+                }
+            }
+            _ => setting.judge(),
+        });
+        if later {
+            transports.left_out.push(section.name.clone());
+            continue;
+        }
+        if !bound {
+            notes.error(
+                codes::SETTING_MISSING,
+                section.name_span,
+                format!("transport [{}] has no valid `bind`", section.name),
+                "add the address to listen on, such as bind=0.0.0.0:5060",
+            );
+        }
+        let same = |other: &&TransportSettings| {
+            (other.protocol, other.bind) == (transport.protocol, transport.bind)
+        };
+        if let Some(other) = transports.listening.iter().find(same)
+            && transport.bind.port() != 0
+            && other.name != transport.name
+        {
+            notes.error(
+                codes::CONTRADICTION,
+                section.name_span,
+                format!("[{}] listens where [{}] does", section.name, other.name),
+                "give one of them another address, port or protocol",
+            );
+        }
+        insert(&mut transports.listening, transport, section, "transport", notes);
+    }
+    if let Some(span) = first
+        && transports.listening.is_empty()
+    {
+        notes.push(
+            Diagnostic::error(codes::SETTING_MISSING, span, "no transport is left to listen on")
+                .with_help("add a section with type=transport, protocol=udp and bind=0.0.0.0:5060"),
+        );
+    }
+    transports
+}

@@ -1,0 +1,51 @@
+//! `asterisk.conf`: where things are, and settings of the whole system.
+
+use std::path::Path;
+
+use bstr::ByteSlice;
+use diesis_dialplan::conf::Section;
+
+use super::codes;
+use super::keys;
+use super::notes::Notes;
+use super::setting::{Setting, each};
+use super::settings::SystemSettings;
+
+/// Reads all sections of the file. Relative paths count from `directory`.
+pub(super) fn read(sections: &[Section], directory: &Path, notes: &mut Notes) -> SystemSettings {
+    let mut settings = SystemSettings::new(directory);
+    let path = |setting: &Setting<'_>| {
+        let path = setting.value().to_path().ok().filter(|path| !path.as_os_str().is_empty())?;
+        // `join` of an absolute path is that path.
+        Some(if path == Path::new(".") { directory.to_owned() } else { directory.join(path) })
+    };
+    for section in sections {
+        match section.name.to_ascii_lowercase().as_slice() {
+            b"directories" => each(section, &keys::DIRECTORIES, notes, |name, setting| match name {
+                b"astdatadir" => match path(&setting) {
+                    Some(path) => settings.sounds = path.join("sounds"),
+                    None => setting.invalid("the path of a directory"),
+                },
+                b"astspooldir" => match path(&setting) {
+                    Some(path) => settings.spool = path,
+                    None => setting.invalid("the path of a directory"),
+                },
+                _ => setting.judge(),
+            }),
+            b"options" => each(section, &keys::OPTIONS, notes, |name, setting| match name {
+                b"defaultlanguage" => setting.text(&mut settings.default_language),
+                _ => setting.judge(),
+            }),
+            b"compat" => each(section, &keys::COMPAT, notes, |_, setting| setting.judge()),
+            // Rights of Asterisk's control socket, which we don't have.
+            b"files" => {}
+            _ => notes.warn(
+                codes::SECTION_UNKNOWN,
+                section.name_span,
+                format!("[{}] of asterisk.conf is not read", section.name),
+                "it has no effect",
+            ),
+        }
+    }
+    settings
+}
