@@ -1,14 +1,13 @@
 //! `confbridge.conf`: profiles of conference rooms and of their participants.
 
 use bstr::ByteSlice;
-use diesis_dialplan::conf::Section;
 
 use super::codes;
 use super::keys;
 use super::named::{Name, Named};
 use super::notes::Notes;
 use super::secret::Secret;
-use super::setting::each;
+use super::setting::Block;
 use super::settings::{
     BridgeProfile, ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, UserProfile,
 };
@@ -18,39 +17,41 @@ use super::value::nearest;
 const MAX_MEMBERS: u32 = 100_000;
 
 /// Reads all sections of the file.
-pub(super) fn read(sections: &[Section], notes: &mut Notes) -> ConferenceSettings {
+pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> ConferenceSettings {
     let mut settings = ConferenceSettings { bridges: Named::default(), users: Named::default() };
     for section in sections {
-        if section.name.eq_ignore_ascii_case(b"general") {
-            each(section, &keys::CONFBRIDGE_GENERAL, notes, |_, setting| setting.judge());
+        if section.is("general") {
+            section.each(&keys::CONFBRIDGE_GENERAL, notes, |_, setting| setting.judge());
             continue;
         }
-        let kind = section.entries.iter().rfind(|entry| entry.name.eq_ignore_ascii_case(b"type"));
+        let kind = section.kind();
         let Some(kind) = kind else {
             notes.warn(
                 codes::SETTING_MISSING,
-                section.name_span,
-                format!("[{}] has no `type`", section.name),
+                section.header,
+                format!("[{}] has no `type`", section.name()),
                 "the section is ignored; add type=bridge or type=user",
             );
             continue;
         };
-        match kind.value.to_ascii_lowercase().as_slice() {
+        match kind.value().to_ascii_lowercase().as_slice() {
             b"bridge" => read_bridge(section, &mut settings.bridges, notes),
             b"user" => read_user(section, &mut settings.users, notes),
             b"menu" => notes.warn(
                 codes::SECTION_LATER,
-                kind.value_span,
-                format!("conference menus are not supported yet: [{}]", section.name),
+                kind.value_span(),
+                format!("conference menus are not supported yet: [{}]", section.name()),
                 "keys do nothing in the room",
             ),
             _ => {
-                let help = match nearest(kind.value.as_bstr(), ["bridge", "user", "menu"]) {
+                let help = match nearest(kind.value().as_bstr(), ["bridge", "user", "menu"]) {
                     Some(nearest) => format!("did you mean type={nearest}? The section is ignored"),
-                    None => "expected `bridge`, `user` or `menu`; the section is ignored".to_owned(),
+                    None => {
+                        "expected `bridge`, `user` or `menu`; the section is ignored".to_owned()
+                    }
                 };
-                let message = format!("there is no section type `{}`", kind.value);
-                notes.warn(codes::SECTION_UNKNOWN, kind.value_span, message, &help);
+                let message = format!("there is no section type `{}`", kind.value());
+                notes.warn(codes::SECTION_UNKNOWN, kind.value_span(), message, &help);
             }
         }
     }
@@ -60,10 +61,10 @@ pub(super) fn read(sections: &[Section], notes: &mut Notes) -> ConferenceSetting
     settings
 }
 
-fn read_bridge(section: &Section, bridges: &mut Named<BridgeProfile>, notes: &mut Notes) {
-    let mut profile = BridgeProfile::new(section.name.clone());
+fn read_bridge(section: &Block<'_>, bridges: &mut Named<BridgeProfile>, notes: &mut Notes) {
+    let mut profile = BridgeProfile::new(section.name().to_owned());
     let mut max_members = 0_u32;
-    each(section, &keys::BRIDGE, notes, |name, setting| match name {
+    section.each(&keys::BRIDGE, notes, |name, setting| match name {
         b"type" => {}
         b"max_members" => setting.number(&mut max_members, 0..=MAX_MEMBERS),
         b"sound_join" => setting.text(&mut profile.sound_join),
@@ -74,10 +75,10 @@ fn read_bridge(section: &Section, bridges: &mut Named<BridgeProfile>, notes: &mu
     insert(bridges, profile, section, "bridge", notes);
 }
 
-fn read_user(section: &Section, users: &mut Named<UserProfile>, notes: &mut Notes) {
-    let mut profile = UserProfile::new(section.name.clone());
+fn read_user(section: &Block<'_>, users: &mut Named<UserProfile>, notes: &mut Notes) {
+    let mut profile = UserProfile::new(section.name().to_owned());
     let mut bad_pin = false;
-    each(section, &keys::USER, notes, |name, setting| match name {
+    section.each(&keys::USER, notes, |name, setting| match name {
         b"type" => {}
         b"admin" => setting.yes_no(&mut profile.admin),
         b"announce_only_user" => setting.yes_no(&mut profile.announce_only_user),
@@ -97,8 +98,11 @@ fn read_user(section: &Section, users: &mut Named<UserProfile>, notes: &mut Note
     if bad_pin {
         notes.error(
             codes::VALUE_INVALID,
-            section.name_span,
-            format!("the `pin` of user profile [{}] has other characters than digits", section.name),
+            section.header,
+            format!(
+                "the `pin` of user profile [{}] has other characters than digits",
+                section.name()
+            ),
             "a caller can enter digits only",
         );
     }
@@ -108,15 +112,15 @@ fn read_user(section: &Section, users: &mut Named<UserProfile>, notes: &mut Note
 fn insert<T: Name>(
     named: &mut Named<T>,
     profile: T,
-    section: &Section,
+    section: &Block<'_>,
     kind: &str,
     notes: &mut Notes,
 ) {
     if named.insert(profile).is_err() {
         notes.error(
             codes::DEFINED_TWICE,
-            section.name_span,
-            format!("there are two sections [{}] of type={kind}", section.name),
+            section.header,
+            format!("there are two sections [{}] of type={kind}", section.name()),
             "give one another name, or add to the first with [name](+)",
         );
     }

@@ -47,11 +47,8 @@ pub(super) const RTP: KeyTable = KeyTable {
     ],
 };
 
-pub(super) const CONFBRIDGE_GENERAL: KeyTable = KeyTable {
-    kind: "confbridge.conf [general]",
-    read: &[],
-    later: &[],
-};
+pub(super) const CONFBRIDGE_GENERAL: KeyTable =
+    KeyTable { kind: "confbridge.conf [general]", read: &[], later: &[] };
 
 pub(super) const BRIDGE: KeyTable = KeyTable {
     kind: "bridge profile",
@@ -149,10 +146,7 @@ pub(super) const USER: KeyTable = KeyTable {
         Later {
             instead: "who waits alone hears nothing",
             severity: Warn,
-            keys: &[
-                ("music_on_hold_class", Always),
-                ("music_on_hold_when_empty", Off),
-            ],
+            keys: &[("music_on_hold_class", Always), ("music_on_hold_when_empty", Off)],
         },
         Later {
             instead: "joining and leaving are signalled without a name",

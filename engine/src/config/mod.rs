@@ -5,11 +5,29 @@
 //! happens instead; none is silently taken as done. The syntax shared by all files is
 //! `diesis_dialplan::conf`.
 
+pub mod codes;
+mod conference;
+mod directory;
+mod key;
+mod keys;
+mod load;
 mod named;
 mod network;
+mod notes;
+mod pjsip;
+mod rtp;
 mod secret;
+mod setting;
 mod settings;
+mod system;
+mod unread;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use directory::DirectoryFiles;
+pub use load::{Configuration, Finding, Loaded};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;

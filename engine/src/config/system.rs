@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use bstr::ByteSlice;
-use diesis_dialplan::conf::Section;
 
 use super::codes;
 use super::keys;
 use super::notes::Notes;
-use super::setting::{Setting, each};
+use super::setting::{Block, Setting};
 use super::settings::SystemSettings;
 
 /// Reads all sections of the file. Relative paths count from `directory`.
-pub(super) fn read(sections: &[Section], directory: &Path, notes: &mut Notes) -> SystemSettings {
+pub(super) fn read(sections: &[Block<'_>], directory: &Path, notes: &mut Notes) -> SystemSettings {
     let mut settings = SystemSettings::new(directory);
     let path = |setting: &Setting<'_>| {
         let path = setting.value().to_path().ok().filter(|path| !path.as_os_str().is_empty())?;
@@ -20,8 +19,8 @@ pub(super) fn read(sections: &[Section], directory: &Path, notes: &mut Notes) ->
         Some(if path == Path::new(".") { directory.to_owned() } else { directory.join(path) })
     };
     for section in sections {
-        match section.name.to_ascii_lowercase().as_slice() {
-            b"directories" => each(section, &keys::DIRECTORIES, notes, |name, setting| match name {
+        match section.name().to_ascii_lowercase().as_slice() {
+            b"directories" => section.each(&keys::DIRECTORIES, notes, |name, setting| match name {
                 b"astdatadir" => match path(&setting) {
                     Some(path) => settings.sounds = path.join("sounds"),
                     None => setting.invalid("the path of a directory"),
@@ -32,17 +31,17 @@ pub(super) fn read(sections: &[Section], directory: &Path, notes: &mut Notes) ->
                 },
                 _ => setting.judge(),
             }),
-            b"options" => each(section, &keys::OPTIONS, notes, |name, setting| match name {
+            b"options" => section.each(&keys::OPTIONS, notes, |name, setting| match name {
                 b"defaultlanguage" => setting.text(&mut settings.default_language),
                 _ => setting.judge(),
             }),
-            b"compat" => each(section, &keys::COMPAT, notes, |_, setting| setting.judge()),
+            b"compat" => section.each(&keys::COMPAT, notes, |_, setting| setting.judge()),
             // Rights of Asterisk's control socket, which we don't have.
             b"files" => {}
             _ => notes.warn(
                 codes::SECTION_UNKNOWN,
-                section.name_span,
-                format!("[{}] of asterisk.conf is not read", section.name),
+                section.header,
+                format!("[{}] of asterisk.conf is not read", section.name()),
                 "it has no effect",
             ),
         }

@@ -4,7 +4,6 @@
 //! has no effect. Files that ask for nothing are passed over: empty ones, those that are switched
 //! off, and those that only concern Asterisk itself.
 
-use bstr::ByteSlice;
 use diesis_dialplan::conf::{self, FileSource, Options};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity};
 
@@ -63,18 +62,15 @@ fn asks_for_nothing(name: &str, files: &dyn FileSource) -> bool {
         return true;
     }
     if OTHER.contains(&name) {
-        return files.read(name).is_ok_and(|text| text.trim().is_empty());
+        return files.read(name).is_ok_and(|text| text.trim_ascii().is_empty());
     }
     let conf = conf::load(name, files, &Options::default());
     if let Some((_, switch, on_by_default)) = SWITCHED.iter().find(|(file, ..)| *file == name) {
         let on = conf
-            .sections
-            .iter()
-            .filter(|section| section.name.eq_ignore_ascii_case(b"general"))
-            .flat_map(|section| &section.entries)
-            .rfind(|entry| entry.name.eq_ignore_ascii_case(switch.as_bytes()))
-            .map_or(*on_by_default, |entry| yes_no(entry.value.as_bstr()) != Some(false));
+            .section("general")
+            .and_then(|general| general.last_entry(switch))
+            .map_or(*on_by_default, |entry| yes_no(entry.value()) != Some(false));
         return !on;
     }
-    conf.sections.iter().all(|section| section.entries.is_empty())
+    conf.sections().all(|section| section.entries().len() == 0)
 }

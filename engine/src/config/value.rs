@@ -5,21 +5,13 @@ use std::str::FromStr;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use diesis_dialplan::conf::{is_false, is_true};
+
 use super::settings::CallerId;
 
-/// What a truth value may look like, for messages.
-pub(super) const YES_NO: &str = "`yes` or `no`";
-
-/// The words for yes and no that Asterisk takes, in any letter case.
+/// Yes or no, in the words that Asterisk takes.
 pub(super) fn yes_no(value: &BStr) -> Option<bool> {
-    let is = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
-    if is(&["yes", "true", "y", "t", "1", "on"]) {
-        Some(true)
-    } else if is(&["no", "false", "n", "f", "0", "off"]) {
-        Some(false)
-    } else {
-        None
-    }
+    is_true(value).then_some(true).or_else(|| is_false(value).then_some(false))
 }
 
 /// A value in a type's own notation.
@@ -29,7 +21,7 @@ pub(super) fn parsed<T: FromStr>(value: &BStr) -> Option<T> {
 
 /// The parts of a list that is separated by commas, trimmed, without empty ones.
 pub(super) fn list(value: &BStr) -> impl Iterator<Item = &BStr> {
-    value.split_str(",").map(|part| part.trim().as_bstr()).filter(|part| !part.is_empty())
+    value.split_str(",").map(|part| part.trim_ascii().as_bstr()).filter(|part| !part.is_empty())
 }
 
 /// `address`, `address:port`, `[ipv6]`, `[ipv6]:port` or a bare IPv6 address.
@@ -51,14 +43,14 @@ pub(super) fn ip_address(value: &BStr) -> Option<IpAddr> {
 /// the bytes of one, else a name.
 pub(super) fn caller_id(value: &BStr) -> CallerId {
     let unquoted = |text: &[u8]| -> BString {
-        let text = text.trim();
+        let text = text.trim_ascii();
         let bare = text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         bare.unwrap_or(text).replace(b"\\\"", b"\"").into()
     };
     if let Some((name, rest)) = value.rsplit_once_str("<")
         && let Some((number, _)) = rest.split_once_str(">")
     {
-        return CallerId { name: unquoted(name), number: number.trim().into() };
+        return CallerId { name: unquoted(name), number: number.trim_ascii().into() };
     }
     let text = unquoted(value);
     if !text.is_empty() && text.iter().all(|b| b.is_ascii_digit() || b"+*#-.() ".contains(b)) {
@@ -128,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_bind_address_may_leave_the_port_out() {
-        let read = |text: &str| socket_address(text.into(), 5060).map(|address| address.to_string());
+        let read =
+            |text: &str| socket_address(text.into(), 5060).map(|address| address.to_string());
         assert_eq!(read("0.0.0.0"), Some("0.0.0.0:5060".to_owned()));
         assert_eq!(read("127.0.0.1:5070"), Some("127.0.0.1:5070".to_owned()));
         assert_eq!(read("::"), Some("[::]:5060".to_owned()));

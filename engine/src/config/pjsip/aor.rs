@@ -4,7 +4,6 @@ use super::{Objects, insert, keys};
 use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::notes::Notes;
-use crate::config::setting::each;
 use crate::config::settings::{Aor, Expiration, WhenFull};
 
 /// The most contacts that an address of record may have: each costs memory that a phone can ask for.
@@ -16,14 +15,14 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
     let mut aors = Named::default();
     for section in objects.of("aor") {
         let mut aor = Aor {
-            name: section.name.clone(),
+            name: section.name().to_owned(),
             max_contacts: 0,
             when_full: WhenFull::Refuse,
             expiration: Expiration::default(),
             contacts: vec![],
         };
         let mut remove_existing = false;
-        each(section, &keys::AOR, notes, |name, setting| match name {
+        section.each(&keys::AOR, notes, |name, setting| match name {
             b"type" => {}
             b"max_contacts" => setting.number(&mut aor.max_contacts, 0..=MAX_CONTACTS),
             b"remove_existing" => setting.yes_no(&mut remove_existing),
@@ -38,9 +37,9 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
             }
             b"contact" => {
                 let uri = setting.value().to_owned();
-                let is_sip = [&b"sip:"[..], b"sips:"]
-                    .iter()
-                    .any(|scheme| uri.len() > scheme.len() && uri[..scheme.len()].eq_ignore_ascii_case(scheme));
+                let is_sip = [&b"sip:"[..], b"sips:"].iter().any(|scheme| {
+                    uri.len() > scheme.len() && uri[..scheme.len()].eq_ignore_ascii_case(scheme)
+                });
                 if is_sip {
                     aor.contacts.push(uri);
                 } else {
@@ -56,11 +55,11 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
         if minimum > default || default > maximum {
             notes.error(
                 codes::CONTRADICTION,
-                section.name_span,
+                section.header,
                 format!(
                     "the expirations of aor [{}] are out of order: minimum {} s, default {} s, \
                      maximum {} s",
-                    section.name,
+                    section.name(),
                     minimum.as_secs(),
                     default.as_secs(),
                     maximum.as_secs()
@@ -72,12 +71,12 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
         if aor.max_contacts == 0 && aor.contacts.is_empty() {
             notes.warn(
                 codes::AOR_CLOSED,
-                section.name_span,
-                format!("nobody can register at aor [{}]: max_contacts is 0", section.name),
+                section.header,
+                format!("nobody can register at aor [{}]: max_contacts is 0", section.name()),
                 "add max_contacts=1 for a phone, or a contact for a trunk",
             );
         }
-        insert(&mut aors, aor, section, "aor", notes);
+        insert(&mut aors, aor, &section, "aor", notes);
     }
     aors
 }

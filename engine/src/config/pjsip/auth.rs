@@ -5,7 +5,6 @@ use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::notes::Notes;
 use crate::config::secret::Secret;
-use crate::config::setting::each;
 use crate::config::settings::{AuthCredentials, AuthSecret};
 
 pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCredentials> {
@@ -16,18 +15,12 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCreden
         let mut password = None;
         let mut md5 = None;
         let mut wants_md5 = false;
-        let mut usable = true;
-        each(section, &keys::AUTH, notes, |name, mut setting| match name {
+        section.each(&keys::AUTH, notes, |name, setting| match name {
             b"type" => {}
             b"auth_type" => match setting.value().to_ascii_lowercase().as_slice() {
                 // `digest` takes whichever of the two there is.
                 b"userpass" | b"digest" => wants_md5 = false,
                 b"md5" => wants_md5 = true,
-                b"google_oauth" => {
-                    usable = false;
-                    let kind = setting.value().to_owned();
-                    setting.later(kind.as_ref(), "peers that use it can't log in");
-                }
                 _ => setting.invalid("`userpass`, `md5` or `digest`"),
             },
             b"username" => setting.optional_text(&mut username),
@@ -36,16 +29,17 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCreden
             b"md5_cred" => setting.optional_text(&mut md5),
             _ => setting.judge(),
         });
-        if !usable {
-            continue;
-        }
         // All complaints point at the header: a line that is printed must not hold the secret.
         let mut complain = |code, message: &str, help: &str| {
-            let message = format!("auth [{}] {message}", section.name);
-            notes.error(code, section.name_span, message, help);
+            let message = format!("auth [{}] {message}", section.name());
+            notes.error(code, section.header, message, help);
         };
         let Some(username) = username else {
-            complain(codes::SETTING_MISSING, "has no `username`", "add the name the peer logs in with");
+            complain(
+                codes::SETTING_MISSING,
+                "has no `username`",
+                "add the name the peer logs in with",
+            );
             continue;
         };
         let secret = match (password, md5) {
@@ -70,8 +64,8 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCreden
                 continue;
             }
         };
-        let auth = AuthCredentials { name: section.name.clone(), username, realm, secret };
-        insert(&mut auths, auth, section, "auth", notes);
+        let auth = AuthCredentials { name: section.name().to_owned(), username, realm, secret };
+        insert(&mut auths, auth, &section, "auth", notes);
     }
     auths
 }

@@ -24,8 +24,8 @@ pub(super) enum Verb {
 
 /// Applies one `allow` or `disallow` setting to `codecs`.
 pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Setting<'_>) {
-    let value = setting.value().to_owned();
-    for word in list(value.as_ref()) {
+    let value = setting.value();
+    for word in list(value) {
         let (word, verb) = match (word.strip_prefix(b"!"), verb) {
             (Some(rest), Verb::Allow) => (rest.as_bstr(), Verb::Disallow),
             (Some(rest), Verb::Disallow) => (rest.as_bstr(), Verb::Allow),

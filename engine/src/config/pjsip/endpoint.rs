@@ -10,7 +10,7 @@ use super::{Objects, insert, keys, resolved};
 use crate::config::codes;
 use crate::config::named::{Name, Named};
 use crate::config::notes::Notes;
-use crate::config::setting::{Setting, each};
+use crate::config::setting::Setting;
 use crate::config::settings::{
     Aor, AuthCredentials, CodecName, DtmfMode, IdentifyBy, Peer, SipSettings,
 };
@@ -24,11 +24,11 @@ pub(super) fn read(
     notes: &mut Notes,
 ) -> Named<Peer> {
     // A reference to a section that was left out for an error of its own is no second error.
-    let auth_sections: HashSet<&BStr> = objects.of("auth").map(|s| s.name.as_ref()).collect();
+    let auth_sections: HashSet<&BStr> = objects.of("auth").map(|s| s.name()).collect();
     let mut peers = Named::default();
     for section in objects.of("endpoint") {
         let mut peer = Peer {
-            name: section.name.clone(),
+            name: section.name().to_owned(),
             context: "default".into(),
             codecs: vec![],
             auth: vec![],
@@ -45,7 +45,7 @@ pub(super) fn read(
             rtp_symmetric: false,
         };
         let mut codecs_given = false;
-        each(section, &keys::ENDPOINT, notes, |name, mut setting| match name {
+        section.each(&keys::ENDPOINT, notes, |name, mut setting| match name {
             b"type" => {}
             b"context" => setting.text(&mut peer.context),
             b"allow" => {
@@ -54,15 +54,15 @@ pub(super) fn read(
             }
             b"disallow" => codec::apply(Verb::Disallow, &mut peer.codecs, setting),
             b"auth" => {
-                let value = setting.value().to_owned();
+                let value = setting.value();
                 let known = |name: &BStr| auth_sections.contains(name);
-                let names = resolved(value.as_ref(), "auth", &mut setting, known);
+                let names = resolved(value, "auth", &mut setting, known);
                 peer.auth = names.iter().filter_map(|n| auths.get(n.as_ref()).cloned()).collect();
             }
             b"aors" => {
-                let value = setting.value().to_owned();
+                let value = setting.value();
                 let known = |name: &BStr| aors.get(name).is_some();
-                peer.aors = resolved(value.as_ref(), "aor", &mut setting, known);
+                peer.aors = resolved(value, "aor", &mut setting, known);
             }
             b"callerid" => {
                 let unset = setting.value().is_empty()
@@ -82,8 +82,8 @@ pub(super) fn read(
                 // Said at the transport already.
                 Reference::LeftOut => {}
                 Reference::Nothing => {
-                    let value = setting.value().to_owned();
-                    resolved(value.as_ref(), "transport", &mut setting, |_| false);
+                    let value = setting.value();
+                    resolved(value, "transport", &mut setting, |_| false);
                 }
             },
             _ => setting.judge(),
@@ -92,7 +92,7 @@ pub(super) fn read(
             notes.once(
                 diesis_dialplan::diagnostic::Diagnostic::warning(
                     codes::SETTING_MISSING,
-                    section.name_span,
+                    section.header,
                     "an endpoint without `allow` has no codec in Asterisk",
                 )
                 .with_help("here it has ulaw and alaw; say so with allow=ulaw,alaw"),
@@ -101,12 +101,12 @@ pub(super) fn read(
         } else if peer.codecs.is_empty() {
             notes.warn(
                 codes::VALUE_LATER,
-                section.name_span,
-                format!("endpoint [{}] allows no codec that is here", section.name),
+                section.header,
+                format!("endpoint [{}] allows no codec that is here", section.name()),
                 "its calls are answered 488; allow ulaw or alaw",
             );
         }
-        insert(&mut peers, peer, section, "endpoint", notes);
+        insert(&mut peers, peer, &section, "endpoint", notes);
     }
     peers
 }
@@ -115,16 +115,16 @@ pub(super) fn read(
 pub(super) fn warn_of_open(objects: &Objects<'_>, settings: &SipSettings, notes: &mut Notes) {
     let asks: HashSet<&BStr> = objects
         .of("endpoint")
-        .filter(|section| section.entries.iter().any(|e| e.name.eq_ignore_ascii_case(b"auth")))
-        .map(|section| section.name.as_ref())
+        .filter(|section| section.has("auth"))
+        .map(|section| section.name())
         .collect();
     for section in objects.of("endpoint") {
-        let Some(peer) = settings.peers.get(section.name.as_ref()) else { continue };
+        let Some(peer) = settings.peers.get(section.name()) else { continue };
         let by_name = peer.identify_by.iter().any(|by| *by != IdentifyBy::Address);
         if by_name && !asks.contains(peer.name()) {
             notes.warn(
                 codes::PEER_OPEN,
-                section.name_span,
+                section.header,
                 format!("anyone who calls as `{}` is let in: it has no `auth`", peer.name),
                 "add auth=, or identify_by=ip with a type=identify section",
             );
@@ -139,8 +139,11 @@ fn dtmf_mode(mode: &mut DtmfMode, mut setting: Setting<'_>) {
         b"auto_info" => *mode = DtmfMode::TelephoneEventOrInfo,
         b"auto" => {
             *mode = DtmfMode::TelephoneEventOrInfo;
-            setting.later(b"auto".as_bstr(), "keys that are not telephone events are taken from INFO, \
-                                    not from the sound");
+            setting.later(
+                b"auto".as_bstr(),
+                "keys that are not telephone events are taken from INFO, \
+                                    not from the sound",
+            );
         }
         b"inband" => {
             *mode = DtmfMode::TelephoneEventOrInfo;
@@ -151,9 +154,9 @@ fn dtmf_mode(mode: &mut DtmfMode, mut setting: Setting<'_>) {
 }
 
 fn identify_by(identify_by: &mut Vec<IdentifyBy>, mut setting: Setting<'_>) {
-    let value = setting.value().to_owned();
+    let value = setting.value();
     identify_by.clear();
-    for word in list(value.as_ref()) {
+    for word in list(value) {
         match word.to_ascii_lowercase().as_slice() {
             b"username" => identify_by.push(IdentifyBy::Username),
             b"auth_username" => identify_by.push(IdentifyBy::AuthUsername),
@@ -161,7 +164,9 @@ fn identify_by(identify_by: &mut Vec<IdentifyBy>, mut setting: Setting<'_>) {
             b"header" | b"request_uri" | b"transport" => {
                 setting.later(word, "peers are recognised by name and address");
             }
-            _ => return setting.invalid("`username`, `auth_username` or `ip`, separated by commas"),
+            _ => {
+                return setting.invalid("`username`, `auth_username` or `ip`, separated by commas");
+            }
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::network::{IdentifyTable, IpNetwork};
 use crate::config::notes::Notes;
-use crate::config::setting::each;
 use crate::config::settings::Peer;
 use crate::config::value::{list, parsed};
 
@@ -17,19 +16,19 @@ pub(super) fn read(objects: &Objects<'_>, peers: &Named<Peer>, notes: &mut Notes
         let mut peer = None;
         let mut networks = vec![];
         let mut matches = false;
-        each(section, &keys::IDENTIFY, notes, |name, mut setting| match name {
+        section.each(&keys::IDENTIFY, notes, |name, mut setting| match name {
             b"type" => {}
             b"endpoint" => {
-                let value = setting.value().to_owned();
+                let value = setting.value();
                 let known = |name: &bstr::BStr| peers.get(name).is_some();
-                let names = super::resolved(value.as_ref(), "endpoint", &mut setting, known);
+                let names = super::resolved(value, "endpoint", &mut setting, known);
                 peer = names.first().and_then(|name: &BString| peers.position(name.as_ref()));
             }
             b"match" => {
                 matches = true;
                 let span = setting.span();
-                let value = setting.value().to_owned();
-                for word in list(value.as_ref()) {
+                let value = setting.value();
+                for word in list(value) {
                     if let Some(network) = parsed::<IpNetwork>(word) {
                         networks.push((network, span));
                     } else if is_host_name(word) {
@@ -41,18 +40,15 @@ pub(super) fn read(objects: &Objects<'_>, peers: &Named<Peer>, notes: &mut Notes
             }
             _ => setting.judge(),
         });
-        let gives = |name: &str| {
-            section.entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        if !gives("endpoint") {
-            let message = format!("identify [{}] has no `endpoint`", section.name);
+        if !section.has("endpoint") {
+            let message = format!("identify [{}] has no `endpoint`", section.name());
             let help = "add the name of the endpoint it recognises";
-            notes.error(codes::SETTING_MISSING, section.name_span, message, help);
+            notes.error(codes::SETTING_MISSING, section.header, message, help);
         }
-        if !matches && !gives("match_header") && !gives("match_request_uri") {
-            let message = format!("identify [{}] has no `match`", section.name);
+        if !matches && !section.has("match_header") && !section.has("match_request_uri") {
+            let message = format!("identify [{}] has no `match`", section.name());
             let help = "add the addresses of the peer, such as match=192.0.2.7";
-            notes.error(codes::SETTING_MISSING, section.name_span, message, help);
+            notes.error(codes::SETTING_MISSING, section.header, message, help);
         }
         let Some(peer) = peer else { continue };
         for (network, span) in networks {

@@ -11,7 +11,10 @@ pub(super) const GLOBAL: KeyTable = KeyTable {
         Later {
             instead: "peers are recognised by address, then by user name",
             severity: Warn,
-            keys: &[("endpoint_identifier_order", Words(&["ip,username", "ip,username,anonymous"]))],
+            keys: &[(
+                "endpoint_identifier_order",
+                Words(&["ip,username", "ip,username,anonymous"]),
+            )],
         },
         Later {
             instead: "this limit has a built-in value",
@@ -441,18 +444,16 @@ pub(super) const AOR: KeyTable = KeyTable {
 pub(super) const IDENTIFY: KeyTable = KeyTable {
     kind: "identify",
     read: &["type", "endpoint", "match"],
-    later: &[
-        Later {
-            instead: "only addresses are matched",
-            severity: Warn,
-            keys: &[
-                ("match_header", Never),
-                ("match_request_uri", Never),
-                ("srv_lookups", Always),
-                ("transport", Never),
-            ],
-        },
-    ],
+    later: &[Later {
+        instead: "only addresses are matched",
+        severity: Warn,
+        keys: &[
+            ("match_header", Never),
+            ("match_request_uri", Never),
+            ("srv_lookups", Always),
+            ("transport", Never),
+        ],
+    }],
 };
 
 /// Kinds of sections that Asterisk knows and that are not here yet, with what happens instead.

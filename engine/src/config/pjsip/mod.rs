@@ -13,23 +13,22 @@ mod keys;
 mod transport;
 
 use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::conf::Section;
 use diesis_dialplan::diagnostic::Diagnostic;
 
 use super::codes;
 use super::named::Named;
 use super::notes::Notes;
-use super::setting::each;
+use super::setting::Block;
 use super::settings::SipSettings;
 use super::value::nearest;
 
 /// Reads all sections of the file.
-pub(super) fn read(sections: &[Section], notes: &mut Notes) -> SipSettings {
+pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> SipSettings {
     let mut settings = SipSettings::default();
     let objects = Objects::sort(sections, notes);
 
     for section in objects.of("global") {
-        each(section, &keys::GLOBAL, notes, |name, setting| match name {
+        section.each(&keys::GLOBAL, notes, |name, setting| match name {
             b"type" => {}
             b"user_agent" => setting.text(&mut settings.user_agent),
             b"default_realm" => setting.text(&mut settings.default_realm),
@@ -50,27 +49,27 @@ pub(super) fn read(sections: &[Section], notes: &mut Notes) -> SipSettings {
 
 /// The sections, by type.
 struct Objects<'a> {
-    objects: Vec<(&'static str, &'a Section)>,
+    objects: Vec<(&'static str, Block<'a>)>,
 }
 
 /// The types that are read.
 const KINDS: [&str; 6] = ["global", "transport", "endpoint", "auth", "aor", "identify"];
 
 impl<'a> Objects<'a> {
-    fn sort(sections: &'a [Section], notes: &mut Notes) -> Self {
+    fn sort(sections: &[Block<'a>], notes: &mut Notes) -> Self {
         let mut objects = vec![];
-        for section in sections {
-            let kind = section.entries.iter().rfind(|entry| entry.name.eq_ignore_ascii_case(b"type"));
+        for &section in sections {
+            let kind = section.kind();
             let Some(kind) = kind else {
                 notes.warn(
                     codes::SETTING_MISSING,
-                    section.name_span,
-                    format!("[{}] has no `type`", section.name),
+                    section.header,
+                    format!("[{}] has no `type`", section.name()),
                     "the section is ignored; add type=endpoint, auth, aor, identify or transport",
                 );
                 continue;
             };
-            let known = |known: &&str| kind.value.eq_ignore_ascii_case(known.as_bytes());
+            let known = |known: &&str| kind.value().eq_ignore_ascii_case(known.as_bytes());
             if let Some(known) = KINDS.into_iter().find(known) {
                 objects.push((known, section));
             } else if let Some((name, instead)) =
@@ -78,26 +77,27 @@ impl<'a> Objects<'a> {
             {
                 let message = format!("sections of type={name} are not supported yet");
                 let diagnostic = if *name == "acl" {
-                    Diagnostic::error(codes::SECTION_LATER, kind.value_span, message)
+                    Diagnostic::error(codes::SECTION_LATER, kind.value_span(), message)
                 } else {
-                    Diagnostic::warning(codes::SECTION_LATER, kind.value_span, message)
+                    Diagnostic::warning(codes::SECTION_LATER, kind.value_span(), message)
                 };
                 notes.once(diagnostic.with_help(*instead));
             } else {
-                let kinds = KINDS.into_iter().chain(keys::LATER_KINDS.iter().map(|(name, _)| *name));
-                let help = match nearest(kind.value.as_bstr(), kinds) {
+                let kinds =
+                    KINDS.into_iter().chain(keys::LATER_KINDS.iter().map(|(name, _)| *name));
+                let help = match nearest(kind.value().as_bstr(), kinds) {
                     Some(nearest) => format!("did you mean type={nearest}? The section is ignored"),
                     None => "the section is ignored".to_owned(),
                 };
-                let message = format!("there is no section type `{}`", kind.value);
-                notes.warn(codes::SECTION_UNKNOWN, kind.value_span, message, &help);
+                let message = format!("there is no section type `{}`", kind.value());
+                notes.warn(codes::SECTION_UNKNOWN, kind.value_span(), message, &help);
             }
         }
         Self { objects }
     }
 
     /// The sections of a type, in order.
-    fn of(&self, kind: &'static str) -> impl Iterator<Item = &'a Section> + '_ {
+    fn of(&self, kind: &'static str) -> impl Iterator<Item = Block<'a>> + '_ {
         self.objects.iter().filter(move |(k, _)| *k == kind).map(|(_, section)| *section)
     }
 }
@@ -106,15 +106,15 @@ impl<'a> Objects<'a> {
 fn insert<T: super::named::Name>(
     named: &mut Named<T>,
     item: T,
-    section: &Section,
+    section: &Block<'_>,
     kind: &str,
     notes: &mut Notes,
 ) {
     if named.insert(item).is_err() {
         notes.error(
             codes::DEFINED_TWICE,
-            section.name_span,
-            format!("there are two sections [{}] of type={kind}", section.name),
+            section.header,
+            format!("there are two sections [{}] of type={kind}", section.name()),
             "give one another name, or add to the first with [name](+)",
         );
     }
@@ -140,3 +140,13 @@ fn resolved(
     }
     known.into_iter().map(ToOwned::to_owned).collect()
 }
+
+#[cfg(test)]
+pub(super) const TABLES: [(&str, &super::key::KeyTable); 6] = [
+    ("global", &keys::GLOBAL),
+    ("transport", &keys::TRANSPORT),
+    ("endpoint", &keys::ENDPOINT),
+    ("auth", &keys::AUTH),
+    ("aor", &keys::AOR),
+    ("identify", &keys::IDENTIFY),
+];

@@ -8,8 +8,8 @@ use diesis_dialplan::diagnostic::Diagnostic;
 use super::{Objects, insert, keys};
 use crate::config::codes;
 use crate::config::named::Named;
+use crate::config::network::IpNetwork;
 use crate::config::notes::Notes;
-use crate::config::setting::each;
 use crate::config::settings::{SIP_PORT, TransportProtocol, TransportSettings};
 use crate::config::value::{list, parsed, socket_address};
 
@@ -49,10 +49,10 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
     let mut transports = Transports::default();
     let mut first = None;
     for section in objects.of("transport") {
-        first = first.or(Some(section.name_span));
+        first = first.or(Some(section.header));
         transports.given = true;
         let mut transport = TransportSettings {
-            name: section.name.clone(),
+            name: section.name().to_owned(),
             protocol: TransportProtocol::Udp,
             bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, SIP_PORT)),
             external_media_address: None,
@@ -61,7 +61,7 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
             local_net: vec![],
         };
         let (mut later, mut bound) = (false, false);
-        each(section, &keys::TRANSPORT, notes, |name, mut setting| match name {
+        section.each(&keys::TRANSPORT, notes, |name, mut setting| match name {
             b"type" => {}
             b"protocol" => match setting.value().to_ascii_lowercase().as_slice() {
                 b"udp" => transport.protocol = TransportProtocol::Udp,
@@ -87,7 +87,8 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
                 transport.external_signaling_port = Some(port).filter(|port| *port != 0);
             }
             b"local_net" => {
-                let networks: Option<Vec<_>> = list(setting.value()).map(parsed).collect();
+                let networks: Option<Vec<_>> =
+                    list(setting.value()).map(parsed::<IpNetwork>).collect();
                 match networks {
                     Some(networks) => transport.local_net.extend(networks),
                     None => setting.invalid("networks, such as 192.168.0.0/16"),
@@ -96,14 +97,14 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
             _ => setting.judge(),
         });
         if later {
-            transports.left_out.push(section.name.clone());
+            transports.left_out.push(section.name().to_owned());
             continue;
         }
         if !bound {
             notes.error(
                 codes::SETTING_MISSING,
-                section.name_span,
-                format!("transport [{}] has no valid `bind`", section.name),
+                section.header,
+                format!("transport [{}] has no valid `bind`", section.name()),
                 "add the address to listen on, such as bind=0.0.0.0:5060",
             );
         }
@@ -116,12 +117,12 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
         {
             notes.error(
                 codes::CONTRADICTION,
-                section.name_span,
-                format!("[{}] listens where [{}] does", section.name, other.name),
+                section.header,
+                format!("[{}] listens where [{}] does", section.name(), other.name),
                 "give one of them another address, port or protocol",
             );
         }
-        insert(&mut transports.listening, transport, section, "transport", notes);
+        insert(&mut transports.listening, transport, &section, "transport", notes);
     }
     if let Some(span) = first
         && transports.listening.is_empty()

@@ -1,0 +1,148 @@
+//! Reads a whole configuration directory.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
+use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
+
+use super::directory::DirectoryFiles;
+use super::notes::Notes;
+use super::setting::Block;
+use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
+use super::{codes, conference, pjsip, rtp, system, unread};
+
+/// Everything that the files of a directory say, as typed settings.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// `pjsip.conf`.
+    pub sip: SipSettings,
+    /// `rtp.conf`.
+    pub rtp: RtpSettings,
+    /// `confbridge.conf`.
+    pub conferences: ConferenceSettings,
+    /// `asterisk.conf`.
+    pub system: SystemSettings,
+}
+
+impl Configuration {
+    /// Reads the directory. Always gives a configuration and all there is to say about it; do not
+    /// run one that [has errors](Loaded::has_errors): what its author meant is not what it says.
+    pub fn load(directory: &Path) -> Loaded {
+        Self::read(&DirectoryFiles::new(directory), directory)
+    }
+
+    /// Reads the files of `files`; relative paths in them count from `directory`.
+    pub fn read(files: &dyn FileSource, directory: &Path) -> Loaded {
+        let mut parts = Parts::default();
+        let system = parts
+            .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))
+            .unwrap_or_else(|| SystemSettings::new(directory));
+        let sip = parts.file("pjsip.conf", files, pjsip::read).unwrap_or_else(|| {
+            parts.missing("pjsip.conf", "SIP is spoken on port 5060, and nobody is let in");
+            SipSettings::default()
+        });
+        let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
+        let conferences =
+            parts.file("confbridge.conf", files, conference::read).unwrap_or_default();
+        let unread = unread::warn(files, |name| parts.has_read(name));
+        parts.say(unread);
+        Loaded { configuration: Self { sip, rtp, conferences, system }, parts: parts.0 }
+    }
+}
+
+/// A configuration with all there is to say about its files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings. Where a file is wrong they hold what could be made of it.
+    pub configuration: Configuration,
+    parts: Vec<Part>,
+}
+
+impl Loaded {
+    /// What is wrong or suspicious, file by file.
+    pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
+        self.parts.iter().flat_map(|part| {
+            let finding = |diagnostic| Finding { diagnostic, sources: &part.sources };
+            part.diagnostics.iter().map(finding)
+        })
+    }
+
+    /// Whether the configuration must not run.
+    pub fn has_errors(&self) -> bool {
+        self.findings().any(|finding| finding.diagnostic.severity == Severity::Error)
+    }
+}
+
+/// A diagnostic with the files it speaks of. Printed, it shows file, line, column, the line and a
+/// caret.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding<'a> {
+    /// What is wrong.
+    pub diagnostic: &'a Diagnostic,
+    /// The files that were read with it.
+    pub sources: &'a SourceMap,
+}
+
+impl fmt::Display for Finding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.diagnostic.render(self.sources).fmt(f)
+    }
+}
+
+/// One file with its includes.
+#[derive(Debug)]
+struct Part {
+    diagnostics: Vec<Diagnostic>,
+    sources: SourceMap,
+}
+
+#[derive(Default)]
+struct Parts(Vec<Part>);
+
+impl Parts {
+    /// Reads a file with `read`; `None` when there is no such file.
+    fn file<T>(
+        &mut self,
+        name: &str,
+        files: &dyn FileSource,
+        read: impl FnOnce(&[Block<'_>], &mut Notes) -> T,
+    ) -> Option<T> {
+        if files.read(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return None;
+        }
+        // All damage in one run: a file with an error is not run anyway.
+        let recovery = Recovery::Continue { implied_section: Default::default() };
+        let conf = conf::load(name, files, &Options::default().with_recovery(recovery));
+        let mut notes = Notes::default();
+        let settings = read(&Block::all(&conf), &mut notes);
+        self.add(conf, notes.finish());
+        Some(settings)
+    }
+
+    fn add(&mut self, conf: Conf, notes: Vec<Diagnostic>) {
+        let (mut diagnostics, sources) = conf.into_diagnostics();
+        diagnostics.extend(notes);
+        diagnostics.sort_by_key(|diagnostic| {
+            diagnostic.span.map_or((true, None, 0), |span| (false, Some(span.file), span.start))
+        });
+        self.0.push(Part { diagnostics, sources });
+    }
+
+    fn missing(&mut self, name: &str, instead: &str) {
+        let message = format!("there is no {name}");
+        let diagnostic = Diagnostic::new(Severity::Warning, codes::FILE_MISSING, message);
+        self.say(Some(diagnostic.with_help(instead)));
+    }
+
+    fn say(&mut self, diagnostic: Option<Diagnostic>) {
+        let diagnostics = diagnostic.into_iter().collect();
+        self.0.push(Part { diagnostics, sources: SourceMap::new() });
+    }
+
+    /// Whether a file was read, as itself or as an include of another.
+    fn has_read(&self, name: &str) -> bool {
+        self.0.iter().any(|part| part.sources.files().any(|file| part.sources.name(file) == name))
+    }
+}

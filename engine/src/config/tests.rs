@@ -1,0 +1,431 @@
+//! Whole files through the readers, and what is said about them.
+
+use std::path::Path;
+
+use diesis_dialplan::conf::MemoryFiles;
+
+use super::*;
+
+fn load(files: &[(&str, &str)]) -> Loaded {
+    let files = files.iter().fold(MemoryFiles::new(), |all, (name, text)| all.with(*name, text));
+    Configuration::read(&files, Path::new("/etc/diesis"))
+}
+
+fn pjsip(text: &str) -> Loaded {
+    load(&[("pjsip.conf", text)])
+}
+
+/// `line:column severity[code] message (help)` of everything said about files that exist.
+fn said(loaded: &Loaded) -> Vec<String> {
+    loaded
+        .findings()
+        .filter(|finding| finding.diagnostic.code != codes::FILE_MISSING)
+        .map(|finding| {
+            let at = finding.diagnostic.locate(finding.sources);
+            let place = at.line.zip(at.column).map(|(line, column)| format!("{line}:{column} "));
+            let place = place.unwrap_or_default();
+            let help = at.help.unwrap_or_default();
+            format!("{place}{}[{}] {} ({help})", at.severity, at.code, at.message)
+        })
+        .collect()
+}
+
+const TRANSPORT: &str = "[udp]\ntype=transport\nbind=0.0.0.0:5060\n";
+
+/// What is said about a section below a valid transport (3 lines).
+fn section(text: &str) -> Vec<String> {
+    said(&pjsip(&format!("{TRANSPORT}{text}")))
+}
+
+const PHONE: &str = "\
+[transport-udp]
+type=transport
+protocol=udp
+bind=0.0.0.0
+local_net=192.168.0.0/16,10.0.0.0/8
+external_media_address=203.0.113.1
+[phone](!)
+type=endpoint
+disallow=all
+allow=alaw,ulaw
+force_rport=no
+[1001](phone)
+context=internal
+auth=1001
+aors=1001
+callerid=\"Front desk\" <1001>
+transport=transport-udp
+dtmf_mode=info
+language=fr
+[1001]
+type=auth
+auth_type=userpass
+username=one
+password=hunter2
+[1001]
+type=aor
+max_contacts=2
+remove_existing=yes
+minimum_expiration=30
+contact=sip:192.0.2.9
+";
+
+#[test]
+fn a_phone_is_an_endpoint_an_auth_and_an_aor_of_one_name() {
+    let loaded = pjsip(PHONE);
+    assert_eq!(said(&loaded), [""; 0]);
+    let sip = &loaded.configuration.sip;
+    let peer = sip.peers.get("1001".into()).unwrap();
+    assert_eq!(peer.context, "internal");
+    assert_eq!(peer.codecs, [CodecName::Pcma, CodecName::Pcmu]);
+    assert_eq!(peer.dtmf, DtmfMode::Info);
+    assert_eq!(peer.language, Some("fr".into()));
+    assert_eq!(peer.transport, Some("transport-udp".into()));
+    let caller = CallerId { name: "Front desk".into(), number: "1001".into() };
+    assert_eq!(peer.caller_id, Some(caller));
+    assert!(!peer.force_rport);
+    assert_eq!(peer.auth[0].username, "one");
+    assert_eq!(peer.auth[0].secret, AuthSecret::Password(Secret::new("hunter2")));
+    let aor = sip.aors.get("1001".into()).unwrap();
+    assert_eq!((aor.max_contacts, aor.when_full), (2, WhenFull::ReplaceOldest));
+    assert_eq!(aor.expiration.minimum.as_secs(), 30);
+    assert_eq!(aor.contacts, ["sip:192.0.2.9"]);
+    assert_eq!(sip.transports.len(), 1);
+    assert_eq!(sip.transports[0].bind.to_string(), "0.0.0.0:5060");
+    assert_eq!(sip.transports[0].local_net.len(), 2);
+}
+
+#[test]
+fn no_secret_is_printed_with_the_configuration() {
+    let shown = format!("{:?}", pjsip(PHONE).configuration);
+    assert!(shown.contains("1001"));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_peer_is_found_by_the_narrowest_network_of_its_identify() {
+    let loaded = pjsip(&format!(
+        "{TRANSPORT}[a]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\n\
+         [b]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\n\
+         [i]\ntype=identify\nendpoint=a\nmatch=192.0.2.0/24\nmatch=198.51.100.1, 198.51.100.2\n\
+         [j]\ntype=identify\nendpoint=b\nmatch=192.0.2.7\n"
+    ));
+    assert_eq!(said(&loaded), [""; 0]);
+    let sip = &loaded.configuration.sip;
+    let find = |text: &str| {
+        let peer = sip.identify.find(text.parse().unwrap())?;
+        Some(sip.peers[peer].name.to_string())
+    };
+    assert_eq!(find("192.0.2.7").as_deref(), Some("b"));
+    assert_eq!(find("192.0.2.8").as_deref(), Some("a"));
+    assert_eq!(find("198.51.100.2").as_deref(), Some("a"));
+    assert_eq!(find("203.0.113.1"), None);
+}
+
+#[test]
+fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\ncontex=internal\n",
+            &[
+                "8:1 warning[C002] endpoint has no setting `contex` (did you mean `context`? It has \
+               no effect as it is)",
+            ],
+        ),
+        (
+            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\ndirect_media=yes\nwebrtc=no\n",
+            &["8:1 warning[C003] `direct_media` of endpoint is not supported yet (media always \
+               goes through Diesis)"],
+        ),
+        (
+            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nacl=inside\n",
+            &["8:1 error[C003] `acl` of endpoint is not supported yet (it would let in whom it \
+               keeps out)"],
+        ),
+        (
+            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nforce_rport=perhaps\n",
+            &["8:13 error[C004] `perhaps` is no value for `force_rport` (expected `yes` or `no`)"],
+        ),
+        (
+            "[x]\ntype=endpoint\nidentify_by=ip\nallow=ulaw,opus,elaw\n",
+            &[
+                "7:7 warning[C005] `allow=opus` is not supported yet (the codec is left out; here \
+                 are ulaw and alaw)",
+                "7:7 error[C004] `ulaw,opus,elaw` is no value for `allow` (expected codecs \
+                 separated by commas: ulaw, alaw, all)",
+            ],
+        ),
+        (
+            "[x]\ntype=endpoint\nidentify_by=ip\n",
+            &["4:2 warning[C006] an endpoint without `allow` has no codec in Asterisk (here it \
+               has ulaw and alaw; say so with allow=ulaw,alaw)"],
+        ),
+        (
+            "[x]\ntype=endpoint\nallow=ulaw\nauth=nobody\naors=nowhere\ntransport=none\n",
+            &[
+                "7:6 error[C007] there is no section [nobody] with type=auth (add the section, or \
+                 correct the name)",
+                "8:6 error[C007] there is no section [nowhere] with type=aor (add the section, or \
+                 correct the name)",
+                "9:11 error[C007] there is no section [none] with type=transport (add the \
+                 section, or correct the name)",
+            ],
+        ),
+        (
+            "[x]\ntype=endpoint\nallow=ulaw\n",
+            &["4:2 warning[C011] anyone who calls as `x` is let in: it has no `auth` (add auth=, \
+               or identify_by=ip with a type=identify section)"],
+        ),
+        (
+            "[x]\ntype=aor\nmax_contacts=1\n[x]\ntype=aor\nmax_contacts=1\n",
+            &["7:2 error[C008] there are two sections [x] of type=aor (give one another name, or \
+               add to the first with [name](+))"],
+        ),
+        (
+            "[x]\ntype=aor\n",
+            &["4:2 warning[C012] nobody can register at aor [x]: max_contacts is 0 (add \
+               max_contacts=1 for a phone, or a contact for a trunk)"],
+        ),
+        (
+            "[x]\ntype=aor\nmax_contacts=1\nminimum_expiration=4000\n",
+            &["4:2 error[C013] the expirations of aor [x] are out of order: minimum 4000 s, \
+               default 3600 s, maximum 7200 s (minimum_expiration must not exceed \
+               default_expiration, nor that maximum_expiration)"],
+        ),
+        (
+            "[x]\ntype=aor\ncontact=192.0.2.1\n",
+            &[
+                "4:2 warning[C012] nobody can register at aor [x]: max_contacts is 0 (add \
+                 max_contacts=1 for a phone, or a contact for a trunk)",
+                "6:9 error[C004] `192.0.2.1` is no value for `contact` (expected a SIP URI, such \
+                 as sip:192.0.2.7:5060)",
+            ],
+        ),
+        (
+            "[x]\ntype=registration\nserver_uri=sip:a\n[y]\ntype=registration\n",
+            &[
+                "5:6 warning[C010] sections of type=registration are not supported yet (we register \
+               nowhere, so the provider sends no calls (the same in 1 more place))",
+            ],
+        ),
+        (
+            "[x]\ntype=endpiont\n[y]\nallow=ulaw\n",
+            &[
+                "5:6 warning[C009] there is no section type `endpiont` (did you mean \
+                 type=endpoint? The section is ignored)",
+                "6:2 warning[C006] [y] has no `type` (the section is ignored; add type=endpoint, \
+                 auth, aor, identify or transport)",
+            ],
+        ),
+        (
+            "[x]\ntype=identify\nmatch=example.com,192.0.2.0/24,!\n",
+            &[
+                "4:2 error[C006] identify [x] has no `endpoint` (add the name of the endpoint it \
+                 recognises)",
+                "6:7 warning[C005] `match=example.com` is not supported yet (host names are not \
+                 looked up; give its addresses)",
+                "6:7 error[C004] `example.com,192.0.2.0/24,!` is no value for `match` (expected \
+                 addresses and networks, such as 192.0.2.0/24)",
+            ],
+        ),
+        (
+            "[t]\ntype=transport\nprotocol=tls\nbind=0.0.0.0:5061\n\
+             [x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\ntransport=t\n",
+            &[
+                "6:10 warning[C005] `protocol=tls` is not supported yet (nothing listens there; use \
+               udp or tcp)",
+            ],
+        ),
+        (
+            "[t]\ntype=transport\nbind=0.0.0.0\n[u]\ntype=transport\n",
+            &[
+                "4:2 error[C013] [t] listens where [udp] does (give one of them another address, \
+                 port or protocol)",
+                "7:2 error[C006] transport [u] has no valid `bind` (add the address to listen on, \
+                 such as bind=0.0.0.0:5060)",
+                "7:2 error[C013] [u] listens where [udp] does (give one of them another address, \
+                 port or protocol)",
+            ],
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(section(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn credentials_are_complete_or_refused_without_showing_them() {
+    let cases = [
+        ("username=a\npassword=p\n", None),
+        ("auth_type=digest\nusername=a\npassword=p\n", None),
+        ("auth_type=md5\nusername=a\nrealm=r\nmd5_cred=0123456789ABCDEF0123456789abcdef\n", None),
+        ("password=p\n", Some("auth [x] has no `username`")),
+        ("username=a\n", Some("auth [x] has no `password`")),
+        ("username=a\npassword=\n", Some("auth [x] has no `password`")),
+        ("auth_type=md5\nusername=a\npassword=p\n", Some("auth [x] has no `md5_cred`")),
+        ("auth_type=md5\nusername=a\nrealm=r\nmd5_cred=123\n", Some("an invalid `md5_cred`")),
+        (
+            "auth_type=md5\nusername=a\nmd5_cred=0123456789abcdef0123456789abcdef\n",
+            Some("has `md5_cred` but no `realm`"),
+        ),
+        ("auth_type=google_oauth\nusername=a\npassword=p\n", Some("`google_oauth` is no value")),
+    ];
+    for (text, expected) in cases {
+        let said = section(&format!("[x]\ntype=auth\n{text}"));
+        match expected {
+            None => assert_eq!(said, [""; 0], "{text}"),
+            Some(expected) => {
+                assert!(said[0].contains("error[") && said[0].contains(expected), "{said:?}");
+            }
+        }
+    }
+    let loaded = pjsip("[x]\ntype=auth\nusername=a\nauth_type=md5\nrealm=r\nmd5_cred=topsecret\n");
+    let shown: String = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert!(!shown.contains("topsecret"), "{shown}");
+}
+
+#[test]
+fn codecs_are_taken_in_order_and_taken_back() {
+    let codecs = |lines: &str| {
+        let text = format!("{TRANSPORT}[x]\ntype=endpoint\nidentify_by=ip\n{lines}");
+        pjsip(&text).configuration.sip.peers[0].codecs.clone()
+    };
+    use CodecName::{Pcma, Pcmu};
+    assert_eq!(codecs("disallow=all\nallow=alaw\nallow=ulaw\n"), [Pcma, Pcmu]);
+    assert_eq!(codecs("allow=!all,alaw\n"), [Pcma]);
+    assert_eq!(codecs("allow=all\ndisallow=ulaw\n"), [Pcma]);
+    assert_eq!(codecs("allow=all\nallow=!alaw\n"), [Pcmu]);
+    assert_eq!(codecs("allow=alaw:20,ulaw\nallow=alaw\n"), [Pcma, Pcmu]);
+    assert_eq!(codecs(""), [Pcmu, Pcma]);
+    assert_eq!(codecs("allow=opus\n"), []);
+}
+
+#[test]
+fn every_name_of_a_table_is_handled_by_its_reader() {
+    // `Notes::judge` panics, in tests, when a name is listed as read and the reader passes it on.
+    let file = |section: &str, table: &key::KeyTable| {
+        table.names().fold(format!("[{section}]\n"), |text, name| text + name + "=x\n")
+    };
+    for (kind, table) in pjsip::TABLES {
+        pjsip(&format!("{}type={kind}\n", file("x", table)));
+    }
+    for (kind, table) in [("bridge", keys::BRIDGE), ("user", keys::USER)] {
+        load(&[("confbridge.conf", &format!("{}type={kind}\n", file("x", &table)))]);
+    }
+    load(&[("rtp.conf", &file("general", &keys::RTP))]);
+    load(&[("asterisk.conf", &file("directories", &keys::DIRECTORIES))]);
+    load(&[("asterisk.conf", &file("options", &keys::OPTIONS))]);
+    load(&[("asterisk.conf", &file("compat", &keys::COMPAT))]);
+}
+
+#[test]
+fn no_name_is_listed_twice() {
+    let others = [&keys::RTP, &keys::BRIDGE, &keys::USER, &keys::DIRECTORIES, &keys::OPTIONS];
+    for table in pjsip::TABLES.iter().map(|(_, table)| *table).chain(others) {
+        let mut names: Vec<_> = table.names().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "{}", table.kind);
+    }
+}
+
+#[test]
+fn the_ports_of_media_must_hold_a_call() {
+    let rtp = |text: &str| load(&[("rtp.conf", &format!("[general]\n{text}"))]);
+    let loaded = rtp("rtpstart=10000\nrtpend=10099\nstrictrtp=yes\n");
+    assert_eq!(loaded.configuration.rtp.ports, 10_000..=10_099);
+    assert_eq!(said(&loaded), [""; 0], "");
+    assert!(said(&rtp("rtpstart=20000\nrtpend=10000\n"))[0].starts_with("1:2 error[C013]"));
+    assert!(said(&rtp("rtpstart=10001\nrtpend=10002\n"))[0].contains("hold no call"));
+    assert!(said(&rtp("rtpstart=80\n"))[0].starts_with("2:10 error[C004]"));
+    assert!(said(&rtp("rtpend=65536\n"))[0].starts_with("2:8 error[C004]"));
+    assert!(said(&rtp("strictrtp=no\n"))[0].starts_with("2:1 warning[C003]"));
+    assert!(said(&rtp("rtpstrat=1\n"))[0].contains("did you mean `rtpstart`"));
+    assert_eq!(load(&[]).configuration.rtp, RtpSettings::default());
+}
+
+#[test]
+fn conference_profiles_are_read_and_defaults_stay() {
+    let loaded = load(&[(
+        "confbridge.conf",
+        "[general]\n[default_user]\ntype=user\nquiet=yes\nannounce_only_user=no\n\
+         music_on_hold_when_empty=no\ndsp_drop_silence=yes\n\
+         [host]\ntype=user\nadmin=yes\nmarked=yes\npin=4711\n\
+         [small]\ntype=bridge\nmax_members=3\nsound_join=beep\n",
+    )]);
+    assert_eq!(said(&loaded), [""; 0]);
+    let rooms = &loaded.configuration.conferences;
+    let user = rooms.users.get(DEFAULT_USER.into()).unwrap();
+    assert!(user.quiet && !user.announce_only_user);
+    let host = rooms.users.get("host".into()).unwrap();
+    assert!(host.admin && host.marked && !host.wait_marked);
+    assert_eq!(host.pin, Some(Secret::new("4711")));
+    let small = rooms.bridges.get("small".into()).unwrap();
+    assert_eq!((small.max_members, small.sound_join.to_string()), (Some(3), "beep".to_owned()));
+    assert!(rooms.bridges.get(DEFAULT_BRIDGE.into()).is_some(), "it exists without a section");
+}
+
+#[test]
+fn conference_settings_that_are_not_here_yet_are_named() {
+    let loaded = load(&[(
+        "confbridge.conf",
+        "[u]\ntype=user\npin=12a4\nannounce_join_leave=yes\n[m]\ntype=menu\n1=toggle_mute\n[n]\n",
+    )]);
+    let said = said(&loaded);
+    assert!(said[0].starts_with("1:2 error[C004] the `pin` of user profile [u]"), "{said:?}");
+    assert!(said[1].starts_with("4:1 warning[C003] `announce_join_leave`"), "{said:?}");
+    assert!(said[2].starts_with("6:6 warning[C010] conference menus"), "{said:?}");
+    assert!(said[3].starts_with("8:2 warning[C006] [n] has no `type`"), "{said:?}");
+    assert_eq!(said.len(), 4);
+}
+
+#[test]
+fn relative_paths_count_from_the_configuration_directory() {
+    let system = |text: &str| load(&[("asterisk.conf", text)]).configuration.system;
+    let read = system("[directories]\nastdatadir => .\nastspooldir => ../spool\n");
+    assert_eq!(read.sounds, Path::new("/etc/diesis/sounds"));
+    assert_eq!(read.spool, Path::new("/etc/diesis/../spool"));
+    let read = system("[directories](!)\nastdatadir => /usr/share/asterisk\n");
+    assert_eq!(read.sounds, Path::new("/etc/diesis/sounds"), "a template sets nothing");
+    let read = system("[Directories]\nastdatadir => /usr/share/asterisk\n");
+    assert_eq!(read.sounds, Path::new("/usr/share/asterisk/sounds"));
+    assert_eq!(system("[options]\ndefaultlanguage = fr\n").default_language, "fr");
+}
+
+#[test]
+fn files_that_nobody_reads_are_listed_once_unless_they_ask_for_nothing() {
+    let loaded = load(&[
+        ("extensions.conf", "[a]\n"),
+        ("pjsip.conf", "#include phones.conf\n"),
+        ("phones.conf", TRANSPORT),
+        ("queues.conf", "[general]\n[support]\nmember=PJSIP/1\n"),
+        ("voicemail.conf", "[default]\n100=1234\n"),
+        ("manager.conf", "[general]\nenabled=no\n[admin]\nsecret=x\n"),
+        ("http.conf", "[general]\nenabled=yes\n"),
+        ("cel.conf", "[general]\n"),
+        ("features.conf", "[general]\n"),
+        ("logger.conf", "[logfiles]\nfull=*\n"),
+        ("acl.conf", ""),
+        ("README.md", "x"),
+    ]);
+    assert_eq!(
+        said(&loaded),
+        [
+            "warning[C001] these files are not read yet: http.conf, queues.conf, voicemail.conf (what \
+          they set up does not exist; the rest of the directory works without them)"
+        ]
+    );
+}
+
+#[test]
+fn an_empty_directory_has_defaults() {
+    let loaded = load(&[]);
+    assert!(!loaded.has_errors());
+    let Configuration { sip, rtp, conferences, system, .. } = loaded.configuration;
+    assert_eq!(sip.transports.len(), 2);
+    assert!(sip.peers.is_empty());
+    assert_eq!(rtp, RtpSettings::default());
+    assert_eq!(conferences, ConferenceSettings::default());
+    assert_eq!(system, SystemSettings::new(Path::new("/etc/diesis")));
+}
