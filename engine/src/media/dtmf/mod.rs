@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub(crate) mod telephone_event;
+
 /// A key: 0 to 9, `*`, `#`, A to D.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digit(u8);
