@@ -19,6 +19,7 @@ mod recorder;
 pub mod rtp;
 pub mod settings;
 pub mod statistics;
+pub mod stream;
 pub mod tone;
 
 pub use command::{

@@ -1,6 +1,6 @@
 //! Copies audio into a ring that another thread reads; never waits for it.
 
-use super::{FRAME, RecordSource};
+use super::{Codec, FRAME, RecordSource};
 
 /// One recording in progress.
 #[derive(Debug)]
@@ -8,15 +8,13 @@ pub(crate) struct Recorder {
     source: RecordSource,
     sink: rtrb::Producer<i16>,
     dropped: u64,
+    /// What the peer said in this frame, until what it hears is known.
+    heard: [i16; FRAME],
 }
 
 impl Recorder {
     pub(crate) fn new(source: RecordSource, sink: rtrb::Producer<i16>) -> Self {
-        Self { source, sink, dropped: 0 }
-    }
-
-    pub(crate) fn source(&self) -> RecordSource {
-        self.source
+        Self { source, sink, dropped: 0, heard: [0; FRAME] }
     }
 
     /// Samples for which there was no room.
@@ -27,6 +25,29 @@ impl Recorder {
     /// The reader is gone.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.sink.is_abandoned()
+    }
+
+    /// Takes what the peer said.
+    pub(crate) fn handle_heard(&mut self, frame: &[i16; FRAME]) {
+        match self.source {
+            RecordSource::Received => self.write(frame),
+            RecordSource::Both => self.heard = *frame,
+        }
+    }
+
+    /// Takes what the peer is sent in the same frame, after what it said.
+    pub(crate) fn handle_sent(&mut self, codec: Codec, payload: Option<&[u8; FRAME]>) {
+        if self.source == RecordSource::Received {
+            return;
+        }
+        let mut both = [0; FRAME];
+        if let Some(payload) = payload {
+            codec.decode_into(payload, &mut both);
+        }
+        for (sample, &heard) in both.iter_mut().zip(&self.heard) {
+            *sample = sample.saturating_add(heard);
+        }
+        self.write(&both);
     }
 
     /// Copies a frame, or drops it as a whole: half frames would shift what follows.

@@ -152,6 +152,13 @@ impl Tone {
     }
 }
 
+/// A second of two tones, which repeats without a seam.
+pub(crate) fn one_second(first: u16, second: u16) -> Prompt {
+    let mut samples = vec![];
+    render_part(Sound::Sum(first, second), ONE_SECOND, &mut samples);
+    Prompt::from_samples(&samples)
+}
+
 fn render_part(sound: Sound, samples: usize, out: &mut Vec<i16>) {
     let wave = |hertz: u16, index: usize| {
         if hertz == 0 {
