@@ -152,6 +152,32 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The stream it concerns, if it concerns one that exists already.
+    pub(crate) fn stream(&self) -> Option<StreamId> {
+        match self {
+            Self::Update { stream, .. }
+            | Self::Close { stream }
+            | Self::Play { stream, .. }
+            | Self::StopPlay { stream, .. }
+            | Self::Echo { stream, .. }
+            | Self::SendDigits { stream, .. }
+            | Self::Record { stream, .. }
+            | Self::StopRecord { stream }
+            | Self::Join { stream, .. }
+            | Self::Leave { stream }
+            | Self::Mute { stream, .. }
+            | Self::Move { stream, .. } => Some(*stream),
+            Self::Open { .. }
+            | Self::ReturnPort { .. }
+            | Self::PlayToRoom { .. }
+            | Self::StopRoomPlay { .. }
+            | Self::RecordRoom { .. }
+            | Self::StopRoomRecord { .. } => None,
+        }
+    }
+}
+
 /// Whether received audio goes back to the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EchoState {

@@ -81,7 +81,9 @@ struct Sending {
 /// When the peer was heard last.
 #[derive(Debug, Clone, Copy)]
 enum Heartbeat {
-    Alive { frame: u64 },
+    Alive {
+        frame: u64,
+    },
     /// Its silence was reported.
     Silent,
 }
@@ -90,7 +92,9 @@ enum Heartbeat {
 enum Echo {
     Off,
     /// Our RTP time less the peer's, once the first packet was sent back.
-    On { offset: Option<i32> },
+    On {
+        offset: Option<i32>,
+    },
 }
 
 /// A place in a room.
@@ -297,10 +301,7 @@ impl Stream {
         self.stop_record(events);
         self.stand_up(events);
         self.collect_reception();
-        events.push_back(Event::Closed {
-            stream: self.id,
-            statistics: Box::new(self.statistics),
-        });
+        events.push_back(Event::Closed { stream: self.id, statistics: Box::new(self.statistics) });
     }
 
     /// The playout buffer is there while somebody listens.
@@ -351,8 +352,7 @@ impl Stream {
         }
         let codec = self.settings.receive.iter().find(|(pt, _)| pt.number() == number);
         let codec = codec.map(|&(_, codec)| codec);
-        let is_event =
-            self.settings.telephone_event_receive.iter().any(|pt| pt.number() == number);
+        let is_event = self.settings.telephone_event_receive.iter().any(|pt| pt.number() == number);
         if codec.is_none() && !is_event && number != COMFORT_NOISE {
             self.statistics.unknown_payload += 1;
             return;
@@ -684,9 +684,8 @@ impl Stream {
         let Some(payload) = octets.get(entry.start..entry.end) else { return };
         let Some(destination) = self.latch.destination(moment.frame) else { return };
         let here = self.sending.time_after_last(moment.frame);
-        let kept = offset.filter(|&offset| {
-            here.since(entry.time.plus(offset)).unsigned_abs() < ECHO_LEAP
-        });
+        let kept =
+            offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < ECHO_LEAP);
         let marker = if kept.is_some() { entry.marker } else { Marker::Set };
         let difference = kept.unwrap_or_else(|| here.since(entry.time));
         *offset = Some(difference);
@@ -815,8 +814,7 @@ fn transcode(from: Codec, to: Codec, octets: &mut [u8]) {
 /// A frame of a key's two tones; a second of each key goes round without a seam.
 fn digit_tone(digit: Digit, frame: usize, codec: Codec) -> &'static [u8; FRAME] {
     let tone = DIGIT_TONES.get(usize::from(digit.event()));
-    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), codec))
-        .unwrap_or(silence(codec))
+    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), codec)).unwrap_or(silence(codec))
 }
 
 /// Rendered when the first shard is made, never in a tick.

@@ -1,0 +1,111 @@
+//! A conference room: its members, and what is played to all of them.
+
+use std::collections::VecDeque;
+
+use super::{
+    Event, FRAME, PlayEnd, PlayId, PlayItem, RecordSource, Repeat, RoomId, mixer::Mixer,
+    player::Player, recorder::Recorder,
+};
+
+/// One room. Its members' streams belong to the shard; here are their slots.
+#[derive(Debug)]
+pub(crate) struct Room {
+    id: RoomId,
+    phase: usize,
+    members: Vec<usize>,
+    plays: VecDeque<Player>,
+    recorder: Option<Recorder>,
+}
+
+impl Room {
+    pub(crate) fn new(id: RoomId, phase: usize) -> Self {
+        Self { id, phase, members: vec![], plays: VecDeque::new(), recorder: None }
+    }
+
+    /// In which tick of a frame its members send.
+    pub(crate) fn phase(&self) -> usize {
+        self.phase
+    }
+
+    pub(crate) fn members(&self) -> &[usize] {
+        &self.members
+    }
+
+    pub(crate) fn add(&mut self, slot: usize) {
+        self.members.push(slot);
+    }
+
+    pub(crate) fn remove(&mut self, slot: usize) {
+        self.members.retain(|&member| member != slot);
+    }
+
+    /// Queues a play; one more than the queue holds is refused as stopped.
+    pub(crate) fn play(
+        &mut self,
+        play: PlayId,
+        items: Vec<PlayItem>,
+        events: &mut VecDeque<Event>,
+    ) {
+        if self.plays.len() >= MOST_PLAYS {
+            events.push_back(self.finished(play, PlayEnd::Stopped));
+            return;
+        }
+        self.plays.push_back(Player::new(play, items, Repeat::Once));
+    }
+
+    pub(crate) fn stop_play(&mut self, play: Option<PlayId>, events: &mut VecDeque<Event>) {
+        self.end_plays(play, PlayEnd::Stopped, events);
+    }
+
+    fn end_plays(&mut self, play: Option<PlayId>, end: PlayEnd, events: &mut VecDeque<Event>) {
+        let concerned = |player: &Player| play.is_none_or(|play| play == player.play());
+        for player in self.plays.iter().filter(|player| concerned(player)) {
+            events.push_back(self.finished(player.play(), end));
+        }
+        self.plays.retain(|player| !concerned(player));
+    }
+
+    pub(crate) fn record(&mut self, sink: rtrb::Producer<i16>, events: &mut VecDeque<Event>) {
+        self.stop_record(events);
+        self.recorder = Some(Recorder::new(RecordSource::Received, sink));
+    }
+
+    pub(crate) fn stop_record(&mut self, events: &mut VecDeque<Event>) {
+        if let Some(recorder) = self.recorder.take() {
+            let dropped = recorder.dropped();
+            events.push_back(Event::RoomRecordStopped { room: self.id, dropped });
+        }
+    }
+
+    /// The last member left.
+    pub(crate) fn close(&mut self, events: &mut VecDeque<Event>) {
+        self.end_plays(None, PlayEnd::Closed, events);
+        self.stop_record(events);
+    }
+
+    /// Adds what is played to the mix of the speakers, and records the whole.
+    pub(crate) fn handle_frame(&mut self, mixer: &mut Mixer, events: &mut VecDeque<Event>) {
+        while let Some(player) = self.plays.front_mut() {
+            if let Some(frame) = player.next_frame() {
+                mixer.add_announcement(frame.samples());
+                break;
+            }
+            let play = player.play();
+            self.plays.pop_front();
+            events.push_back(self.finished(play, PlayEnd::Completed));
+        }
+        let Some(recorder) = &mut self.recorder else { return };
+        let mix: [i16; FRAME] = mixer.samples();
+        recorder.handle_heard(&mix);
+        if recorder.is_abandoned() {
+            self.stop_record(events);
+        }
+    }
+
+    fn finished(&self, play: PlayId, end: PlayEnd) -> Event {
+        Event::RoomPlayFinished { room: self.id, play, end }
+    }
+}
+
+/// Announcements that may wait: a crowd that joins at once is announced no longer than that.
+const MOST_PLAYS: usize = 64;

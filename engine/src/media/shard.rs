@@ -1,0 +1,545 @@
+//! The streams and rooms of one core, driven by one tick every 5 ms. No I/O, no clock, no lock.
+//!
+//! Streams are spread over the four ticks of a 20 ms frame; a room's members share its tick, so
+//! that one pass adds them up and sends. In its tick a stream first takes what arrived, then
+//! sends. Neither allocates: memory grows with commands only (and with events nobody reads).
+//!
+//!   tick   0   1   2   3   4   5   6   7
+//!   phase  0   1   2   3   0   1   2   3      each stream sends in one phase: every 20 ms
+//!   frame  0   0   0   0   1   1   1   1
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use slab::Slab;
+
+use super::{
+    Command, Event, OpenError, PlayEnd, RoomId, ShardId, SocketId, StreamId, StreamSettings,
+    mixer::Mixer,
+    packet_io::PacketIo,
+    room::Room,
+    rtp::RtpTime,
+    stream::{DIGIT_TONES, Moment, Relay, Stream},
+};
+use crate::entropy::Entropy;
+
+/// How a shard is made.
+#[derive(Debug, Clone)]
+pub struct ShardSettings {
+    /// Its number.
+    pub id: ShardId,
+    /// Where all shards begin to count frames.
+    pub epoch: Instant,
+    /// For SSRCs, first sequence numbers and RTP times; another for each shard.
+    pub seed: u64,
+    /// Streams beyond this are refused. Default 8192: more than one core can serve.
+    pub most_streams: usize,
+}
+
+impl ShardSettings {
+    /// Settings with the default limit.
+    pub fn new(id: ShardId, epoch: Instant, seed: u64) -> Self {
+        Self { id, epoch, seed, most_streams: 8192 }
+    }
+}
+
+/// All streams and rooms of one media thread.
+///
+/// Ways in: [`handle_command`](Self::handle_command), [`tick`](Self::tick), and
+/// [`expect`](Self::expect)/[`adopt`](Self::adopt) for streams that come from another shard. After
+/// each, drain [`poll_event`](Self::poll_event) and [`poll_departure`](Self::poll_departure).
+#[derive(Debug)]
+pub struct Shard {
+    settings: ShardSettings,
+    entropy: Entropy,
+    /// The tick to be worked on next.
+    next_tick: u64,
+    streams: Slab<Box<Stream>>,
+    by_id: HashMap<StreamId, usize>,
+    lanes: [Lane; PHASES],
+    rooms: HashMap<RoomId, usize>,
+    room_table: Slab<Room>,
+    mixer: Mixer,
+    relay: Relay,
+    released: Vec<SocketId>,
+    expected: Vec<Expected>,
+    departures: VecDeque<Departure>,
+    events: VecDeque<Event>,
+    /// Whose turn it is, should it panic.
+    working_on: Option<usize>,
+    counters: ShardCounters,
+}
+
+/// The streams of one phase; sockets and slots side by side.
+#[derive(Debug, Default)]
+struct Lane {
+    sockets: Vec<SocketId>,
+    slots: Vec<usize>,
+}
+
+/// Commands for a stream that is on its way.
+#[derive(Debug)]
+struct Expected {
+    stream: StreamId,
+    commands: Vec<Command>,
+}
+
+/// A stream that leaves for another shard. Whoever carries it takes the socket out of the old
+/// shard's table, puts it into the new one's and hands both to [`Shard::adopt`] there.
+#[derive(Debug)]
+pub struct Departure {
+    /// The stream.
+    pub stream: Box<Stream>,
+    /// Its socket in the table of the shard it leaves.
+    pub socket: SocketId,
+    /// Where it goes.
+    pub to: ShardId,
+}
+
+/// What went wrong or was late on a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardCounters {
+    /// Commands for streams or rooms that are not there.
+    pub stray_commands: u64,
+    /// Ticks worked on later than their time, two at once, after a stall.
+    pub late_ticks: u64,
+    /// Ticks given up because a stall was longer than can be made up for.
+    pub skipped_ticks: u64,
+    /// Streams ended because of a panic.
+    pub panics: u64,
+}
+
+impl Shard {
+    /// An empty shard. Renders the tones of the keys the first time.
+    pub fn new(settings: ShardSettings) -> Self {
+        std::sync::LazyLock::force(&DIGIT_TONES);
+        Self {
+            entropy: Entropy::new(settings.seed),
+            settings,
+            next_tick: 0,
+            streams: Slab::new(),
+            by_id: HashMap::new(),
+            lanes: Default::default(),
+            rooms: HashMap::new(),
+            room_table: Slab::new(),
+            mixer: Mixer::new(),
+            relay: Relay::default(),
+            released: vec![],
+            expected: vec![],
+            departures: VecDeque::new(),
+            events: VecDeque::with_capacity(256),
+            working_on: None,
+            counters: ShardCounters::default(),
+        }
+    }
+
+    /// How many streams it has.
+    pub fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Whether it has no stream.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// What went wrong or was late so far.
+    pub fn counters(&self) -> ShardCounters {
+        self.counters
+    }
+
+    /// Obeys one command; see [`Command`].
+    pub fn handle_command(&mut self, command: Command, now: Instant) {
+        if let Some(stream) = command.stream()
+            && !self.by_id.contains_key(&stream)
+            && let Some(expected) = self.expected.iter_mut().find(|e| e.stream == stream)
+        {
+            if expected.commands.len() < MOST_WAITING {
+                expected.commands.push(command);
+            } else {
+                self.counters.stray_commands += 1;
+            }
+            return;
+        }
+        let found = match command {
+            Command::Open { stream, port, settings } => {
+                self.open(stream, port.shard, port.socket, *settings, now);
+                true
+            }
+            Command::ReturnPort { port } => {
+                let own = port.shard == self.settings.id;
+                if own {
+                    self.released.push(port.socket);
+                }
+                own
+            }
+            Command::Close { stream } => self.close(stream),
+            Command::Move { stream, to } => self.depart(stream, to),
+            Command::Join { stream, room, mute, talk_detection } => {
+                self.join(stream, room, mute, talk_detection)
+            }
+            Command::Leave { stream } => self.leave(stream),
+            Command::PlayToRoom { room, play, items } => {
+                let found = self.with_room(room, |room, events| room.play(play, items, events));
+                if !found {
+                    let end = PlayEnd::Closed;
+                    self.events.push_back(Event::RoomPlayFinished { room, play, end });
+                }
+                found
+            }
+            Command::StopRoomPlay { room, play } => {
+                self.with_room(room, |room, events| room.stop_play(play, events))
+            }
+            Command::RecordRoom { room, sink } => {
+                self.with_room(room, |room, events| room.record(sink, events))
+            }
+            Command::StopRoomRecord { room } => self.with_room(room, Room::stop_record),
+            command => self.handle_stream_command(command, now),
+        };
+        if !found {
+            self.counters.stray_commands += 1;
+        }
+    }
+
+    fn handle_stream_command(&mut self, command: Command, now: Instant) -> bool {
+        let frame = self.frame_at(now);
+        let slot = command.stream().and_then(|stream| self.by_id.get(&stream));
+        let Some(stream) = slot.and_then(|&slot| self.streams.get_mut(slot)) else { return false };
+        let events = &mut self.events;
+        match command {
+            Command::Update { settings, .. } => stream.update(*settings, frame),
+            Command::Play { play, items, repeat, .. } => stream.play(play, items, repeat, events),
+            Command::StopPlay { play, .. } => stream.stop_play(play, events),
+            Command::Echo { state, .. } => stream.set_echo(state),
+            Command::SendDigits { signals, tone, gap, .. } => {
+                stream.send_digits(&signals, tone, gap);
+            }
+            Command::Record { source, sink, .. } => stream.record(source, sink, events),
+            Command::StopRecord { .. } => stream.stop_record(events),
+            Command::Mute { mute, .. } => stream.set_mute(mute, events),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Announces a stream of another shard: commands for it are kept until it is adopted.
+    pub fn expect(&mut self, stream: StreamId) {
+        self.expected.push(Expected { stream, commands: vec![] });
+    }
+
+    /// Takes a stream from another shard, its socket already in this shard's table.
+    pub fn adopt(&mut self, mut stream: Box<Stream>, socket: SocketId, now: Instant) {
+        stream.set_socket(socket);
+        let id = stream.id();
+        self.insert(stream, now);
+        self.events.push_back(Event::Moved { stream: id, shard: self.settings.id });
+        self.release_expected(id, now);
+    }
+
+    /// The stream announced will not come: it ended before it could leave.
+    pub fn expect_no_more(&mut self, stream: StreamId, now: Instant) {
+        self.release_expected(stream, now);
+    }
+
+    fn release_expected(&mut self, stream: StreamId, now: Instant) {
+        let Some(index) = self.expected.iter().position(|e| e.stream == stream) else { return };
+        for command in self.expected.swap_remove(index).commands {
+            self.handle_command(command, now);
+        }
+    }
+
+    /// The next event. Bounded by the commands given and by what peers can press and say: whoever
+    /// never reads is given memory for it.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next stream that leaves for another shard.
+    pub fn poll_departure(&mut self) -> Option<Departure> {
+        self.departures.pop_front()
+    }
+
+    /// When the next tick is due; `None` while there is nothing to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let idle = self.streams.is_empty() && self.released.is_empty();
+        (!idle).then(|| self.time_of(self.next_tick))
+    }
+
+    /// Does what is due at `now`: nothing, if it is early.
+    ///
+    /// After a stall the ticks missed are made up for two at a time, so that no peer gets a burst.
+    /// After more than 100 ms they are given up, and RTP time leaps.
+    pub fn tick(&mut self, now: Instant, io: &mut impl PacketIo) {
+        for socket in self.released.drain(..) {
+            io.release(socket);
+        }
+        let due = self.tick_at(now);
+        let behind = due.saturating_sub(self.next_tick);
+        if behind > LONGEST_CATCH_UP {
+            // Whole frames, so that every phase keeps its turn.
+            let skipped = behind - behind % PHASES as u64;
+            self.next_tick += skipped;
+            self.counters.skipped_ticks += skipped;
+        }
+        for worked in 0..2 {
+            if self.next_tick > due {
+                break;
+            }
+            self.counters.late_ticks += worked;
+            let tick = self.next_tick;
+            // Counted first: should it panic, the rest of the tick is lost, not repeated.
+            self.next_tick += 1;
+            self.run(tick, now, io);
+        }
+        io.flush();
+    }
+
+    /// Ends the stream at whose turn `tick` or `handle_command` panicked; the others go on.
+    pub fn handle_panic(&mut self) {
+        self.counters.panics += 1;
+        let Some(slot) = self.working_on.take() else { return };
+        if let Some(stream) = self.streams.get(slot) {
+            let id = stream.id();
+            self.close(id);
+        }
+    }
+
+    fn run(&mut self, tick: u64, now: Instant, io: &mut impl PacketIo) {
+        let phase = (tick % PHASES as u64) as usize;
+        let moment = Moment {
+            frame: tick / PHASES as u64,
+            now,
+            arrival: RtpTime(self.samples_at(now) as u32),
+        };
+        let Self { lanes, streams, relay, events, mixer, working_on, .. } = self;
+        let lane = &lanes[phase];
+        relay.clear();
+        io.receive_batch(&lane.sockets, &mut |index, from, datagram| {
+            let Some(&slot) = lane.slots.get(index) else { return };
+            *working_on = Some(slot);
+            if let Some(stream) = streams.get_mut(slot) {
+                stream.handle_packet(from, datagram, slot, moment, relay, events);
+            }
+        });
+        for &entry in &relay.entries {
+            *working_on = Some(entry.slot);
+            if let Some(stream) = streams.get_mut(entry.slot) {
+                stream.handle_relay(entry, &relay.octets, moment, io);
+            }
+        }
+        for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
+            mixer.clear();
+            for &slot in room.members() {
+                *working_on = Some(slot);
+                if let Some(stream) = streams.get_mut(slot) {
+                    stream.contribute(mixer, events);
+                }
+            }
+            *working_on = None;
+            room.handle_frame(mixer, events);
+            for &slot in room.members() {
+                *working_on = Some(slot);
+                if let Some(stream) = streams.get_mut(slot) {
+                    stream.handle_frame(mixer, moment, io, events);
+                }
+            }
+        }
+        for &slot in &lane.slots {
+            *working_on = Some(slot);
+            if let Some(stream) = streams.get_mut(slot)
+                && stream.seat().is_none()
+            {
+                stream.handle_frame(mixer, moment, io, events);
+            }
+        }
+        *working_on = None;
+    }
+
+    fn open(
+        &mut self,
+        stream: StreamId,
+        shard: ShardId,
+        socket: SocketId,
+        settings: StreamSettings,
+        now: Instant,
+    ) {
+        let refusal = if shard != self.settings.id {
+            Some(OpenError::ForeignPort)
+        } else if self.by_id.contains_key(&stream) {
+            Some(OpenError::Duplicate)
+        } else if self.streams.len() >= self.settings.most_streams {
+            Some(OpenError::TooManyStreams)
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            if reason != OpenError::ForeignPort {
+                self.released.push(socket);
+            }
+            self.events.push_back(Event::OpenFailed { stream, reason });
+            return;
+        }
+        let random = self.entropy.next_u64();
+        let frame = self.frame_at(now);
+        self.insert(Box::new(Stream::new(stream, socket, settings, random, frame)), now);
+        self.events.push_back(Event::Opened { stream });
+    }
+
+    fn insert(&mut self, stream: Box<Stream>, now: Instant) {
+        if self.streams.is_empty() {
+            // The clock stood still while there was nothing to send.
+            self.next_tick = self.next_tick.max(self.tick_at(now) + 1);
+        }
+        let (id, socket) = (stream.id(), stream.socket());
+        let slot = self.streams.insert(stream);
+        self.by_id.insert(id, slot);
+        // What echoes can bring in one tick, and what one room can speak.
+        self.mixer.reserve(self.streams.len());
+        // The emptiest phase; of several the one whose turn comes first.
+        let next_phase = (self.next_tick % PHASES as u64) as usize;
+        let phase = (0..PHASES)
+            .map(|ahead| (next_phase + ahead) % PHASES)
+            .min_by_key(|&phase| self.lanes[phase].slots.len())
+            .unwrap_or(0);
+        self.lanes[phase].push(socket, slot);
+    }
+
+    /// Takes a stream out of everything.
+    fn remove(&mut self, stream: StreamId) -> Option<Box<Stream>> {
+        self.leave(stream);
+        let slot = self.by_id.remove(&stream)?;
+        for lane in &mut self.lanes {
+            lane.remove(slot);
+        }
+        self.streams.try_remove(slot)
+    }
+
+    fn close(&mut self, stream: StreamId) -> bool {
+        let Some(stream) = self.remove(stream) else { return false };
+        self.released.push(stream.socket());
+        stream.close(&mut self.events);
+        true
+    }
+
+    fn depart(&mut self, stream: StreamId, to: ShardId) -> bool {
+        if to == self.settings.id {
+            let here = self.by_id.contains_key(&stream);
+            if here {
+                self.events.push_back(Event::Moved { stream, shard: to });
+            }
+            return here;
+        }
+        let Some(stream) = self.remove(stream) else { return false };
+        let socket = stream.socket();
+        self.departures.push_back(Departure { stream, socket, to });
+        true
+    }
+
+    fn join(
+        &mut self,
+        stream: StreamId,
+        room: RoomId,
+        mute: super::MuteState,
+        talk_detection: super::TalkDetection,
+    ) -> bool {
+        self.leave(stream);
+        let Some(&slot) = self.by_id.get(&stream) else { return false };
+        let Some(member) = self.streams.get_mut(slot) else { return false };
+        let socket = member.socket();
+        member.sit_down(room, mute, talk_detection, &mut self.events);
+        let present = self.lanes.iter().position(|lane| lane.slots.contains(&slot));
+        let index = *self.rooms.entry(room).or_insert_with(|| {
+            // A room of one sends when its founder did.
+            self.room_table.insert(Room::new(room, present.unwrap_or(0)))
+        });
+        let Some(room) = self.room_table.get_mut(index) else { return false };
+        room.add(slot);
+        if present != Some(room.phase()) {
+            for lane in &mut self.lanes {
+                lane.remove(slot);
+            }
+            self.lanes[room.phase()].push(socket, slot);
+        }
+        true
+    }
+
+    fn leave(&mut self, stream: StreamId) -> bool {
+        let Some(&slot) = self.by_id.get(&stream) else { return false };
+        let Some(member) = self.streams.get_mut(slot) else { return false };
+        let Some(id) = member.seat().map(|seat| seat.room) else { return false };
+        member.stand_up(&mut self.events);
+        if let Some(&index) = self.rooms.get(&id)
+            && let Some(room) = self.room_table.get_mut(index)
+        {
+            room.remove(slot);
+            if room.members().is_empty() {
+                room.close(&mut self.events);
+                self.room_table.remove(index);
+                self.rooms.remove(&id);
+            }
+        }
+        true
+    }
+
+    fn with_room(
+        &mut self,
+        room: RoomId,
+        action: impl FnOnce(&mut Room, &mut VecDeque<Event>),
+    ) -> bool {
+        let index = self.rooms.get(&room);
+        let Some(room) = index.and_then(|&index| self.room_table.get_mut(index)) else {
+            return false;
+        };
+        action(room, &mut self.events);
+        true
+    }
+
+    fn tick_at(&self, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.settings.epoch);
+        (elapsed.as_micros() / TICK.as_micros()) as u64
+    }
+
+    fn frame_at(&self, now: Instant) -> u64 {
+        self.tick_at(now) / PHASES as u64
+    }
+
+    fn samples_at(&self, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.settings.epoch);
+        (elapsed.as_micros() / 125) as u64
+    }
+
+    fn time_of(&self, tick: u64) -> Instant {
+        self.settings.epoch + Duration::from_micros(tick.saturating_mul(TICK.as_micros() as u64))
+    }
+}
+
+impl Lane {
+    fn push(&mut self, socket: SocketId, slot: usize) {
+        self.sockets.push(socket);
+        self.slots.push(slot);
+    }
+
+    fn remove(&mut self, slot: usize) {
+        if let Some(index) = self.slots.iter().position(|&other| other == slot) {
+            self.slots.swap_remove(index);
+            self.sockets.swap_remove(index);
+        }
+    }
+}
+
+/// The step of all media clocks.
+pub const TICK: Duration = Duration::from_millis(5);
+
+/// Ticks in a frame.
+const PHASES: usize = 4;
+
+/// Ticks of a stall that are made up for: 100 ms.
+const LONGEST_CATCH_UP: u64 = 20;
+
+/// Commands kept for one stream on its way; its owner sends a handful.
+const MOST_WAITING: usize = 64;
+
+#[cfg(test)]
+mod tests;
