@@ -6,5 +6,6 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod media;
+pub mod sdp;
 pub mod sip;
 pub mod switch;

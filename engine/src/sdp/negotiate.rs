@@ -1,0 +1,765 @@
+//! Offer and answer (RFC 3264) for one audio stream of G.711 and telephone events.
+//!
+//! [`OfferAnswer`] lives as long as its dialog: it keeps the layout of media lines, which may grow
+//! but never shrink or change order (§8), and raises the version in `o=` only for a real change.
+//! Streams we do not take are answered with port 0, each in its place.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::description::{
+    Attribute, Connection, MediaDescription, MediaKind, Origin, SessionDescription,
+};
+use crate::media::{Codec, Direction, PayloadType};
+
+/// What we can do in an audio stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The codecs offered, best first, and accepted.
+    pub codecs: Vec<Codec>,
+    /// Whether telephone events (RFC 4733) are offered and accepted.
+    pub telephone_events: TelephoneEvents,
+}
+
+/// Whether keys travel as telephone events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TelephoneEvents {
+    /// Offered, and taken when offered.
+    #[default]
+    Enabled,
+    /// Neither offered nor taken: keys travel otherwise.
+    Disabled,
+}
+
+/// What offer and answer came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Where to send; `None` on old-style hold (`c=0.0.0.0`) or when only a name is known.
+    pub remote: Option<SocketAddr>,
+    /// What to send.
+    pub codec: Codec,
+    /// Under which payload type to send it: the peer's number.
+    pub payload_type: PayloadType,
+    /// What may arrive: our numbers.
+    pub receive: SmallVec<[(PayloadType, Codec); 2]>,
+    /// Under which payload type to send telephone events; `None`: the peer takes none.
+    pub telephone_event: Option<PayloadType>,
+    /// Under which payload types telephone events may arrive: our number, and the peer's where it
+    /// stands for nothing else, since some peers send what they say they receive.
+    pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
+    /// Which way media flows, seen from us.
+    pub direction: Direction,
+    /// The packet time the peer asks for, 10 to 60 ms.
+    pub packet_time: Duration,
+}
+
+/// Why an offer or an answer leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NegotiationError {
+    /// No stream has a codec, transport and address that we can use. SIP: 488.
+    #[error("no usable audio stream")]
+    NothingInCommon,
+    /// An offer of ours is still open. SIP: 491.
+    #[error("our own offer is still unanswered")]
+    OfferPending,
+    /// An answer came to no offer.
+    #[error("answer without an offer")]
+    NoOffer,
+    /// The number or kind of media lines does not follow what went before.
+    #[error("media lines do not correspond")]
+    Layout,
+}
+
+/// The offer/answer state of one dialog.
+#[derive(Clone, Debug)]
+pub struct OfferAnswer {
+    capabilities: Capabilities,
+    session_id: u64,
+    /// Of the last description we sent.
+    version: u64,
+    /// The last description we sent that took effect, or is on offer.
+    local: Option<SessionDescription>,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// No exchange has been completed.
+    Initial,
+    /// Our offer is out; what held before comes back if it is refused.
+    Offered { direction: Direction, before: Option<Box<(SessionDescription, Negotiated)>> },
+    /// An exchange has been completed.
+    Agreed(Box<Negotiated>),
+}
+
+impl Default for Capabilities {
+    /// A-law and µ-law, telephone events.
+    fn default() -> Self {
+        Self { codecs: vec![Codec::Pcma, Codec::Pcmu], telephone_events: TelephoneEvents::Enabled }
+    }
+}
+
+impl OfferAnswer {
+    /// The state of a new dialog. `session_id` is a random number; 32 bits of it are used, since
+    /// peers keep it in all kinds of integers.
+    pub fn new(capabilities: Capabilities, session_id: u64) -> Self {
+        Self {
+            capabilities,
+            session_id: session_id & 0xffff_ffff,
+            version: session_id & 0xffff_ffff,
+            local: None,
+            state: State::Initial,
+        }
+    }
+
+    /// What holds now.
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        match &self.state {
+            State::Agreed(negotiated) => Some(negotiated),
+            State::Offered { before, .. } => before.as_ref().map(|before| &before.1),
+            State::Initial => None,
+        }
+    }
+
+    /// The description of ours that holds or is on offer, to be sent again.
+    pub fn local(&self) -> Option<&SessionDescription> {
+        self.local.as_ref()
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    pub fn is_offer_pending(&self) -> bool {
+        matches!(self.state, State::Offered { .. })
+    }
+
+    /// Asks whether an offer could be answered, before anything is spent on it.
+    ///
+    /// # Errors
+    /// The error that [`OfferAnswer::handle_offer`] would give.
+    pub fn check_offer(
+        &self,
+        offer: &SessionDescription,
+        local: SocketAddr,
+    ) -> Result<(), NegotiationError> {
+        self.choose(offer, local).map(|_| ())
+    }
+
+    /// Makes an offer: in an INVITE, in a 200 to an INVITE without one, or to change direction.
+    ///
+    /// `local` is where we receive, as the peer is to see it.
+    ///
+    /// # Errors
+    /// When an offer is open already.
+    pub fn offer(
+        &mut self,
+        local: SocketAddr,
+        direction: Direction,
+    ) -> Result<Bytes, NegotiationError> {
+        let before = match std::mem::replace(&mut self.state, State::Initial) {
+            State::Initial => None,
+            State::Agreed(negotiated) => {
+                self.local.clone().map(|description| Box::new((description, *negotiated)))
+            }
+            pending @ State::Offered { .. } => {
+                self.state = pending;
+                return Err(NegotiationError::OfferPending);
+            }
+        };
+        let ours = self.offered_stream(local, direction);
+        let mut media = self.local.as_ref().map_or_else(Vec::new, |local| local.media.clone());
+        match self.stream_index() {
+            Some(index) => media[index] = ours,
+            None => media.push(ours),
+        }
+        self.state = State::Offered { direction, before };
+        Ok(self.describe(local, media))
+    }
+
+    /// Takes the answer to our offer.
+    ///
+    /// # Errors
+    /// When it refuses the stream or does not fit; the offer is then void, as after
+    /// [`OfferAnswer::cancel_offer`].
+    pub fn handle_answer(
+        &mut self,
+        answer: &SessionDescription,
+    ) -> Result<Negotiated, NegotiationError> {
+        let State::Offered { direction, .. } = self.state else {
+            return Err(NegotiationError::NoOffer);
+        };
+        let result = self.read_answer(answer, direction);
+        match &result {
+            Ok(negotiated) => self.state = State::Agreed(Box::new(negotiated.clone())),
+            Err(_) => self.cancel_offer(),
+        }
+        result
+    }
+
+    /// Our offer was refused: what held before holds on (RFC 3261 §14.1).
+    pub fn cancel_offer(&mut self) {
+        if let State::Offered { before, .. } = &mut self.state {
+            (self.local, self.state) = match before.take() {
+                Some(before) => (Some(before.0), State::Agreed(Box::new(before.1))),
+                None => (None, State::Initial),
+            };
+        }
+    }
+
+    /// Answers an offer. `wanted` is the direction we want for ourselves; the answer never says
+    /// more than the offer allows (RFC 3264 §6.1).
+    ///
+    /// # Errors
+    /// When there is nothing to agree on; what held before holds on.
+    pub fn handle_offer(
+        &mut self,
+        offer: &SessionDescription,
+        local: SocketAddr,
+        wanted: Direction,
+    ) -> Result<(Bytes, Negotiated), NegotiationError> {
+        if self.is_offer_pending() {
+            return Err(NegotiationError::OfferPending);
+        }
+        let (index, choice) = self.choose(offer, local)?;
+        let chosen = &offer.media[index];
+        let theirs = offer.direction(chosen);
+        let remote = choice.remote;
+        let mut direction = common(wanted, reverse(theirs));
+        if remote.is_held {
+            direction = without_sending(direction);
+        }
+        let mut formats = choice.codecs.clone();
+        formats.extend(choice.telephone_event.map(|number| (number, Format::TelephoneEvent)));
+        let media = offer.media.iter().enumerate().map(|(at, media)| match at == index {
+            true => stream(local, &formats, direction),
+            false => refused(media),
+        });
+        let media = media.collect();
+        let (payload_type, codec) =
+            choice.first_codec().ok_or(NegotiationError::NothingInCommon)?;
+        let negotiated = Negotiated {
+            remote: remote.address,
+            codec,
+            payload_type,
+            // An answer repeats the numbers of the offer, so they mean the same both ways.
+            receive: choice.audio().collect(),
+            telephone_event: choice.telephone_event,
+            telephone_event_receive: choice.telephone_event.into_iter().collect(),
+            direction,
+            packet_time: chosen.packet_time(),
+        };
+        self.state = State::Agreed(Box::new(negotiated.clone()));
+        Ok((self.describe(local, media), negotiated))
+    }
+
+    fn read_answer(
+        &self,
+        answer: &SessionDescription,
+        offered: Direction,
+    ) -> Result<Negotiated, NegotiationError> {
+        let local = self.local.as_ref().ok_or(NegotiationError::NoOffer)?;
+        let index = self.stream_index().ok_or(NegotiationError::NoOffer)?;
+        if answer.media.len() != local.media.len() {
+            return Err(NegotiationError::Layout);
+        }
+        let (ours, theirs) = (&local.media[index], &answer.media[index]);
+        if theirs.kind != MediaKind::Audio {
+            return Err(NegotiationError::Layout);
+        }
+        let family = local.connection.as_ref().is_some_and(|connection| connection.is_ipv6);
+        let choice = Choice::of(answer, theirs, family, &self.capabilities)
+            .ok_or(NegotiationError::NothingInCommon)?;
+        let (payload_type, codec) =
+            choice.first_codec().ok_or(NegotiationError::NothingInCommon)?;
+        let mut direction = common(offered, reverse(answer.direction(theirs)));
+        if choice.remote.is_held {
+            direction = without_sending(direction);
+        }
+        let receive: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
+            .filter_map(|(number, format)| Some((number, format.codec()?)))
+            .collect();
+        let mut telephone_event_receive: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
+            .filter_map(|(number, format)| (format == Format::TelephoneEvent).then_some(number))
+            .collect();
+        // Peers that send telephone events under their own number rather than ours exist.
+        if let Some(number) = choice.telephone_event
+            && !telephone_event_receive.contains(&number)
+            && !receive.iter().any(|&(taken, _)| taken == number)
+        {
+            telephone_event_receive.push(number);
+        }
+        Ok(Negotiated {
+            remote: choice.remote.address,
+            codec,
+            payload_type,
+            receive,
+            telephone_event: choice.telephone_event,
+            telephone_event_receive,
+            direction,
+            packet_time: theirs.packet_time(),
+        })
+    }
+
+    /// The stream of an offer that we take: the one we have already, else the first we can.
+    fn choose(
+        &self,
+        offer: &SessionDescription,
+        local: SocketAddr,
+    ) -> Result<(usize, Choice), NegotiationError> {
+        let have = self.local.as_ref().map_or(0, |local| local.media.len());
+        if offer.media.len() < have && matches!(self.state, State::Agreed(_)) {
+            return Err(NegotiationError::Layout);
+        }
+        let current = self.stream_index();
+        let order = current.into_iter().chain(0..offer.media.len());
+        order
+            .filter_map(|at| Some((at, offer.media.get(at)?)))
+            .find_map(|(at, media)| {
+                Some((at, Choice::of(offer, media, local.is_ipv6(), &self.capabilities)?))
+            })
+            .ok_or(NegotiationError::NothingInCommon)
+    }
+
+    /// Which line of our last description is the stream in use.
+    fn stream_index(&self) -> Option<usize> {
+        let media = &self.local.as_ref()?.media;
+        media.iter().position(|media| media.kind == MediaKind::Audio && media.port != 0)
+    }
+
+    fn offered_stream(&self, local: SocketAddr, direction: Direction) -> MediaDescription {
+        // An offer within a dialog keeps the numbers agreed on: a payload type, once mapped, is
+        // never mapped otherwise (RFC 3264 §8.3.2).
+        let in_use = self.negotiated();
+        let mut formats: Vec<(PayloadType, Format)> = Vec::new();
+        for &codec in &self.capabilities.codecs {
+            let agreed = in_use.and_then(|negotiated| {
+                negotiated
+                    .receive
+                    .iter()
+                    .find(|&&(_, used)| used == codec)
+                    .map(|&(number, _)| number)
+            });
+            formats.push((agreed.unwrap_or(static_number(codec)), Format::Audio(codec)));
+        }
+        if self.capabilities.telephone_events == TelephoneEvents::Enabled {
+            let agreed = in_use
+                .and_then(|negotiated| negotiated.telephone_event_receive.first().copied())
+                .filter(|number| !formats.iter().any(|(taken, _)| taken == number));
+            let number = agreed.unwrap_or_else(|| free_number(&formats));
+            formats.push((number, Format::TelephoneEvent));
+        }
+        stream(local, &formats, direction)
+    }
+
+    /// Makes the description, with a new version if it differs from the last.
+    fn describe(&mut self, local: SocketAddr, media: Vec<MediaDescription>) -> Bytes {
+        let connection = Connection::new(local.ip());
+        let is_same = self.local.as_ref().is_some_and(|last| {
+            last.media == media && last.connection.as_ref() == Some(&connection)
+        });
+        if self.local.is_some() && !is_same {
+            self.version += 1;
+        }
+        let description = SessionDescription {
+            origin: Origin {
+                username: "-".to_owned(),
+                session_id: self.session_id.to_string(),
+                version: self.version.to_string(),
+                address: connection.clone(),
+            },
+            name: "-".to_owned(),
+            connection: Some(connection),
+            attributes: vec![],
+            media,
+        };
+        let bytes = description.to_bytes();
+        self.local = Some(description);
+        bytes
+    }
+}
+
+/// What one payload type stands for, as far as we care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Audio(Codec),
+    TelephoneEvent,
+}
+
+impl Format {
+    fn codec(self) -> Option<Codec> {
+        match self {
+            Self::Audio(codec) => Some(codec),
+            Self::TelephoneEvent => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Audio(Codec::Pcmu) => "PCMU",
+            Self::Audio(Codec::Pcma) => "PCMA",
+            Self::TelephoneEvent => "telephone-event",
+        }
+    }
+}
+
+/// What of a peer's stream we can use.
+struct Choice {
+    remote: Remote,
+    /// In the peer's order and under its numbers; not empty.
+    codecs: Vec<(PayloadType, Format)>,
+    telephone_event: Option<PayloadType>,
+}
+
+#[derive(Clone, Copy)]
+struct Remote {
+    address: Option<SocketAddr>,
+    /// The address says "do not send" (RFC 3264 §8.4).
+    is_held: bool,
+}
+
+impl Choice {
+    /// `None` when the stream cannot be used.
+    fn of(
+        description: &SessionDescription,
+        media: &MediaDescription,
+        is_ipv6: bool,
+        capabilities: &Capabilities,
+    ) -> Option<Self> {
+        let is_rtp = media.protocol.eq_ignore_ascii_case("RTP/AVP");
+        if media.kind != MediaKind::Audio || media.port == 0 || !is_rtp {
+            return None;
+        }
+        let connection = description.connection(media)?;
+        let remote = match connection.ip() {
+            Some(ip) if ip.is_unspecified() => Remote { address: None, is_held: true },
+            // Media is sent to one peer, in the address family we told it of, never to a group.
+            Some(ip) if ip.is_multicast() || is_broadcast(ip) || ip.is_ipv6() != is_ipv6 => {
+                return None;
+            }
+            ip => Remote { address: ip.map(|ip| SocketAddr::new(ip, media.port)), is_held: false },
+        };
+        let mut codecs: Vec<(PayloadType, Format)> = Vec::new();
+        let mut telephone_event = None;
+        for (number, format) in formats_of(media, capabilities) {
+            match format {
+                Format::Audio(_) if !codecs.iter().any(|&(_, known)| known == format) => {
+                    codecs.push((number, format));
+                }
+                Format::Audio(_) => {}
+                Format::TelephoneEvent => telephone_event = telephone_event.or(Some(number)),
+            }
+        }
+        (!codecs.is_empty()).then_some(Self { remote, codecs, telephone_event })
+    }
+
+    fn audio(&self) -> impl Iterator<Item = (PayloadType, Codec)> {
+        self.codecs.iter().filter_map(|&(number, format)| Some((number, format.codec()?)))
+    }
+
+    fn first_codec(&self) -> Option<(PayloadType, Codec)> {
+        self.audio().next()
+    }
+}
+
+fn is_broadcast(ip: std::net::IpAddr) -> bool {
+    matches!(ip, std::net::IpAddr::V4(ip) if ip.is_broadcast())
+}
+
+/// The formats of a stream that we know and may use, in its order.
+fn formats_of<'a>(
+    media: &'a MediaDescription,
+    capabilities: &'a Capabilities,
+) -> impl Iterator<Item = (PayloadType, Format)> + 'a {
+    media.formats.iter().filter_map(|format| {
+        let number = format.parse().ok().and_then(PayloadType::new)?;
+        let known = match media.rtpmap(format) {
+            Some((name, 8000, 1)) => {
+                [Format::Audio(Codec::Pcmu), Format::Audio(Codec::Pcma), Format::TelephoneEvent]
+                    .into_iter()
+                    .find(|known| known.name().eq_ignore_ascii_case(name))?
+            }
+            Some(_) => return None,
+            // Static numbers need no map (RFC 3551 §6).
+            None if number == PayloadType::PCMU => Format::Audio(Codec::Pcmu),
+            None if number == PayloadType::PCMA => Format::Audio(Codec::Pcma),
+            None => return None,
+        };
+        let is_allowed = match known {
+            Format::Audio(codec) => capabilities.codecs.contains(&codec),
+            Format::TelephoneEvent => capabilities.telephone_events == TelephoneEvents::Enabled,
+        };
+        is_allowed.then_some((number, known))
+    })
+}
+
+/// A stream of ours.
+fn stream(
+    local: SocketAddr,
+    formats: &[(PayloadType, Format)],
+    direction: Direction,
+) -> MediaDescription {
+    let mut attributes = Vec::new();
+    for &(number, format) in formats {
+        let number = number.number();
+        attributes.push(Attribute::new("rtpmap", format!("{number} {}/8000", format.name())));
+        if format == Format::TelephoneEvent {
+            // The sixteen keys and flash (RFC 4733 §3.2).
+            attributes.push(Attribute::new("fmtp", format!("{number} 0-16")));
+        }
+    }
+    attributes.push(Attribute::new("ptime", "20"));
+    attributes.push(Attribute::flag(direction_name(direction)));
+    MediaDescription {
+        kind: MediaKind::Audio,
+        port: local.port(),
+        protocol: "RTP/AVP".to_owned(),
+        formats: formats.iter().map(|(number, _)| number.number().to_string()).collect(),
+        connection: None,
+        attributes,
+    }
+}
+
+/// A stream of the peer's that we do not take: port 0, its formats repeated (RFC 3264 §6).
+fn refused(media: &MediaDescription) -> MediaDescription {
+    MediaDescription { port: 0, connection: None, attributes: vec![], ..media.clone() }
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendReceive => "sendrecv",
+        Direction::SendOnly => "sendonly",
+        Direction::ReceiveOnly => "recvonly",
+        Direction::Inactive => "inactive",
+    }
+}
+
+/// What one side's direction is for the other.
+fn reverse(direction: Direction) -> Direction {
+    match direction {
+        Direction::SendOnly => Direction::ReceiveOnly,
+        Direction::ReceiveOnly => Direction::SendOnly,
+        both @ (Direction::SendReceive | Direction::Inactive) => both,
+    }
+}
+
+/// What both allow.
+fn common(a: Direction, b: Direction) -> Direction {
+    let sends = a.is_sending() && b.is_sending();
+    let receives = a.is_receiving() && b.is_receiving();
+    match (sends, receives) {
+        (true, true) => Direction::SendReceive,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::ReceiveOnly,
+        (false, false) => Direction::Inactive,
+    }
+}
+
+fn without_sending(direction: Direction) -> Direction {
+    common(direction, Direction::ReceiveOnly)
+}
+
+fn static_number(codec: Codec) -> PayloadType {
+    match codec {
+        Codec::Pcmu => PayloadType::PCMU,
+        Codec::Pcma => PayloadType::PCMA,
+    }
+}
+
+/// 101, or the next dynamic number (RFC 3551 §6) that means nothing else.
+fn free_number(taken: &[(PayloadType, Format)]) -> PayloadType {
+    let is_free = |number: &PayloadType| !taken.iter().any(|(used, _)| used == number);
+    (101..128)
+        .chain(96..101)
+        .filter_map(PayloadType::new)
+        .find(is_free)
+        .unwrap_or(PayloadType::TELEPHONE_EVENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: &str = "198.51.100.1:10000";
+
+    fn local() -> SocketAddr {
+        LOCAL.parse().unwrap()
+    }
+
+    fn session() -> OfferAnswer {
+        OfferAnswer::new(Capabilities::default(), 1000)
+    }
+
+    fn sdp(connection: &str, media: &str) -> SessionDescription {
+        let text = format!("v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN {connection}\nt=0 0\n{media}");
+        SessionDescription::parse(text.as_bytes()).unwrap()
+    }
+
+    fn phone(media: &str) -> SessionDescription {
+        sdp("IP4 192.0.2.1", media)
+    }
+
+    fn read(bytes: &Bytes) -> SessionDescription {
+        SessionDescription::parse(bytes).unwrap()
+    }
+
+    fn number(number: u8) -> PayloadType {
+        PayloadType::new(number).unwrap()
+    }
+
+    #[test]
+    fn every_media_line_is_answered_in_its_place() {
+        let offer = phone(
+            "m=video 5000 RTP/AVP 96\na=rtpmap:96 H264/90000\n\
+             m=audio 4000 RTP/SAVP 0\n\
+             m=audio 4002 RTP/AVP 9 0 8 97\na=rtpmap:97 telephone-event/8000\n\
+             m=audio 4004 RTP/AVP 0\n\
+             m=image 4006 udptl t38\n",
+        );
+        let (answer, negotiated) =
+            session().handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+        let answer = read(&answer);
+        let ports: Vec<_> = answer.media.iter().map(|media| media.port).collect();
+        assert_eq!(ports, [0, 0, 10000, 0, 0]);
+        assert_eq!(answer.media[2].formats, ["0", "8", "97"]);
+        assert_eq!(answer.media[0].protocol, "RTP/AVP");
+        assert_eq!(answer.media[4].formats, ["t38"]);
+        assert_eq!(negotiated.codec, Codec::Pcmu);
+        assert_eq!(negotiated.remote, Some("192.0.2.1:4002".parse().unwrap()));
+        assert_eq!(negotiated.telephone_event, Some(number(97)));
+    }
+
+    #[test]
+    fn peers_numbers_are_used_whatever_they_are() {
+        let offer = phone(
+            "m=audio 4000 RTP/AVP 100 0\na=rtpmap:100 pcma/8000/1\na=rtpmap:0 L16/44100\n\
+             a=fmtp:100 x\n",
+        );
+        let (answer, negotiated) =
+            session().handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+        assert_eq!((negotiated.codec, negotiated.payload_type), (Codec::Pcma, number(100)));
+        assert_eq!(read(&answer).media[0].formats, ["100"]);
+        assert_eq!(negotiated.telephone_event, None);
+    }
+
+    #[test]
+    fn answer_may_number_telephone_events_otherwise_than_the_offer() {
+        let mut session = session();
+        let offer = read(&session.offer(local(), Direction::SendReceive).unwrap());
+        assert_eq!(offer.media[0].formats, ["8", "0", "101"]);
+        let answer = phone("m=audio 4000 RTP/AVP 8 96\na=rtpmap:96 telephone-event/8000\n");
+        let negotiated = session.handle_answer(&answer).unwrap();
+        assert_eq!(negotiated.telephone_event, Some(number(96)));
+        assert_eq!(negotiated.telephone_event_receive[..], [number(101), number(96)]);
+        assert_eq!(negotiated.receive[..], [(number(8), Codec::Pcma), (number(0), Codec::Pcmu)]);
+        let again = read(&session.offer(local(), Direction::SendReceive).unwrap());
+        assert_eq!(again.media[0].formats, ["8", "0", "101"]);
+    }
+
+    #[test]
+    fn direction_is_what_both_sides_allow() {
+        use Direction::{Inactive, ReceiveOnly, SendOnly, SendReceive};
+        for (offered, wanted, expected) in [
+            ("sendrecv", SendReceive, SendReceive),
+            ("sendonly", SendReceive, ReceiveOnly),
+            ("recvonly", SendReceive, SendOnly),
+            ("inactive", SendReceive, Inactive),
+            ("sendrecv", SendOnly, SendOnly),
+            ("sendonly", SendOnly, Inactive),
+        ] {
+            let offer = phone(&format!("m=audio 4000 RTP/AVP 8\na={offered}\n"));
+            let (answer, negotiated) = session().handle_offer(&offer, local(), wanted).unwrap();
+            assert_eq!(negotiated.direction, expected, "{offered}");
+            let answer = read(&answer);
+            assert_eq!(answer.direction(&answer.media[0]), expected, "{offered}");
+        }
+    }
+
+    #[test]
+    fn old_style_hold_stops_our_sending() {
+        let offer = sdp("IP4 0.0.0.0", "m=audio 4000 RTP/AVP 8\n");
+        let (_, negotiated) =
+            session().handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+        assert_eq!(negotiated.remote, None);
+        assert_eq!(negotiated.direction, Direction::ReceiveOnly);
+    }
+
+    #[test]
+    fn nothing_in_common_changes_nothing() {
+        let mut session = session();
+        let good = phone("m=audio 4000 RTP/AVP 8\n");
+        session.handle_offer(&good, local(), Direction::SendReceive).unwrap();
+        let before = session.negotiated().cloned();
+        for media in [
+            "m=audio 4000 RTP/AVP 9 18\n",
+            "m=audio 0 RTP/AVP 8\n",
+            "m=audio 4000 RTP/SAVP 8\n",
+            "m=video 4000 RTP/AVP 8\n",
+            "m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000\n",
+            "m=audio 4000 RTP/AVP 8\nc=IN IP4 224.2.0.1/127\n",
+            "m=audio 4000 RTP/AVP 8\nc=IN IP4 255.255.255.255\n",
+            "m=audio 4000 RTP/AVP 8\nc=IN IP6 2001:db8::1\n",
+        ] {
+            let result = session.handle_offer(&phone(media), local(), Direction::SendReceive);
+            assert_eq!(result.unwrap_err(), NegotiationError::NothingInCommon, "{media}");
+        }
+        assert_eq!(session.negotiated().cloned(), before);
+    }
+
+    #[test]
+    fn version_rises_only_with_a_change() {
+        let mut session = session();
+        let offer = phone("m=audio 4000 RTP/AVP 8\nm=video 4002 RTP/AVP 31\n");
+        let mut answer = |session: &mut OfferAnswer, wanted| {
+            read(&session.handle_offer(&offer, local(), wanted).unwrap().0).origin.version
+        };
+        assert_eq!(answer(&mut session, Direction::SendReceive), "1000");
+        assert_eq!(answer(&mut session, Direction::SendReceive), "1000");
+        assert_eq!(answer(&mut session, Direction::SendOnly), "1001");
+        let hold = read(&session.offer(local(), Direction::SendOnly).unwrap());
+        assert_eq!(hold.media.len(), 2);
+        assert_eq!(hold.media[1].port, 0);
+        assert_eq!(hold.origin.session_id, "1000");
+    }
+
+    #[test]
+    fn glare_and_stray_answers_are_told_apart() {
+        let mut session = session();
+        let theirs = phone("m=audio 4000 RTP/AVP 8\n");
+        assert_eq!(session.handle_answer(&theirs), Err(NegotiationError::NoOffer));
+        session.offer(local(), Direction::SendReceive).unwrap();
+        assert_eq!(
+            session.handle_offer(&theirs, local(), Direction::SendReceive).unwrap_err(),
+            NegotiationError::OfferPending
+        );
+        assert_eq!(
+            session.offer(local(), Direction::SendReceive),
+            Err(NegotiationError::OfferPending)
+        );
+        assert!(session.handle_answer(&theirs).is_ok());
+    }
+
+    #[test]
+    fn refused_offer_leaves_what_held_before() {
+        let mut session = session();
+        let theirs = phone("m=audio 4000 RTP/AVP 8\n");
+        session.handle_offer(&theirs, local(), Direction::SendReceive).unwrap();
+        session.offer(local(), Direction::SendOnly).unwrap();
+        assert_eq!(session.negotiated().unwrap().direction, Direction::SendReceive);
+        session.cancel_offer();
+        assert!(!session.is_offer_pending());
+        assert_eq!(session.negotiated().unwrap().direction, Direction::SendReceive);
+        assert!(session.handle_offer(&theirs, local(), Direction::SendReceive).is_ok());
+    }
+
+    #[test]
+    fn answer_with_another_number_of_lines_is_refused() {
+        let mut session = session();
+        session.offer(local(), Direction::SendReceive).unwrap();
+        let answer = phone("m=audio 4000 RTP/AVP 8\nm=audio 4002 RTP/AVP 8\n");
+        assert_eq!(session.handle_answer(&answer), Err(NegotiationError::Layout));
+        assert!(session.negotiated().is_none());
+        assert!(!session.is_offer_pending());
+    }
+}
