@@ -19,6 +19,7 @@ pub struct InviteClientTransaction {
     state: State,
     request: Bytes,
     reliable: bool,
+    cancelled: bool,
     timers: Timers,
     transmit: Option<Bytes>,
     event: Option<ClientEvent>,
@@ -36,8 +37,15 @@ pub enum State {
         /// When to give up.
         timer_b: Instant,
     },
-    /// A provisional response was heard. No deadline: ringing may last.
-    Proceeding,
+    /// A provisional response was heard: ringing may last.
+    Proceeding {
+        /// When to stop waiting.
+        ///
+        /// Differs from RFC 3261 §17.1.1.2: a caller's transaction ends here as a proxy's does
+        /// (timer C of §16.6), because a callee that vanished while ringing would stay for ever.
+        /// After a CANCEL it is the 64*T1 of §9.1.
+        timer_c: Instant,
+    },
     /// A failure was heard and acknowledged; its repetitions are acknowledged again.
     Completed {
         /// What to send for each repetition.
@@ -63,7 +71,15 @@ impl InviteClientTransaction {
             interval: timers.t1,
             timer_b: now + timers.patience(),
         };
-        Self { state, transmit: Some(request.clone()), request, reliable, timers, event: None }
+        Self {
+            state,
+            transmit: Some(request.clone()),
+            request,
+            reliable,
+            cancelled: false,
+            timers,
+            event: None,
+        }
     }
 
     /// The present state.
@@ -80,13 +96,19 @@ impl InviteClientTransaction {
     /// failure (RFC 3261 §17.1.1.3) and is called at most once in the transaction's life.
     pub fn handle_response(&mut self, status: u16, ack: impl FnOnce() -> Bytes, now: Instant) {
         match &self.state {
-            State::Calling { .. } | State::Proceeding if status < 200 => {
-                self.state = State::Proceeding
+            State::Calling { .. } if status < 200 => {
+                self.state = State::Proceeding { timer_c: now + self.timers.c };
             }
-            State::Calling { .. } | State::Proceeding if status < 300 => {
+            State::Proceeding { timer_c } if status < 200 => {
+                // A 100 proves only that the next hop lives, and no wait that is over is prolonged.
+                let renewed = status > 100 && !self.cancelled;
+                let timer_c = if renewed { now + self.timers.c } else { *timer_c };
+                self.state = State::Proceeding { timer_c };
+            }
+            State::Calling { .. } | State::Proceeding { .. } if status < 300 => {
                 self.state = State::Accepted { timer_m: now + self.timers.patience() };
             }
-            State::Calling { .. } | State::Proceeding => {
+            State::Calling { .. } | State::Proceeding { .. } => {
                 let ack = ack();
                 self.transmit = Some(ack.clone());
                 self.state = if self.reliable {
@@ -112,7 +134,7 @@ impl InviteClientTransaction {
     /// The transport could not send (RFC 3261 §17.1.4; in Accepted nothing is to be sent).
     pub fn handle_transport_error(&mut self) {
         match self.state {
-            State::Calling { .. } | State::Proceeding => {
+            State::Calling { .. } | State::Proceeding { .. } => {
                 self.state = State::Terminated;
                 self.event = Some(ClientEvent::TransportFailed);
             }
@@ -125,7 +147,9 @@ impl InviteClientTransaction {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.state {
-            State::Calling { timer_b, .. } if timer_b <= now => {
+            State::Calling { timer_b: end, .. } | State::Proceeding { timer_c: end }
+                if end <= now =>
+            {
                 self.event = Some(ClientEvent::TimedOut);
                 self.state = State::Terminated;
             }
@@ -141,17 +165,20 @@ impl InviteClientTransaction {
                 self.state = State::Terminated;
             }
             State::Calling { .. }
-            | State::Proceeding
+            | State::Proceeding { .. }
             | State::Completed { .. }
             | State::Accepted { .. }
             | State::Terminated => {}
         }
     }
 
-    /// Ends a transaction its user no longer waits for (RFC 3261 §9.1: 64*T1 after a CANCEL that
-    /// brought no final response, it is considered cancelled).
-    pub fn abandon(&mut self) {
-        self.state = State::Terminated;
+    /// A CANCEL was sent, or the user has left: when no final response comes within 64*T1, the
+    /// transaction is over all the same (RFC 3261 §9.1).
+    pub fn handle_cancel(&mut self, now: Instant) {
+        if let State::Proceeding { timer_c } = &mut self.state {
+            *timer_c = now + self.timers.patience();
+            self.cancelled = true;
+        }
     }
 
     /// The bytes to send now.
@@ -170,8 +197,10 @@ impl InviteClientTransaction {
             State::Calling { timer_a, timer_b, .. } => {
                 Some(timer_a.map_or(timer_b, |timer_a| timer_a.min(timer_b)))
             }
-            State::Completed { timer_d: end, .. } | State::Accepted { timer_m: end } => Some(end),
-            State::Proceeding | State::Terminated => None,
+            State::Proceeding { timer_c: end }
+            | State::Completed { timer_d: end, .. }
+            | State::Accepted { timer_m: end } => Some(end),
+            State::Terminated => None,
         }
     }
 }
@@ -218,11 +247,33 @@ mod tests {
     }
 
     #[test]
-    fn provisional_response_stops_repetition_and_has_no_deadline() {
+    fn provisional_response_stops_repetition_and_each_one_but_100_renews_timer_c() {
+        let start = clock();
+        let c = Timers::default().c;
+        let mut tx = transaction(Transport::Udp, start);
+        tx.handle_response(100, no_ack, start);
+        assert_eq!(tx.poll_timeout(), Some(start + c));
+        let later = start + Duration::from_secs(60);
+        tx.handle_response(100, no_ack, later);
+        assert_eq!(tx.poll_timeout(), Some(start + c));
+        tx.handle_response(180, no_ack, later);
+        assert_eq!(tx.poll_timeout(), Some(later + c));
+        tx.handle_timeout(later + c);
+        assert_eq!((tx.poll_event(), tx.is_terminated()), (Some(ClientEvent::TimedOut), true));
+    }
+
+    #[test]
+    fn cancelled_invite_without_final_response_is_over_after_64_t1() {
         let start = clock();
         let mut tx = transaction(Transport::Udp, start);
         tx.handle_response(180, no_ack, start);
-        assert_eq!((tx.state(), tx.poll_timeout()), (&State::Proceeding, None));
+        tx.poll_event();
+        tx.handle_cancel(start);
+        tx.handle_response(180, no_ack, start + Duration::from_secs(31));
+        assert_eq!(tx.poll_timeout(), Some(start + Duration::from_secs(32)));
+        tx.poll_event();
+        tx.handle_timeout(start + Duration::from_secs(32));
+        assert_eq!((tx.poll_event(), tx.is_terminated()), (Some(ClientEvent::TimedOut), true));
     }
 
     #[test]

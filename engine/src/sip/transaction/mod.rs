@@ -39,6 +39,9 @@ pub struct Timers {
     pub t2: Duration,
     /// How long a message may stay in the network; 5 s.
     pub t4: Duration,
+    /// Timer C: how long a caller waits after a provisional response; 5 min (RFC 3261 §16.6 asks
+    /// for more than 3).
+    pub c: Duration,
 }
 
 impl Timers {
@@ -54,6 +57,7 @@ impl Default for Timers {
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
+            c: Duration::from_secs(300),
         }
     }
 }
