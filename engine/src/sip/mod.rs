@@ -2,13 +2,18 @@
 //!
 //! A body is bytes with a content type: this room does not know SDP.
 
+mod core;
 pub(crate) mod deadlines;
+pub mod dialog;
+mod endpoint;
+mod event;
 pub mod flow;
 mod framing;
 pub(crate) mod grammar;
 mod header;
 mod headers;
 mod id;
+mod invite;
 mod message;
 mod method;
 mod parse;
@@ -17,6 +22,11 @@ pub(crate) mod table;
 pub mod transaction;
 mod uri;
 
+pub use endpoint::{Counters, Endpoint, EndpointConfig, PathPolicy};
+pub use event::{
+    Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
+    RequestHandle, TransactionHandle, VerbError,
+};
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
 pub use framing::{Frame, Framing, PONG, StreamTimeouts};
 pub use header::{HeaderName, MediaType, NameAddr, NameAddrRef, Param, Params, Via};

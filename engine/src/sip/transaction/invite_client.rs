@@ -147,11 +147,18 @@ impl InviteClientTransaction {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.state {
-            State::Calling { timer_b: end, .. } | State::Proceeding { timer_c: end }
-                if end <= now =>
-            {
+            State::Calling { timer_b, .. } if timer_b <= now => {
                 self.event = Some(ClientEvent::TimedOut);
                 self.state = State::Terminated;
+            }
+            State::Proceeding { timer_c } if timer_c <= now => {
+                self.event = Some(ClientEvent::TimedOut);
+                if self.cancelled {
+                    self.state = State::Terminated;
+                } else {
+                    // The user sends CANCEL now (RFC 3261 §16.8); the 487 finds us here.
+                    self.handle_cancel(now);
+                }
             }
             State::Calling { timer_a: Some(timer_a), interval, timer_b } if timer_a <= now => {
                 self.transmit = Some(self.request.clone());
@@ -258,8 +265,11 @@ mod tests {
         assert_eq!(tx.poll_timeout(), Some(start + c));
         tx.handle_response(180, no_ack, later);
         assert_eq!(tx.poll_timeout(), Some(later + c));
+        tx.poll_event();
         tx.handle_timeout(later + c);
-        assert_eq!((tx.poll_event(), tx.is_terminated()), (Some(ClientEvent::TimedOut), true));
+        assert_eq!((tx.poll_event(), tx.is_terminated()), (Some(ClientEvent::TimedOut), false));
+        tx.handle_timeout(later + c + Duration::from_secs(32));
+        assert!(tx.is_terminated());
     }
 
     #[test]

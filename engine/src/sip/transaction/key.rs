@@ -9,8 +9,7 @@ use std::borrow::Borrow;
 
 use smallvec::SmallVec;
 
-/// The beginning of every branch that is unique by itself (RFC 3261 §8.1.1.7).
-pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
+use crate::sip::Branch;
 
 /// A key; two kinds of keys never compare equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +52,8 @@ impl Key {
             // Case does not matter in the cookie, as in any token (RFC 3261 §7.3.1).
             Some(branch)
                 if branch
-                    .get(..MAGIC_COOKIE.len())
-                    .is_some_and(|head| head.eq_ignore_ascii_case(MAGIC_COOKIE)) =>
+                    .get(..COOKIE.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(COOKIE)) =>
             {
                 // The port's absence is not 5060: the comparison is of what was written.
                 let port = parts.sent_by_port.map_or([0; 3], |port| {
@@ -86,7 +85,7 @@ impl Key {
     }
 
     /// Each part preceded by its length, so that no two lists of parts give the same bytes.
-    fn join(kind: u8, parts: &[&[u8]]) -> Self {
+    pub(crate) fn join(kind: u8, parts: &[&[u8]]) -> Self {
         let mut bytes = SmallVec::new();
         bytes.push(kind);
         for part in parts {
@@ -102,6 +101,9 @@ impl Borrow<[u8]> for Key {
         &self.0
     }
 }
+
+/// As bytes: a branch of the wire is looked at where it stands.
+const COOKIE: &[u8] = Branch::MAGIC_COOKIE.as_bytes();
 
 #[cfg(test)]
 mod tests {

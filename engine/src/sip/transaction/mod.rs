@@ -6,6 +6,7 @@ pub mod client;
 pub mod invite_client;
 pub mod invite_server;
 pub mod key;
+pub(crate) mod layer;
 pub mod server;
 
 use std::time::Duration;

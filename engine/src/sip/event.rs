@@ -1,0 +1,350 @@
+//! What an endpoint tells and what it is told: handles, events, and the words of its verbs.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::flow::Flow;
+use super::table::Handle;
+use super::{CallId, HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri};
+
+/// A call: one INVITE usage, from its INVITE until [`Event::Ended`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallHandle(pub(crate) Handle);
+
+/// A received request that waits for its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransactionHandle(pub(crate) Handle);
+
+/// A request sent outside any dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestHandle(pub(crate) Handle);
+
+/// What an endpoint tells the application.
+///
+/// Every call gets exactly one [`Event::Ended`], as its last.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request outside any dialog: REGISTER, OPTIONS, MESSAGE, or another of the allowed methods.
+    Request {
+        /// To be given to `respond` or `respond_stateless`.
+        transaction: TransactionHandle,
+        /// The request.
+        request: Request,
+        /// Where it came from.
+        flow: Flow,
+    },
+    /// An INVITE outside any dialog. Nothing was answered yet: `proceed` sends the 100, and
+    /// `reject_stateless` leaves no trace. Without either, the 100 goes out after 200 ms.
+    IncomingCall {
+        /// The call.
+        call: CallHandle,
+        /// The INVITE.
+        request: Request,
+        /// Where it came from.
+        flow: Flow,
+    },
+    /// UAC: a provisional response other than 100.
+    Progress {
+        /// The call.
+        call: CallHandle,
+        /// The response; its To tag tells forks apart.
+        response: Response,
+    },
+    /// UAC: 401 or 407. Go on with `authenticate`, or end the call with `cancel`.
+    Challenged {
+        /// The call.
+        call: CallHandle,
+        /// The method that was challenged: INVITE, first or later.
+        response: Response,
+    },
+    /// UAC: the callee answered. The ACK is sent, unless the INVITE had no body: then the 2xx holds
+    /// the offer, and `acknowledge` sends the ACK with the answer.
+    Answered {
+        /// The call.
+        call: CallHandle,
+        /// The 2xx.
+        response: Response,
+    },
+    /// UAS: the ACK of our 2xx arrived; with a body it is the answer to a late offer.
+    Acknowledged {
+        /// The call.
+        call: CallHandle,
+        /// The ACK.
+        request: Request,
+    },
+    /// A re-INVITE or an UPDATE with a body (or a re-INVITE without, which asks for an offer).
+    /// Answer with `accept_offer` or `refuse_offer`.
+    Reoffer {
+        /// The call.
+        call: CallHandle,
+        /// The request.
+        request: Request,
+    },
+    /// The caller withdrew its re-INVITE before it was answered; what was agreed before stays.
+    ReofferCancelled {
+        /// The call.
+        call: CallHandle,
+    },
+    /// Our re-INVITE was accepted. As with `Answered`, one without body wants `acknowledge`.
+    ReofferAnswered {
+        /// The call.
+        call: CallHandle,
+        /// The 2xx.
+        response: Response,
+    },
+    /// Our re-INVITE was refused; what was agreed before stays.
+    ReofferRefused {
+        /// The call.
+        call: CallHandle,
+        /// The response.
+        response: Response,
+    },
+    /// Our re-INVITE met one of the peer's (491), and the wait of RFC 3261 §14.1 is over: offer
+    /// again, from the session as it is now.
+    ReofferDue {
+        /// The call.
+        call: CallHandle,
+    },
+    /// A request in the dialog that the application answers: INFO, and other allowed methods.
+    InDialog {
+        /// The call.
+        call: CallHandle,
+        /// To be given to `respond`.
+        transaction: TransactionHandle,
+        /// The request.
+        request: Request,
+    },
+    /// The call is over; its handle means nothing any more.
+    Ended {
+        /// The call.
+        call: CallHandle,
+        /// Why.
+        end: End,
+    },
+    /// A response to a request of `send_request`, provisional ones included.
+    Response {
+        /// The request.
+        request: RequestHandle,
+        /// The response.
+        response: Response,
+    },
+    /// A request of `send_request` got no final response.
+    RequestFailed {
+        /// The request.
+        request: RequestHandle,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Why a call is over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum End {
+    /// The peer sent BYE.
+    Bye {
+        /// The BYE, for its Reason.
+        request: Request,
+    },
+    /// The caller sent CANCEL before we answered.
+    Cancelled {
+        /// The CANCEL, for its Reason.
+        request: Request,
+    },
+    /// The INVITE's own Expires passed before we answered (RFC 3261 §13.3.1).
+    Expired,
+    /// The callee refused: 3xx to 6xx.
+    Refused {
+        /// The response.
+        response: Response,
+    },
+    /// We ended it: `bye`, `cancel`, `reject` or `reject_stateless`.
+    Local,
+    /// Our 2xx was never acknowledged; a BYE went out (RFC 3261 §13.3.1.4).
+    Unacknowledged,
+    /// No response to our INVITE, or the peer no longer knows the dialog (408 or 481).
+    Failed(Failure),
+}
+
+/// Why a request failed without a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No final response in time: as good as 408.
+    TimedOut,
+    /// It could not be sent: as good as 503.
+    Unreachable,
+    /// The peer answered that the dialog does not exist (481) or that it timed out (408).
+    DialogGone,
+}
+
+impl Failure {
+    /// The status a UAC is to take the failure for (RFC 3261 §8.1.3.1).
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DialogGone => StatusCode::CALL_DOES_NOT_EXIST,
+        }
+    }
+}
+
+/// A message body with its type; SDP is a stranger here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Content-Type.
+    pub content_type: Cow<'static, str>,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+impl Body {
+    /// A session description.
+    pub fn sdp(bytes: impl Into<Bytes>) -> Self {
+        Self { content_type: Cow::Borrowed("application/sdp"), bytes: bytes.into() }
+    }
+}
+
+/// Whether the application may add these headers to a message.
+///
+/// Those that carry the protocol are written by the endpoint alone: a second one would give the
+/// message two meanings.
+pub(crate) fn check_extra(headers: &Headers) -> Result<(), VerbError> {
+    let reserved = headers.fields().any(|field| RESERVED.contains(&field.name));
+    if reserved { Err(VerbError::ReservedHeader) } else { Ok(()) }
+}
+
+/// What only the endpoint writes.
+const RESERVED: &[HeaderName] = &[
+    HeaderName::Via,
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+    HeaderName::MaxForwards,
+    HeaderName::Route,
+    HeaderName::RecordRoute,
+    HeaderName::ContentLength,
+    HeaderName::ContentType,
+];
+
+/// A call to be made.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall {
+    /// The Request-URI.
+    pub target: Uri,
+    /// Where the INVITE is sent.
+    pub flow: Flow,
+    /// From, without tag.
+    pub from: NameAddr,
+    /// To, without tag; usually of the same URI as `target`.
+    pub to: NameAddr,
+    /// A Route set known beforehand: the outbound proxy, a Service-Route, a Path.
+    pub routes: Vec<NameAddr>,
+    /// The Call-ID, if it is not to be drawn.
+    pub call_id: Option<CallId>,
+    /// Max-Forwards; 70 for a call that begins here, less for one that came in before.
+    pub max_forwards: u8,
+    /// The offer; without one the callee makes it.
+    pub body: Option<Body>,
+    /// Further headers.
+    pub headers: Headers,
+}
+
+impl OutgoingCall {
+    /// A call from one address to another by one path.
+    pub fn new(target: Uri, flow: Flow, from: NameAddr) -> Self {
+        Self {
+            to: NameAddr::new(target.clone()),
+            target,
+            flow,
+            from,
+            routes: Vec::new(),
+            call_id: None,
+            max_forwards: MAX_FORWARDS,
+            body: None,
+            headers: Headers::default(),
+        }
+    }
+
+    /// The same with an offer.
+    #[must_use]
+    pub fn with_body(self, body: Body) -> Self {
+        Self { body: Some(body), ..self }
+    }
+}
+
+/// A request outside any dialog to be sent.
+#[derive(Clone, Debug)]
+pub struct OutgoingRequest {
+    /// The method; not INVITE, ACK or CANCEL.
+    pub method: Method,
+    /// The Request-URI.
+    pub target: Uri,
+    /// Where it is sent.
+    pub flow: Flow,
+    /// From, without tag.
+    pub from: NameAddr,
+    /// To, without tag.
+    pub to: NameAddr,
+    /// A Route set known beforehand.
+    pub routes: Vec<NameAddr>,
+    /// The Call-ID, if it is not to be drawn: registrations keep theirs (RFC 3261 §10.2.4).
+    pub call_id: Option<CallId>,
+    /// The number of CSeq; the answer to a challenge and a refresh count on.
+    pub cseq: u32,
+    /// The body.
+    pub body: Option<Body>,
+    /// Further headers, Contact and Authorization among them.
+    pub headers: Headers,
+}
+
+impl OutgoingRequest {
+    /// A request to a target by one path; To is the target, CSeq is 1.
+    pub fn new(method: Method, target: Uri, flow: Flow, from: NameAddr) -> Self {
+        Self {
+            method,
+            to: NameAddr::new(target.clone()),
+            target,
+            flow,
+            from,
+            routes: Vec::new(),
+            call_id: None,
+            cseq: 1,
+            body: None,
+            headers: Headers::default(),
+        }
+    }
+}
+
+/// Why a verb was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerbError {
+    /// The call or the transaction is over.
+    #[error("no such call or transaction")]
+    Gone,
+    /// It is not its time: the call is in another state.
+    #[error("not possible in the present state")]
+    WrongState,
+    /// An offer is on its way in one direction or the other (RFC 3264 §4); also until the wait after
+    /// a 491 is over.
+    #[error("an offer is pending")]
+    OfferPending,
+    /// A table is full.
+    #[error("too many transactions or calls")]
+    Full,
+    /// The status does not fit: a final one where a provisional is wanted, or the other way about.
+    #[error("unsuitable status code")]
+    Status,
+    /// A header was given that only the endpoint writes: Via, From, To, Call-ID, CSeq, Route, ..
+    #[error("header is written by the endpoint itself")]
+    ReservedHeader,
+    /// The method has verbs of its own.
+    #[error("unsuitable method")]
+    Method,
+}
+
+/// Max-Forwards of a request that begins here (RFC 3261 §8.1.1.6).
+pub const MAX_FORWARDS: u8 = 70;

@@ -1,0 +1,1354 @@
+//! The INVITE usage of a dialog: one call, as its caller or its callee.
+//!
+//! RFC 3261 §13 (initiating), §14 (modifying), §15 (ending), §9 (CANCEL), with RFC 3311 for what
+//! peers send in UPDATE, and the crossings of RFC 5407. Bodies are bytes; what they offer or answer
+//! is the application's to know.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::core::{ACCEPT, Core, Draft, Parts};
+use super::dialog::{Dialog, Order};
+use super::event::{
+    Body, CallHandle, End, Event, Failure, OutgoingCall, RequestHandle, TransactionHandle,
+    VerbError,
+};
+use super::flow::Flow;
+use super::table::Handle;
+use super::transaction::ClientEvent;
+use super::transaction::key::Key;
+use super::transaction::layer::User;
+use super::{CallId, HeaderName, Headers, Method, Request, Response, StatusCode, Tag};
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    handle: Handle,
+    role: Role,
+    state: State,
+    /// The path the peer's latest message came on, or the INVITE went out on.
+    flow: Flow,
+    /// Our Contact value.
+    contact: String,
+    /// The callee's from the start, the caller's from the 2xx on; kept while anything may need it.
+    dialog: Option<Dialog>,
+    /// INVITEs that we sent and whose transactions live.
+    invites: SmallVec<[SentInvite; 1]>,
+    /// The BYE that we sent, while its transaction lives.
+    bye: Option<Handle>,
+    /// Other requests that we sent in the dialog.
+    others: SmallVec<[Handle; 1]>,
+    /// What the dialogs are registered under.
+    keys: SmallVec<[Key; 2]>,
+}
+
+/// Who placed the call; it does not change with who sends a re-INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Caller,
+    Callee,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Callee, before the final response.
+    Incoming(Incoming),
+    /// Caller, before the final response.
+    Outgoing(Box<Outgoing>),
+    /// Answered.
+    Confirmed(Confirmed),
+    /// The application has left; the BYE waits for the ACK, which it must not overtake
+    /// (RFC 3261 §15).
+    Leaving { unacknowledged: Unacknowledged, headers: Headers },
+    /// Over; what is left are transactions.
+    Ended,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    transaction: Handle,
+    /// When to send the 100 if nobody asked for it (RFC 3261 §17.2.1).
+    trying: Option<Instant>,
+    /// The last provisional response and when to repeat it.
+    ringing: Option<Ringing>,
+    /// The end of the INVITE's Expires.
+    expires: Option<Instant>,
+    has_offer: bool,
+}
+
+#[derive(Debug)]
+struct Ringing {
+    status: StatusCode,
+    bytes: Bytes,
+    refresh: Instant,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    spec: OutgoingCall,
+    call_id: CallId,
+    /// From with our tag.
+    from: String,
+    cseq: u32,
+    early: SmallVec<[Dialog; 1]>,
+    /// Peers whose BYE overtook their 2xx.
+    gone: SmallVec<[(Tag, Request); 1]>,
+    is_challenged: bool,
+}
+
+#[derive(Debug, Default)]
+struct Confirmed {
+    /// Our 2xx that wait for their ACK.
+    unacknowledged: SmallVec<[Unacknowledged; 1]>,
+    /// A 2xx whose offer waits for the application's answer: the CSeq for the ACK.
+    answer_due: Option<u32>,
+    /// A re-INVITE or UPDATE that waits for the application.
+    offer_in: Option<OfferIn>,
+    /// When a re-INVITE that met another may be tried again.
+    retry: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct OfferIn {
+    transaction: Handle,
+    method: Method,
+    trying: Option<Instant>,
+    has_offer: bool,
+}
+
+/// A 2xx that is repeated until acknowledged (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+struct Unacknowledged {
+    transaction: Handle,
+    cseq: u32,
+    status: StatusCode,
+    bytes: Bytes,
+    next: Instant,
+    interval: Duration,
+    give_up: Instant,
+    /// It carries an offer, and the ACK the answer.
+    is_offer: bool,
+}
+
+#[derive(Debug)]
+struct SentInvite {
+    transaction: Handle,
+    kind: InviteKind,
+    has_body: bool,
+    progress: Progress,
+    /// CANCEL is wanted and waits for a provisional response.
+    cancel: Option<Headers>,
+    /// What answers each repeated 2xx, by the tag of who sent it.
+    acks: SmallVec<[(Option<Tag>, Bytes, Flow); 1]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InviteKind {
+    First,
+    Again,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    None,
+    Provisional,
+    Final,
+}
+
+impl Call {
+    /// A call that comes in: an INVITE outside any dialog. `None` when it has no usable Contact.
+    pub(crate) fn incoming(
+        core: &mut Core,
+        request: &Request,
+        flow: Flow,
+        transaction: Handle,
+        now: Instant,
+    ) -> Option<Self> {
+        let local_tag = Tag::random(&mut core.entropy);
+        let cseq = core.entropy.below(FIRST_CSEQ_BELOW) + 1;
+        let dialog = Dialog::accept(request, local_tag, cseq)?;
+        let expires = request.expires().map(|wait| now + wait.min(LONGEST_EXPIRES));
+        Some(Self {
+            handle: Handle { slot: 0, generation: 0 },
+            role: Role::Callee,
+            state: State::Incoming(Incoming {
+                transaction,
+                trying: Some(now + TRYING_DELAY),
+                ringing: None,
+                expires,
+                has_offer: !request.body().is_empty(),
+            }),
+            contact: core.contact(request.uri().user(), &flow),
+            flow,
+            dialog: Some(dialog),
+            invites: SmallVec::new(),
+            bye: None,
+            others: SmallVec::new(),
+            keys: SmallVec::new(),
+        })
+    }
+
+    /// A call that goes out. The INVITE is sent by `start`.
+    pub(crate) fn outgoing(core: &mut Core, spec: OutgoingCall) -> Self {
+        let tag = Tag::random(&mut core.entropy);
+        let call_id = match &spec.call_id {
+            Some(call_id) => call_id.clone(),
+            None => CallId::random(&mut core.entropy),
+        };
+        Self {
+            handle: Handle { slot: 0, generation: 0 },
+            role: Role::Caller,
+            contact: core.contact(spec.from.uri().user(), &spec.flow),
+            flow: spec.flow,
+            state: State::Outgoing(Box::new(Outgoing {
+                from: spec.from.clone().with_tag(&tag).to_string(),
+                call_id,
+                cseq: core.entropy.below(FIRST_CSEQ_BELOW),
+                spec,
+                early: SmallVec::new(),
+                gone: SmallVec::new(),
+                is_challenged: false,
+            })),
+            dialog: None,
+            invites: SmallVec::new(),
+            bye: None,
+            others: SmallVec::new(),
+            keys: SmallVec::new(),
+        }
+    }
+
+    /// The call got its place in the table.
+    pub(crate) fn start(
+        &mut self,
+        core: &mut Core,
+        handle: Handle,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        self.handle = handle;
+        if let State::Incoming(incoming) = &self.state {
+            core.layer.set_server_user(incoming.transaction, User::Call(handle));
+            self.register_dialog(core);
+            return Ok(());
+        }
+        let State::Outgoing(outgoing) = &self.state else { return Err(VerbError::WrongState) };
+        let tag = super::NameAddrRef::parse(outgoing.from.as_bytes())
+            .and_then(|from| from.tag())
+            .unwrap_or_default();
+        let key = Key::half_dialog(outgoing.call_id.as_str(), tag);
+        self.register(core, key);
+        self.send_first_invite(core, Headers::default(), now)
+    }
+
+    /// When `handle_timeout` is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Incoming(incoming) => {
+                let refresh = incoming.ringing.as_ref().map(|ringing| ringing.refresh);
+                incoming.trying.into_iter().chain(refresh).chain(incoming.expires).min()
+            }
+            State::Confirmed(confirmed) => {
+                let trying = confirmed.offer_in.as_ref().and_then(|offer| offer.trying);
+                let repeats = confirmed.unacknowledged.iter().map(Unacknowledged::due);
+                trying.into_iter().chain(confirmed.retry).chain(repeats).min()
+            }
+            State::Leaving { unacknowledged, .. } => Some(unacknowledged.due()),
+            State::Outgoing(_) | State::Ended => None,
+        }
+    }
+
+    /// Nothing is left to be done or waited for.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended)
+            && self.invites.is_empty()
+            && self.bye.is_none()
+            && self.others.is_empty()
+    }
+
+    /// The application knows the call no more.
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended | State::Leaving { .. })
+    }
+
+    /// Takes the dialogs out of the index.
+    pub(crate) fn unregister(&mut self, core: &mut Core) {
+        for key in self.keys.drain(..) {
+            core.dialogs.remove(&key);
+        }
+    }
+
+    // ---- the callee's verbs ----
+
+    /// Sends the 100.
+    pub(crate) fn proceed(&mut self, core: &mut Core, now: Instant) -> Result<(), VerbError> {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), .. } = self else {
+            return Err(VerbError::WrongState);
+        };
+        if incoming.trying.take().is_some() {
+            core.respond(
+                incoming.transaction,
+                StatusCode::TRYING,
+                &dialog.id().local_tag,
+                Parts::default(),
+                now,
+            );
+        }
+        Ok(())
+    }
+
+    /// Sends a provisional response that makes or keeps an early dialog.
+    pub(crate) fn ring(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
+        else {
+            return Err(VerbError::WrongState);
+        };
+        if !(101..200).contains(&status.code()) {
+            return Err(VerbError::Status);
+        }
+        let parts = Parts { contact: Some(contact), headers: Some(headers), body };
+        let tag = &dialog.id().local_tag;
+        let bytes =
+            core.respond(incoming.transaction, status, tag, parts, now).ok_or(VerbError::Gone)?;
+        incoming.trying = None;
+        incoming.ringing = Some(Ringing { status, bytes, refresh: now + PROVISIONAL_REFRESH });
+        Ok(())
+    }
+
+    /// Sends the 2xx.
+    pub(crate) fn answer(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
+        else {
+            return Err(VerbError::WrongState);
+        };
+        let parts = Parts { contact: Some(contact), headers: Some(headers), body };
+        let transaction = incoming.transaction;
+        let cseq = core.layer.answerable(transaction).and_then(|request| request.cseq());
+        let tag = &dialog.id().local_tag;
+        let bytes =
+            core.respond(transaction, StatusCode::OK, tag, parts, now).ok_or(VerbError::Gone)?;
+        let is_offer = body.is_some() && !incoming.has_offer;
+        dialog.confirm();
+        let mut confirmed = Confirmed::default();
+        let cseq = cseq.map_or(0, |cseq| cseq.number);
+        confirmed.unacknowledged.push(Unacknowledged::new(
+            core,
+            transaction,
+            cseq,
+            bytes,
+            is_offer,
+            now,
+        ));
+        self.state = State::Confirmed(confirmed);
+        Ok(())
+    }
+
+    /// Sends a failure.
+    pub(crate) fn reject(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        if status.code() < 300 {
+            return Err(VerbError::Status);
+        }
+        let State::Incoming(_) = &self.state else { return Err(VerbError::WrongState) };
+        self.refuse_incoming(core, status, headers, now);
+        self.end(core, End::Local);
+        Ok(())
+    }
+
+    /// Sends a failure and forgets the INVITE (RFC 3261 §8.2.7).
+    pub(crate) fn reject_stateless(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        if status.code() < 300 {
+            return Err(VerbError::Status);
+        }
+        let State::Incoming(incoming) = &self.state else { return Err(VerbError::WrongState) };
+        // Once a 100 or a ringing went out, the caller waits for the failure to be repeated.
+        if incoming.trying.is_none() {
+            return self.reject(core, status, headers, now);
+        }
+        if let Some(request) = core.layer.forget_server(incoming.transaction) {
+            let parts = Parts { headers: Some(headers), ..Parts::default() };
+            core.respond_stateless(&request, self.flow, status, parts);
+        }
+        self.end(core, End::Local);
+        Ok(())
+    }
+
+    fn refuse_incoming(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
+        else {
+            return;
+        };
+        // In a 3xx the application's Contact counts, not ours (RFC 3261 §21.3).
+        let contact = (!status.is_redirection()).then_some(contact.as_str());
+        let contact = contact.filter(|_| status.is_success());
+        let parts = Parts { contact, headers: Some(headers), body: None };
+        core.respond(incoming.transaction, status, &dialog.id().local_tag, parts, now);
+    }
+
+    // ---- the caller's verbs ----
+
+    fn send_first_invite(
+        &mut self,
+        core: &mut Core,
+        mut headers: Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let State::Outgoing(outgoing) = &mut self.state else { return Err(VerbError::WrongState) };
+        outgoing.cseq += 1;
+        for field in outgoing.spec.headers.fields() {
+            // The names came out of a header list, so they are tokens.
+            let _ = headers.push_named(field.name_text, field.value);
+        }
+        let to = outgoing.spec.to.clone().without_tag().to_string();
+        let draft = Draft {
+            method: Method::Invite,
+            uri: &outgoing.spec.target,
+            routes: &outgoing.spec.routes,
+            from: outgoing.from.as_bytes(),
+            to: to.as_bytes(),
+            call_id: outgoing.call_id.as_str(),
+            cseq: outgoing.cseq,
+            max_forwards: outgoing.spec.max_forwards,
+            parts: Parts {
+                contact: Some(&self.contact),
+                headers: Some(&headers),
+                body: outgoing.spec.body.as_ref(),
+            },
+        };
+        let has_body = outgoing.spec.body.is_some();
+        let user = User::Call(self.handle);
+        let transaction = core.send(draft, self.flow, user, now).ok_or(VerbError::Full)?;
+        outgoing.is_challenged = false;
+        self.invites.push(SentInvite::new(transaction, InviteKind::First, has_body));
+        Ok(())
+    }
+
+    /// Sends the INVITE again with what a challenge asked for (RFC 3261 §22.2).
+    pub(crate) fn authenticate(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        match &self.state {
+            State::Outgoing(outgoing) if outgoing.is_challenged => {
+                self.send_first_invite(core, headers.clone(), now)
+            }
+            _ => Err(VerbError::WrongState),
+        }
+    }
+
+    /// Withdraws the INVITE. The call is over for the application at once; a 2xx that comes all
+    /// the same is acknowledged and ended.
+    pub(crate) fn cancel(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let State::Outgoing(_) = &self.state else { return Err(VerbError::WrongState) };
+        self.withdraw(core, headers, now);
+        self.end(core, End::Local);
+        Ok(())
+    }
+
+    /// CANCEL now, or when the first provisional response comes (RFC 3261 §9.1).
+    fn withdraw(&mut self, core: &mut Core, headers: &Headers, now: Instant) {
+        let pending = |sent: &&mut SentInvite| {
+            sent.kind == InviteKind::First && sent.progress != Progress::Final
+        };
+        let Some(sent) = self.invites.iter_mut().find(pending) else { return };
+        match sent.progress {
+            Progress::None => sent.cancel = Some(headers.clone()),
+            Progress::Provisional => core.send_cancel(sent.transaction, headers, now),
+            Progress::Final => {}
+        }
+    }
+
+    /// Sends the ACK with the answer to the callee's offer.
+    pub(crate) fn acknowledge(
+        &mut self,
+        core: &mut Core,
+        body: Option<&Body>,
+    ) -> Result<(), VerbError> {
+        let State::Confirmed(confirmed) = &mut self.state else {
+            return Err(VerbError::WrongState);
+        };
+        let cseq = confirmed.answer_due.take().ok_or(VerbError::WrongState)?;
+        self.send_ack(core, cseq, body);
+        Ok(())
+    }
+
+    /// Sends the ACK of the latest answered INVITE of ours and keeps it for repetitions.
+    fn send_ack(&mut self, core: &mut Core, cseq: u32, body: Option<&Body>) {
+        let Some(dialog) = &self.dialog else { return };
+        let flow = core.dialog_flow(dialog, self.flow);
+        let bytes = core.write_ack(dialog, cseq, flow, Parts { body, ..Parts::default() });
+        core.layer.send(flow, bytes.clone());
+        let tag = dialog.id().remote_tag.clone();
+        if let Some(sent) =
+            self.invites.iter_mut().rev().find(|sent| sent.progress == Progress::Final)
+        {
+            sent.acks.push((tag, bytes, flow));
+        }
+    }
+
+    // ---- both sides' verbs ----
+
+    /// Ends an answered call.
+    pub(crate) fn bye(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let State::Confirmed(confirmed) = &mut self.state else {
+            return Err(VerbError::WrongState);
+        };
+        // Only the callee of the first INVITE waits: later ones found the dialog acknowledged once.
+        let first = confirmed.unacknowledged.pop().filter(|_| self.role == Role::Callee);
+        self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
+        match first {
+            Some(unacknowledged) => {
+                self.state = State::Leaving { unacknowledged, headers: headers.clone() };
+                core.events
+                    .push_back(Event::Ended { call: CallHandle(self.handle), end: End::Local });
+            }
+            None => self.end_with_bye(core, headers, End::Local, now),
+        }
+        Ok(())
+    }
+
+    /// Ends the call by whatever its state asks for: BYE, CANCEL or a failure.
+    pub(crate) fn hang_up(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        match &self.state {
+            State::Incoming(_) => self.reject(core, status, headers, now),
+            State::Outgoing(_) => self.cancel(core, headers, now),
+            State::Confirmed(_) => self.bye(core, headers, now),
+            State::Leaving { .. } | State::Ended => Err(VerbError::Gone),
+        }
+    }
+
+    /// Sends a re-INVITE (RFC 3261 §14.1).
+    pub(crate) fn reinvite(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let pending = self.is_inviting();
+        let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), .. } = self else {
+            return Err(VerbError::WrongState);
+        };
+        let busy = pending
+            || confirmed.offer_in.is_some()
+            || confirmed.answer_due.is_some()
+            || confirmed.retry.is_some()
+            || !confirmed.unacknowledged.is_empty();
+        if busy {
+            return Err(VerbError::OfferPending);
+        }
+        let flow = core.dialog_flow(dialog, self.flow);
+        let parts = Parts { contact: Some(&self.contact), headers: Some(headers), body };
+        let user = User::Call(self.handle);
+        let transaction = core
+            .send_in_dialog(dialog, Method::Invite, parts, flow, user, now)
+            .ok_or(VerbError::Full)?;
+        self.invites.push(SentInvite::new(transaction, InviteKind::Again, body.is_some()));
+        Ok(())
+    }
+
+    /// Accepts the peer's re-INVITE or UPDATE.
+    pub(crate) fn accept_offer(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), contact, .. } = self
+        else {
+            return Err(VerbError::WrongState);
+        };
+        let offer = confirmed.offer_in.take().ok_or(VerbError::WrongState)?;
+        let cseq = core.layer.answerable(offer.transaction).and_then(|request| request.cseq());
+        let parts = Parts { contact: Some(contact), headers: Some(headers), body };
+        let tag = &dialog.id().local_tag;
+        let bytes = core
+            .respond(offer.transaction, StatusCode::OK, tag, parts, now)
+            .ok_or(VerbError::Gone)?;
+        if offer.method == Method::Invite {
+            let is_offer = body.is_some() && !offer.has_offer;
+            let cseq = cseq.map_or(0, |cseq| cseq.number);
+            let waiting = Unacknowledged::new(core, offer.transaction, cseq, bytes, is_offer, now);
+            confirmed.unacknowledged.push(waiting);
+        }
+        Ok(())
+    }
+
+    /// Refuses the peer's re-INVITE or UPDATE; the call goes on as it was.
+    pub(crate) fn refuse_offer(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        if status.code() < 300 {
+            return Err(VerbError::Status);
+        }
+        let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), .. } = self else {
+            return Err(VerbError::WrongState);
+        };
+        let offer = confirmed.offer_in.take().ok_or(VerbError::WrongState)?;
+        let parts = Parts { headers: Some(headers), ..Parts::default() };
+        core.respond(offer.transaction, status, &dialog.id().local_tag, parts, now);
+        Ok(())
+    }
+
+    fn refuse_offer_in(&mut self, core: &mut Core, status: StatusCode, now: Instant) {
+        // Nothing to refuse is no fault here.
+        let _ = self.refuse_offer(core, status, &Headers::default(), now);
+    }
+
+    /// Sends another request in the dialog: INFO, MESSAGE, ..
+    pub(crate) fn send(
+        &mut self,
+        core: &mut Core,
+        method: Method,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<RequestHandle, VerbError> {
+        use Method::{Ack, Bye, Cancel, Invite, Prack, Update};
+        if matches!(method, Ack | Bye | Cancel | Invite | Prack | Update) {
+            return Err(VerbError::Method);
+        }
+        let Self { state: State::Confirmed(_), dialog: Some(dialog), .. } = self else {
+            return Err(VerbError::WrongState);
+        };
+        let flow = core.dialog_flow(dialog, self.flow);
+        // Contact belongs to what refreshes the target; SUBSCRIBE and the like want it too.
+        let contact =
+            (method != Method::Info && method != Method::Message).then_some(self.contact.as_str());
+        let parts = Parts { contact, headers: Some(headers), body };
+        let user = User::Call(self.handle);
+        let transaction =
+            core.send_in_dialog(dialog, method, parts, flow, user, now).ok_or(VerbError::Full)?;
+        self.others.push(transaction);
+        Ok(RequestHandle(transaction))
+    }
+
+    // ---- requests from the peer ----
+
+    /// A request within the dialog, other than ACK and CANCEL, with a transaction of its own.
+    pub(crate) fn handle_request(
+        &mut self,
+        core: &mut Core,
+        transaction: Handle,
+        request: Request,
+        flow: Flow,
+        now: Instant,
+    ) {
+        if matches!(self.state, State::Ended) {
+            // RFC 5407 §3.3.2: BYEs that cross are both accepted.
+            let is_bye = *request.method() == Method::Bye;
+            let status = if is_bye { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST };
+            return core.respond_plain(transaction, status, Parts::default(), now);
+        }
+        let remote_tag = request.from_tag().and_then(Tag::parse);
+        let number = request.cseq().map_or(0, |cseq| cseq.number);
+        let order = match &mut self.state {
+            State::Outgoing(outgoing) => {
+                let early =
+                    outgoing.early.iter_mut().find(|dialog| dialog.id().remote_tag == remote_tag);
+                match (early, remote_tag, request.method()) {
+                    (None, Some(tag), Method::Bye) | (Some(_), Some(tag), Method::Bye) => {
+                        // It overtook the 2xx: a callee sends no BYE before that (RFC 3261 §15).
+                        core.respond_plain(transaction, StatusCode::OK, Parts::default(), now);
+                        if outgoing.gone.len() < MAX_FORKS {
+                            outgoing.gone.push((tag, request));
+                        }
+                        return;
+                    }
+                    (Some(dialog), _, _) => dialog.handle_request(number),
+                    (None, _, _) => {
+                        core.counters.unknown_dialogs += 1;
+                        return core.respond_plain(
+                            transaction,
+                            StatusCode::CALL_DOES_NOT_EXIST,
+                            Parts::default(),
+                            now,
+                        );
+                    }
+                }
+            }
+            State::Incoming(_) | State::Confirmed(_) | State::Leaving { .. } | State::Ended => {
+                match &mut self.dialog {
+                    Some(dialog) => dialog.handle_request(number),
+                    None => Order::OutOfOrder,
+                }
+            }
+        };
+        if order == Order::OutOfOrder {
+            return core.respond_plain(
+                transaction,
+                StatusCode::SERVER_INTERNAL_ERROR,
+                Parts::default(),
+                now,
+            );
+        }
+        self.flow = flow;
+        core.layer.set_server_user(transaction, User::Call(self.handle));
+        match request.method() {
+            Method::Bye => self.handle_bye(core, transaction, request, now),
+            Method::Invite | Method::Update => self.handle_offer(core, transaction, request, now),
+            Method::Options => {
+                let mut headers = Headers::default();
+                headers.push(HeaderName::Accept, ACCEPT);
+                let parts = Parts { headers: Some(&headers), ..Parts::default() };
+                core.respond_plain(transaction, StatusCode::OK, parts, now);
+            }
+            _ if self.is_ended() => {
+                core.respond_plain(
+                    transaction,
+                    StatusCode::CALL_DOES_NOT_EXIST,
+                    Parts::default(),
+                    now,
+                );
+            }
+            _ => {
+                let (call, transaction) = (CallHandle(self.handle), TransactionHandle(transaction));
+                core.events.push_back(Event::InDialog { call, transaction, request });
+            }
+        }
+    }
+
+    fn handle_bye(&mut self, core: &mut Core, transaction: Handle, request: Request, now: Instant) {
+        core.respond_plain(transaction, StatusCode::OK, Parts::default(), now);
+        // RFC 3261 §15.1.2: what is still unanswered gets 487.
+        self.refuse_incoming(core, StatusCode::REQUEST_TERMINATED, &Headers::default(), now);
+        self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
+        self.end(core, End::Bye { request });
+    }
+
+    fn handle_offer(
+        &mut self,
+        core: &mut Core,
+        transaction: Handle,
+        request: Request,
+        now: Instant,
+    ) {
+        let is_inviting = self.is_inviting();
+        let is_update = *request.method() == Method::Update;
+        let has_offer = !request.body().is_empty();
+        // An UPDATE without a body only refreshes the target, in any dialog (RFC 3311 §5.2).
+        if is_update && !has_offer && !self.is_ended() {
+            if let Some(dialog) = &mut self.dialog {
+                dialog.refresh_target(&request);
+            }
+            let parts = Parts { contact: Some(&self.contact), ..Parts::default() };
+            return core.respond_plain(transaction, StatusCode::OK, parts, now);
+        }
+        let confirmed = match &mut self.state {
+            State::Confirmed(confirmed) => confirmed,
+            // The first INVITE is not answered yet: wait and try again (RFC 3261 §14.2).
+            State::Incoming(_) => return refuse_for_now(core, transaction, now),
+            State::Outgoing(_) => {
+                return core.respond_plain(
+                    transaction,
+                    StatusCode::REQUEST_PENDING,
+                    Parts::default(),
+                    now,
+                );
+            }
+            State::Leaving { .. } | State::Ended => {
+                return core.respond_plain(
+                    transaction,
+                    StatusCode::CALL_DOES_NOT_EXIST,
+                    Parts::default(),
+                    now,
+                );
+            }
+        };
+        if confirmed.offer_in.is_some() || confirmed.unacknowledged.len() >= MAX_UNACKNOWLEDGED {
+            return refuse_for_now(core, transaction, now);
+        }
+        // Our offer is on its way: in an INVITE, or in a 2xx whose ACK has not come (RFC 5407 §3.1.5).
+        let offered = confirmed.unacknowledged.iter().any(|waiting| waiting.is_offer);
+        if is_inviting || offered || confirmed.answer_due.is_some() {
+            return core.respond_plain(
+                transaction,
+                StatusCode::REQUEST_PENDING,
+                Parts::default(),
+                now,
+            );
+        }
+        if let Some(dialog) = &mut self.dialog {
+            dialog.refresh_target(&request);
+        }
+        confirmed.offer_in = Some(OfferIn {
+            transaction,
+            method: request.method().clone(),
+            trying: (!is_update).then(|| now + TRYING_DELAY),
+            has_offer,
+        });
+        core.events.push_back(Event::Reoffer { call: CallHandle(self.handle), request });
+    }
+
+    /// An ACK within the dialog. False if nobody waits for it.
+    pub(crate) fn handle_ack(&mut self, core: &mut Core, request: Request, now: Instant) -> bool {
+        let number = request.cseq().map_or(0, |cseq| cseq.number);
+        match &mut self.state {
+            State::Confirmed(confirmed) => {
+                let found =
+                    confirmed.unacknowledged.iter().position(|waiting| waiting.cseq == number);
+                let Some(index) = found else { return false };
+                confirmed.unacknowledged.remove(index);
+                core.events
+                    .push_back(Event::Acknowledged { call: CallHandle(self.handle), request });
+                true
+            }
+            State::Leaving { unacknowledged, headers } if unacknowledged.cseq == number => {
+                let headers = std::mem::take(headers);
+                self.send_bye(core, &headers, now);
+                self.state = State::Ended;
+                true
+            }
+            State::Incoming(_) | State::Outgoing(_) | State::Leaving { .. } | State::Ended => false,
+        }
+    }
+
+    /// A CANCEL matched one of our INVITE server transactions (RFC 3261 §9.2).
+    pub(crate) fn handle_cancel(
+        &mut self,
+        core: &mut Core,
+        invite: Handle,
+        request: Request,
+        now: Instant,
+    ) {
+        match &mut self.state {
+            State::Incoming(incoming) if incoming.transaction == invite => {
+                self.refuse_incoming(
+                    core,
+                    StatusCode::REQUEST_TERMINATED,
+                    &Headers::default(),
+                    now,
+                );
+                self.end(core, End::Cancelled { request });
+            }
+            State::Confirmed(Confirmed { offer_in: Some(offer), .. })
+                if offer.transaction == invite =>
+            {
+                self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
+                core.events.push_back(Event::ReofferCancelled { call: CallHandle(self.handle) });
+            }
+            // Answered already: no effect (RFC 3261 §9.2).
+            State::Incoming(_)
+            | State::Outgoing(_)
+            | State::Confirmed(_)
+            | State::Leaving { .. }
+            | State::Ended => {}
+        }
+    }
+
+    /// Our tag, for the answer to a CANCEL (RFC 3261 §9.2).
+    pub(crate) fn local_tag(&self) -> Option<&Tag> {
+        self.dialog.as_ref().map(|dialog| &dialog.id().local_tag)
+    }
+
+    // ---- responses from the peer ----
+
+    /// A response to a request of ours, passed on by its transaction.
+    pub(crate) fn handle_response(
+        &mut self,
+        core: &mut Core,
+        transaction: Handle,
+        response: Response,
+        flow: Flow,
+        now: Instant,
+    ) {
+        // A response by a stream is the path of what follows, whatever the request was sent by.
+        if flow.connection.is_some() {
+            self.flow = flow;
+        }
+        let sent =
+            self.invites.iter().enumerate().find(|(_, sent)| sent.transaction == transaction);
+        if let Some((index, sent)) = sent {
+            match sent.kind {
+                InviteKind::First => self.handle_first_response(core, index, response, now),
+                InviteKind::Again => self.handle_later_response(core, index, response, now),
+            }
+        } else if self.others.contains(&transaction) {
+            let is_gone = response.status() == StatusCode::CALL_DOES_NOT_EXIST;
+            core.events
+                .push_back(Event::Response { request: RequestHandle(transaction), response });
+            if is_gone && matches!(self.state, State::Confirmed(_)) {
+                self.end_with_bye(core, &Headers::default(), End::Failed(Failure::DialogGone), now);
+            }
+        }
+        // The response to a BYE changes nothing (RFC 3261 §15.1.1); its transaction reports its end.
+    }
+
+    fn handle_first_response(
+        &mut self,
+        core: &mut Core,
+        index: usize,
+        response: Response,
+        now: Instant,
+    ) {
+        let Some(sent) = self.invites.get_mut(index) else { return };
+        let (transaction, status) = (sent.transaction, response.status());
+        if status.is_provisional() {
+            if sent.progress == Progress::None {
+                sent.progress = Progress::Provisional;
+                if let Some(headers) = sent.cancel.take() {
+                    core.send_cancel(transaction, &headers, now);
+                }
+            }
+            if status == StatusCode::TRYING || !matches!(self.state, State::Outgoing(_)) {
+                return;
+            }
+            self.note_early_dialog(core, transaction, &response);
+            core.events.push_back(Event::Progress { call: CallHandle(self.handle), response });
+        } else if status.is_success() {
+            sent.progress = Progress::Final;
+            self.handle_answer(core, index, response, now);
+        } else {
+            sent.progress = Progress::Final;
+            let State::Outgoing(outgoing) = &mut self.state else { return };
+            let challenges = [StatusCode::UNAUTHORIZED, StatusCode::PROXY_AUTHENTICATION_REQUIRED];
+            if challenges.contains(&status) {
+                outgoing.is_challenged = true;
+                outgoing.early.clear();
+                core.events
+                    .push_back(Event::Challenged { call: CallHandle(self.handle), response });
+            } else {
+                self.end(core, End::Refused { response });
+            }
+        }
+    }
+
+    /// A provisional response with a To tag makes an early dialog, one per fork (RFC 3261 §12.1.2).
+    fn note_early_dialog(&mut self, core: &mut Core, transaction: Handle, response: &Response) {
+        let State::Outgoing(outgoing) = &mut self.state else { return };
+        let Some(tag) = response.to_tag().and_then(Tag::parse) else { return };
+        if let Some(dialog) =
+            outgoing.early.iter_mut().find(|dialog| dialog.id().remote_tag.as_ref() == Some(&tag))
+        {
+            dialog.refresh_target(response);
+            return;
+        }
+        if outgoing.early.len() >= MAX_FORKS {
+            return;
+        }
+        let Some((request, _)) = core.layer.client_request(transaction) else { return };
+        let Some(dialog) = Dialog::establish(request, response) else { return };
+        let key = dialog.key();
+        outgoing.early.push(dialog);
+        self.register(core, key);
+    }
+
+    /// A 2xx to the first INVITE: the answer, a repetition, or another fork's (RFC 3261 §13.2.2.4).
+    fn handle_answer(&mut self, core: &mut Core, index: usize, response: Response, now: Instant) {
+        let tag = response.to_tag().and_then(Tag::parse);
+        let Some(sent) = self.invites.get(index) else { return };
+        if let Some((_, ack, path)) =
+            sent.acks.iter().find(|(acknowledged, ..)| *acknowledged == tag)
+        {
+            return core.layer.send(*path, ack.clone());
+        }
+        let (transaction, has_body) = (sent.transaction, sent.has_body);
+        let known = self.dialog.as_ref().is_some_and(|dialog| dialog.id().remote_tag == tag);
+        if known {
+            // The application owes the answer, and with it the ACK.
+            return;
+        }
+        let State::Outgoing(outgoing) = &mut self.state else {
+            return self.end_fork(core, index, &response, now);
+        };
+        let early = outgoing.early.iter().position(|dialog| dialog.id().remote_tag == tag);
+        let dialog = match early.map(|at| outgoing.early.remove(at)) {
+            Some(mut dialog) => {
+                dialog.confirm_by(&response);
+                Some(dialog)
+            }
+            None => core
+                .layer
+                .client_request(transaction)
+                .and_then(|(request, _)| Dialog::establish(request, &response)),
+        };
+        // Without tags there is no dialog to be had: as good as no response.
+        let Some(dialog) = dialog else { return };
+        let cseq = outgoing.cseq;
+        let gone = outgoing.gone.iter().position(|(gone, _)| Some(gone) == tag.as_ref());
+        let bye = gone.map(|at| outgoing.gone.remove(at).1);
+        self.unregister(core);
+        self.dialog = Some(dialog);
+        self.register_dialog(core);
+        self.state = State::Confirmed(Confirmed::default());
+        let call = CallHandle(self.handle);
+        if has_body || bye.is_some() {
+            self.send_ack(core, cseq, None);
+        } else if let State::Confirmed(confirmed) = &mut self.state {
+            confirmed.answer_due = Some(cseq);
+        }
+        match bye {
+            Some(request) => self.end(core, End::Bye { request }),
+            None => core.events.push_back(Event::Answered { call, response }),
+        }
+    }
+
+    /// A fork that answered too late, or after we withdrew: acknowledged and ended at once.
+    fn end_fork(&mut self, core: &mut Core, index: usize, response: &Response, now: Instant) {
+        let Some(sent) = self.invites.get_mut(index) else { return };
+        if sent.acks.len() > MAX_FORKS {
+            return;
+        }
+        let Some((request, _)) = core.layer.client_request(sent.transaction) else { return };
+        let Some(mut dialog) = Dialog::establish(request, response) else { return };
+        let flow = core.dialog_flow(&dialog, self.flow);
+        let ack = core.write_ack(&dialog, dialog.local_cseq(), flow, Parts::default());
+        core.layer.send(flow, ack.clone());
+        sent.acks.push((dialog.id().remote_tag.clone(), ack, flow));
+        core.send_in_dialog(&mut dialog, Method::Bye, Parts::default(), flow, User::Nobody, now);
+    }
+
+    fn handle_later_response(
+        &mut self,
+        core: &mut Core,
+        index: usize,
+        response: Response,
+        now: Instant,
+    ) {
+        let Some(sent) = self.invites.get_mut(index) else { return };
+        let status = response.status();
+        if status.is_provisional() {
+            if sent.progress == Progress::None {
+                sent.progress = Progress::Provisional;
+                if self.is_ended()
+                    && let Some(sent) = self.invites.get(index)
+                {
+                    core.layer.limit_invite(sent.transaction, now);
+                }
+            }
+            return;
+        }
+        let is_repeated = sent.progress == Progress::Final;
+        sent.progress = Progress::Final;
+        let call = CallHandle(self.handle);
+        if status.is_success() {
+            if is_repeated {
+                if let Some((_, ack, path)) = sent.acks.first() {
+                    core.layer.send(*path, ack.clone());
+                }
+                return;
+            }
+            let has_body = sent.has_body;
+            let number = response.cseq().map_or(0, |cseq| cseq.number);
+            if let Some(dialog) = &mut self.dialog {
+                dialog.refresh_target(&response);
+            }
+            match &mut self.state {
+                State::Confirmed(confirmed) if !has_body => {
+                    confirmed.answer_due = Some(number);
+                    core.events.push_back(Event::ReofferAnswered { call, response });
+                }
+                State::Confirmed(_) => {
+                    self.send_ack(core, number, None);
+                    core.events.push_back(Event::ReofferAnswered { call, response });
+                }
+                State::Incoming(_) | State::Outgoing(_) | State::Leaving { .. } | State::Ended => {
+                    self.send_ack(core, number, None);
+                }
+            }
+            return;
+        }
+        let State::Confirmed(confirmed) = &mut self.state else { return };
+        match status {
+            StatusCode::REQUEST_PENDING => {
+                // RFC 3261 §14.1: who owns the Call-ID waits longer, so that the two part.
+                let wait = match self.role {
+                    Role::Caller => 2100 + 10 * core.entropy.below(190),
+                    Role::Callee => 10 * core.entropy.below(200),
+                };
+                confirmed.retry = Some(now + Duration::from_millis(wait.into()));
+            }
+            // RFC 3261 §14.1, §12.2.1.2: the dialog is gone on the other side.
+            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
+                self.end_with_bye(core, &Headers::default(), End::Failed(Failure::DialogGone), now);
+            }
+            _ => core.events.push_back(Event::ReofferRefused { call, response }),
+        }
+    }
+
+    /// A request of ours failed without a response.
+    pub(crate) fn handle_failure(
+        &mut self,
+        core: &mut Core,
+        transaction: Handle,
+        event: ClientEvent,
+        now: Instant,
+    ) {
+        let failure = match event {
+            ClientEvent::TimedOut => Failure::TimedOut,
+            ClientEvent::TransportFailed => Failure::Unreachable,
+            // Responses come by `handle_response`.
+            ClientEvent::Response(_) => return,
+        };
+        if let Some(index) = self.invites.iter().position(|sent| sent.transaction == transaction) {
+            let Some(sent) = self.invites.get(index) else { return };
+            match (sent.kind, &self.state) {
+                (InviteKind::First, State::Outgoing(_)) => {
+                    // Timer C: the callee may ring on, so it is told (RFC 3261 §16.8).
+                    self.withdraw(core, &Headers::default(), now);
+                    self.end(core, End::Failed(failure));
+                }
+                (InviteKind::Again, State::Confirmed(_)) => {
+                    self.end_with_bye(core, &Headers::default(), End::Failed(failure), now);
+                }
+                _ => {}
+            }
+        } else if self.others.contains(&transaction) {
+            core.events
+                .push_back(Event::RequestFailed { request: RequestHandle(transaction), failure });
+        }
+    }
+
+    /// A transaction of ours is no more.
+    pub(crate) fn handle_transaction_end(&mut self, transaction: Handle) {
+        self.invites.retain(|sent| sent.transaction != transaction);
+        self.others.retain(|other| *other != transaction);
+        if self.bye == Some(transaction) {
+            self.bye = None;
+        }
+    }
+
+    // ---- time ----
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        match &mut self.state {
+            State::Incoming(incoming) => {
+                if incoming.expires.is_some_and(|at| at <= now) {
+                    // RFC 3261 §13.3.1: the INVITE's own time is over.
+                    self.refuse_incoming(
+                        core,
+                        StatusCode::REQUEST_TERMINATED,
+                        &Headers::default(),
+                        now,
+                    );
+                    return self.end(core, End::Expired);
+                }
+                if let Some(ringing) =
+                    incoming.ringing.as_mut().filter(|ringing| ringing.refresh <= now)
+                {
+                    ringing.refresh = now + PROVISIONAL_REFRESH;
+                    core.layer.respond(
+                        incoming.transaction,
+                        ringing.status.code(),
+                        ringing.bytes.clone(),
+                        now,
+                    );
+                }
+                if incoming.trying.is_some_and(|at| at <= now) {
+                    // It is Incoming, so this cannot be out of place.
+                    let _ = self.proceed(core, now);
+                }
+            }
+            State::Confirmed(confirmed) => {
+                if let Some(offer) = confirmed
+                    .offer_in
+                    .as_mut()
+                    .filter(|offer| offer.trying.is_some_and(|at| at <= now))
+                {
+                    offer.trying = None;
+                    let transaction = offer.transaction;
+                    core.respond_plain(transaction, StatusCode::TRYING, Parts::default(), now);
+                }
+                if confirmed.retry.is_some_and(|at| at <= now) {
+                    confirmed.retry = None;
+                    core.events.push_back(Event::ReofferDue { call: CallHandle(self.handle) });
+                }
+                if confirmed.unacknowledged.iter().any(|waiting| waiting.give_up <= now) {
+                    return self.end_with_bye(core, &Headers::default(), End::Unacknowledged, now);
+                }
+                for waiting in &mut confirmed.unacknowledged {
+                    waiting.repeat(core, now);
+                }
+            }
+            State::Leaving { unacknowledged, headers } => {
+                if unacknowledged.give_up <= now {
+                    let headers = std::mem::take(headers);
+                    self.send_bye(core, &headers, now);
+                    self.state = State::Ended;
+                } else {
+                    unacknowledged.repeat(core, now);
+                }
+            }
+            State::Outgoing(_) | State::Ended => {}
+        }
+    }
+
+    // ---- private ----
+
+    /// An INVITE of ours has no final response yet.
+    fn is_inviting(&self) -> bool {
+        self.invites.iter().any(|sent| sent.progress != Progress::Final)
+    }
+
+    fn register(&mut self, core: &mut Core, key: Key) {
+        core.dialogs.insert(key.clone(), self.handle);
+        self.keys.push(key);
+    }
+
+    fn register_dialog(&mut self, core: &mut Core) {
+        if let Some(key) = self.dialog.as_ref().map(Dialog::key) {
+            self.register(core, key);
+        }
+    }
+
+    fn send_bye(&mut self, core: &mut Core, headers: &Headers, now: Instant) {
+        if let State::Confirmed(confirmed) = &mut self.state
+            && let Some(cseq) = confirmed.answer_due.take()
+        {
+            // The answer was never given, but the 2xx wants its ACK before the BYE.
+            self.send_ack(core, cseq, None);
+        }
+        let Some(dialog) = &mut self.dialog else { return };
+        let flow = core.dialog_flow(dialog, self.flow);
+        let parts = Parts { headers: Some(headers), ..Parts::default() };
+        let user = User::Call(self.handle);
+        self.bye = core.send_in_dialog(dialog, Method::Bye, parts, flow, user, now);
+        for sent in self.invites.iter().filter(|sent| sent.progress == Progress::Provisional) {
+            core.layer.limit_invite(sent.transaction, now);
+        }
+    }
+
+    fn end_with_bye(&mut self, core: &mut Core, headers: &Headers, end: End, now: Instant) {
+        self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
+        self.send_bye(core, headers, now);
+        self.end(core, end);
+    }
+
+    /// The call is over. The application hears it once; what is pending runs out by itself.
+    fn end(&mut self, core: &mut Core, end: End) {
+        let told = self.is_ended();
+        self.state = State::Ended;
+        if !told {
+            core.events.push_back(Event::Ended { call: CallHandle(self.handle), end });
+        }
+    }
+}
+
+impl SentInvite {
+    fn new(transaction: Handle, kind: InviteKind, has_body: bool) -> Self {
+        Self {
+            transaction,
+            kind,
+            has_body,
+            progress: Progress::None,
+            cancel: None,
+            acks: SmallVec::new(),
+        }
+    }
+}
+
+impl Unacknowledged {
+    fn new(
+        core: &Core,
+        transaction: Handle,
+        cseq: u32,
+        bytes: Bytes,
+        is_offer: bool,
+        now: Instant,
+    ) -> Self {
+        let timers = core.layer.timers();
+        Self {
+            transaction,
+            cseq,
+            status: StatusCode::OK,
+            bytes,
+            next: now + timers.t1,
+            interval: timers.t1,
+            give_up: now + timers.patience(),
+            is_offer,
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.next.min(self.give_up)
+    }
+
+    /// Sends the 2xx again when it is time, on any transport (RFC 3261 §13.3.1.4).
+    fn repeat(&mut self, core: &mut Core, now: Instant) {
+        if self.next <= now {
+            self.interval = (self.interval * 2).min(core.layer.timers().t2);
+            self.next = now + self.interval;
+            core.layer.respond(self.transaction, self.status.code(), self.bytes.clone(), now);
+        }
+    }
+}
+
+/// 500 with a random Retry-After below ten seconds (RFC 3261 §14.2).
+fn refuse_for_now(core: &mut Core, transaction: Handle, now: Instant) {
+    let mut headers = Headers::default();
+    headers.push(HeaderName::RetryAfter, core.entropy.below(10));
+    let parts = Parts { headers: Some(&headers), ..Parts::default() };
+    core.respond_plain(transaction, StatusCode::SERVER_INTERNAL_ERROR, parts, now);
+}
+
+/// The 100 goes out by itself after this (RFC 3261 §17.2.1).
+const TRYING_DELAY: Duration = Duration::from_millis(200);
+
+/// A ringing callee says so every minute, lest proxies give up (RFC 3261 §13.3.1.1).
+const PROVISIONAL_REFRESH: Duration = Duration::from_secs(60);
+
+/// An Expires beyond a day is as good as none, and keeps the arithmetic in range.
+const LONGEST_EXPIRES: Duration = Duration::from_secs(24 * 3600);
+
+/// Early dialogs kept for one INVITE; a proxy that forks wider than this is not heard out.
+const MAX_FORKS: usize = 16;
+
+/// Re-INVITEs accepted while ACKs are missing.
+const MAX_UNACKNOWLEDGED: usize = 2;
+
+/// First CSeq numbers are drawn below this: far from 2^31 (RFC 3261 §8.1.1.5).
+const FIRST_CSEQ_BELOW: u32 = 10_000;
