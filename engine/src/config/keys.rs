@@ -233,7 +233,7 @@ pub(super) const OPTIONS: KeyTable = KeyTable {
         Later {
             instead: "prompts of a language are in a directory of its name",
             severity: Warn,
-            keys: &[("languageprefix", On), ("sounds_search_custom_dir", Off)],
+            keys: &[("languageprefix", Always), ("sounds_search_custom_dir", Off)],
         },
         Later {
             instead: "names of calls have no prefix",

@@ -27,14 +27,28 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads the directory. Always gives a configuration and all there is to say about it; do not
-    /// run one that [has errors](Loaded::has_errors): what its author meant is not what it says.
-    pub fn load(directory: &Path) -> Loaded {
-        Self::read(&DirectoryFiles::new(directory), directory)
+    /// Reads a directory. Always gives a configuration and all there is to say about it; do not run
+    /// one that [has errors](Loaded::has_errors): what its author meant is not what it says.
+    pub fn load_directory(directory: &Path) -> Loaded {
+        Self::read(&DirectoryFiles::new(directory), Some(directory))
     }
 
-    /// Reads the files of `files`; relative paths in them count from `directory`.
-    pub fn read(files: &dyn FileSource, directory: &Path) -> Loaded {
+    /// Reads files that are in no directory: embedded ones, or those of a test.
+    ///
+    /// ```
+    /// use diesis_dialplan::conf::MemoryFiles;
+    /// use diesis_engine::config::Configuration;
+    ///
+    /// let pjsip = "[udp]\ntype=transport\nbind=127.0.0.1:5060\n[1001]\ntype=endpiont\n";
+    /// let loaded = Configuration::load(&MemoryFiles::new().with("pjsip.conf", pjsip));
+    /// let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    /// assert!(said[0].starts_with("pjsip.conf:5:6: warning[C009]: there is no section type"));
+    /// ```
+    pub fn load(files: &dyn FileSource) -> Loaded {
+        Self::read(files, None)
+    }
+
+    pub(super) fn read(files: &dyn FileSource, directory: Option<&Path>) -> Loaded {
         let mut parts = Parts::default();
         let system = parts
             .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))

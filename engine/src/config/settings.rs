@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bstr::{BStr, BString};
@@ -358,9 +358,9 @@ impl UserProfile {
 /// Everything that `asterisk.conf` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemSettings {
-    /// The directory of prompts: `sounds` below `astdatadir`. Names that start with `/` do not use
-    /// it.
-    pub sounds: PathBuf,
+    /// The operator's prompts, by language: `sounds` below `astdatadir`. `None`: only those inside
+    /// the binary, and names that start with `/`.
+    pub sounds: Option<PathBuf>,
     /// Where recordings and other results go (`astspooldir`).
     pub spool: PathBuf,
     /// The language of prompts for peers that name none.
@@ -368,13 +368,13 @@ pub struct SystemSettings {
 }
 
 impl SystemSettings {
-    /// The defaults for a configuration in `directory`.
-    pub fn new(directory: &std::path::Path) -> Self {
+    /// The defaults for a configuration in `directory`; `None` when it is in no directory.
+    pub fn new(directory: Option<&Path>) -> Self {
         Self {
             // Differs from Asterisk's /var/lib/asterisk: without an asterisk.conf, sounds beside
             // the configuration are more likely meant than those of another program.
-            sounds: directory.join("sounds"),
-            spool: directory.join("spool"),
+            sounds: directory.map(|directory| directory.join("sounds")),
+            spool: directory.unwrap_or(Path::new("")).join("spool"),
             default_language: "en".into(),
         }
     }

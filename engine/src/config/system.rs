@@ -1,6 +1,6 @@
 //! `asterisk.conf`: where things are, and settings of the whole system.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
@@ -10,19 +10,24 @@ use super::notes::Notes;
 use super::setting::{Block, Setting};
 use super::settings::SystemSettings;
 
-/// Reads all sections of the file. Relative paths count from `directory`.
-pub(super) fn read(sections: &[Block<'_>], directory: &Path, notes: &mut Notes) -> SystemSettings {
+/// Reads all sections of the file. Relative paths count from `directory`, or from where the program
+/// was started when the configuration is in none.
+pub(super) fn read(
+    sections: &[Block<'_>],
+    directory: Option<&Path>,
+    notes: &mut Notes,
+) -> SystemSettings {
     let mut settings = SystemSettings::new(directory);
     let path = |setting: &Setting<'_>| {
         let path = setting.value().to_path().ok().filter(|path| !path.as_os_str().is_empty())?;
-        // `join` of an absolute path is that path.
-        Some(if path == Path::new(".") { directory.to_owned() } else { directory.join(path) })
+        // `join` of an absolute path is that path. Components drop a `.`.
+        Some(directory.unwrap_or(Path::new("")).join(path).components().collect::<PathBuf>())
     };
     for section in sections {
         match section.name().to_ascii_lowercase().as_slice() {
             b"directories" => section.each(&keys::DIRECTORIES, notes, |name, setting| match name {
                 b"astdatadir" => match path(&setting) {
-                    Some(path) => settings.sounds = path.join("sounds"),
+                    Some(path) => settings.sounds = Some(path.join("sounds")),
                     None => setting.invalid("the path of a directory"),
                 },
                 b"astspooldir" => match path(&setting) {

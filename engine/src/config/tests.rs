@@ -8,7 +8,7 @@ use super::*;
 
 fn load(files: &[(&str, &str)]) -> Loaded {
     let files = files.iter().fold(MemoryFiles::new(), |all, (name, text)| all.with(*name, text));
-    Configuration::read(&files, Path::new("/etc/diesis"))
+    Configuration::load(&files)
 }
 
 fn pjsip(text: &str) -> Loaded {
@@ -382,15 +382,19 @@ fn conference_settings_that_are_not_here_yet_are_named() {
 
 #[test]
 fn relative_paths_count_from_the_configuration_directory() {
-    let system = |text: &str| load(&[("asterisk.conf", text)]).configuration.system;
+    let system = |text: &str| {
+        let files = MemoryFiles::new().with("asterisk.conf", text);
+        Configuration::read(&files, Some(Path::new("/etc/diesis"))).configuration.system
+    };
+    let sounds = |text: &str| system(text).sounds.unwrap().display().to_string();
     let read = system("[directories]\nastdatadir => .\nastspooldir => ../spool\n");
-    assert_eq!(read.sounds, Path::new("/etc/diesis/sounds"));
+    assert_eq!(read.sounds.as_deref(), Some(Path::new("/etc/diesis/sounds")));
     assert_eq!(read.spool, Path::new("/etc/diesis/../spool"));
-    let read = system("[directories](!)\nastdatadir => /usr/share/asterisk\n");
-    assert_eq!(read.sounds, Path::new("/etc/diesis/sounds"), "a template sets nothing");
-    let read = system("[Directories]\nastdatadir => /usr/share/asterisk\n");
-    assert_eq!(read.sounds, Path::new("/usr/share/asterisk/sounds"));
+    let elsewhere = "astdatadir => /usr/share/asterisk\n";
+    assert_eq!(sounds(&format!("[Directories]\n{elsewhere}")), "/usr/share/asterisk/sounds");
+    assert_eq!(sounds(&format!("[directories](!)\n{elsewhere}")), "/etc/diesis/sounds");
     assert_eq!(system("[options]\ndefaultlanguage = fr\n").default_language, "fr");
+    assert_eq!(load(&[]).configuration.system.sounds, None, "in no directory");
 }
 
 #[test]
@@ -427,5 +431,16 @@ fn an_empty_directory_has_defaults() {
     assert!(sip.peers.is_empty());
     assert_eq!(rtp, RtpSettings::default());
     assert_eq!(conferences, ConferenceSettings::default());
-    assert_eq!(system, SystemSettings::new(Path::new("/etc/diesis")));
+    assert_eq!(system, SystemSettings::new(None));
+}
+
+#[test]
+fn the_shipped_examples_load_without_a_word() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    for directory in ["wazo"] {
+        let loaded = Configuration::load_directory(&examples.join(directory));
+        let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+        assert_eq!(said, [""; 0], "{directory}");
+        assert!(!loaded.configuration.sip.peers.is_empty());
+    }
 }
