@@ -60,6 +60,9 @@ impl Configuration {
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();
+        if parts.file("extensions.conf", files, |_, _| ()).is_none() {
+            parts.missing("extensions.conf", "there is no dialplan, so every call is answered 404");
+        }
         let unread = unread::warn(files, |name| parts.has_read(name));
         parts.say(unread);
         Loaded { configuration: Self { sip, rtp, conferences, system }, parts: parts.0 }

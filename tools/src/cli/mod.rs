@@ -1,0 +1,154 @@
+//! The command line, as typed arguments.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// SIP and media engine that runs Asterisk's dialplan.
+///
+/// Without a command it starts with an embedded configuration, calls itself, and shows what was
+/// heard; then it stays up for your phones.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) demo: Demo,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; `check`: nothing is wrong
+  1  it failed; `check`: there are errors, or warnings with --strict
+  2  the command line is wrong, or there is nothing to read where it points
+
+Environment:
+  DIESIS_LOG  what to log, such as `info` or `diesis_engine::sip=debug`";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a configuration directory, such as /etc/asterisk
+    Run(Run),
+    /// Say what is wrong with a configuration directory, or with one dialplan file
+    Check(Check),
+}
+
+/// The embedded show.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Address to listen on for SIP, UDP and TCP
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
+    pub(crate) bind: IpAddr,
+    /// Port to listen on
+    #[arg(long, default_value_t = 5060)]
+    pub(crate) port: u16,
+    /// Media threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = shards)]
+    pub(crate) shards: Option<usize>,
+    /// End after the call to itself; the exit code says whether everything was heard
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Where to write what the caller heard, as WAV
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heard: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
+}
+
+/// A configuration directory in operation.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The configuration directory
+    #[arg(short = 'C', long = "config", value_name = "DIRECTORY")]
+    pub(crate) directory: PathBuf,
+    /// Media threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = shards)]
+    pub(crate) shards: Option<usize>,
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
+}
+
+/// A configuration under examination.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A configuration directory, or a dialplan file
+    #[arg(value_name = "DIRECTORY|FILE")]
+    pub(crate) path: PathBuf,
+    /// How to say it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: place, line and caret
+    Text,
+    /// For programs: one JSON object
+    Json,
+}
+
+/// How much to log.
+#[derive(Debug, Args)]
+pub(crate) struct Verbosity {
+    /// Log every step of every call; twice: every message
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// More threads than this are a slip of the finger.
+const MAX_SHARDS: usize = 1024;
+
+fn shards(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|shards| (1..=MAX_SHARDS).contains(shards))
+        .ok_or_else(|| format!("expected a number from 1 to {MAX_SHARDS}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(words.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_is_the_show() {
+        let arguments = parse("diesis --port 5070 --shards 2 --exit").unwrap();
+        assert!(arguments.command.is_none());
+        assert_eq!((arguments.demo.port, arguments.demo.shards), (5070, Some(2)));
+        assert!(arguments.demo.exit);
+    }
+
+    #[test]
+    fn commands_take_their_own_options() {
+        let run = parse("diesis run -C /etc/asterisk --shards 4 -v").unwrap().command;
+        let Some(Command::Run(run)) = run else { panic!("{run:?}") };
+        assert_eq!(run.directory, PathBuf::from("/etc/asterisk"));
+        assert_eq!((run.shards, run.verbosity.verbose), (Some(4), 1));
+        let check = parse("diesis check . --format json --strict").unwrap().command;
+        let Some(Command::Check(check)) = check else { panic!("{check:?}") };
+        assert!(check.strict && check.format == Format::Json);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for words in ["run", "check", "run -C x --shards 0", "--port 65536", "--shards 9999", "dance"] {
+            let error = parse(&format!("diesis {words}")).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{words}");
+        }
+    }
+}
