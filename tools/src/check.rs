@@ -156,7 +156,7 @@ mod dialplan {
         std::fs::File::open(path)?;
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| io::Error::other("its name is not UTF-8"))?;
-        let files = DirectoryFiles::new(path.parent().unwrap_or(Path::new("")));
+        let files = DirectoryFiles::new(path.parent().unwrap_or_else(|| Path::new("")));
         let recovery = Recovery::Continue { implied_section: "s".into() };
         let conf = conf::load(name, &files, &Options::default().with_recovery(recovery));
         let (diagnostics, sources) = conf.into_diagnostics();
@@ -186,10 +186,13 @@ mod tests {
     #[test]
     fn people_see_the_line_and_a_caret() {
         let (text, count) = report(Format::Text, WRONG);
-        assert!(text.contains(
-            "pjsip.conf:6:1: warning[C002]: aor has no setting `max_contact`\n    \
+        assert!(
+            text.contains(
+                "pjsip.conf:6:1: warning[C002]: aor has no setting `max_contact`\n    \
              6 | max_contact=1\n      | ^^^^^^^^^^^\n   = help: did you mean `max_contacts`?"
-        ), "{text}");
+            ),
+            "{text}"
+        );
         assert!(text.ends_with("DIR: 1 error, 2 warnings\n"), "{text}");
         assert!(count.is_bad(false));
     }
@@ -201,13 +204,19 @@ mod tests {
         assert_eq!((&value["errors"], &value["warnings"]), (&1.into(), &2.into()));
         let row = &value["findings"][2];
         assert_eq!(row["severity"], "error");
-        assert_eq!((&row["file"], &row["line"], &row["column"]), (&"pjsip.conf".into(), &7.into(), &14.into()));
+        assert_eq!(
+            (&row["file"], &row["line"], &row["column"]),
+            (&"pjsip.conf".into(), &7.into(), &14.into())
+        );
     }
 
     #[test]
     fn nothing_wrong_is_said_too() {
         let fine = "[udp]\ntype=transport\nbind=0.0.0.0:5060\n";
-        assert_eq!(report(Format::Text, fine), ("DIR: nothing wrong\n".to_owned(), Count::default()));
+        assert_eq!(
+            report(Format::Text, fine),
+            ("DIR: nothing wrong\n".to_owned(), Count::default())
+        );
         let (text, _) = report(Format::Json, fine);
         assert_eq!(text, "{\"findings\":[],\"errors\":0,\"warnings\":0,\"notes\":0}\n");
     }

@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn every_default_filter_is_understood() {
         for verbose in 0..3 {
-            assert!(EnvFilter::try_new(default_filter(&Verbosity { verbose }, Level::WARN)).is_ok());
+            assert!(
+                EnvFilter::try_new(default_filter(&Verbosity { verbose }, Level::WARN)).is_ok()
+            );
         }
     }
 }

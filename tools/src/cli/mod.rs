@@ -146,7 +146,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for words in ["run", "check", "run -C x --shards 0", "--port 65536", "--shards 9999", "dance"] {
+        for words in
+            ["run", "check", "run -C x --shards 0", "--port 65536", "--shards 9999", "dance"]
+        {
             let error = parse(&format!("diesis {words}")).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{words}");
         }
