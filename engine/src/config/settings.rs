@@ -374,7 +374,7 @@ impl SystemSettings {
             // Differs from Asterisk's /var/lib/asterisk: without an asterisk.conf, sounds beside
             // the configuration are more likely meant than those of another program.
             sounds: directory.map(|directory| directory.join("sounds")),
-            spool: directory.unwrap_or(Path::new("")).join("spool"),
+            spool: directory.unwrap_or_else(|| Path::new("")).join("spool"),
             default_language: "en".into(),
         }
     }

@@ -21,7 +21,9 @@ pub(super) fn read(
     let path = |setting: &Setting<'_>| {
         let path = setting.value().to_path().ok().filter(|path| !path.as_os_str().is_empty())?;
         // `join` of an absolute path is that path. Components drop a `.`.
-        Some(directory.unwrap_or(Path::new("")).join(path).components().collect::<PathBuf>())
+        Some(
+            directory.unwrap_or_else(|| Path::new("")).join(path).components().collect::<PathBuf>(),
+        )
     };
     for section in sections {
         match section.name().to_ascii_lowercase().as_slice() {

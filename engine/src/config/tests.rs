@@ -436,11 +436,9 @@ fn an_empty_directory_has_defaults() {
 
 #[test]
 fn the_shipped_examples_load_without_a_word() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    for directory in ["wazo"] {
-        let loaded = Configuration::load_directory(&examples.join(directory));
-        let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
-        assert_eq!(said, [""; 0], "{directory}");
-        assert!(!loaded.configuration.sip.peers.is_empty());
-    }
+    let wazo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/wazo");
+    let loaded = Configuration::load_directory(&wazo);
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert_eq!(said, [""; 0]);
+    assert_eq!(loaded.configuration.sip.peers.len(), 2);
 }
