@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::format::raw::{self, Encoding};
+#[cfg(feature = "prompts")]
 use crate::pcm;
 
 /// An operator's directory, removed at the end.
