@@ -1,0 +1,195 @@
+//! baresip without a sound card: it speaks a file, and what it hears becomes a file.
+
+use std::fs;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::engine::Engine;
+use crate::loopback;
+use crate::process::Process;
+use crate::scratch::Scratch;
+
+/// A running phone with one account.
+#[derive(Debug)]
+pub struct Baresip {
+    process: Process,
+    control: BufReader<TcpStream>,
+    scratch: Scratch,
+}
+
+impl Baresip {
+    /// Starts it and waits until it is registered.
+    ///
+    /// # Panics
+    /// When baresip does not start or its registration is refused.
+    #[must_use]
+    pub fn start(engine: &Engine, user: &str, password: &str) -> Self {
+        let scratch = Scratch::new("baresip");
+        let sip = SocketAddr::new(PHONE, loopback::free_port(PHONE));
+        let control = SocketAddr::new(PHONE, loopback::free_port(PHONE));
+        silence(&scratch);
+        scratch.write("contacts", "");
+        let account = format!(
+            "<sip:{user}@{};transport=udp>;auth_user={user};auth_pass={password};regint=600;\
+             audio_codecs=PCMU/8000/1;ptime=20;dtmfmode=rtpevent\n",
+            engine.address()
+        );
+        scratch.write("accounts", &account);
+        scratch.write("config", &configuration(&scratch, sip, control));
+        let mut command = Command::new("baresip");
+        command.arg("-4").arg("-f").arg(scratch.path()).current_dir(scratch.path());
+        let process = Process::spawn("baresip", &mut command);
+        // Its own words, with colours around them.
+        let registered = process.wait_line(Duration::from_secs(15), |line| line.contains("200 OK"));
+        assert!(registered.is_some(), "baresip did not register:\n{}", process.output());
+        let control = TcpStream::connect(control).expect("baresip listens for commands");
+        Self { process, control: BufReader::new(control), scratch }
+    }
+
+    /// Calls an extension and waits until it is answered.
+    ///
+    /// # Panics
+    /// When it is not answered within ten seconds.
+    pub fn call(&mut self, engine: &Engine, extension: &str) {
+        self.command("dial", &format!("sip:{extension}@{}", engine.address()));
+        let answered = self.wait_event("CALL_ESTABLISHED", Duration::from_secs(10));
+        assert!(answered, "the call is not answered:\n{}", self.process.output());
+    }
+
+    /// Presses keys, as telephone events.
+    pub fn press(&mut self, keys: &str) {
+        for key in keys.chars() {
+            self.command("sndcode", &key.to_string());
+        }
+    }
+
+    /// Waits until the other side has hung up.
+    #[must_use]
+    pub fn wait_closed(&mut self, limit: Duration) -> bool {
+        self.wait_event("CALL_CLOSED", limit)
+    }
+
+    /// What was heard up to now: 8 kHz, everything decoded since the answer.
+    ///
+    /// The file grows with the call; its header still says that it is empty.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u8> {
+        let files = fs::read_dir(self.scratch.path()).expect("the scratch directory is readable");
+        let is_dump = |path: &PathBuf| path.to_string_lossy().ends_with("-dec.wav");
+        let dump = files.filter_map(Result::ok).map(|file| file.path()).find(is_dump);
+        dump.and_then(|path| fs::read(path).ok()).unwrap_or_default()
+    }
+
+    /// All it wrote.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Waits at most so long for anything to happen at the phone; for polls of [`Self::heard`].
+    pub fn wait_a_moment(&mut self, limit: Duration) {
+        let _ = self.read_message(Instant::now() + limit);
+    }
+
+    fn command(&mut self, command: &str, parameters: &str) {
+        let message = json!({ "command": command, "params": parameters, "token": "t" }).to_string();
+        let netstring = format!("{}:{message},", message.len());
+        let stream = self.control.get_mut();
+        stream.write_all(netstring.as_bytes()).expect("baresip takes commands");
+    }
+
+    fn wait_event(&mut self, kind: &str, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while let Some(message) = self.read_message(deadline) {
+            if message["type"] == kind {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The next netstring, `None` at the deadline. Messages are small and come whole.
+    fn read_message(&mut self, deadline: Instant) -> Option<Value> {
+        let mut byte = [0];
+        let mut length = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if length == 0 && left.is_zero() {
+                return None;
+            }
+            // Once a message has begun, the rest is there.
+            let left = left.max(Duration::from_millis(1));
+            self.control.get_ref().set_read_timeout(Some(left)).ok()?;
+            match self.control.read(&mut byte) {
+                Ok(1) if byte[0].is_ascii_digit() => {
+                    length = length * 10 + usize::from(byte[0] - b'0');
+                }
+                Ok(1) if byte[0] == b':' => break,
+                Ok(1) => {}
+                _ => return None,
+            }
+        }
+        self.control.get_ref().set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        let mut message = vec![0; length];
+        self.control.read_exact(&mut message).ok()?;
+        serde_json::from_slice(&message).ok()
+    }
+}
+
+/// Where the phone lives. baresip takes its media address from the interface, and that is the
+/// first one of `lo`.
+const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A minute of nothing to say.
+fn silence(scratch: &Scratch) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(scratch.join("silence.wav"), spec)
+        .expect("the scratch directory can be written");
+    for _ in 0..90 * 8000 {
+        writer.write_sample(0_i16).expect("the scratch directory can be written");
+    }
+    writer.finalize().expect("the scratch directory can be written");
+}
+
+fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> String {
+    let directory = scratch.path().display();
+    // A player must exist for decoding to run; a bridge to nowhere is the quietest.
+    format!(
+        "poll_method epoll\n\
+         sip_listen {sip}\n\
+         net_interface lo\n\
+         call_max_calls 1\n\
+         audio_player aubridge,nowhere\n\
+         audio_source aufile,{directory}/silence.wav\n\
+         audio_alert aubridge,nowhere\n\
+         ausrc_srate 8000\n\
+         auplay_srate 8000\n\
+         ausrc_format s16\n\
+         auplay_format s16\n\
+         auenc_format s16\n\
+         audec_format s16\n\
+         audio_buffer 20-160\n\
+         rtcp_mux no\n\
+         jitter_buffer_delay 2-20\n\
+         module_path /usr/lib/baresip/modules\n\
+         module g711.so\n\
+         module aufile.so\n\
+         module aubridge.so\n\
+         module sndfile.so\n\
+         module_tmp account.so\n\
+         module_app ctrl_tcp.so\n\
+         module_app menu.so\n\
+         ctrl_tcp_listen {control}\n\
+         snd_path {directory}\n"
+    )
+}

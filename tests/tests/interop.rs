@@ -1,0 +1,242 @@
+//! The engine against sipp and baresip, over real sockets on the loopback network.
+//!
+//!     cargo build --release -p diesis
+//!     cargo test -p diesis-tests --features interop --test interop -- --test-threads=1
+//!
+//! Needs Debian's sip-tester, baresip and tshark (for dumpcap), and the right to capture on `lo`.
+//! The tests share the ports of sipp's media: one at a time.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use diesis_sounds::format::wav;
+use diesis_sounds::locate::{Located, Recording};
+use diesis_sounds::prompts::Library;
+use diesis_tests::baresip::Baresip;
+use diesis_tests::capture::Capture;
+use diesis_tests::engine::Engine;
+use diesis_tests::loopback::{self, CALLER};
+use diesis_tests::rtp_report::{self, Stream};
+use diesis_tests::sip_client::SipClient;
+use diesis_tests::sipp::{self, Sipp, Transport};
+
+const PASSWORD: &str = "correct-horse";
+
+fn engine() -> Engine {
+    Engine::start(&Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/etc"))
+}
+
+#[test]
+fn a_phone_registers_and_calls() {
+    let engine = engine();
+    Sipp::new("register", "alice", PASSWORD).run(&engine);
+    Sipp::new("call", "alice", PASSWORD).extension("8899").run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn a_phone_registers_and_calls_over_tcp() {
+    let engine = engine();
+    Sipp::new("register", "alice", PASSWORD).transport(Transport::Tcp).run(&engine);
+    let call = Sipp::new("call", "alice", PASSWORD).extension("8899");
+    call.transport(Transport::Tcp).run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn a_wrong_password_opens_nothing() {
+    let engine = engine();
+    Sipp::new("register_refused", "alice", "wrong").run(&engine);
+    Sipp::new("call_refused", "alice", "battery-staple").extension("8899").run(&engine);
+    // The right one still does.
+    Sipp::new("register", "bob", "battery-staple").run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn every_request_outside_a_dialog_is_challenged() {
+    let engine = engine();
+    let client = SipClient::new(engine.address());
+    let limit = Duration::from_secs(5);
+    let events = "Event: presence\r\nExpires: 60\r\n";
+    let requests = [
+        ("REGISTER", ""),
+        ("INVITE", ""),
+        ("OPTIONS", ""),
+        ("MESSAGE", ""),
+        ("SUBSCRIBE", events),
+        ("PUBLISH", events),
+        ("NOTIFY", "Event: presence\r\nSubscription-State: active\r\n"),
+        ("REFER", "Refer-To: <sip:8899@127.0.0.1>\r\n"),
+        ("INFO", ""),
+    ];
+    for user in ["alice", "nobody"] {
+        for (method, headers) in requests {
+            let status = client.request(method, user, headers).send(limit);
+            assert_eq!(status, Some(401), "{method} from {user}");
+        }
+    }
+    engine.stop();
+}
+
+#[test]
+fn an_unknown_extension_is_not_found() {
+    let engine = engine();
+    Sipp::new("unknown_extension", "alice", PASSWORD).extension("9999").run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn a_cancelled_call_ends_with_487() {
+    let engine = engine();
+    Sipp::new("cancel", "alice", PASSWORD).extension("700").run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn a_held_call_hears_nothing_until_it_is_taken_back() {
+    let engine = engine();
+    let sink = loopback::sinks(CALLER, sipp::media_ports(1));
+    let capture = Capture::start(FROM_ENGINE);
+    Sipp::new("hold", "alice", PASSWORD).extension("8890").run(&engine);
+    let streams = rtp_report::streams(&capture.stop());
+    drop(sink);
+    // A second of menu, a second on hold, a second of menu: the hold leaves a hole.
+    let packets: usize = streams.values().map(Stream::len).sum();
+    assert!((90..=115).contains(&packets), "{packets} packets in two seconds off hold");
+    let longest = streams.values().map(Stream::longest_pause).max().unwrap_or_default();
+    assert!(longest >= Duration::from_millis(800), "held for {longest:?} only");
+    engine.stop();
+}
+
+#[test]
+fn two_hundred_callers_hear_the_menu_and_no_packet_is_missing() {
+    const CALLS: u16 = 200;
+    let engine = engine();
+    let sinks = loopback::sinks(CALLER, sipp::media_ports(CALLS));
+    let capture = Capture::start(FROM_ENGINE);
+    let load = Sipp::new("load", "alice", PASSWORD).extension("8890");
+    load.calls(u32::from(CALLS), 40).limit(Duration::from_secs(60)).run(&engine);
+    let streams = rtp_report::streams(&capture.stop());
+    drop(sinks);
+    assert_eq!(streams.len(), usize::from(CALLS), "one stream a call");
+    for ((destination, ssrc), stream) in &streams {
+        let name = format!("stream {ssrc:#010x} to {destination}");
+        assert_eq!(stream.breaks(), 0, "{name} is not in sequence");
+        // The calls last twelve seconds: a packet each 20 ms from the first to the last.
+        let due = stream.duration().as_millis().div_ceil(20) as usize;
+        assert!(stream.len() >= 580, "{name} has only {} packets", stream.len());
+        assert!(stream.len().abs_diff(due) <= 2, "{name}: {} packets, {due} due", stream.len());
+    }
+    let packets: usize = streams.values().map(Stream::len).sum();
+    let pacing = rtp_report::pacing(streams.values());
+    println!(
+        "{CALLS} calls, {packets} packets, none missing; off the 20 ms grid: p50 {:.2} ms, \
+         p99 {:.2} ms, p99.9 {:.2} ms, max {:.2} ms",
+        pacing.p50, pacing.p99, pacing.p999, pacing.max
+    );
+    engine.stop();
+}
+
+#[test]
+fn baresip_hears_the_whole_menu_and_its_keys_are_understood() {
+    let engine = engine();
+    let mut listener = Listener::call(&engine, "8899");
+    listener.hears_whole("diesis-welcome");
+    listener.hears_start("ivr-example-choices");
+    listener.press("7");
+    listener.hears_whole("diesis-invalid");
+    listener.hears_start("ivr-example-choices");
+    listener.press("1");
+    listener.hears_whole("diesis-submenu-one");
+    listener.hears_start("ivr-example-choices");
+    listener.press("2");
+    listener.hears_whole("diesis-read-number");
+    listener.press("0419");
+    listener.hears_whole("diesis-you-entered");
+    for digit in ["0", "4", "1", "9"] {
+        listener.hears_whole(&format!("digits/{digit}"));
+    }
+    listener.hears_whole("diesis-goodbye");
+    assert!(listener.phone.wait_closed(Duration::from_secs(5)), "the engine hangs up");
+    println!("heard: {}", listener.story.join(", "));
+    engine.stop();
+}
+
+/// The engine's media ports of `interop/etc/rtp.conf`.
+const FROM_ENGINE: &str = "udp and src host 127.0.0.1 and src portrange 20000-21999";
+
+/// A phone that follows a call by ear.
+struct Listener {
+    phone: Baresip,
+    /// The sample up to which what was heard is accounted for.
+    heard_to: usize,
+    story: Vec<String>,
+}
+
+impl Listener {
+    fn call(engine: &Engine, extension: &str) -> Self {
+        let mut phone = Baresip::start(engine, "alice", PASSWORD);
+        phone.call(engine, extension);
+        Self { phone, heard_to: 0, story: Vec::new() }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.phone.press(keys);
+        self.story.push(format!("[{keys}]"));
+    }
+
+    /// Waits until a prompt has been heard to its end.
+    fn hears_whole(&mut self, name: &str) {
+        let prompt = Library::new().load(name, "en").expect("it is embedded").samples;
+        // Phones may drop or repeat a packet when their clock differs: 40 ms are forgiven.
+        let needed = prompt.len() - 320;
+        let limit = Duration::from_millis(prompt.len() as u64 / 8) + PATIENCE;
+        let found = self.hears(name, &prompt, limit, |found| found.length >= needed);
+        self.heard_to = found.start + needed;
+    }
+
+    /// Waits until a prompt has begun; it may be cut off.
+    fn hears_start(&mut self, name: &str) {
+        let prompt = Library::new().load(name, "en").expect("it is embedded").samples;
+        let found = self.hears(name, &prompt, PATIENCE, |_| true);
+        self.heard_to = found.start + 8000;
+    }
+
+    fn hears(
+        &mut self,
+        name: &str,
+        prompt: &[i16],
+        limit: Duration,
+        enough: impl Fn(&Located) -> bool,
+    ) -> Located {
+        let deadline = Instant::now() + limit;
+        let mut best = None;
+        while Instant::now() < deadline {
+            let heard = wav::parse(&self.phone.heard()).map_or(Vec::new(), |sound| sound.samples);
+            let fresh = heard.get(self.heard_to..).unwrap_or_default();
+            if let Some(mut found) = Recording::new(fresh, 8000).find(prompt, 0) {
+                found.start += self.heard_to;
+                best = Some(found);
+                if enough(&found) {
+                    let at = found.start as f64 / 8000.0;
+                    self.story.push(format!("{name} at {at:.2} s (likeness {:.3})", found.score));
+                    return found;
+                }
+            }
+            self.phone.wait_a_moment(Duration::from_millis(200));
+        }
+        let kept = std::env::temp_dir().join("diesis-heard.wav");
+        let _ = std::fs::write(&kept, self.phone.heard());
+        panic!(
+            "{name} was not heard ({best:?} of {} samples) after: {}\nheard: {}\n{}",
+            prompt.len(),
+            self.story.join(", "),
+            kept.display(),
+            self.phone.output()
+        );
+    }
+}
+
+/// How long a prompt may take to begin.
+const PATIENCE: Duration = Duration::from_secs(8);
