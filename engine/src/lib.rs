@@ -6,6 +6,8 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod media;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod sdp;
 pub mod sip;
 pub mod switch;

@@ -362,7 +362,7 @@ mod tests {
             let time = RtpTime((seed >> 32) as u32 >> (seed % 32));
             let size = (seed >> 8) as usize % 1500;
             buffer.push(time, Codec::Pcma, &vec![seed as u8; size]);
-            if seed % 3 == 0 {
+            if seed.is_multiple_of(3) {
                 pop(&mut buffer);
             }
         }

@@ -27,7 +27,9 @@ impl<'a> Frame<'a> {
     /// The payload, shared by all who play it.
     pub(crate) fn payload(self, codec: Codec) -> &'a [u8; FRAME] {
         match self {
-            Self::Prompt(prompt, index) => prompt.frame(index, codec).unwrap_or(silence(codec)),
+            Self::Prompt(prompt, index) => {
+                prompt.frame(index, codec).unwrap_or_else(|| silence(codec))
+            }
             Self::Silence => silence(codec),
         }
     }

@@ -86,16 +86,26 @@ struct Expected {
     commands: Vec<Command>,
 }
 
-/// A stream that leaves for another shard. Whoever carries it takes the socket out of the old
-/// shard's table, puts it into the new one's and hands both to [`Shard::adopt`] there.
+/// What leaves for another shard. Whoever carries a stream takes the socket out of the old shard's
+/// table, puts it into the new one's and hands both to [`Shard::adopt`] there.
 #[derive(Debug)]
-pub struct Departure {
-    /// The stream.
-    pub stream: Box<Stream>,
-    /// Its socket in the table of the shard it leaves.
-    pub socket: SocketId,
-    /// Where it goes.
-    pub to: ShardId,
+pub enum Departure {
+    /// A stream.
+    Stream {
+        /// The stream.
+        stream: Box<Stream>,
+        /// Its socket in the table of the shard it leaves.
+        socket: SocketId,
+        /// Where it goes.
+        to: ShardId,
+    },
+    /// A stream was to leave that is gone: [`Shard::expect_no_more`] is to be told.
+    Unknown {
+        /// Its number.
+        stream: StreamId,
+        /// Where it was to go.
+        to: ShardId,
+    },
 }
 
 /// What went wrong or was late on a shard.
@@ -431,9 +441,12 @@ impl Shard {
             }
             return here;
         }
-        let Some(stream) = self.remove(stream) else { return false };
-        let socket = stream.socket();
-        self.departures.push_back(Departure { stream, socket, to });
+        let Some(leaving) = self.remove(stream) else {
+            self.departures.push_back(Departure::Unknown { stream, to });
+            return false;
+        };
+        let socket = leaving.socket();
+        self.departures.push_back(Departure::Stream { stream: leaving, socket, to });
         true
     }
 

@@ -814,7 +814,8 @@ fn transcode(from: Codec, to: Codec, octets: &mut [u8]) {
 /// A frame of a key's two tones; a second of each key goes round without a seam.
 fn digit_tone(digit: Digit, frame: usize, codec: Codec) -> &'static [u8; FRAME] {
     let tone = DIGIT_TONES.get(usize::from(digit.event()));
-    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), codec)).unwrap_or(silence(codec))
+    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), codec))
+        .unwrap_or_else(|| silence(codec))
 }
 
 /// Rendered when the first shard is made, never in a tick.

@@ -132,7 +132,7 @@ impl Tone {
     fn from_parts(lead: Vec<i16>, mut cycle: Vec<i16>) -> Self {
         // A cycle that ends inside a frame is laid out until it ends with one.
         let once = cycle.len();
-        while once > 0 && cycle.len() % FRAME != 0 {
+        while once > 0 && !cycle.len().is_multiple_of(FRAME) {
             cycle.extend_from_within(..once);
         }
         let prompt = |samples: Vec<i16>| {

@@ -1,0 +1,365 @@
+//! The media threads: one shard on each core, its sockets, its clock and its two queues.
+//!
+//! A thread sleeps until its next tick (`clock_nanosleep` to an absolute time), and blocks on its
+//! command queue while no stream is open. Commands go in by a bounded queue, events come out by
+//! one that all shards share, and a waker tells whoever reads them.
+
+mod ports;
+mod realtime;
+mod sockets;
+mod thread;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{JoinHandle, available_parallelism},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use self::{
+    ports::PortPool,
+    sockets::SocketTable,
+    thread::{Message, ShardThread},
+};
+use crate::{
+    entropy::Entropy,
+    media::{
+        Command, Event, ShardId,
+        shard::{Shard, ShardSettings},
+    },
+};
+
+/// How the media threads are set up.
+#[derive(Debug, Clone)]
+pub struct MediaConfig {
+    shards: usize,
+    ports: RangeInclusive<u16>,
+    bind: Vec<IpAddr>,
+    realtime: Realtime,
+    stock: usize,
+    quarantine: Duration,
+    dscp: u8,
+}
+
+/// Whether media threads ask the system for precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Realtime {
+    /// Pinned to a core each, `SCHED_FIFO` if permitted, else a better nice value if permitted;
+    /// what was got is logged once.
+    #[default]
+    Auto,
+    /// Ordinary threads.
+    Off,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            shards: available_parallelism().map_or(1, usize::from),
+            ports: 10_000..=20_000,
+            bind: vec![Ipv4Addr::UNSPECIFIED.into()],
+            realtime: Realtime::default(),
+            stock: 32,
+            quarantine: Duration::from_secs(3),
+            dscp: 46,
+        }
+    }
+}
+
+impl MediaConfig {
+    /// Number of media threads. Default: one for each core.
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards.clamp(1, usize::from(u16::MAX));
+        self
+    }
+
+    /// The range of ports, `rtpstart` to `rtpend`; RTP uses the even ones. Default 10000 to 20000.
+    #[must_use]
+    pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.ports = ports;
+        self
+    }
+
+    /// Local addresses; a port is bound on one of them, not on all. Default `0.0.0.0`.
+    #[must_use]
+    pub fn bind(mut self, addresses: Vec<IpAddr>) -> Self {
+        self.bind = addresses;
+        self
+    }
+
+    /// Default [`Realtime::Auto`].
+    #[must_use]
+    pub fn realtime(mut self, realtime: Realtime) -> Self {
+        self.realtime = realtime;
+        self
+    }
+
+    /// Ports each shard keeps ready on each address. Default 32: a burst of calls within 20 ms.
+    #[must_use]
+    pub fn stock(mut self, ports: usize) -> Self {
+        self.stock = ports.max(1);
+        self
+    }
+
+    /// How long a port rests after a call, so that stragglers of that call reach nobody. Default
+    /// 3 s.
+    #[must_use]
+    pub fn quarantine(mut self, quarantine: Duration) -> Self {
+        self.quarantine = quarantine;
+        self
+    }
+
+    /// The differentiated services code point of RTP packets. Default 46, expedited forwarding.
+    #[must_use]
+    pub fn dscp(mut self, dscp: u8) -> Self {
+        self.dscp = dscp.min(63);
+        self
+    }
+}
+
+/// Why the media threads did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// The range holds fewer even ports than there are shards.
+    #[error("port range {start} to {end} has no even port for each of {shards} media threads")]
+    RangeTooSmall {
+        /// First port of the range.
+        start: u16,
+        /// Last port of the range.
+        end: u16,
+        /// Number of media threads.
+        shards: usize,
+    },
+    /// No address to bind ports on was given.
+    #[error("no local address for media is configured")]
+    NoAddress,
+    /// Not one port of a shard's part of the range can be bound.
+    #[error("no UDP port for media can be bound on {address} from {start} to {end}")]
+    NoPort {
+        /// The local address.
+        address: IpAddr,
+        /// First port of the range.
+        start: u16,
+        /// Last port of the range.
+        end: u16,
+        /// What the system said about the last one tried.
+        source: std::io::Error,
+    },
+    /// The system did not start a thread.
+    #[error("a media thread can not be started")]
+    Thread(#[source] std::io::Error),
+    /// The system gave no random seed.
+    #[error("the system gives no random numbers")]
+    Seed,
+}
+
+/// Why a command was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The shard is behind by thousands of commands; the call should be refused or ended.
+    #[error("the command queue of the media thread is full")]
+    Full,
+    /// The thread has stopped, or there is no such shard.
+    #[error("the media thread has stopped")]
+    Stopped,
+}
+
+/// What a shard did so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardStatistics {
+    /// Streams open now.
+    pub streams: u64,
+    /// Ticks worked on after their time, to make up for a stall.
+    pub late_ticks: u64,
+    /// Ticks given up after a long stall.
+    pub skipped_ticks: u64,
+    /// The greatest time from when a tick was due to when it began.
+    pub worst_lateness: Duration,
+    /// Streams ended because of a panic.
+    pub panics: u64,
+    /// Commands for streams that were gone.
+    pub stray_commands: u64,
+}
+
+#[derive(Debug, Default)]
+struct Gauges {
+    streams: AtomicU64,
+    late_ticks: AtomicU64,
+    skipped_ticks: AtomicU64,
+    worst_lateness_us: AtomicU64,
+    panics: AtomicU64,
+    stray_commands: AtomicU64,
+}
+
+/// Told after events were queued, from a media thread. Must not block.
+type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// The running media threads. Dropping it stops them and waits for them.
+pub struct MediaThreads {
+    shards: Vec<Handle>,
+    events: Receiver<Event>,
+}
+
+struct Handle {
+    queue: Sender<Message>,
+    gauges: Arc<Gauges>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MediaThreads {
+    /// Binds the first ports and starts the threads. `waker` is called from them whenever events
+    /// were queued for [`try_next_event`](Self::try_next_event).
+    pub fn start(
+        config: MediaConfig,
+        waker: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, MediaError> {
+        let MediaConfig { shards, ports, .. } = &config;
+        let (start, end) = (*ports.start(), *ports.end());
+        if config.bind.is_empty() {
+            return Err(MediaError::NoAddress);
+        }
+        if ports::even_ports(ports).count() < *shards {
+            return Err(MediaError::RangeTooSmall { start, end, shards: *shards });
+        }
+        realtime::raise_file_limit();
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| MediaError::Seed)?;
+        let mut entropy = Entropy::from_seed(seed);
+        let waker: Waker = Arc::new(waker);
+        let (event_sender, events) = bounded(EVENT_QUEUE);
+        let (queues, receivers): (Vec<_>, Vec<_>) =
+            (0..*shards).map(|_| bounded(COMMAND_QUEUE)).unzip();
+        let epoch = thread::now();
+        let mut prepared = vec![];
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            let id = ShardId(index as u16);
+            let mut sockets = SocketTable::new(config.dscp);
+            let mut pool = PortPool::new(&config, id, &mut entropy);
+            let mut outbox = VecDeque::new();
+            pool.fill_at_start(&mut sockets, &mut outbox)
+                .map_err(|(address, source)| MediaError::NoPort { address, start, end, source })?;
+            prepared.push(ShardThread {
+                shard: Shard::new(ShardSettings::new(id, epoch, entropy.next_u64())),
+                id,
+                sockets,
+                pool,
+                queue: receiver,
+                peers: queues.clone(),
+                undelivered: VecDeque::new(),
+                events: event_sender.clone(),
+                outbox,
+                waker: Arc::clone(&waker),
+                gauges: Arc::default(),
+                realtime: config.realtime,
+                core: index,
+            });
+        }
+        let mut threads = Self { shards: vec![], events };
+        for (worker, queue) in prepared.into_iter().zip(queues) {
+            let gauges = Arc::clone(&worker.gauges);
+            let thread = std::thread::Builder::new()
+                .name(format!("media-{}", worker.id.0))
+                .spawn(move || worker.run())
+                .map_err(MediaError::Thread)?;
+            threads.shards.push(Handle { queue, gauges, thread: Some(thread) });
+        }
+        Ok(threads)
+    }
+
+    /// How many shards there are; they are numbered from 0.
+    pub fn shards(&self) -> u16 {
+        self.shards.len() as u16
+    }
+
+    /// Queues a command. A `Move` announces the stream to its new shard first, so that commands
+    /// sent there from now on wait for it.
+    pub fn send(&self, shard: ShardId, command: Command) -> Result<(), SendError> {
+        if let Command::Move { stream, to } = command
+            && to != shard
+        {
+            self.queue(to, Message::Expect(stream))?;
+        }
+        self.queue(shard, Message::Command(command))
+    }
+
+    fn queue(&self, shard: ShardId, message: Message) -> Result<(), SendError> {
+        let handle = self.shards.get(usize::from(shard.0)).ok_or(SendError::Stopped)?;
+        handle.queue.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => SendError::Full,
+            TrySendError::Disconnected(_) => SendError::Stopped,
+        })
+    }
+
+    /// The next event of any shard, if one waits.
+    pub fn try_next_event(&self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// The next event of any shard, waiting for it; `None` after `timeout`.
+    pub fn next_event_timeout(&self, timeout: Duration) -> Option<Event> {
+        self.events.recv_timeout(timeout).ok()
+    }
+
+    /// What a shard did so far; `None` if there is no such shard.
+    pub fn statistics(&self, shard: ShardId) -> Option<ShardStatistics> {
+        let gauges = &self.shards.get(usize::from(shard.0))?.gauges;
+        let read = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+        Some(ShardStatistics {
+            streams: read(&gauges.streams),
+            late_ticks: read(&gauges.late_ticks),
+            skipped_ticks: read(&gauges.skipped_ticks),
+            worst_lateness: Duration::from_micros(read(&gauges.worst_lateness_us)),
+            panics: read(&gauges.panics),
+            stray_commands: read(&gauges.stray_commands),
+        })
+    }
+
+    /// Stops the threads and waits for them; open streams end without further packets.
+    pub fn stop(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        for handle in &self.shards {
+            // A queue can be full; its thread empties it within a tick.
+            let _stopped_already = handle.queue.send(Message::Stop);
+        }
+        for handle in &mut self.shards {
+            if let Some(thread) = handle.thread.take() {
+                let _panicked = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for MediaThreads {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+impl fmt::Debug for MediaThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaThreads").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+/// Commands that may wait for a shard. It takes all of them each tick; a call needs about ten.
+const COMMAND_QUEUE: usize = 8192;
+
+/// Events that may wait for their reader; beyond that they wait in their shard.
+const EVENT_QUEUE: usize = 65_536;
+
+#[cfg(test)]
+mod tests;

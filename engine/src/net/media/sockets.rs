@@ -1,0 +1,164 @@
+//! The tick-loop backend: a non-blocking UDP socket per stream, polled when its stream's turn is.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
+
+use rustix::net::{
+    connect_unspec,
+    sockopt::{
+        Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ip_tos,
+        set_ipv6_mtu_discover, set_ipv6_tclass,
+    },
+};
+use slab::Slab;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::media::{
+    SocketId,
+    packet_io::{Outgoing, PacketIo, RECEIVE_LIMIT, Sent},
+};
+
+/// The sockets of one shard.
+pub(super) struct SocketTable {
+    sockets: Slab<Entry>,
+    released: Vec<SocketAddr>,
+    buffer: Box<[u8; LONGEST_DATAGRAM]>,
+    dscp: u8,
+}
+
+struct Entry {
+    socket: UdpSocket,
+    address: SocketAddr,
+    connected: Option<SocketAddr>,
+}
+
+impl SocketTable {
+    pub(super) fn new(dscp: u8) -> Self {
+        Self {
+            sockets: Slab::new(),
+            released: vec![],
+            buffer: Box::new([0; LONGEST_DATAGRAM]),
+            dscp,
+        }
+    }
+
+    /// Binds a port.
+    pub(super) fn bind(&mut self, address: SocketAddr) -> io::Result<SocketId> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        // Bounds what a flood can occupy: some hundred packets, two seconds of a call.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        // No address is probed twice: without path MTU discovery the kernel takes the short way.
+        match address.ip() {
+            IpAddr::V4(_) => {
+                let _unsupported = set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE);
+                let _unpermitted = set_ip_tos(&socket, self.dscp << 2);
+            }
+            IpAddr::V6(_) => {
+                socket.set_only_v6(true)?;
+                let _unsupported = set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::PROBE);
+                let _unpermitted = set_ipv6_tclass(&socket, u32::from(self.dscp) << 2);
+            }
+        }
+        socket.bind(&address.into())?;
+        Ok(self.insert(socket.into(), address))
+    }
+
+    /// Takes a socket from another shard's table.
+    pub(super) fn insert(&mut self, socket: UdpSocket, address: SocketAddr) -> SocketId {
+        let connected = socket.peer_addr().ok();
+        let key = self.sockets.insert(Entry { socket, address, connected });
+        // A process has fewer sockets than that.
+        SocketId(key as u32)
+    }
+
+    /// Gives a socket away to another shard's table.
+    pub(super) fn take(&mut self, socket: SocketId) -> Option<(UdpSocket, SocketAddr)> {
+        let entry = self.sockets.try_remove(socket.0 as usize)?;
+        Some((entry.socket, entry.address))
+    }
+
+    /// The local address of a port that was given back, and whose socket is closed.
+    pub(super) fn poll_released(&mut self) -> Option<SocketAddr> {
+        self.released.pop()
+    }
+
+    /// How many sockets are open.
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+}
+
+impl PacketIo for SocketTable {
+    fn receive_batch(
+        &mut self,
+        sockets: &[SocketId],
+        deliver: &mut dyn FnMut(usize, SocketAddr, &[u8]),
+    ) {
+        for (index, id) in sockets.iter().enumerate() {
+            let Some(entry) = self.sockets.get(id.0 as usize) else { continue };
+            for _ in 0..RECEIVE_LIMIT {
+                match entry.socket.recv_from(&mut self.buffer[..]) {
+                    Ok((length, from)) => deliver(index, from, &self.buffer[..length]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    // An ICMP answer to something sent; it is taken off by having been reported.
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, packet: Outgoing<'_>) -> Sent {
+        let Some(entry) = self.sockets.get(packet.socket.0 as usize) else { return Sent::Refused };
+        let length = packet.header.len() + packet.payload.len();
+        // One copy of 172 octets costs less than a vectored send.
+        let Some(datagram) = self.buffer.get_mut(..length) else { return Sent::Refused };
+        let (header, payload) = datagram.split_at_mut(packet.header.len());
+        header.copy_from_slice(packet.header);
+        payload.copy_from_slice(packet.payload);
+        let send = |datagram: &[u8]| match packet.destination {
+            None => entry.socket.send(datagram),
+            Some(destination) => entry.socket.send_to(datagram, destination),
+        };
+        let sent = match send(datagram) {
+            // The answer to an earlier packet, reported in place of sending this one.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => send(datagram),
+            other => other,
+        };
+        if sent.is_ok() { Sent::Accepted } else { Sent::Refused }
+    }
+
+    fn flush(&mut self) {}
+
+    fn connect(&mut self, socket: SocketId, remote: SocketAddr) -> bool {
+        let Some(entry) = self.sockets.get_mut(socket.0 as usize) else { return false };
+        let connected = entry.socket.connect(remote).is_ok();
+        if connected {
+            entry.connected = Some(remote);
+        }
+        connected
+    }
+
+    fn disconnect(&mut self, socket: SocketId) {
+        if let Some(entry) = self.sockets.get_mut(socket.0 as usize)
+            && entry.connected.take().is_some()
+        {
+            // Refused for no socket that is connected.
+            let _result = connect_unspec(&entry.socket);
+        }
+    }
+
+    fn release(&mut self, socket: SocketId) {
+        if let Some(entry) = self.sockets.try_remove(socket.0 as usize) {
+            self.released.push(entry.address);
+        }
+    }
+}
+
+/// The longest datagram looked at; RTP of audio is far shorter, an Ethernet frame hardly longer.
+const LONGEST_DATAGRAM: usize = 2048;
+
+/// Octets of the kernel's receive queue, which counts some 700 for a packet of 172.
+const RECEIVE_BUFFER: usize = 65_536;

@@ -1,0 +1,134 @@
+//! The threads over real sockets on the loopback. Nothing sleeps: every wait has an end of its own.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
+
+use rtp_rs::RtpReader;
+use socket2::{Domain, Socket, Type};
+
+use super::*;
+use crate::media::{
+    Codec, EchoState, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat, StreamId,
+    StreamSettings,
+};
+
+const WAIT: Duration = Duration::from_secs(5);
+
+fn peer() -> (UdpSocket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let socket = UdpSocket::from(socket);
+    socket.set_read_timeout(Some(WAIT)).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+fn start(ports: RangeInclusive<u16>, shards: usize) -> MediaThreads {
+    let config = MediaConfig::default()
+        .shards(shards)
+        .ports(ports)
+        .bind(vec![Ipv4Addr::LOCALHOST.into()])
+        .stock(2)
+        .realtime(Realtime::Off);
+    MediaThreads::start(config, || {}).unwrap()
+}
+
+fn port_of(threads: &MediaThreads, shard: u16) -> PortLease {
+    loop {
+        match threads.next_event_timeout(WAIT).expect("a port is announced") {
+            Event::PortReady { port } if port.shard == ShardId(shard) => return port,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_prompt_is_heard_and_an_echo_comes_back_after_moving_to_another_core() {
+    let threads = start(31_000..=31_199, 2);
+    let (socket, address) = peer();
+    let port = port_of(&threads, 0);
+    let local = port.address;
+    assert_eq!(local.port() % 2, 0);
+    let (stream, shard) = (StreamId(1), ShardId(0));
+    let settings = Box::new(StreamSettings::new(address, Codec::Pcmu));
+    threads.send(shard, Command::Open { stream, port, settings }).unwrap();
+    let prompt = Arc::new(Prompt::from_samples(&[1234; 800]));
+    let items = vec![PlayItem::Prompt(Arc::clone(&prompt))];
+    let (play, repeat) = (PlayId(9), Repeat::Once);
+    threads.send(shard, Command::Play { stream, play, items, repeat }).unwrap();
+    let mut buffer = [0; 2048];
+    for index in 0..5 {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let packet = RtpReader::new(&buffer[..length]).unwrap();
+        assert_eq!(from, local);
+        assert_eq!(packet.payload(), prompt.frame(index, Codec::Pcmu).unwrap());
+    }
+    let finished = std::iter::from_fn(|| threads.next_event_timeout(WAIT))
+        .find(|event| matches!(event, Event::PlayFinished { .. }));
+    let end = PlayEnd::Completed;
+    assert_eq!(finished, Some(Event::PlayFinished { stream, play, end, played: 800 }));
+
+    threads.send(shard, Command::Move { stream, to: ShardId(1) }).unwrap();
+    let state = EchoState::On;
+    threads.send(ShardId(1), Command::Echo { stream, state }).unwrap();
+    let moved = std::iter::from_fn(|| threads.next_event_timeout(WAIT))
+        .find(|event| matches!(event, Event::Moved { .. }));
+    assert_eq!(moved, Some(Event::Moved { stream, shard: ShardId(1) }));
+    let mut sent = vec![0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7];
+    sent.extend([0x42; 160]);
+    // More than one: whether the command or the packet is first is not told.
+    for seq in 1..=3 {
+        sent[3] = seq;
+        socket.send_to(&sent, local).unwrap();
+    }
+    let (length, from) = socket.recv_from(&mut buffer).unwrap();
+    assert_eq!(from, local);
+    assert_eq!(RtpReader::new(&buffer[..length]).unwrap().payload(), [0x42; 160]);
+    threads.send(ShardId(1), Command::Close { stream }).unwrap();
+    let closed = std::iter::from_fn(|| threads.next_event_timeout(WAIT))
+        .find_map(|event| match event {
+            Event::Closed { statistics, .. } => Some(statistics),
+            _ => None,
+        })
+        .expect("the stream closes");
+    assert!(closed.sent_packets >= 6 && closed.received_packets == 3, "{closed:?}");
+    threads.stop();
+}
+
+#[test]
+fn a_range_without_a_free_port_is_a_clear_error() {
+    let (taken, address) = peer();
+    let port = address.port() & !1;
+    // Whichever the system gave: the even one of the pair is ours or is bound now.
+    let neighbour = (port != address.port()).then(|| {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let _taken_by_another = socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into());
+        socket
+    });
+    let config = MediaConfig::default()
+        .shards(1)
+        .ports(port..=port + 1)
+        .bind(vec![Ipv4Addr::LOCALHOST.into()]);
+    let error = MediaThreads::start(config, || {}).unwrap_err();
+    assert!(matches!(error, MediaError::NoPort { .. }), "{error}");
+    assert!(error.to_string().contains(&port.to_string()));
+    drop((taken, neighbour));
+
+    let config = MediaConfig::default().shards(2).ports(30_000..=30_001);
+    let error = MediaThreads::start(config, || {}).unwrap_err();
+    assert!(matches!(error, MediaError::RangeTooSmall { shards: 2, .. }));
+}
+
+#[test]
+fn the_stock_is_filled_up_as_ports_are_used() {
+    let threads = start(31_200..=31_399, 1);
+    let (_socket, address) = peer();
+    for n in 0..20 {
+        let port = port_of(&threads, 0);
+        let settings = Box::new(StreamSettings::new(address, Codec::Pcma));
+        threads.send(ShardId(0), Command::Open { stream: StreamId(n), port, settings }).unwrap();
+    }
+}

@@ -1,0 +1,265 @@
+//! The loop of one media thread.
+
+use std::{
+    collections::VecDeque,
+    net::{SocketAddr, UdpSocket},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use rustix::{
+    thread::clock_nanosleep_absolute,
+    time::{ClockId, Timespec, clock_gettime},
+};
+
+use super::{Gauges, PortPool, Realtime, SocketTable, Waker, realtime};
+use crate::media::{
+    Command, Event, ShardId, StreamId,
+    shard::{Departure, Shard},
+    stream::Stream,
+};
+
+/// What comes in by a shard's queue.
+pub(super) enum Message {
+    Command(Command),
+    /// A stream will come from another shard.
+    Expect(StreamId),
+    /// Here it is.
+    Adopt {
+        stream: Box<Stream>,
+        socket: UdpSocket,
+        address: SocketAddr,
+    },
+    /// It will not come.
+    ExpectNoMore(StreamId),
+    Stop,
+}
+
+/// Everything one media thread owns.
+pub(super) struct ShardThread {
+    pub(super) shard: Shard,
+    pub(super) id: ShardId,
+    pub(super) sockets: SocketTable,
+    pub(super) pool: PortPool,
+    pub(super) queue: Receiver<Message>,
+    /// The queues of all shards, by number.
+    pub(super) peers: Vec<Sender<Message>>,
+    /// Messages for shards whose queue was full.
+    pub(super) undelivered: VecDeque<(ShardId, Message)>,
+    pub(super) events: Sender<Event>,
+    /// Events for which the queue had no room yet.
+    pub(super) outbox: VecDeque<Event>,
+    pub(super) waker: Waker,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) realtime: Realtime,
+    pub(super) core: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Go,
+    Stop,
+}
+
+impl ShardThread {
+    pub(super) fn run(mut self) {
+        realtime::apply(self.realtime, self.core);
+        let clock = SleepClock::new();
+        let mut flow = Flow::Go;
+        while flow == Flow::Go {
+            flow = self.take_messages();
+            let now = now();
+            if let Some(due) = self.shard.poll_timeout() {
+                let lateness = now.saturating_duration_since(due).as_micros() as u64;
+                self.gauges.worst_lateness_us.fetch_max(lateness, Ordering::Relaxed);
+                self.tick(now);
+            }
+            self.settle(now);
+            if flow == Flow::Go {
+                flow = self.rest(&clock);
+            }
+        }
+        let id = self.id;
+        tracing::debug!(shard = id.0, sockets = self.sockets.len(), "media thread ends");
+        self.outbox.push_back(Event::ShardStopped { shard: id });
+        self.deliver_events();
+    }
+
+    /// One tick. A panic ends the stream at fault and no other.
+    fn tick(&mut self, now: Instant) {
+        let Self { shard, sockets, .. } = self;
+        if catch_unwind(AssertUnwindSafe(|| shard.tick(now, sockets))).is_err() {
+            tracing::error!(shard = self.id.0, "a stream was ended because of a panic");
+            self.shard.handle_panic();
+        }
+    }
+
+    /// After a tick or a message: streams that leave, ports, events, figures.
+    fn settle(&mut self, now: Instant) {
+        while let Some(departure) = self.shard.poll_departure() {
+            self.send_off(departure);
+        }
+        self.deliver_undelivered();
+        while let Some(address) = self.sockets.poll_released() {
+            self.pool.handle_released(address, now);
+        }
+        while let Some(event) = self.shard.poll_event() {
+            self.outbox.push_back(event);
+        }
+        self.pool.fill(&mut self.sockets, &mut self.outbox, now);
+        self.deliver_events();
+        let counters = self.shard.counters();
+        for (gauge, value) in [
+            (&self.gauges.streams, self.shard.len() as u64),
+            (&self.gauges.late_ticks, counters.late_ticks),
+            (&self.gauges.skipped_ticks, counters.skipped_ticks),
+            (&self.gauges.panics, counters.panics),
+            (&self.gauges.stray_commands, counters.stray_commands),
+        ] {
+            gauge.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Sleeps until the next tick, or with nothing to send until a message comes.
+    fn rest(&mut self, clock: &SleepClock) -> Flow {
+        if let Some(due) = self.shard.poll_timeout() {
+            clock.sleep_until(due);
+            return Flow::Go;
+        }
+        if !self.undelivered.is_empty() || !self.outbox.is_empty() || self.pool.is_filling(now()) {
+            clock.sleep_until(now() + BUSY_REST);
+            return Flow::Go;
+        }
+        let message = match self.pool.poll_timeout() {
+            Some(deadline) => self.queue.recv_deadline(deadline),
+            None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(message) => self.handle_message(message, now()),
+            Err(RecvTimeoutError::Timeout) => Flow::Go,
+            Err(RecvTimeoutError::Disconnected) => Flow::Stop,
+        }
+    }
+
+    fn take_messages(&mut self) -> Flow {
+        for _ in 0..MESSAGES_A_TICK {
+            let Ok(message) = self.queue.try_recv() else { break };
+            if self.handle_message(message, now()) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        Flow::Go
+    }
+
+    fn handle_message(&mut self, message: Message, now: Instant) -> Flow {
+        match message {
+            Message::Command(command) => self.handle_command(command, now),
+            Message::Expect(stream) => self.shard.expect(stream),
+            Message::Adopt { stream, socket, address } => {
+                let socket = self.sockets.insert(socket, address);
+                self.shard.adopt(stream, socket, now);
+            }
+            Message::ExpectNoMore(stream) => self.shard.expect_no_more(stream, now),
+            Message::Stop => return Flow::Stop,
+        }
+        Flow::Go
+    }
+
+    fn handle_command(&mut self, command: Command, now: Instant) {
+        if let Command::Open { port, .. } | Command::ReturnPort { port } = &command
+            && port.shard == self.id
+        {
+            self.pool.handle_used(port.address);
+        }
+        let shard = &mut self.shard;
+        if catch_unwind(AssertUnwindSafe(|| shard.handle_command(command, now))).is_err() {
+            tracing::error!(shard = self.id.0, "a media command ended in a panic");
+            self.shard.handle_panic();
+        }
+    }
+
+    fn send_off(&mut self, departure: Departure) {
+        let (to, message) = match departure {
+            Departure::Stream { stream, socket, to } => {
+                let Some((socket, address)) = self.sockets.take(socket) else { return };
+                (to, Message::Adopt { stream, socket, address })
+            }
+            Departure::Unknown { stream, to } => (to, Message::ExpectNoMore(stream)),
+        };
+        self.undelivered.push_back((to, message));
+    }
+
+    fn deliver_undelivered(&mut self) {
+        while let Some((to, message)) = self.undelivered.pop_front() {
+            let Some(peer) = self.peers.get(usize::from(to.0)) else { continue };
+            match peer.try_send(message) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+                Err(TrySendError::Full(message)) => {
+                    self.undelivered.push_front((to, message));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn deliver_events(&mut self) {
+        let mut delivered = 0;
+        while let Some(event) = self.outbox.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => delivered += 1,
+                Err(TrySendError::Full(event)) => {
+                    self.outbox.push_front(event);
+                    break;
+                }
+                Err(TrySendError::Disconnected(_)) => {
+                    self.outbox.clear();
+                    return;
+                }
+            }
+        }
+        if delivered > 0 {
+            (self.waker)();
+        }
+    }
+}
+
+/// `Instant` as the system call wants it: both read the monotonic clock.
+struct SleepClock {
+    instant: Instant,
+    monotonic: Timespec,
+}
+
+impl SleepClock {
+    fn new() -> Self {
+        Self { instant: now(), monotonic: clock_gettime(ClockId::Monotonic) }
+    }
+
+    fn sleep_until(&self, deadline: Instant) {
+        let since = deadline.saturating_duration_since(self.instant);
+        let nanoseconds = self.monotonic.tv_nsec + i64::from(since.subsec_nanos());
+        let request = Timespec {
+            tv_sec: self.monotonic.tv_sec
+                + i64::try_from(since.as_secs()).unwrap_or(i64::MAX / 2)
+                + nanoseconds / NANOSECONDS,
+            tv_nsec: nanoseconds % NANOSECONDS,
+        };
+        // Interrupted by a signal: the tick finds that it is early and does nothing.
+        let _interrupted = clock_nanosleep_absolute(ClockId::Monotonic, &request);
+    }
+}
+
+/// The clock of the media threads.
+#[allow(clippy::disallowed_methods, reason = "this room reads the clock for the pure ones")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+const NANOSECONDS: i64 = 1_000_000_000;
+
+/// The rest of a thread without streams that has ports to bind or events to deliver.
+const BUSY_REST: Duration = Duration::from_millis(5);
+
+/// Messages taken in one tick; more wait 5 ms, so that a flood of calls delays no packet much.
+const MESSAGES_A_TICK: usize = 1024;

@@ -1,0 +1,3 @@
+//! Sockets, clock and threads: the only room that does I/O.
+
+pub mod media;
