@@ -341,7 +341,7 @@ impl OfferAnswer {
                     .find(|&&(_, used)| used == codec)
                     .map(|&(number, _)| number)
             });
-            formats.push((agreed.unwrap_or(static_number(codec)), Format::Audio(codec)));
+            formats.push((agreed.unwrap_or_else(|| static_number(codec)), Format::Audio(codec)));
         }
         if self.capabilities.telephone_events == TelephoneEvents::Enabled {
             let agreed = in_use

@@ -2,6 +2,7 @@
 //!
 //! A body is bytes with a content type: this room does not know SDP.
 
+pub mod auth;
 mod core;
 pub(crate) mod deadlines;
 pub mod dialog;

@@ -12,4 +12,5 @@ pub use name_addr::{NameAddr, NameAddrRef};
 pub use params::{Param, Params};
 pub use via::Via;
 
-pub(crate) use name_addr::seconds;
+pub(crate) use name_addr::{quote, seconds};
+pub(crate) use params::{unescape, unquoted};
