@@ -711,7 +711,7 @@ mod tests {
     fn version_rises_only_with_a_change() {
         let mut session = session();
         let offer = phone("m=audio 4000 RTP/AVP 8\nm=video 4002 RTP/AVP 31\n");
-        let mut answer = |session: &mut OfferAnswer, wanted| {
+        let answer = |session: &mut OfferAnswer, wanted| {
             read(&session.handle_offer(&offer, local(), wanted).unwrap().0).origin.version
         };
         assert_eq!(answer(&mut session, Direction::SendReceive), "1000");

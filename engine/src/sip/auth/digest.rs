@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use md5::Md5;
-use sha2::{Digest as _, Sha256, Sha512_256};
+use sha2::{Sha256, Sha512_256};
 
 use crate::sip::grammar;
 use crate::sip::header::{unescape, unquoted};
