@@ -222,6 +222,24 @@ mod embedded_prompts {
             for name in say::characters(&characters).into_iter().chain(say::digits(&characters)) {
                 assert!(embedded(tag, &name).is_some(), "{tag}/{name}");
             }
+            for name in say::characters_telling_case(&characters, say::ToldCase::All) {
+                assert!(embedded(tag, &name).is_some(), "{tag}/{name}");
+            }
+            for (day, days_ago) in (1..=31).flat_map(|day| [(day, 0), (day, 1), (day, 400)]) {
+                let moment = say::Moment {
+                    year: 1890 + u16::from(day) * 5,
+                    month: day % 12 + 1,
+                    day,
+                    weekday: day % 7,
+                    hour: day % 24,
+                    minute: day * 2 - 2,
+                    second: day + 20,
+                    days_ago,
+                };
+                for name in say::moment(&moment, b"ABmdYIHkMNSpQqRT", language).unwrap() {
+                    assert!(embedded(tag, &name).is_some(), "{tag}/{name}");
+                }
+            }
             for name in say::phonetic(&characters) {
                 assert!(library.find(&name, tag).is_ok(), "{tag}/{name}");
             }

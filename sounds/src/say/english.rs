@@ -27,6 +27,33 @@ pub(super) fn cardinal(number: u32, words: &mut Words) {
     }
 }
 
+/// Ordinals from 1 to 31, as days need them.
+pub(super) fn ordinal(number: u32, words: &mut Words) {
+    match number {
+        0..=20 | 30 => words.push(format_args!("h-{number}")),
+        _ => {
+            words.push(number / 10 * 10);
+            words.push(format_args!("h-{}", number % 10));
+        }
+    }
+}
+
+/// "Nineteen oh five", "nineteen ninety nine", but "two thousand twenty six".
+pub(super) fn year(year: u32, words: &mut Words) {
+    if !(1900..2000).contains(&year) {
+        return cardinal(year, words);
+    }
+    words.push(19);
+    match year % 100 {
+        0 => words.push("hundred"),
+        tens @ 1..10 => {
+            words.push("oh");
+            words.push(tens);
+        }
+        tens => cardinal(tens, words),
+    }
+}
+
 /// What follows a larger part; nothing for zero.
 fn rest(number: u32, words: &mut Words) {
     if number != 0 {

@@ -5,6 +5,9 @@
 
 mod english;
 mod french;
+mod moment;
+
+pub use moment::{Moment, default_format, moment};
 
 /// Languages with a grammar for numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -46,7 +49,7 @@ impl Gender {
     }
 }
 
-/// Why a number cannot be said.
+/// Why something cannot be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SayError {
@@ -55,6 +58,12 @@ pub enum SayError {
     OutOfRange {
         /// The number asked for.
         number: i64,
+    },
+    /// A date's format holds a letter that stands for nothing.
+    #[error("\"{letter}\" stands for no part of a date or time")]
+    UnknownFormat {
+        /// The letter.
+        letter: char,
     },
 }
 
@@ -110,6 +119,33 @@ pub fn phonetic(text: &[u8]) -> Vec<String> {
         letter.is_ascii_lowercase().then(|| format!("phonetic/{letter}_p"))
     };
     text.iter().filter_map(|&byte| name(byte).or_else(|| character(byte))).collect()
+}
+
+/// Whose case SayAlphaCase tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ToldCase {
+    /// Every letter's.
+    All,
+    /// Lower-case letters' only.
+    Lower,
+    /// Upper-case letters' only.
+    Upper,
+}
+
+/// Letter by letter as [`characters`], with `uppercase` or `lowercase` before a letter.
+#[must_use]
+pub fn characters_telling_case(text: &[u8], told: ToldCase) -> Vec<String> {
+    let mut names = Vec::new();
+    for byte in text {
+        let case = match told {
+            ToldCase::All | ToldCase::Upper if byte.is_ascii_uppercase() => Some("uppercase"),
+            ToldCase::All | ToldCase::Lower if byte.is_ascii_lowercase() => Some("lowercase"),
+            _ => None,
+        };
+        names.extend(case.map(str::to_owned));
+        names.extend(characters(std::slice::from_ref(byte)));
+    }
+    names
 }
 
 fn digit(byte: u8) -> Option<String> {
@@ -171,6 +207,22 @@ mod tests {
         );
         assert_eq!(characters(b"*#"), ["digits/star", "digits/pound"]);
         assert_eq!(characters(b"-"), ["letters/dash"]);
+    }
+
+    #[test]
+    fn the_case_is_told_before_the_letters_it_is_asked_of() {
+        assert_eq!(
+            characters_telling_case(b"aB1", ToldCase::All),
+            ["lowercase", "letters/a", "uppercase", "letters/b", "digits/1"]
+        );
+        assert_eq!(
+            characters_telling_case(b"aB", ToldCase::Upper),
+            ["letters/a", "uppercase", "letters/b"]
+        );
+        assert_eq!(
+            characters_telling_case(b"aB", ToldCase::Lower),
+            ["lowercase", "letters/a", "letters/b"]
+        );
     }
 
     #[test]
