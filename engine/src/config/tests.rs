@@ -442,3 +442,34 @@ fn the_shipped_examples_load_without_a_word() {
     assert_eq!(said, [""; 0]);
     assert_eq!(loaded.configuration.sip.peers.len(), 2);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_brings_a_reader_down(
+        lines in proptest::collection::vec((0..500_usize, "\\PC{0,12}"), 0..60),
+        noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+    ) {
+        let tables = pjsip::TABLES.iter().map(|(_, table)| *table);
+        let others = [&keys::RTP, &keys::BRIDGE, &keys::USER, &keys::DIRECTORIES, &keys::OPTIONS];
+        let names: Vec<&str> = tables.chain(others).flat_map(|table| table.names()).collect();
+        let kinds = ["endpoint", "auth", "aor", "identify", "transport", "bridge", "user", "global"];
+        let mut text = String::new();
+        for (index, (name, value)) in lines.iter().enumerate() {
+            if index % 7 == 0 {
+                text += &format!("[s{}]\ntype={}\n", index % 3, kinds[name % kinds.len()]);
+            }
+            text += &format!("{}={value}\n", names[name % names.len()]);
+        }
+        let mut bytes = text.into_bytes();
+        bytes.extend(noise);
+        let files = ["pjsip.conf", "confbridge.conf", "rtp.conf", "asterisk.conf", "queues.conf"]
+            .into_iter()
+            .fold(MemoryFiles::new(), |files, name| files.with(name, &bytes));
+        let loaded = Configuration::load(&files);
+        for finding in loaded.findings() {
+            let _ = finding.to_string();
+        }
+    }
+}
