@@ -191,7 +191,7 @@ pub(super) const USER: KeyTable = KeyTable {
 
 pub(super) const DIRECTORIES: KeyTable = KeyTable {
     kind: "asterisk.conf [directories]",
-    read: &["astdatadir", "astspooldir"],
+    read: &["astdatadir"],
     later: &[Later {
         // Places that Asterisk needs for itself.
         instead: "it is not used",
@@ -206,6 +206,7 @@ pub(super) const DIRECTORIES: KeyTable = KeyTable {
             ("astmoddir", Always),
             ("astrundir", Always),
             ("astsbindir", Always),
+            ("astspooldir", Always),
             ("astvarlibdir", Always),
         ],
     }],

@@ -361,8 +361,6 @@ pub struct SystemSettings {
     /// The operator's prompts, by language: `sounds` below `astdatadir`. `None`: only those inside
     /// the binary, and names that start with `/`.
     pub sounds: Option<PathBuf>,
-    /// Where recordings and other results go (`astspooldir`).
-    pub spool: PathBuf,
     /// The language of prompts for peers that name none.
     pub default_language: BString,
 }
@@ -374,7 +372,6 @@ impl SystemSettings {
             // Differs from Asterisk's /var/lib/asterisk: without an asterisk.conf, sounds beside
             // the configuration are more likely meant than those of another program.
             sounds: directory.map(|directory| directory.join("sounds")),
-            spool: directory.unwrap_or_else(|| Path::new("")).join("spool"),
             default_language: "en".into(),
         }
     }

@@ -32,10 +32,6 @@ pub(super) fn read(
                     Some(path) => settings.sounds = Some(path.join("sounds")),
                     None => setting.invalid("the path of a directory"),
                 },
-                b"astspooldir" => match path(&setting) {
-                    Some(path) => settings.spool = path,
-                    None => setting.invalid("the path of a directory"),
-                },
                 _ => setting.judge(),
             }),
             b"options" => section.each(&keys::OPTIONS, notes, |name, setting| match name {

@@ -387,9 +387,8 @@ fn relative_paths_count_from_the_configuration_directory() {
         Configuration::read(&files, Some(Path::new("/etc/diesis"))).configuration.system
     };
     let sounds = |text: &str| system(text).sounds.unwrap().display().to_string();
-    let read = system("[directories]\nastdatadir => .\nastspooldir => ../spool\n");
+    let read = system("[directories]\nastdatadir => .\n");
     assert_eq!(read.sounds.as_deref(), Some(Path::new("/etc/diesis/sounds")));
-    assert_eq!(read.spool, Path::new("/etc/diesis/../spool"));
     let elsewhere = "astdatadir => /usr/share/asterisk\n";
     assert_eq!(sounds(&format!("[Directories]\n{elsewhere}")), "/usr/share/asterisk/sounds");
     assert_eq!(sounds(&format!("[directories](!)\n{elsewhere}")), "/etc/diesis/sounds");
