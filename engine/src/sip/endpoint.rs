@@ -131,7 +131,7 @@ impl Endpoint {
     /// Nothing lives: no call, no transaction, no dialog, no deadline.
     pub fn is_idle(&self) -> bool {
         self.calls.len() == 0
-            && self.core.layer.len() == (0, 0)
+            && self.core.layer.is_idle()
             && self.core.dialogs.is_empty()
             && self.poll_timeout().is_none()
     }

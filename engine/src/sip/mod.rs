@@ -17,6 +17,8 @@ mod id;
 mod invite;
 mod message;
 mod method;
+#[cfg(test)]
+mod pair;
 mod parse;
 mod status;
 pub(crate) mod table;

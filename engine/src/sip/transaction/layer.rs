@@ -485,6 +485,15 @@ impl Layer {
         self.client_deadlines.next().into_iter().chain(self.server_deadlines.next()).min()
     }
 
+    /// No transaction lives, and no key of one is left.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.len() == (0, 0)
+            && self.client_keys.is_empty()
+            && self.server_keys.is_empty()
+            && self.merged_keys.is_empty()
+            && self.by_path.is_empty()
+    }
+
     /// How many client and server transactions live.
     pub(crate) fn len(&self) -> (usize, usize) {
         (self.clients.len(), self.servers.len())
