@@ -20,6 +20,7 @@ mod method;
 #[cfg(test)]
 mod pair;
 mod parse;
+pub mod registrar;
 mod status;
 pub(crate) mod table;
 pub mod transaction;
