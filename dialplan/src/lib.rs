@@ -6,5 +6,7 @@ pub mod conf;
 pub mod diagnostic;
 pub mod host;
 pub mod operation;
+pub mod pattern;
+pub mod schedule;
 pub mod variables;
 pub mod world;
