@@ -64,6 +64,60 @@ codes! {
     FILTER_INVALID = "D023";
     /// More files are included than allowed.
     TOO_MANY_FILES = "D024";
+
+    /// `same` is the first line of a section: it is dropped.
+    SAME_OF_NOTHING = "D101";
+    /// A label has no closing `)`: the line is dropped.
+    LABEL_UNCLOSED = "D102";
+    /// `n` or `s` is the first priority of a section: the line is dropped.
+    NEXT_OF_NOTHING = "D103";
+    /// A priority is neither a number nor `n`, `s`, `hint` or a label: the line is dropped.
+    PRIORITY_INVALID = "D104";
+    /// `n` follows a hint: the line is dropped.
+    LOST_AFTER_HINT = "D105";
+    /// An application has no closing `)`: all up to the end of the line is its argument.
+    APPLICATION_UNCLOSED = "D106";
+    /// What follows the last `)` is ignored.
+    TEXT_AFTER_APPLICATION = "D107";
+    /// An extension has this priority already: the line is dropped.
+    PRIORITY_TAKEN = "D108";
+    /// An extension has this label already: the line stays without it.
+    LABEL_TAKEN = "D109";
+    /// An extension has no name: the line is dropped.
+    EXTENSION_EMPTY = "D110";
+    /// `_.` or `_!` also matches `h`, `i`, `t` and so on.
+    EXTENSION_CATCHES_ALL = "D111";
+    /// A line that a context cannot have is ignored.
+    LINE_UNKNOWN = "D112";
+    /// An included context does not exist.
+    INCLUDED_CONTEXT_MISSING = "D113";
+    /// The same is included twice.
+    INCLUDED_TWICE = "D114";
+    /// The same `ignorepat` stands twice.
+    IGNORED_TWICE = "D115";
+    /// The same switch stands twice.
+    SWITCHED_TWICE = "D116";
+    /// What follows a label in a priority is ignored.
+    OFFSET_LOST = "D117";
+    /// A `[` in an extension swallows the commas that follow.
+    SET_UNCLOSED = "D118";
+    /// An extension's name is too long and is cut.
+    EXTENSION_TOO_LONG = "D119";
+    /// A setting of `[general]` has no effect here.
+    SETTING_WITHOUT_EFFECT = "D120";
+    /// An application is written without parentheses.
+    APPLICATION_BARE = "D121";
+    /// A blank stands between an application and its parenthesis: there is none of that name.
+    BLANK_BEFORE_PARENTHESIS = "D122";
+    /// A switch asks a place that does not exist here: it finds nothing.
+    SWITCH_UNKNOWN = "D123";
+    /// A section `[globals]` or `[general]` has a line that cannot be.
+    GLOBAL_INVALID = "D124";
+
+    /// A time condition has an element that never matches.
+    SCHEDULE_FLAW = "D201";
+    /// A time condition can never hold.
+    SCHEDULE_NEVER = "D202";
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 
 use std::{cmp::Ordering, fmt};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString};
 
 /// What a dialled text is to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,22 +118,8 @@ impl Element {
         Self { score: set.len() << 8 | u32::from(lowest), set }
     }
 
-    /// Whether it stands for one byte of the dialled text.
-    pub(crate) fn is_set(&self) -> bool {
-        self.score < Self::DOT.score
-    }
-
     pub(crate) fn contains(&self, byte: u8) -> bool {
         self.set.contains(byte)
-    }
-
-    /// The byte it stands for, if it is only one.
-    pub(crate) fn literal(&self) -> Option<u8> {
-        if self.set.len() != 1 {
-            return None;
-        }
-        let [low, high] = self.set.0;
-        Some(if low != 0 { low.leading_zeros() } else { 128 + high.leading_zeros() } as u8)
     }
 }
 
@@ -278,6 +264,20 @@ impl Name {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Literal(name) if name.is_empty())
+    }
+
+    /// The order in which names are tried.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Literal(left), Self::Literal(right)) => left.cmp(right),
+            (Self::Literal(_), Self::Pattern(..)) => Ordering::Less,
+            (Self::Pattern(..), Self::Literal(_)) => Ordering::Greater,
+            (Self::Pattern(left, _), Self::Pattern(right, _)) => left.cmp(right),
+        }
+    }
+
     pub(crate) fn verdict(&self, dialled: &BStr, question: Question) -> Verdict {
         let text = without_dashes(dialled);
         match self {
@@ -311,12 +311,7 @@ pub fn matches(name: &BStr, dialled: &BStr) -> bool {
 /// The order in which two extension names of a context are tried. Equal names are the same
 /// extension, even if they are written differently.
 pub fn compare(left: &BStr, right: &BStr) -> Ordering {
-    match (Name::parse(left), Name::parse(right)) {
-        (Name::Literal(left), Name::Literal(right)) => left.cmp(&right),
-        (Name::Literal(_), Name::Pattern(..)) => Ordering::Less,
-        (Name::Pattern(..), Name::Literal(_)) => Ordering::Greater,
-        (Name::Pattern(left, _), Name::Pattern(right, _)) => left.cmp(&right),
-    }
+    Name::parse(left).compare(&Name::parse(right))
 }
 
 pub(crate) fn without_dashes(text: &[u8]) -> BString {
