@@ -11,3 +11,9 @@ pub mod net;
 pub mod sdp;
 pub mod sip;
 pub mod switch;
+
+#[cfg(feature = "net")]
+pub use net::{
+    Call, CallError, CallState, Ended, Engine, EngineBuilder, Events, OutgoingCall, PlaceError,
+    Recording, StartError,
+};

@@ -90,6 +90,30 @@ pub struct Peer {
     pub rtp_symmetric: bool,
 }
 
+impl Peer {
+    /// A peer of this name with the defaults of `type=endpoint`: context `default`, every codec,
+    /// and nobody is asked for a password.
+    pub fn new(name: impl Into<BString>) -> Self {
+        Self {
+            name: name.into(),
+            context: "default".into(),
+            codecs: CodecName::ALL.to_vec(),
+            auth: vec![],
+            aors: vec![],
+            dtmf: DtmfMode::TelephoneEvent,
+            identify_by: vec![IdentifyBy::Username, IdentifyBy::Address],
+            caller_id: None,
+            language: None,
+            from_user: None,
+            from_domain: None,
+            transport: None,
+            force_rport: true,
+            rewrite_contact: false,
+            rtp_symmetric: false,
+        }
+    }
+}
+
 /// A codec that a peer may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CodecName {

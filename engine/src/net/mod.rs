@@ -1,3 +1,22 @@
 //! Sockets, clock and threads: the only room that does I/O.
+//!
+//! `transport` carries SIP bytes, `media` runs the shards, `prompts` reads sound files, and
+//! `signalling` drives the pure switch with them. `engine` and `call` are what an embedder holds.
 
+mod call;
+mod clock;
+mod engine;
+mod local_address;
 pub mod media;
+mod outgoing;
+mod prompts;
+mod recorder;
+mod signalling;
+mod tcp;
+mod transport;
+mod udp;
+
+pub use call::{Call, CallError, CallState, Ended};
+pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};
+pub use outgoing::OutgoingCall;
+pub use recorder::Recording;

@@ -27,23 +27,8 @@ pub(super) fn read(
     let auth_sections: HashSet<&BStr> = objects.of("auth").map(|s| s.name()).collect();
     let mut peers = Named::default();
     for section in objects.of("endpoint") {
-        let mut peer = Peer {
-            name: section.name().to_owned(),
-            context: "default".into(),
-            codecs: vec![],
-            auth: vec![],
-            aors: vec![],
-            dtmf: DtmfMode::TelephoneEvent,
-            identify_by: vec![IdentifyBy::Username, IdentifyBy::Address],
-            caller_id: None,
-            language: None,
-            from_user: None,
-            from_domain: None,
-            transport: None,
-            force_rport: true,
-            rewrite_contact: false,
-            rtp_symmetric: false,
-        };
+        let mut peer = Peer::new(section.name());
+        peer.codecs.clear();
         let mut codecs_given = false;
         section.each(&keys::ENDPOINT, notes, |name, mut setting| match name {
             b"type" => {}

@@ -1,0 +1,321 @@
+//! What an embedder holds: the engine, how to build one, and its stream of events.
+
+use std::{
+    io, mem,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    sync::Arc,
+    thread,
+};
+
+use bstr::BString;
+use diesis_sounds::prompts::Library;
+use jiff::tz::TimeZone;
+use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
+
+use super::{
+    call::Call,
+    media::{MediaConfig, MediaError, MediaThreads},
+    outgoing::OutgoingCall,
+    recorder::Recorder,
+    signalling::{self, Request},
+};
+use crate::{
+    config::{
+        ConferenceSettings, Configuration, IdentifyBy, IpNetwork, Peer, RtpSettings, SipSettings,
+    },
+    sip::Transport,
+    switch::{IncomingCalls, StepTrace, SwitchConfig, SwitchEvent},
+};
+
+/// A running engine. Clones of its calls keep it running; [`Engine::stop`] ends it in good order.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use diesis_engine::Engine;
+///
+/// let engine = Engine::builder().listen("127.0.0.1:5060".parse()?).start().await?;
+/// while let Some(call) = engine.next_call().await {
+///     call.answer().await?;
+///     call.play("hello-world").await?;
+///     call.hangup().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    requests: mpsc::Sender<Request>,
+    incoming: Mutex<mpsc::Receiver<Call>>,
+    events: broadcast::Sender<Arc<SwitchEvent>>,
+    addresses: Vec<(Transport, SocketAddr)>,
+}
+
+impl Engine {
+    /// Starts from an engine that listens on no address but 0.0.0.0:5060 and lets nobody in.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// The next call that the dialplan leaves to the program; `None` once the engine has stopped.
+    pub async fn next_call(&self) -> Option<Call> {
+        self.incoming.lock().await.recv().await
+    }
+
+    /// Calls somebody; returns as soon as the call is on its way.
+    ///
+    /// # Errors
+    /// When the address makes no sense or the engine has stopped. That nobody picks up is told by
+    /// [`Call::answered`].
+    pub async fn call(&self, call: OutgoingCall) -> Result<Call, PlaceError> {
+        let call = Box::new(call.resolve().await?);
+        let (done, placed) = oneshot::channel();
+        let request = Request::Place { call, done };
+        self.requests.send(request).await.map_err(|_| PlaceError::EngineStopped)?;
+        placed.await.map_err(|_| PlaceError::EngineStopped)?.map_err(PlaceError::Refused)
+    }
+
+    /// Everything that happens from now on.
+    pub fn events(&self) -> Events {
+        Events { receiver: self.events.subscribe() }
+    }
+
+    /// Where SIP is listened for, with the ports that were chosen for port 0.
+    pub fn sip_addresses(&self) -> &[(Transport, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Hangs up every call and stops. Bounded: a peer that does not answer is not waited for long.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        if self.requests.send(Request::Stop { done }).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}
+
+/// Events of an engine, for a monitor, a log or a test.
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<Arc<SwitchEvent>>,
+}
+
+impl Events {
+    /// The next event; `None` once the engine has stopped. A reader that lags more than
+    /// 8,192 events behind loses the oldest.
+    pub async fn next(&mut self) -> Option<Arc<SwitchEvent>> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::RecvError::Lagged(lost)) => {
+                    tracing::warn!(lost, "a reader of events is too slow");
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// What an engine will be. Every setting has a default that lets nobody in by mistake.
+#[derive(Debug)]
+#[must_use]
+pub struct EngineBuilder {
+    pub(super) sip: SipSettings,
+    pub(super) conferences: ConferenceSettings,
+    pub(super) rtp_ports: RangeInclusive<u16>,
+    pub(super) prompt_directories: Vec<PathBuf>,
+    pub(super) language: BString,
+    pub(super) shards: usize,
+    pub(super) incoming: IncomingCalls,
+    pub(super) trace_steps: StepTrace,
+    pub(super) accept_from: Vec<IpNetwork>,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            sip: SipSettings::default(),
+            conferences: ConferenceSettings::default(),
+            rtp_ports: RtpSettings::default().ports,
+            prompt_directories: vec![],
+            language: "en".into(),
+            shards: thread::available_parallelism().map_or(1, Into::into),
+            incoming: IncomingCalls::Embedder,
+            trace_steps: StepTrace::Off,
+            accept_from: vec![],
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// Takes everything that an operator's directory says, its dialplan included.
+    pub fn configuration(mut self, configuration: Configuration) -> Self {
+        self.sip = configuration.sip;
+        self.conferences = configuration.conferences;
+        self.rtp_ports = configuration.rtp.ports;
+        self.language = configuration.system.default_language;
+        self.prompt_directories.extend(configuration.system.sounds);
+        self
+    }
+
+    /// Listens on this address alone, over UDP and TCP. Port 0: a free one. Default 0.0.0.0:5060.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        for transport in &mut self.sip.transports {
+            transport.bind = address;
+        }
+        self
+    }
+
+    /// Lets calls from these addresses in without a password. Default: nobody.
+    pub fn accept_calls_from(mut self, network: IpNetwork) -> Self {
+        self.accept_from.push(network);
+        self
+    }
+
+    /// The range of media ports. Default 10000-20000, as Asterisk's own rtp.conf has it.
+    pub fn rtp_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.rtp_ports = ports;
+        self
+    }
+
+    /// A directory of prompts, `DIRECTORY/en/welcome.wav`, searched before the embedded ones.
+    pub fn prompt_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.prompt_directories.push(directory.into());
+        self
+    }
+
+    /// How many media threads. Default: one for each core.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards.max(1);
+        self
+    }
+
+    /// Tells every step of the dialplan as an event.
+    pub fn trace_steps(mut self) -> Self {
+        self.trace_steps = StepTrace::On;
+        self
+    }
+
+    /// Binds the sockets, starts the threads.
+    ///
+    /// # Errors
+    /// When an address or every media port is taken, in words that name the way out.
+    pub async fn start(self) -> Result<Engine, StartError> {
+        let (events, _) = broadcast::channel(EVENT_QUEUE);
+        let (requests, received) = mpsc::channel(REQUEST_QUEUE);
+        let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
+        let recorder = Arc::new(Recorder::start().map_err(StartError::Thread)?);
+        let handles =
+            signalling::Handles::new(requests.downgrade(), recorder, incoming, events.clone());
+        let addresses = signalling::start(self, received, handles).await?;
+        Ok(Engine { requests, incoming: Mutex::new(calls), events, addresses })
+    }
+
+    pub(super) fn start_media(&self, events: Arc<Notify>) -> Result<MediaThreads, StartError> {
+        let config = MediaConfig::default()
+            .shards(self.shards)
+            .ports(self.rtp_ports.clone())
+            .bind(self.media_addresses());
+        Ok(MediaThreads::start(config, move || events.notify_one())?)
+    }
+
+    pub(super) fn switch_config(&mut self) -> SwitchConfig {
+        for &network in &self.accept_from {
+            let mut peer = Peer::new(format!("accepted from {network}"));
+            peer.identify_by = vec![IdentifyBy::Address];
+            if let Ok(index) = self.sip.peers.insert(peer) {
+                self.sip.identify.insert(network, index);
+            }
+        }
+        SwitchConfig {
+            sip: Arc::new(mem::take(&mut self.sip)),
+            conferences: Arc::new(mem::take(&mut self.conferences)),
+            default_language: self.language.clone(),
+            time_zone: TimeZone::system(),
+            incoming: self.incoming,
+            trace_steps: self.trace_steps,
+            shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
+            ..SwitchConfig::default()
+        }
+    }
+
+    pub(super) fn library(&self) -> Library {
+        let directories = self.prompt_directories.iter();
+        directories.fold(Library::new(), |library, directory| library.root(directory))
+    }
+
+    /// Where media is received: on every address that SIP listens on.
+    pub(super) fn media_addresses(&self) -> Vec<IpAddr> {
+        let mut addresses = vec![];
+        for transport in &self.sip.transports {
+            if !addresses.contains(&transport.bind.ip()) {
+                addresses.push(transport.bind.ip());
+            }
+        }
+        addresses
+    }
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address to listen on is not to be had.
+    #[error("SIP over {transport} can not listen on {address}: {reason}", transport = transport.as_str(), reason = explain(source))]
+    Bind {
+        /// Over what.
+        transport: Transport,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The media threads did not start.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// A thread could not be made, or there is no source of random numbers.
+    #[error("the system refuses what the engine needs")]
+    Thread(#[source] io::Error),
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program uses that port".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need the right to bind them".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Why a call could not be placed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceError {
+    /// The target is not a SIP address.
+    #[error("{0:?} is not a SIP address such as sip:100@192.0.2.7")]
+    Address(String),
+    /// The target's host has no address.
+    #[error("the host of {target:?} can not be found")]
+    Resolve {
+        /// What was to be called.
+        target: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The engine refuses.
+    #[error("{0}")]
+    Refused(String),
+    /// The engine is no longer running.
+    #[error("the engine has stopped")]
+    EngineStopped,
+}
+
+/// Events kept for a slow reader.
+const EVENT_QUEUE: usize = 8192;
+/// Requests that wait for the signalling thread; a handle's verb waits for room.
+const REQUEST_QUEUE: usize = 1024;
+/// Calls that nobody has taken yet; more are refused.
+const INCOMING_QUEUE: usize = 256;

@@ -1,0 +1,379 @@
+//! The signalling thread: feeds the switch with packets, media events, prompts, requests and time,
+//! and carries out what it asks for.
+//!
+//! One thread runs one switch on a runtime of its own, so that nothing here needs a lock and an
+//! embedder's busy runtime does not delay a call.
+
+use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, thread, time::Duration};
+
+use tokio::{
+    runtime,
+    sync::{Notify, broadcast, mpsc, oneshot, watch},
+    time::{Instant as TokioInstant, timeout_at},
+};
+
+use super::{
+    call::{Call, CallState, Ended},
+    clock,
+    engine::{EngineBuilder, StartError},
+    local_address::LocalAddresses,
+    media::MediaThreads,
+    outgoing::Resolved,
+    prompts::PromptLoader,
+    recorder::Recorder,
+    transport::{Inbound, Transports},
+};
+use crate::{
+    channel::{Cause, ChannelId, PromptReply},
+    config::TransportProtocol,
+    sip::{Flow, Transport},
+    switch::{Command, CommandId, Completion, Parties, Seeds, Switch, SwitchEvent, Verb},
+};
+
+/// What the engine's and the calls' handles ask of the signalling thread.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Calls somebody.
+    Place { call: Box<Resolved>, done: oneshot::Sender<Result<Call, String>> },
+    /// A verb on a call; without `done` nobody waits for its end.
+    Call { call: ChannelId, verb: Verb, done: Option<oneshot::Sender<Completion>> },
+    /// Refuses new calls, ends the running ones, and stops.
+    Stop { done: oneshot::Sender<()> },
+}
+
+/// Binds and starts everything on a thread of its own; returns what SIP listens on.
+pub(crate) async fn start(
+    builder: EngineBuilder,
+    requests: mpsc::Receiver<Request>,
+    handles: Handles,
+) -> Result<Vec<(Transport, SocketAddr)>, StartError> {
+    let (started, result) = oneshot::channel();
+    let run = move || {
+        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(started.send(Err(StartError::Thread(error)))),
+        };
+        runtime.block_on(async {
+            match Signalling::bind(builder, requests, handles) {
+                Ok((signalling, addresses)) => {
+                    if started.send(Ok(addresses)).is_ok() {
+                        signalling.run().await;
+                    }
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        });
+    };
+    let thread = thread::Builder::new().name("diesis-signalling".into());
+    thread.spawn(run).map_err(StartError::Thread)?;
+    let gone = |_| StartError::Thread(io::Error::other("the signalling thread ended"));
+    result.await.map_err(gone)?
+}
+
+/// Everything that the signalling thread runs on.
+struct Signalling {
+    switch: Switch,
+    transports: Transports,
+    inbound: mpsc::Receiver<Inbound>,
+    media: MediaThreads,
+    media_events: Arc<Notify>,
+    prompts: PromptLoader,
+    prompt_replies: mpsc::UnboundedReceiver<PromptReply>,
+    requests: mpsc::Receiver<Request>,
+    local_addresses: LocalAddresses,
+    handles: Handles,
+}
+
+/// What is handed to embedders: their calls, and the stream of events.
+pub(crate) struct Handles {
+    requests: mpsc::WeakSender<Request>,
+    recorder: Arc<Recorder>,
+    incoming: mpsc::Sender<Call>,
+    events: broadcast::Sender<Arc<SwitchEvent>>,
+    /// Calls that are up, and who follows their state.
+    calls: HashMap<ChannelId, Option<watch::Sender<CallState>>>,
+    waiting: HashMap<CommandId, Waiting>,
+    next_command: u64,
+}
+
+enum Waiting {
+    Verb(oneshot::Sender<Completion>),
+    Place(oneshot::Sender<Result<Call, String>>),
+}
+
+impl Signalling {
+    fn bind(
+        mut builder: EngineBuilder,
+        requests: mpsc::Receiver<Request>,
+        handles: Handles,
+    ) -> Result<(Self, Vec<(Transport, SocketAddr)>), StartError> {
+        let (mut transports, inbound) = Transports::new();
+        let mut addresses: Vec<(Transport, SocketAddr)> = vec![];
+        for settings in &mut builder.sip.transports {
+            let transport = match settings.protocol {
+                TransportProtocol::Udp => Transport::Udp,
+                TransportProtocol::Tcp => Transport::Tcp,
+            };
+            // The port that the first was given for port 0 is the port of the others too.
+            let same = addresses.iter().find(|(_, bound)| bound.ip() == settings.bind.ip());
+            if let (0, Some((_, bound))) = (settings.bind.port(), same) {
+                settings.bind.set_port(bound.port());
+            }
+            let address = settings.bind;
+            let bound = transports.bind(transport, address).map_err(|source| StartError::Bind {
+                transport,
+                address,
+                source,
+            })?;
+            settings.bind = bound;
+            addresses.push((transport, bound));
+        }
+        let media_events = Arc::new(Notify::new());
+        let media = builder.start_media(Arc::clone(&media_events))?;
+        let (prompts, prompt_replies) = PromptLoader::new(builder.library());
+        let switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
+        let signalling = Self {
+            switch,
+            transports,
+            inbound,
+            media,
+            media_events,
+            prompts,
+            prompt_replies,
+            requests,
+            local_addresses: LocalAddresses::default(),
+            handles,
+        };
+        Ok((signalling, addresses))
+    }
+
+    /// Runs until asked to stop.
+    async fn run(mut self) {
+        let mut packets = Vec::with_capacity(BATCH);
+        let stopped = loop {
+            self.carry_out();
+            let deadline = self.switch.poll_timeout().map(TokioInstant::from_std);
+            tokio::select! {
+                biased;
+                () = self.media_events.notified() => self.take_media_events(),
+                _ = self.inbound.recv_many(&mut packets, BATCH) => {
+                    for packet in packets.drain(..) {
+                        self.take_packet(packet);
+                    }
+                }
+                Some(reply) = self.prompt_replies.recv() => {
+                    self.switch.handle_prompt(reply, clock::now());
+                }
+                request = self.requests.recv() => match request {
+                    Some(Request::Stop { done }) => break Some(done),
+                    Some(request) => self.take_request(request),
+                    // Every handle is gone: nobody could ever ask for anything again.
+                    None => break None,
+                },
+                () = sleep_until(deadline) => self.switch.handle_timeout(clock::now()),
+            }
+        };
+        self.hang_up_all().await;
+        if let Some(done) = stopped {
+            let _ = done.send(());
+        }
+    }
+
+    /// Ends every call and gives the BYEs and their answers a moment to pass.
+    async fn hang_up_all(&mut self) {
+        let deadline = TokioInstant::from_std(clock::now().instant) + GOODBYE;
+        for call in self.handles.calls.keys().copied().collect::<Vec<_>>() {
+            let verb = Verb::Hangup(Cause::NORMAL_CLEARING);
+            self.take_request(Request::Call { call, verb, done: None });
+        }
+        self.carry_out();
+        while !self.handles.calls.is_empty() {
+            let timer = self.switch.poll_timeout().map(TokioInstant::from_std);
+            let next = async {
+                tokio::select! {
+                    () = self.media_events.notified() => None,
+                    packet = self.inbound.recv() => packet,
+                    () = sleep_until(timer) => None,
+                }
+            };
+            match timeout_at(deadline, next).await {
+                Ok(Some(packet)) => self.take_packet(packet),
+                Ok(None) => {
+                    self.switch.handle_timeout(clock::now());
+                    self.take_media_events();
+                }
+                Err(_) => return,
+            }
+            self.carry_out();
+        }
+    }
+
+    fn take_packet(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Packet { flow, bytes } => {
+                self.switch.handle_packet(flow, bytes, clock::now());
+            }
+            Inbound::Closed(id) => self.switch.handle_connection_closed(id, clock::now()),
+            Inbound::Failed(flow) => self.switch.handle_transport_error(flow, clock::now()),
+        }
+        self.carry_out();
+    }
+
+    fn take_media_events(&mut self) {
+        while let Some(event) = self.media.try_next_event() {
+            self.switch.handle_media(event, clock::now());
+            self.carry_out();
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        let id = CommandId::new(self.handles.next_command);
+        self.handles.next_command += 1;
+        let command = match request {
+            Request::Place { call, done } => {
+                self.handles.waiting.insert(id, Waiting::Place(done));
+                let Resolved { mut call, transport, peer } = *call;
+                call.flow = self.flow(transport, peer);
+                Command::PlaceCall { id, call: Box::new(call) }
+            }
+            Request::Call { call, verb, done } => {
+                if let Some(done) = done {
+                    self.handles.waiting.insert(id, Waiting::Verb(done));
+                }
+                Command::Call { id, call, verb }
+            }
+            Request::Stop { .. } => return,
+        };
+        self.switch.handle_command(command, clock::now());
+    }
+
+    /// From which of our addresses a peer is called; `None` when nothing of its family is bound.
+    fn flow(&mut self, transport: Transport, peer: SocketAddr) -> Option<Flow> {
+        let bound = self.transports.bound(transport, peer)?;
+        let local = self.local_addresses.towards(bound, peer);
+        Some(Flow { transport, local, peer, connection: None })
+    }
+
+    /// Drains every output of the switch.
+    fn carry_out(&mut self) {
+        while let Some(transmit) = self.switch.poll_transmit() {
+            if let Err(flow) = self.transports.send(transmit) {
+                self.switch.handle_transport_error(flow, clock::now());
+            }
+        }
+        while let Some((shard, command)) = self.switch.poll_media() {
+            if let Err(error) = self.media.send(shard, command) {
+                tracing::error!(?shard, %error, "a media command was lost");
+            }
+        }
+        while let Some(request) = self.switch.poll_prompt() {
+            if let Some(reply) = self.prompts.load(request) {
+                self.switch.handle_prompt(reply, clock::now());
+            }
+        }
+        while let Some(event) = self.switch.poll_event() {
+            self.handles.publish(event);
+        }
+    }
+}
+
+impl Handles {
+    pub(crate) fn new(
+        requests: mpsc::WeakSender<Request>,
+        recorder: Arc<Recorder>,
+        incoming: mpsc::Sender<Call>,
+        events: broadcast::Sender<Arc<SwitchEvent>>,
+    ) -> Self {
+        Self {
+            requests,
+            recorder,
+            incoming,
+            events,
+            calls: HashMap::new(),
+            waiting: HashMap::new(),
+            next_command: 0,
+        }
+    }
+
+    fn publish(&mut self, event: SwitchEvent) {
+        match &event {
+            SwitchEvent::CallStarted { call, .. } => {
+                self.calls.entry(*call).or_default();
+            }
+            SwitchEvent::IncomingCall { call, parties } => {
+                if let Some(call) = self.hold(*call, Some(parties.clone())) {
+                    // Nobody takes calls, or too slowly: dropping the handle refuses the call.
+                    let _ = self.incoming.try_send(call);
+                }
+            }
+            SwitchEvent::CallRinging { call } => self.set(*call, CallState::Ringing),
+            SwitchEvent::CallAnswered { call } => self.set(*call, CallState::Answered),
+            SwitchEvent::CallEnded { call, cause, ended_by, statistics } => {
+                let statistics = statistics.clone();
+                let ended = Ended { cause: *cause, ended_by: *ended_by, statistics };
+                self.set(*call, CallState::Ended(ended));
+                self.calls.remove(call);
+            }
+            SwitchEvent::CommandCompleted { command, completion } => {
+                self.complete(*command, completion);
+            }
+            _ => {}
+        }
+        // No subscriber is no error.
+        let _ = self.events.send(Arc::new(event));
+    }
+
+    fn set(&self, call: ChannelId, state: CallState) {
+        if let Some(Some(sender)) = self.calls.get(&call) {
+            sender.send_replace(state);
+        }
+    }
+
+    fn complete(&mut self, command: CommandId, completion: &Completion) {
+        match self.waiting.remove(&command) {
+            Some(Waiting::Verb(done)) => {
+                let _ = done.send(completion.clone());
+            }
+            Some(Waiting::Place(done)) => {
+                let result = match completion {
+                    Completion::Placed(id) => {
+                        self.hold(*id, None).ok_or_else(|| "the engine is stopping".to_owned())
+                    }
+                    Completion::Failed(reason) => Err(reason.clone()),
+                    other => Err(format!("{other:?}")),
+                };
+                let _ = done.send(result);
+            }
+            None => {}
+        }
+    }
+
+    fn hold(&mut self, id: ChannelId, parties: Option<Parties>) -> Option<Call> {
+        let requests = self.requests.upgrade()?;
+        let (sender, state) = watch::channel(CallState::Setup);
+        self.calls.insert(id, Some(sender));
+        Some(Call::new(id, parties, requests, state, Arc::clone(&self.recorder)))
+    }
+}
+
+async fn sleep_until(deadline: Option<TokioInstant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// From the operating system: everything that must not be guessed grows from these.
+fn seeds() -> Result<Seeds, StartError> {
+    let mut bytes = [0; 40];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StartError::Thread(io::Error::other(error.to_string())))?;
+    let (entropy, digest_key) = bytes.split_first_chunk::<8>().expect("40 bytes are 8 and 32");
+    let digest_key = digest_key.try_into().expect("40 bytes are 8 and 32");
+    Ok(Seeds { entropy: u64::from_le_bytes(*entropy), digest_key })
+}
+
+/// How long stopping waits for the answers to its BYEs: one retransmission more than a LAN needs.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// Packets taken in one turn, before media events are looked at again.
+const BATCH: usize = 64;

@@ -1,0 +1,81 @@
+//! SIP over UDP: one task reads a socket, the signalling loop writes to it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::local_address::LocalAddresses;
+use super::transport::Inbound;
+use crate::sip::Flow;
+
+/// A bound UDP socket that is being read.
+#[derive(Debug)]
+pub(crate) struct UdpPort {
+    socket: Arc<UdpSocket>,
+    address: SocketAddr,
+}
+
+impl UdpPort {
+    /// Binds `address` and starts to hand what arrives to `inbound`.
+    ///
+    /// Must be called within a tokio runtime.
+    pub(crate) fn bind(address: SocketAddr, inbound: mpsc::Sender<Inbound>) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // A burst of calls must wait in the kernel rather than be lost: 2,000 INVITEs of 1 KB.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = Arc::new(UdpSocket::from_std(socket.into())?);
+        let address = socket.local_addr()?;
+        tokio::spawn(read(Arc::clone(&socket), address, inbound));
+        Ok(Self { socket, address })
+    }
+
+    /// The address that was bound, with the port that the kernel chose for port 0.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends one datagram. A full socket buffer drops it: the transaction's timers send it again.
+    pub(crate) fn send(&self, bytes: &Bytes, peer: SocketAddr) -> io::Result<()> {
+        match self.socket.try_send_to(bytes, peer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}
+
+async fn read(socket: Arc<UdpSocket>, bound: SocketAddr, inbound: mpsc::Sender<Inbound>) {
+    let mut addresses = LocalAddresses::default();
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        let (length, peer) = match socket.recv_from(&mut buffer).await {
+            Ok(received) => received,
+            // An ICMP error of an earlier send is reported here; the socket itself is sound.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+            Err(error) => {
+                tracing::warn!(%bound, %error, "reading SIP over UDP");
+                tokio::task::yield_now().await;
+                continue;
+            }
+        };
+        let local = addresses.towards(bound, peer);
+        let flow = Flow::udp(local, peer);
+        let bytes = Bytes::copy_from_slice(&buffer[..length]);
+        if inbound.send(Inbound::Packet { flow, bytes }).await.is_err() {
+            return;
+        }
+    }
+}
+
+const MAX_DATAGRAM: usize = 65_536;
+const SOCKET_BUFFER: usize = 4 << 20;
