@@ -2,9 +2,12 @@
 
 mod check;
 mod cli;
+mod demo;
 mod log;
+mod run;
+mod signals;
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
 
 use clap::Parser;
 use tracing::Level;
@@ -21,16 +24,22 @@ fn main() -> ExitCode {
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Run(run)) => {
             log::start(&run.verbosity, Level::INFO);
-            not_here("run")
+            block_on(run::run(&run))
         }
         None => {
             log::start(&demo.verbosity, Level::WARN);
-            not_here("the show")
+            block_on(demo::run(&demo))
         }
     }
 }
 
-fn not_here(what: &str) -> ExitCode {
-    eprintln!("diesis: {what} is not here yet; `diesis check` is");
-    ExitCode::FAILURE
+/// The engine has threads of its own; what runs here only waits for it.
+fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            eprintln!("diesis: the system refuses an event loop: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
