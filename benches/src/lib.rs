@@ -1,1 +1,147 @@
-//! Shared set-up of the benchmarks.
+//! Shared set-up of the benchmarks: the real binary under measurement, and what it costs.
+//!
+//! The engine runs as its own process, so that its CPU time is its own; callers run in the
+//! benchmark's process, on our own engine.
+
+use std::{
+    env, fs,
+    io::{self, BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A running `diesis run`, ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    directory: PathBuf,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the release binary on a directory with this dialplan, on a free port of loopback.
+    /// Everybody on loopback may call; calls start in context `bench`.
+    pub fn start(dialplan: &str, shards: usize) -> io::Result<Self> {
+        let address = free_address()?;
+        let directory = env::temp_dir().join(format!("diesis-bench-{}", address.port()));
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join("extensions.conf"), dialplan)?;
+        fs::write(directory.join("pjsip.conf"), PJSIP.replace("ADDRESS", &address.to_string()))?;
+        fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=20000\nrtpend=29999\n")?;
+        let mut child = Command::new(binary()?)
+            .args(["run", "-C"])
+            .arg(&directory)
+            .args(["--shards", &shards.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+        let mut lines = BufReader::new(output).lines();
+        for line in &mut lines {
+            if line?.contains("ready") {
+                return Ok(Self { child, directory, address });
+            }
+        }
+        Err(io::Error::other(format!("the engine ended: {}", child.wait()?)))
+    }
+
+    /// Where it speaks SIP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// User and system time that the process has used.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let field = |index: usize| {
+            after_name.split_whitespace().nth(index).and_then(|field| field.parse::<u64>().ok())
+        };
+        let (Some(user), Some(system)) = (field(11), field(12)) else {
+            return Err(io::Error::other("an unreadable /proc/PID/stat"));
+        };
+        // The unit is the kernel's USER_HZ, 100 on every Linux platform.
+        Ok(Duration::from_millis((user + system) * 10))
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .and_then(|number| number.parse().ok())
+            .ok_or_else(|| io::Error::other("an unreadable /proc/PID/status"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Starts the release binary and measures the time until its first answer to an OPTIONS request.
+pub fn time_to_first_answer(dialplan: &str) -> io::Result<Duration> {
+    let begun = Instant::now();
+    let server = Server::start(dialplan, 1)?;
+    let client = udp((Ipv4Addr::LOCALHOST, 0).into())?;
+    client.connect(server.address())?;
+    client.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let own = client.local_addr()?;
+    let request = format!(
+        "OPTIONS sip:{address} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK1;rport\r\n\
+         From: <sip:bench@{own}>;tag=1\r\nTo: <sip:{address}>\r\nCall-ID: bench@{own}\r\n\
+         CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        address = server.address()
+    );
+    client.send(request.as_bytes())?;
+    let mut answer = [0; 2048];
+    let length = client.recv(&mut answer)?;
+    if !answer[..length].starts_with(b"SIP/2.0 200") {
+        let text = String::from_utf8_lossy(&answer[..length]);
+        return Err(io::Error::other(format!("not answered 200: {text}")));
+    }
+    Ok(begun.elapsed())
+}
+
+/// The release binary beside this benchmark, built if it is not there.
+fn binary() -> io::Result<PathBuf> {
+    let own = env::current_exe()?;
+    let target = own.ancestors().find(|path| path.ends_with("release")).map(Path::to_path_buf);
+    let target = target.ok_or_else(|| io::Error::other("benchmarks run in release"))?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo).args(["build", "--release", "-q", "-p", "diesis"]).status()?;
+    if !built.success() {
+        return Err(io::Error::other("the binary does not build"));
+    }
+    Ok(target.join("diesis"))
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    udp((Ipv4Addr::LOCALHOST, 0).into())?.local_addr()
+}
+
+fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    UdpSocket::bind(address)
+}
+
+const PJSIP: &str = "\
+[transport-udp]
+type = transport
+protocol = udp
+bind = ADDRESS
+[load]
+type = endpoint
+context = bench
+disallow = all
+allow = ulaw,alaw
+identify_by = ip
+[load-id]
+type = identify
+endpoint = load
+match = 127.0.0.0/8
+";
