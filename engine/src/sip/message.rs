@@ -142,6 +142,11 @@ impl Request {
         self.body = body.into();
     }
 
+    /// Replaces the body, leaving Content-Type alone.
+    pub(crate) fn replace_body(&mut self, body: impl Into<Bytes>) {
+        self.body = body.into();
+    }
+
     /// With a header more. See [`Headers::push`].
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: impl HeaderValue) -> Self {
@@ -281,6 +286,11 @@ impl Response {
     pub fn with_to_tag(mut self, tag: &Tag) -> Self {
         self.headers.set_to_tag(tag);
         self
+    }
+
+    /// Replaces the body, leaving Content-Type alone.
+    pub(crate) fn replace_body(&mut self, body: impl Into<Bytes>) {
+        self.body = body.into();
     }
 
     /// With a header more. See [`Headers::push`].

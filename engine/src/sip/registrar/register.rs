@@ -156,7 +156,7 @@ impl Update<'_> {
         }
         let maddr = uri.maddr().and_then(Host::parse).and_then(Host::address);
         let target = uri.socket_addr().map(|mut target| {
-            target.set_ip(maddr.unwrap_or(target.ip()));
+            target.set_ip(maddr.unwrap_or_else(|| target.ip()));
             target
         });
         if target.is_some_and(|target| self.registrar.local.contains(&target)) {
