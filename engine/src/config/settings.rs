@@ -13,6 +13,7 @@ use bstr::{BStr, BString};
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::secret::Secret;
+pub use crate::sip::registrar::WhenFull;
 
 /// Where SIP is spoken: one listening address with its protocol (`type=transport`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,20 +199,10 @@ pub struct Aor {
     pub contacts: Vec<BString>,
 }
 
-/// What happens to a registration for which there is no room (`remove_existing`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// The new contact is refused with 403.
-    #[default]
-    Refuse,
-    /// The contacts that would expire first are removed.
-    ReplaceOldest,
-}
-
 /// How long a registration holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiration {
-    /// Shorter wishes are raised to this.
+    /// Shorter wishes are not granted.
     pub minimum: Duration,
     /// For contacts without a wish.
     pub default: Duration,

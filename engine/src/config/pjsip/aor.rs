@@ -6,8 +6,9 @@ use crate::config::named::Named;
 use crate::config::notes::Notes;
 use crate::config::settings::{Aor, Expiration, WhenFull};
 
-/// The most contacts that an address of record may have: each costs memory that a phone can ask for.
-const MAX_CONTACTS: u32 = 1000;
+/// The most contacts that an address of record may have: all must fit in the response to a REGISTER,
+/// which is one datagram. The registrar has the same bound.
+const MAX_CONTACTS: u32 = 64;
 /// The longest registration, in seconds: a day. Asterisk takes more; phones never ask for it.
 const MAX_EXPIRATION: u32 = 86_400;
 
