@@ -1,11 +1,16 @@
 //! `diesis check`: says what is wrong with a configuration before a caller finds out.
 
+mod prompts;
+
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use diesis_dialplan::diagnostic::Severity;
+use diesis_dialplan::conf::{self, Conf, Recovery};
+use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
+use diesis_dialplan::plan::{LoadOptions, Plan};
 use diesis_engine::config::{Configuration, DirectoryFiles, Finding};
+use diesis_sounds::prompts::Library;
 use serde::Serialize;
 
 use crate::cli::{Check, Format};
@@ -28,16 +33,63 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
     }
 }
 
+/// What takes what was found.
+type Say<'a> = &'a mut dyn FnMut(Finding<'_>) -> io::Result<()>;
+
 /// Hands everything there is to say about a directory or a dialplan file to `say`.
-fn examine(path: &Path, say: &mut dyn FnMut(Finding<'_>) -> io::Result<()>) -> io::Result<()> {
+fn examine(path: &Path, say: Say<'_>) -> io::Result<()> {
     if std::fs::metadata(path)?.is_dir() {
         // A directory that can't be listed would look like an empty one.
         std::fs::read_dir(path)?;
-        let loaded = Configuration::load_directory(path);
-        return loaded.findings().try_for_each(say);
+        examine_directory(path, say)
+    } else {
+        // Tells in the system's words why it can't be read, if so.
+        std::fs::File::open(path)?;
+        examine_file(path, say)
     }
-    dialplan::examine(path, say)
 }
+
+fn examine_directory(path: &Path, say: Say<'_>) -> io::Result<()> {
+    let loaded = Configuration::load_directory(path);
+    loaded.findings().try_for_each(&mut *say)?;
+
+    let Configuration { sip, system, .. } = &loaded.configuration;
+    let library = system.sounds.iter().fold(Library::new(), Library::root);
+    let used = sip.peers.iter().filter_map(|peer| peer.language.as_ref());
+    let mut languages: Vec<String> =
+        used.chain([&system.default_language]).map(ToString::to_string).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    let conf = dialplan(EXTENSIONS, &DirectoryFiles::new(path));
+    let missing = prompts::missing(&conf, &library, &languages);
+    say_all(&missing, conf.sources(), say)
+}
+
+/// A dialplan file without the directory it belongs to: whatever it refers to elsewhere is unknown.
+fn examine_file(path: &Path, say: Say<'_>) -> io::Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| io::Error::other("its name is not UTF-8"))?;
+    let files = DirectoryFiles::new(path.parent().unwrap_or_else(|| Path::new("")));
+    let conf = dialplan(name, &files);
+    let (_, mut diagnostics) = Plan::load(&conf, &LoadOptions::default());
+    diagnostics.extend_from_slice(conf.diagnostics());
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
+    say_all(&diagnostics, conf.sources(), say)
+}
+
+/// Reads a dialplan as far as it goes, whatever is wrong with it.
+fn dialplan(name: &str, files: &DirectoryFiles) -> Conf {
+    // A file that was printed without its header is still read, as one context of its own name.
+    let stem = name.strip_suffix(".conf").unwrap_or(name);
+    let recovery = Recovery::Continue { implied_section: stem.into() };
+    conf::load(name, files, &conf::Options::default().with_recovery(recovery))
+}
+
+fn say_all(diagnostics: &[Diagnostic], sources: &SourceMap, say: Say<'_>) -> io::Result<()> {
+    diagnostics.iter().try_for_each(|diagnostic| say(Finding { diagnostic, sources }))
+}
+
+const EXTENSIONS: &str = "extensions.conf";
 
 /// How many findings of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -139,28 +191,6 @@ impl<W: Write> Report<W> {
         }
         self.out.flush()?;
         Ok(self.count)
-    }
-}
-
-/// One dialplan file, without the directory it belongs to.
-mod dialplan {
-    use diesis_dialplan::conf::{self, Options, Recovery};
-
-    use super::{DirectoryFiles, Finding, Path, io};
-
-    pub(super) fn examine(
-        path: &Path,
-        say: &mut dyn FnMut(Finding<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        // Reports why it can't be read, if so, once and in the system's words.
-        std::fs::File::open(path)?;
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| io::Error::other("its name is not UTF-8"))?;
-        let files = DirectoryFiles::new(path.parent().unwrap_or_else(|| Path::new("")));
-        let recovery = Recovery::Continue { implied_section: "s".into() };
-        let conf = conf::load(name, &files, &Options::default().with_recovery(recovery));
-        let (diagnostics, sources) = conf.into_diagnostics();
-        diagnostics.iter().try_for_each(|diagnostic| say(Finding { diagnostic, sources: &sources }))
     }
 }
 

@@ -13,13 +13,11 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
     for finding in loaded.findings() {
         eprintln!("{finding}");
     }
-    if loaded.has_errors() {
+    if loaded.is_refused() {
         eprintln!("diesis: {} is not run with these errors", options.directory.display());
         return ExitCode::FAILURE;
     }
-    let mut builder = Engine::builder()
-        .configuration(loaded.configuration)
-        .prompt_directory(options.directory.join("sounds"));
+    let mut builder = Engine::builder().configuration(loaded.configuration);
     if let Some(shards) = options.shards {
         builder = builder.shards(shards);
     }

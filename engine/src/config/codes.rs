@@ -40,6 +40,8 @@ codes! {
     CONTRADICTION = "C013";
     /// The directory has no such file; defaults are used.
     FILE_MISSING = "C014";
+    /// A prompt does not exist in a language that is in use, nor in English.
+    PROMPT_MISSING = "C015";
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use bstr::BString;
 use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
+use diesis_dialplan::plan::{LoadOptions, Plan};
 
 use super::directory::DirectoryFiles;
 use super::notes::Notes;
@@ -24,11 +27,13 @@ pub struct Configuration {
     pub conferences: ConferenceSettings,
     /// `asterisk.conf`.
     pub system: SystemSettings,
+    /// `extensions.conf`.
+    pub plan: Arc<Plan>,
 }
 
 impl Configuration {
     /// Reads a directory. Always gives a configuration and all there is to say about it; do not run
-    /// one that [has errors](Loaded::has_errors): what its author meant is not what it says.
+    /// one that [is refused](Loaded::is_refused): what its author meant is not what it says.
     pub fn load_directory(directory: &Path) -> Loaded {
         Self::read(&DirectoryFiles::new(directory), Some(directory))
     }
@@ -50,22 +55,35 @@ impl Configuration {
 
     pub(super) fn read(files: &dyn FileSource, directory: Option<&Path>) -> Loaded {
         let mut parts = Parts::default();
+        let dialplan = Dialplan::read(files);
         let system = parts
             .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))
             .unwrap_or_else(|| SystemSettings::new(directory));
-        let sip = parts.file("pjsip.conf", files, pjsip::read).unwrap_or_else(|| {
-            parts.missing("pjsip.conf", "SIP is spoken on port 5060, and nobody is let in");
-            SipSettings::default()
-        });
+        let plan = dialplan.as_ref().map(|dialplan| &dialplan.plan);
+        let sip = parts
+            .file("pjsip.conf", files, |blocks, notes| pjsip::read(blocks, plan, notes))
+            .unwrap_or_else(|| {
+                parts.missing("pjsip.conf", "SIP is spoken on port 5060, and nobody is let in");
+                SipSettings::default()
+            });
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();
-        if parts.file("extensions.conf", files, |_, _| ()).is_none() {
-            parts.missing("extensions.conf", "there is no dialplan, so every call is answered 404");
-        }
+        let plan = match dialplan {
+            Some(dialplan) => {
+                parts.0.push(dialplan.part);
+                dialplan.plan
+            }
+            None => {
+                let instead = "there is no dialplan, so every call is answered 404";
+                parts.missing("extensions.conf", instead);
+                Plan::default()
+            }
+        };
         let unread = unread::warn(files, |name| parts.has_read(name));
         parts.say(unread);
-        Loaded { configuration: Self { sip, rtp, conferences, system }, parts: parts.0 }
+        let configuration = Self { sip, rtp, conferences, system, plan: Arc::new(plan) };
+        Loaded { configuration, parts: parts.0 }
     }
 }
 
@@ -86,9 +104,11 @@ impl Loaded {
         })
     }
 
-    /// Whether the configuration must not run.
-    pub fn has_errors(&self) -> bool {
-        self.findings().any(|finding| finding.diagnostic.severity == Severity::Error)
+    /// Whether the configuration must not run: a setting is wrong or missing, or the dialplan is one
+    /// that Asterisk refuses as a whole. Single lines of a dialplan that are wrong are left out, as
+    /// in Asterisk.
+    pub fn is_refused(&self) -> bool {
+        self.parts.iter().any(|part| part.is_refused)
     }
 }
 
@@ -113,6 +133,42 @@ impl fmt::Display for Finding<'_> {
 struct Part {
     diagnostics: Vec<Diagnostic>,
     sources: SourceMap,
+    is_refused: bool,
+}
+
+impl Part {
+    fn new(conf: Conf, notes: Vec<Diagnostic>, is_refused: bool) -> Self {
+        let (mut diagnostics, sources) = conf.into_diagnostics();
+        diagnostics.extend(notes);
+        diagnostics.sort_by_key(|diagnostic| {
+            diagnostic.span.map_or((true, None, 0), |span| (false, Some(span.file), span.start))
+        });
+        Self { diagnostics, sources, is_refused }
+    }
+}
+
+/// Reads a file with its includes; `None` when there is no such file.
+fn conf(name: &str, files: &dyn FileSource) -> Option<Conf> {
+    if files.read(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return None;
+    }
+    // All damage in one run: a file that is refused is not run anyway.
+    let recovery = Recovery::Continue { implied_section: BString::default() };
+    Some(conf::load(name, files, &Options::default().with_recovery(recovery)))
+}
+
+struct Dialplan {
+    plan: Plan,
+    part: Part,
+}
+
+impl Dialplan {
+    fn read(files: &dyn FileSource) -> Option<Self> {
+        let conf = conf("extensions.conf", files)?;
+        let (plan, diagnostics) = Plan::load(&conf, &LoadOptions::default());
+        let is_refused = conf.is_refused();
+        Some(Self { plan, part: Part::new(conf, diagnostics, is_refused) })
+    }
 }
 
 #[derive(Default)]
@@ -126,25 +182,14 @@ impl Parts {
         files: &dyn FileSource,
         read: impl FnOnce(&[Block<'_>], &mut Notes) -> T,
     ) -> Option<T> {
-        if files.read(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            return None;
-        }
-        // All damage in one run: a file with an error is not run anyway.
-        let recovery = Recovery::Continue { implied_section: Default::default() };
-        let conf = conf::load(name, files, &Options::default().with_recovery(recovery));
+        let conf = conf(name, files)?;
         let mut notes = Notes::default();
         let settings = read(&Block::all(&conf), &mut notes);
-        self.add(conf, notes.finish());
+        let notes = notes.finish();
+        let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+        let is_refused = conf.has_errors() || notes.iter().any(is_error);
+        self.0.push(Part::new(conf, notes, is_refused));
         Some(settings)
-    }
-
-    fn add(&mut self, conf: Conf, notes: Vec<Diagnostic>) {
-        let (mut diagnostics, sources) = conf.into_diagnostics();
-        diagnostics.extend(notes);
-        diagnostics.sort_by_key(|diagnostic| {
-            diagnostic.span.map_or((true, None, 0), |span| (false, Some(span.file), span.start))
-        });
-        self.0.push(Part { diagnostics, sources });
     }
 
     fn missing(&mut self, name: &str, instead: &str) {
@@ -155,7 +200,7 @@ impl Parts {
 
     fn say(&mut self, diagnostic: Option<Diagnostic>) {
         let diagnostics = diagnostic.into_iter().collect();
-        self.0.push(Part { diagnostics, sources: SourceMap::new() });
+        self.0.push(Part { diagnostics, sources: SourceMap::new(), is_refused: false });
     }
 
     /// Whether a file was read, as itself or as an include of another.

@@ -50,6 +50,11 @@ impl<'a> Block<'a> {
         self.section.entry(name).is_some()
     }
 
+    /// The place of the last value of this name, or of the header.
+    pub(super) fn place_of(&self, name: &str) -> Span {
+        self.section.last_entry(name).map_or(self.header, |entry| entry.value_span())
+    }
+
     /// What kind of thing it defines: the last `type`, so that a section can override its template.
     pub(super) fn kind(&self) -> Option<Entry<'a>> {
         self.section.last_entry("type")

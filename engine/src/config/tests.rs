@@ -96,6 +96,34 @@ fn a_phone_is_an_endpoint_an_auth_and_an_aor_of_one_name() {
 }
 
 #[test]
+fn a_context_that_the_dialplan_does_not_have_is_named_once() {
+    let loaded = load(&[
+        ("pjsip.conf", &format!("{PHONE}[1002](phone)\nidentify_by=ip\n[1003](1002)\n")),
+        ("extensions.conf", "[office]\nexten => 1,1,Answer()\n"),
+    ]);
+    assert_eq!(
+        said(&loaded),
+        [
+            "13:9 warning[C007] the dialplan has no context `internal` (calls of this endpoint are \
+             answered 404)",
+            "31:2 warning[C007] the dialplan has no context `default` (calls of this endpoint are \
+             answered 404 (the same in 1 more place))",
+        ]
+    );
+    assert!(!loaded.is_refused());
+}
+
+#[test]
+fn a_line_of_the_dialplan_may_be_wrong_but_not_its_frame() {
+    let with = |text: &str| load(&[("extensions.conf", text)]);
+    let loaded = with("[a]\nexten => 1,1,Answer()\nnonsense\n");
+    assert!(!loaded.is_refused() && !said(&loaded).is_empty());
+    assert!(loaded.configuration.plan.context("a").is_some());
+    assert!(with("exten => 1,1,Answer()\n").is_refused());
+    assert!(with("#include nowhere.conf\n[a]\n").is_refused());
+}
+
+#[test]
 fn no_secret_is_printed_with_the_configuration() {
     let shown = format!("{:?}", pjsip(PHONE).configuration);
     assert!(shown.contains("1001"));
@@ -424,7 +452,7 @@ fn files_that_nobody_reads_are_listed_once_unless_they_ask_for_nothing() {
 #[test]
 fn an_empty_directory_has_defaults() {
     let loaded = load(&[]);
-    assert!(!loaded.has_errors());
+    assert!(!loaded.is_refused());
     let Configuration { sip, rtp, conferences, system, .. } = loaded.configuration;
     assert_eq!(sip.transports.len(), 2);
     assert!(sip.peers.is_empty());

@@ -8,12 +8,10 @@ use std::ops::Range;
 use bstr::{BStr, ByteSlice};
 use diesis_dialplan::ast::StatementKind;
 use diesis_dialplan::conf::Conf;
-use diesis_dialplan::diagnostic::{Code, Diagnostic};
+use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::parser;
+use diesis_engine::config::codes;
 use diesis_sounds::prompts::Library;
-
-/// A prompt does not exist in a language that is in use, nor in English.
-const PROMPT_MISSING: Code = Code::new("C015");
 
 /// A warning for every prompt of the dialplan that `library` does not have in one of `languages`,
 /// at the first place that names it.
@@ -35,8 +33,11 @@ pub(super) fn missing(conf: &Conf, library: &Library, languages: &[String]) -> V
             }
             let error = languages.iter().find_map(|language| library.find(text, language).err());
             if let Some(error) = error {
-                let warning =
-                    Diagnostic::warning(PROMPT_MISSING, entry.part_span(name), error.to_string());
+                let warning = Diagnostic::warning(
+                    codes::PROMPT_MISSING,
+                    entry.part_span(name),
+                    error.to_string(),
+                );
                 let help = "the call goes on without it; PLAYBACKSTATUS is FAILED";
                 diagnostics.push(warning.with_help(help));
             }
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!(
             said("exten => 1,1,Playback(beep&nosuch)\nexten => 1,2,background(other,m)\n"),
             [
-                "2:27 prompt \"nosuch\" does not exist in language \"en\" in any format",
+                "2:28 prompt \"nosuch\" does not exist in language \"en\" in any format",
                 "3:25 prompt \"other\" does not exist in language \"en\" in any format",
             ]
         );

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use bstr::{BStr, ByteSlice};
+use diesis_dialplan::diagnostic::Diagnostic;
+use diesis_dialplan::plan::Plan;
 
 use super::codec::{self, Verb};
 use super::transport::{Reference, Transports};
@@ -75,7 +77,7 @@ pub(super) fn read(
         });
         if !codecs_given {
             notes.once(
-                diesis_dialplan::diagnostic::Diagnostic::warning(
+                Diagnostic::warning(
                     codes::SETTING_MISSING,
                     section.header,
                     "an endpoint without `allow` has no codec in Asterisk",
@@ -112,6 +114,26 @@ pub(super) fn warn_of_open(objects: &Objects<'_>, settings: &SipSettings, notes:
                 section.header,
                 format!("anyone who calls as `{}` is let in: it has no `auth`", peer.name),
                 "add auth=, or identify_by=ip with a type=identify section",
+            );
+        }
+    }
+}
+
+/// Warns of peers whose calls have nowhere to start.
+pub(super) fn warn_of_missing_contexts(
+    objects: &Objects<'_>,
+    settings: &SipSettings,
+    plan: &Plan,
+    notes: &mut Notes,
+) {
+    for section in objects.of("endpoint") {
+        let Some(peer) = settings.peers.get(section.name()) else { continue };
+        if plan.context(&peer.context).is_none() {
+            let message = format!("the dialplan has no context `{}`", peer.context);
+            let span = section.place_of("context");
+            notes.once(
+                Diagnostic::warning(codes::NAME_UNRESOLVED, span, message)
+                    .with_help("calls of this endpoint are answered 404"),
             );
         }
     }

@@ -14,6 +14,7 @@ mod transport;
 
 use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::diagnostic::Diagnostic;
+use diesis_dialplan::plan::Plan;
 
 use super::codes;
 use super::named::Named;
@@ -22,8 +23,8 @@ use super::setting::Block;
 use super::settings::SipSettings;
 use super::value::nearest;
 
-/// Reads all sections of the file.
-pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> SipSettings {
+/// Reads all sections of the file. With a plan, the contexts of peers must be in it.
+pub(super) fn read(sections: &[Block<'_>], plan: Option<&Plan>, notes: &mut Notes) -> SipSettings {
     let mut settings = SipSettings::default();
     let objects = Objects::sort(sections, notes);
 
@@ -41,6 +42,9 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> SipSettings {
     settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
     settings.identify = identify::read(&objects, &settings.peers, notes);
     endpoint::warn_of_open(&objects, &settings, notes);
+    if let Some(plan) = plan {
+        endpoint::warn_of_missing_contexts(&objects, &settings, plan, notes);
+    }
     if let Some(listening) = transports.listening() {
         settings.transports = listening;
     }
