@@ -266,15 +266,18 @@ impl Core {
     }
 
     /// The path of the next request in a dialog.
-    pub(crate) fn dialog_flow(&self, dialog: &Dialog, latest: Flow) -> Flow {
+    pub(crate) fn dialog_flow(&self, dialog: &Dialog, latest: Flow, policy: PathPolicy) -> Flow {
         let stays = latest.connection.is_some() && self.layer.is_open(&latest);
-        if self.config.path == PathPolicy::Symmetric || stays {
+        if policy == PathPolicy::Symmetric || stays {
             return latest;
         }
         let next_hop = dialog.destination().next_hop;
         let Some(address) = next_hop.socket_addr() else { return latest };
-        let unreachable = is_private(address.ip()) && !is_private(latest.peer.ip());
-        if unreachable && !dialog.has_routes() {
+        let (ip, peer) = (address.ip(), latest.peer.ip());
+        let translated = is_private(ip) && !is_private(peer) && !dialog.has_routes();
+        // No peer lives at such addresses, and nobody else is to be shouted at.
+        let nowhere = ip.is_unspecified() || ip.is_multicast() || address.port() == 0;
+        if translated || nowhere {
             return latest;
         }
         let transport = match next_hop.parameter("transport") {

@@ -247,3 +247,111 @@ fn has_cookie(request: &Request) -> bool {
     let branch = request.via().and_then(|via| via.branch());
     branch.and_then(Branch::parse).is_some_and(|branch| branch.has_magic_cookie())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::sip::{Limits, Message, StatusCode};
+
+    fn invite(record_route: &str, contact: &str) -> Request {
+        let text = format!(
+            "INVITE sip:b@h SIP/2.0\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\n{record_route}From: \"A\" <sip:a@h>;tag=a\nTo: sip:b@h;user=phone\nCall-ID: c\nCSeq: 5 INVITE\n{contact}Content-Length: 0\n\n"
+        );
+        match Message::parse(Bytes::from(text.replace('\n', "\r\n")), &Limits::default()) {
+            Ok(Message::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn callee(record_route: &str) -> Dialog {
+        let request = invite(record_route, "Contact: <sip:a@192.0.2.1>\n");
+        Dialog::accept(&request, Tag::parse("b").expect("a token"), 100).expect("complete")
+    }
+
+    fn routes(destination: &Destination) -> Vec<String> {
+        destination.routes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn callee_sends_to_the_contact_with_from_and_to_exchanged() {
+        let mut dialog = callee("");
+        let destination = dialog.destination();
+        assert_eq!(destination.request_uri.as_str(), "sip:a@192.0.2.1");
+        assert!(destination.routes.is_empty());
+        assert_eq!(dialog.local(), b"sip:b@h;user=phone;tag=b");
+        assert_eq!(dialog.remote(), b"\"A\" <sip:a@h>;tag=a");
+        assert_eq!((dialog.next_cseq(), dialog.next_cseq()), (101, 102));
+    }
+
+    #[test]
+    fn callee_keeps_record_route_in_order_and_the_caller_turns_it_round() {
+        let record_route = "Record-Route: <sip:p2;lr>, <sip:p1;lr>\n";
+        assert_eq!(routes(&callee(record_route).destination()), ["<sip:p2;lr>", "<sip:p1;lr>"]);
+        let request = invite(record_route, "Contact: <sip:a@192.0.2.1>\n");
+        let mut response = Response::to(&request, StatusCode::RINGING)
+            .with_to_tag(&Tag::parse("b").expect("a token"));
+        response.push(HeaderName::Contact, "<sip:b@192.0.2.2>");
+        let mut dialog = Dialog::establish(&request, &response).expect("complete");
+        assert_eq!(routes(&dialog.destination()), ["<sip:p1;lr>", "<sip:p2;lr>"]);
+        assert_eq!((dialog.state(), dialog.local_cseq()), (State::Early, 5));
+        // RFC 3261 §13.2.2.4: the 2xx decides on the route set.
+        let mut answer = Response::to(&invite("", ""), StatusCode::OK);
+        answer.push(HeaderName::Contact, "<sip:b@192.0.2.3>");
+        dialog.confirm_by(&answer);
+        let destination = dialog.destination();
+        assert_eq!(
+            (destination.request_uri.as_str(), destination.routes.len()),
+            ("sip:b@192.0.2.3", 0)
+        );
+        assert_eq!(dialog.state(), State::Confirmed);
+    }
+
+    #[test]
+    fn target_refresh_keeps_the_route_set() {
+        let mut dialog = callee("Record-Route: <sip:p;lr>\n");
+        dialog.refresh_target(&invite(
+            "Record-Route: <sip:q;lr>\n",
+            "Contact: <sip:new@192.0.2.8>\n",
+        ));
+        let destination = dialog.destination();
+        assert_eq!(destination.request_uri.as_str(), "sip:new@192.0.2.8");
+        assert_eq!(routes(&destination), ["<sip:p;lr>"]);
+        dialog.refresh_target(&invite("", ""));
+        assert_eq!(dialog.remote_target().as_str(), "sip:new@192.0.2.8");
+    }
+
+    #[test]
+    fn strict_router_gets_the_request_uri_and_the_target_goes_last() {
+        let dialog = callee("Record-Route: <sip:p1>, <sip:p2;lr>\n");
+        let destination = dialog.destination();
+        assert_eq!(destination.request_uri.as_str(), "sip:p1");
+        assert_eq!(destination.next_hop.as_str(), "sip:p1");
+        assert_eq!(routes(&destination), ["<sip:p2;lr>", "<sip:a@192.0.2.1>"]);
+    }
+
+    #[test]
+    fn only_a_newer_number_is_in_order() {
+        let mut dialog = callee("");
+        assert_eq!(dialog.handle_request(5), Order::OutOfOrder);
+        assert_eq!(dialog.handle_request(9), Order::InOrder);
+        assert_eq!(dialog.handle_request(8), Order::OutOfOrder);
+        assert_eq!(dialog.handle_request(10), Order::InOrder);
+    }
+
+    #[test]
+    fn invite_without_contact_makes_no_dialog_unless_its_sender_is_of_rfc_2543() {
+        let tag = Tag::parse("b").expect("a token");
+        assert!(Dialog::accept(&invite("", ""), tag.clone(), 1).is_none());
+        let text = "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nFrom: <sip:a@old>\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\nContent-Length: 0\r\n\r\n";
+        let Ok(Message::Request(old)) =
+            Message::parse(Bytes::from_static(text.as_bytes()), &Limits::default())
+        else {
+            panic!("not a request")
+        };
+        let dialog = Dialog::accept(&old, tag, 1).expect("complete");
+        assert_eq!(dialog.remote_target().as_str(), "sip:a@old");
+        assert_eq!(dialog.id().remote_tag, None);
+    }
+}

@@ -52,11 +52,11 @@ pub enum Event {
         /// The response; its To tag tells forks apart.
         response: Response,
     },
-    /// UAC: 401 or 407. Go on with `authenticate`, or end the call with `cancel`.
+    /// UAC: 401 or 407 to the INVITE. Go on with `authenticate`, or end the call with `cancel`.
     Challenged {
         /// The call.
         call: CallHandle,
-        /// The method that was challenged: INVITE, first or later.
+        /// The response with its challenges.
         response: Response,
     },
     /// UAC: the callee answered. The ACK is sent, unless the INVITE had no body: then the 2xx holds

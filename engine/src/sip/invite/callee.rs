@@ -1,0 +1,172 @@
+//! The callee until its final response (RFC 3261 §13.3, §9.2).
+
+use std::time::Instant;
+
+use super::*;
+
+impl Call {
+    /// Sends the 100.
+    pub(crate) fn proceed(&mut self, core: &mut Core, now: Instant) -> Result<(), VerbError> {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), .. } = self else {
+            return Err(VerbError::WrongState);
+        };
+        if incoming.trying.take().is_some() {
+            core.respond(
+                incoming.transaction,
+                StatusCode::TRYING,
+                &dialog.id().local_tag,
+                Parts::default(),
+                now,
+            );
+        }
+        Ok(())
+    }
+
+    /// Sends a provisional response that makes or keeps an early dialog.
+    pub(crate) fn ring(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
+        else {
+            return Err(VerbError::WrongState);
+        };
+        if !(101..200).contains(&status.code()) {
+            return Err(VerbError::Status);
+        }
+        let parts = Parts { contact: Some(contact), headers: Some(headers), body };
+        let tag = &dialog.id().local_tag;
+        let bytes =
+            core.respond(incoming.transaction, status, tag, parts, now).ok_or(VerbError::Gone)?;
+        incoming.trying = None;
+        incoming.ringing = Some(Ringing { status, bytes, refresh: now + PROVISIONAL_REFRESH });
+        Ok(())
+    }
+
+    /// Sends the 2xx.
+    pub(crate) fn answer(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
+        else {
+            return Err(VerbError::WrongState);
+        };
+        let parts = Parts { contact: Some(contact), headers: Some(headers), body };
+        let transaction = incoming.transaction;
+        let cseq = core.layer.answerable(transaction).and_then(|request| request.cseq());
+        let tag = &dialog.id().local_tag;
+        let bytes =
+            core.respond(transaction, StatusCode::OK, tag, parts, now).ok_or(VerbError::Gone)?;
+        let is_offer = body.is_some() && !incoming.has_offer;
+        dialog.confirm();
+        let mut confirmed = Confirmed::default();
+        let cseq = cseq.map_or(0, |cseq| cseq.number);
+        confirmed.unacknowledged.push(Unacknowledged::new(
+            core,
+            transaction,
+            cseq,
+            bytes,
+            is_offer,
+            now,
+        ));
+        self.state = State::Confirmed(confirmed);
+        Ok(())
+    }
+
+    /// Sends a failure.
+    pub(crate) fn reject(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        if status.code() < 300 {
+            return Err(VerbError::Status);
+        }
+        let State::Incoming(_) = &self.state else { return Err(VerbError::WrongState) };
+        self.refuse_incoming(core, status, headers, now);
+        self.end(core, End::Local);
+        Ok(())
+    }
+
+    /// Sends a failure and forgets the INVITE (RFC 3261 §8.2.7).
+    pub(crate) fn reject_stateless(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        if status.code() < 300 {
+            return Err(VerbError::Status);
+        }
+        let State::Incoming(incoming) = &self.state else { return Err(VerbError::WrongState) };
+        // Once a 100 or a ringing went out, the caller waits for the failure to be repeated.
+        if incoming.trying.is_none() {
+            return self.reject(core, status, headers, now);
+        }
+        if let Some(request) = core.layer.forget_server(incoming.transaction) {
+            let parts = Parts { headers: Some(headers), ..Parts::default() };
+            core.respond_stateless(&request, self.flow, status, parts);
+        }
+        self.end(core, End::Local);
+        Ok(())
+    }
+
+    pub(super) fn refuse_incoming(
+        &mut self,
+        core: &mut Core,
+        status: StatusCode,
+        headers: &Headers,
+        now: Instant,
+    ) {
+        let Self { state: State::Incoming(incoming), dialog: Some(dialog), .. } = self else {
+            return;
+        };
+        // No Contact of ours: in a 3xx it is the application's (RFC 3261 §21.3).
+        let parts = Parts { headers: Some(headers), ..Parts::default() };
+        core.respond(incoming.transaction, status, &dialog.id().local_tag, parts, now);
+    }
+
+    /// A CANCEL matched one of our INVITE server transactions (RFC 3261 §9.2).
+    pub(crate) fn handle_cancel(
+        &mut self,
+        core: &mut Core,
+        invite: Handle,
+        request: Request,
+        now: Instant,
+    ) {
+        match &mut self.state {
+            State::Incoming(incoming) if incoming.transaction == invite => {
+                self.refuse_incoming(
+                    core,
+                    StatusCode::REQUEST_TERMINATED,
+                    &Headers::default(),
+                    now,
+                );
+                self.end(core, End::Cancelled { request });
+            }
+            State::Confirmed(Confirmed { offer_in: Some(offer), .. })
+                if offer.transaction == invite =>
+            {
+                self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
+                core.events.push_back(Event::ReofferCancelled { call: CallHandle(self.handle) });
+            }
+            // Answered already: no effect (RFC 3261 §9.2).
+            State::Incoming(_)
+            | State::Outgoing(_)
+            | State::Confirmed(_)
+            | State::Leaving { .. }
+            | State::Ended => {}
+        }
+    }
+}
