@@ -624,10 +624,10 @@ impl Endpoint {
         let reply = reply_to(request, flow);
         let started =
             self.core.layer.start_server(key, merged, request.clone(), reply, User::Nobody, now);
-        if started.is_err() {
+        if started.is_none() {
             self.refuse_overload(flow, request);
         }
-        started.ok()
+        started
     }
 
     /// What a UAS inspects before it looks at what a request wants (RFC 3261 §8.2.1 to §8.2.3).

@@ -372,7 +372,7 @@ impl Call {
         now: Instant,
     ) {
         if matches!(self.state, State::Ended) {
-            // RFC 5407 §3.3.2: BYEs that cross are both accepted.
+            // RFC 5407 §3.2.1: BYEs that cross are both accepted.
             let is_bye = *request.method() == Method::Bye;
             let status = if is_bye { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST };
             return core.respond_plain(transaction, status, Parts::default(), now);

@@ -351,7 +351,7 @@ impl Layer {
         self.merged_keys.contains_key(merged)
     }
 
-    /// Starts a server transaction. The request comes back when the table is full.
+    /// Starts a server transaction. `None` when the table is full.
     pub(crate) fn start_server(
         &mut self,
         key: Key,
@@ -360,10 +360,7 @@ impl Layer {
         reply: Reply,
         user: User,
         now: Instant,
-    ) -> Result<Handle, Request> {
-        if self.servers.is_full() {
-            return Err(request);
-        }
+    ) -> Option<Handle> {
         let transport = reply.flow.transport;
         let machine = if *request.method() == Method::Invite {
             ServerMachine::Invite(InviteServerTransaction::new(transport, self.timers))
@@ -372,7 +369,7 @@ impl Layer {
         };
         let entry =
             ServerEntry { machine, key: key.clone(), merged: merged.clone(), reply, user, request };
-        let handle = self.servers.insert(entry).map_err(|entry| entry.request)?;
+        let handle = self.servers.insert(entry).ok()?;
         self.server_keys.insert(key, handle);
         if let Some(merged) = merged
             && let hash_map::Entry::Vacant(vacant) = self.merged_keys.entry(merged)
@@ -380,7 +377,7 @@ impl Layer {
             vacant.insert(handle);
         }
         self.settle_server(handle);
-        Ok(handle)
+        Some(handle)
     }
 
     pub(crate) fn set_server_user(&mut self, handle: Handle, user: User) {
