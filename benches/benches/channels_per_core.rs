@@ -92,9 +92,15 @@ fn measure(work: Work, channels: u64, duration: Duration) {
         quantile(1.0),
     );
     let statistics = threads.statistics(ShardId(0)).expect("there is a shard");
-    if statistics.late_ticks + statistics.skipped_ticks > 0 {
-        println!("           {statistics:?}");
-    }
+    let late = statistics.lateness;
+    println!(
+        "           ticks began late by less than {:?} (99 %), {:?} (99.9 %), {:?} (all); {} made up for, {} given up",
+        late.quantile(0.99),
+        late.quantile(0.999),
+        late.worst,
+        statistics.late_ticks,
+        statistics.skipped_ticks,
+    );
     threads.stop();
 }
 

@@ -33,7 +33,7 @@ pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId};
 pub use prompt::Prompt;
 pub use settings::{Codec, Direction, Latching, PayloadType, StreamSettings};
 pub use statistics::StreamStatistics;
-pub use tone::{Tone, ToneSpec};
+pub use tone::{Indication, Tone, ToneSpec};
 
 /// Samples in one frame: 20 ms at 8 kHz, the packet time of everything sent.
 pub const FRAME: usize = 160;

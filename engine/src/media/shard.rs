@@ -286,6 +286,10 @@ impl Shard {
             io.release(socket);
         }
         let due = self.tick_at(now);
+        if self.streams.is_empty() {
+            self.next_tick = due + 1;
+            return;
+        }
         let behind = due.saturating_sub(self.next_tick);
         if behind > LONGEST_CATCH_UP {
             // Whole frames, so that every phase keeps its turn.

@@ -184,12 +184,63 @@ pub struct ShardStatistics {
     pub late_ticks: u64,
     /// Ticks given up after a long stall.
     pub skipped_ticks: u64,
-    /// The greatest time from when a tick was due to when it began.
-    pub worst_lateness: Duration,
+    /// From when ticks were due to when they began.
+    pub lateness: Lateness,
     /// Streams ended because of a panic.
     pub panics: u64,
     /// Commands for streams that were gone.
     pub stray_commands: u64,
+}
+
+/// How late ticks began: how many by less than each of [`Lateness::BOUNDS`], and how many by more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// One more than there are bounds.
+    pub ticks: [u64; 9],
+    /// The greatest.
+    pub worst: Duration,
+}
+
+impl Lateness {
+    /// Upper bounds in microseconds.
+    pub const BOUNDS: [u64; 8] = [50, 100, 200, 500, 1000, 2000, 5000, 20_000];
+
+    /// The bound below which `share` of the ticks began, 0.999 for 99.9 %; the worst beyond the
+    /// last bound.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let total: u64 = self.ticks.iter().sum();
+        let wanted = (total as f64 * share.clamp(0.0, 1.0)).ceil() as u64;
+        let mut counted = 0;
+        for (&ticks, &bound) in self.ticks.iter().zip(&Self::BOUNDS) {
+            counted += ticks;
+            if counted >= wanted {
+                return Duration::from_micros(bound);
+            }
+        }
+        self.worst
+    }
+}
+
+#[derive(Debug, Default)]
+struct LatenessGauge {
+    ticks: [AtomicU64; 9],
+    worst_us: AtomicU64,
+}
+
+impl LatenessGauge {
+    fn record(&self, lateness: Duration) {
+        let microseconds = u64::try_from(lateness.as_micros()).unwrap_or(u64::MAX);
+        let index = Lateness::BOUNDS.partition_point(|&bound| bound <= microseconds);
+        self.ticks[index].fetch_add(1, Ordering::Relaxed);
+        self.worst_us.fetch_max(microseconds, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Lateness {
+        Lateness {
+            ticks: std::array::from_fn(|index| self.ticks[index].load(Ordering::Relaxed)),
+            worst: Duration::from_micros(self.worst_us.load(Ordering::Relaxed)),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -197,7 +248,7 @@ struct Gauges {
     streams: AtomicU64,
     late_ticks: AtomicU64,
     skipped_ticks: AtomicU64,
-    worst_lateness_us: AtomicU64,
+    lateness: LatenessGauge,
     panics: AtomicU64,
     stray_commands: AtomicU64,
 }
@@ -319,7 +370,7 @@ impl MediaThreads {
             streams: read(&gauges.streams),
             late_ticks: read(&gauges.late_ticks),
             skipped_ticks: read(&gauges.skipped_ticks),
-            worst_lateness: Duration::from_micros(read(&gauges.worst_lateness_us)),
+            lateness: gauges.lateness.read(),
             panics: read(&gauges.panics),
             stray_commands: read(&gauges.stray_commands),
         })

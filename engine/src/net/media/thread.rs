@@ -72,8 +72,9 @@ impl ShardThread {
             flow = self.take_messages();
             let now = now();
             if let Some(due) = self.shard.poll_timeout() {
-                let lateness = now.saturating_duration_since(due).as_micros() as u64;
-                self.gauges.worst_lateness_us.fetch_max(lateness, Ordering::Relaxed);
+                if !self.shard.is_empty() {
+                    self.gauges.lateness.record(now.saturating_duration_since(due));
+                }
                 self.tick(now);
             }
             self.settle(now);
