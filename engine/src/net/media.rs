@@ -214,7 +214,7 @@ impl Lateness {
         for (&ticks, &bound) in self.ticks.iter().zip(&Self::BOUNDS) {
             counted += ticks;
             if counted >= wanted {
-                return Duration::from_micros(bound);
+                return Duration::from_micros(bound).min(self.worst);
             }
         }
         self.worst

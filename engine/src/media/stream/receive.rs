@@ -1,0 +1,247 @@
+//! What a stream makes of the datagrams that arrive: latched, counted, then heard, echoed or read
+//! as keys. Nothing that arrives is trusted before its source is.
+
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+
+use rtp_rs::RtpReader;
+
+use super::{Echo, Heartbeat, Moment, Relay, RelayEntry, Stream, report_talk};
+use crate::media::{
+    Codec, Digit, Event, FRAME,
+    event::Talk,
+    jitter::{Played, Pushed},
+    latch::Heard,
+    mixer::{Mixer, TalkChange},
+    rtp::{Arrival, Marker, Reception, RtpTime, Seq, Ssrc},
+};
+
+impl Stream {
+    /// Takes one datagram. Whatever it is, nothing but this stream is touched by it.
+    pub(crate) fn handle_packet(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        slot: usize,
+        moment: Moment,
+        relay: &mut Relay,
+        events: &mut VecDeque<Event>,
+    ) {
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        if !self.latch.admits(from, moment.frame) {
+            self.statistics.foreign += 1;
+            return;
+        }
+        let Ok(packet) = RtpReader::new(datagram) else {
+            self.statistics.malformed += 1;
+            return;
+        };
+        let number = packet.payload_type();
+        // RTCP on the RTP port, its packet types 192 to 223 (RFC 5761 §4): nobody's loss.
+        if (64..96).contains(&number) {
+            return;
+        }
+        let codec = self.settings.receive.iter().find(|(pt, _)| pt.number() == number);
+        let codec = codec.map(|&(_, codec)| codec);
+        let is_event = self.settings.telephone_event_receive.iter().any(|pt| pt.number() == number);
+        if codec.is_none() && !is_event && number != COMFORT_NOISE {
+            self.statistics.unknown_payload += 1;
+            return;
+        }
+        if let Heard::New(remote) = self.latch.accept(from, moment.frame) {
+            events.push_back(Event::Latched { stream: self.id, remote });
+        }
+        self.last_heard = Heartbeat::Alive { frame: moment.frame };
+        self.statistics.received_octets += packet.payload().len() as u64;
+        if is_event {
+            self.handle_event(&packet, slot, moment, relay, events);
+        } else if let Some(codec) = codec {
+            self.handle_audio(&packet, codec, slot, moment, relay);
+        } else {
+            self.count(&packet, None);
+        }
+    }
+
+    /// Counts a packet of the present source; `None` if it is not to be used.
+    fn count(&mut self, packet: &RtpReader<'_>, time: Option<(RtpTime, RtpTime)>) -> Option<()> {
+        let seq = Seq(packet.sequence_number().into());
+        let arrival = match &mut self.reception {
+            Some(reception) => reception.handle_packet(seq, time),
+            None => {
+                let (time, arrival) = time.unwrap_or((RtpTime(0), RtpTime(0)));
+                self.reception = Some(Reception::new(Ssrc(packet.ssrc()), seq, time, arrival));
+                Arrival::Fresh
+            }
+        };
+        match arrival {
+            Arrival::Fresh => {
+                self.statistics.received_packets += 1;
+                Some(())
+            }
+            Arrival::Duplicate => {
+                self.statistics.duplicates += 1;
+                None
+            }
+            Arrival::Leap => None,
+        }
+    }
+
+    fn handle_audio(
+        &mut self,
+        packet: &RtpReader<'_>,
+        codec: Codec,
+        slot: usize,
+        moment: Moment,
+        relay: &mut Relay,
+    ) {
+        let time = RtpTime(packet.timestamp());
+        let ssrc = Ssrc(packet.ssrc());
+        if self.reception.as_ref().is_some_and(|reception| reception.ssrc() != ssrc) {
+            self.collect_reception();
+            self.statistics.source_changes += 1;
+            if let Some(playout) = &mut self.playout {
+                playout.reset();
+            }
+            if let Echo::On { offset } = &mut self.echo {
+                *offset = None;
+            }
+        }
+        if self.count(packet, Some((time, moment.arrival))).is_none() {
+            return;
+        }
+        if !self.settings.direction.is_receiving() {
+            return;
+        }
+        if let Some(playout) = &mut self.playout
+            && playout.push(time, codec, packet.payload()) == Pushed::Late
+        {
+            self.statistics.late += 1;
+        }
+        if self.is_echoing() {
+            let marker = if packet.mark() { Marker::Set } else { Marker::Clear };
+            let start = relay.octets.len();
+            relay.octets.extend_from_slice(packet.payload());
+            if codec != self.settings.codec {
+                transcode(codec, self.settings.codec, &mut relay.octets[start..]);
+            }
+            relay.entries.push(RelayEntry {
+                slot,
+                marker,
+                payload_type: self.settings.payload_type,
+                time,
+                start,
+                end: relay.octets.len(),
+                samples: packet.payload().len(),
+            });
+        }
+    }
+
+    fn handle_event(
+        &mut self,
+        packet: &RtpReader<'_>,
+        slot: usize,
+        moment: Moment,
+        relay: &mut Relay,
+        events: &mut VecDeque<Event>,
+    ) {
+        let time = RtpTime(packet.timestamp());
+        let ssrc = Ssrc(packet.ssrc());
+        // Some gateways give events an SSRC of their own: that does not end the audio's source.
+        let own_source = self.reception.as_ref().is_some_and(|audio| audio.ssrc() != ssrc);
+        if !own_source && self.count(packet, None).is_none() {
+            return;
+        }
+        if self.digits_source != Some(ssrc) {
+            let key = self.digits_in.handle_source_change(moment.now);
+            self.digits_source = Some(ssrc);
+            self.report_keys([key, None], events);
+        }
+        let keys = self.digits_in.handle_packet(packet.payload(), time, moment.now);
+        self.report_keys(keys, events);
+        if self.is_echoing()
+            && let Some(payload_type) = self.settings.telephone_event
+        {
+            let start = relay.octets.len();
+            relay.octets.extend_from_slice(packet.payload());
+            let marker = if packet.mark() { Marker::Set } else { Marker::Clear };
+            let end = relay.octets.len();
+            relay.entries.push(RelayEntry {
+                slot,
+                marker,
+                payload_type,
+                time,
+                start,
+                end,
+                samples: 0,
+            });
+        }
+    }
+
+    pub(super) fn report_keys(
+        &mut self,
+        keys: [Option<(Digit, Duration)>; 2],
+        events: &mut VecDeque<Event>,
+    ) {
+        for (digit, duration) in keys.into_iter().flatten() {
+            self.statistics.digits += 1;
+            events.push_back(Event::Digit { stream: self.id, digit, duration });
+        }
+    }
+
+    /// Whether what arrives goes back: not while something else is being sent.
+    fn is_echoing(&self) -> bool {
+        matches!(self.echo, Echo::On { .. })
+            && self.player.is_none()
+            && self.digits_out.is_none()
+            && self.seat.is_none()
+            && self.settings.direction.is_sending()
+            && self.settings.direction.is_receiving()
+    }
+
+    /// Takes the next 20 ms from the playout buffer, for the room and the recording. `None` while
+    /// the peer sends nothing.
+    pub(super) fn listen(&mut self, frame: &mut [i16; FRAME]) -> Option<()> {
+        let played = self.playout.as_mut().map_or(Played::Nothing, |playout| playout.pop(frame));
+        if played == Played::Concealed {
+            self.statistics.concealed_frames += 1;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            if played == Played::Nothing {
+                frame.fill(0);
+            }
+            recorder.handle_heard(frame);
+        }
+        (played != Played::Nothing).then_some(())
+    }
+
+    /// Adds what the peer says to the mix of its room.
+    pub(crate) fn contribute(&mut self, mixer: &mut Mixer, events: &mut VecDeque<Event>) {
+        let mut frame = [0; FRAME];
+        let heard = self.listen(&mut frame).map(|()| &frame);
+        let Some(seat) = &mut self.seat else { return };
+        seat.speaker = None;
+        if !seat.mute.is_heard() {
+            return;
+        }
+        let (worth_mixing, change) = seat.detector.handle_frame(heard);
+        if worth_mixing && let Some(frame) = heard {
+            seat.speaker = Some(mixer.add_speaker(frame));
+        }
+        match change {
+            TalkChange::None => {}
+            TalkChange::Started => report_talk(self.id, seat, Talk::Started, events),
+            TalkChange::Stopped => report_talk(self.id, seat, Talk::Stopped, events),
+        }
+    }
+}
+
+/// In place: both codecs have one octet a sample.
+fn transcode(from: Codec, to: Codec, octets: &mut [u8]) {
+    let mut samples = [0; FRAME];
+    for chunk in octets.chunks_mut(FRAME) {
+        let decoded = from.decode_into(chunk, &mut samples);
+        to.encode_into(&samples[..decoded], chunk);
+    }
+}
+
+/// Comfort noise (RFC 3389): the peer is alive and says nothing.
+const COMFORT_NOISE: u8 = 13;

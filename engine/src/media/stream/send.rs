@@ -1,0 +1,293 @@
+//! What a stream sends in each frame, and the numbers it sends it under.
+
+use std::{collections::VecDeque, net::SocketAddr, sync::LazyLock, time::Duration};
+
+use super::{Echo, Heartbeat, Moment, RelayEntry, Sending, Stream};
+use crate::media::{
+    Codec, Digit, Event, FRAME, PlayEnd, Prompt,
+    dtmf::telephone_event::{Form, Output},
+    mixer::Mixer,
+    packet_io::{Outgoing, PacketIo, Sent},
+    player::silence,
+    rtp::{Header, Marker, RtpTime, Seq},
+    tone,
+};
+
+impl Stream {
+    /// Sends what this frame brings. `mixer` holds the mix of its room, if it is in one.
+    pub(crate) fn handle_frame(
+        &mut self,
+        mixer: &mut Mixer,
+        moment: Moment,
+        io: &mut impl PacketIo,
+        events: &mut VecDeque<Event>,
+    ) {
+        if self.sending.last_frame.is_some_and(|last| moment.frame <= last) {
+            // The stream changed to a later phase of the frame it has already sent.
+            return;
+        }
+        self.sending.last_frame = Some(moment.frame);
+        let key = self.digits_in.handle_timeout(moment.now);
+        self.report_keys([key, None], events);
+        self.report_silence(moment, events);
+        self.keep_connected(moment, io);
+        if self.seat.is_none() && self.recorder.is_some() {
+            self.listen(&mut [0; FRAME]);
+        }
+        let codec = self.settings.codec;
+        let form = match self.settings.telephone_event {
+            Some(_) => Form::Event,
+            None => Form::Tone,
+        };
+        let time = self.sending.time(moment.frame);
+        let output = match &mut self.digits_out {
+            Some(sender) => sender.next_output(time, form),
+            None => Output::Pause,
+        };
+        if output == Output::Finished {
+            self.digits_out = None;
+            events.push_back(Event::DigitsSent { stream: self.id });
+        }
+        if let Output::Event { time, marker, payload } = output {
+            self.send_event(time, marker, payload, moment, io);
+            self.record_sent(None, events);
+            return;
+        }
+        if self.player.is_some() && !matches!(output, Output::Tone { .. }) {
+            self.advance_player(moment, io, events);
+            if self.player.is_some() {
+                return;
+            }
+        }
+        let mut own_mix = [0; FRAME];
+        let payload = match (output, &self.seat) {
+            (Output::Tone { digit, frame }, _) => Some(digit_tone(digit, frame, codec)),
+            (_, Some(seat)) if seat.mute.is_hearing() => Some(match seat.speaker {
+                Some(speaker) => {
+                    mixer.for_speaker(speaker, codec, &mut own_mix);
+                    &own_mix
+                }
+                None => mixer.for_listener(codec),
+            }),
+            _ if self.is_keepalive_due(moment.frame) => Some(silence(codec)),
+            _ => None,
+        };
+        if let Some(payload) = payload {
+            self.send_audio(payload, moment, io);
+        }
+        self.record_sent(payload, events);
+    }
+
+    /// Sends the next frame of the play, or reports its end.
+    fn advance_player(
+        &mut self,
+        moment: Moment,
+        io: &mut impl PacketIo,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(mut player) = self.player.take() else { return };
+        match player.next_frame() {
+            Some(frame) => {
+                let payload = frame.payload(self.settings.codec);
+                self.send_audio(payload, moment, io);
+                self.record_sent(Some(payload), events);
+                self.player = Some(player);
+            }
+            None => {
+                self.player = Some(player);
+                self.end_play(PlayEnd::Completed, events);
+            }
+        }
+    }
+
+    fn send_audio(&mut self, payload: &[u8; FRAME], moment: Moment, io: &mut impl PacketIo) {
+        if !self.settings.direction.is_sending() {
+            return;
+        }
+        let Some(destination) = self.latch.destination(moment.frame) else { return };
+        let sending = &mut self.sending;
+        let time = sending.time_after_last(moment.frame);
+        let follows = sending.last_audio.is_some_and(|last| last + 1 == moment.frame);
+        sending.last_audio = Some(moment.frame);
+        sending.end = time.plus(FRAME as i32);
+        let header = Header {
+            marker: if follows { Marker::Clear } else { Marker::Set },
+            payload_type: self.settings.payload_type,
+            seq: sending.take_seq(),
+            time,
+            ssrc: sending.ssrc,
+        };
+        self.transmit(header, payload, destination, moment, io);
+    }
+
+    fn send_event(
+        &mut self,
+        time: RtpTime,
+        marker: Marker,
+        payload: [u8; 4],
+        moment: Moment,
+        io: &mut impl PacketIo,
+    ) {
+        let Some(payload_type) = self.settings.telephone_event else { return };
+        if !self.settings.direction.is_sending() {
+            return;
+        }
+        let Some(destination) = self.latch.destination(moment.frame) else { return };
+        let seq = self.sending.take_seq();
+        let header = Header { marker, payload_type, seq, time, ssrc: self.sending.ssrc };
+        self.transmit(header, &payload, destination, moment, io);
+    }
+
+    /// Sends back a packet that arrived in this tick.
+    pub(crate) fn handle_relay(
+        &mut self,
+        entry: RelayEntry,
+        octets: &[u8],
+        moment: Moment,
+        io: &mut impl PacketIo,
+    ) {
+        let Echo::On { offset } = &mut self.echo else { return };
+        let Some(payload) = octets.get(entry.start..entry.end) else { return };
+        let Some(destination) = self.latch.destination(moment.frame) else { return };
+        let here = self.sending.time_after_last(moment.frame);
+        let kept =
+            offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < ECHO_LEAP);
+        let marker = if kept.is_some() { entry.marker } else { Marker::Set };
+        let difference = kept.unwrap_or_else(|| here.since(entry.time));
+        *offset = Some(difference);
+        let time = entry.time.plus(difference);
+        let end = time.plus(entry.samples as i32);
+        if end.since(self.sending.end) > 0 {
+            self.sending.end = end;
+        }
+        if entry.samples > 0 {
+            self.sending.last_audio = Some(moment.frame);
+        }
+        let header = Header {
+            marker,
+            payload_type: entry.payload_type,
+            seq: self.sending.take_seq(),
+            time,
+            ssrc: self.sending.ssrc,
+        };
+        self.transmit(header, payload, destination, moment, io);
+    }
+
+    fn transmit(
+        &mut self,
+        header: Header,
+        payload: &[u8],
+        destination: SocketAddr,
+        moment: Moment,
+        io: &mut impl PacketIo,
+    ) {
+        self.sending.last_packet = moment.frame;
+        let connected = self.sending.connected == Some(destination);
+        let sent = io.send(Outgoing {
+            socket: self.sending.socket,
+            destination: (!connected).then_some(destination),
+            header: &header.write(),
+            payload,
+        });
+        match sent {
+            Sent::Accepted => {
+                self.statistics.sent_packets += 1;
+                self.statistics.sent_octets += payload.len() as u64;
+            }
+            Sent::Refused => self.statistics.send_errors += 1,
+        }
+    }
+
+    fn record_sent(&mut self, payload: Option<&[u8; FRAME]>, events: &mut VecDeque<Event>) {
+        let Some(recorder) = &mut self.recorder else { return };
+        recorder.handle_sent(self.settings.codec, payload);
+        if recorder.is_abandoned() {
+            self.stop_record(events);
+        }
+    }
+
+    fn keep_connected(&mut self, moment: Moment, io: &mut impl PacketIo) {
+        let wanted = self.latch.connectable(moment.frame);
+        if wanted == self.sending.connected {
+            return;
+        }
+        if self.sending.connected.take().is_some() {
+            io.disconnect(self.sending.socket);
+        }
+        if let Some(remote) = wanted
+            && io.connect(self.sending.socket, remote)
+        {
+            self.sending.connected = Some(remote);
+        }
+    }
+
+    fn is_keepalive_due(&self, frame: u64) -> bool {
+        self.settings.keepalive.is_some_and(|keepalive| {
+            frame.saturating_sub(self.sending.last_packet) >= frames(keepalive).max(1)
+        })
+    }
+
+    fn report_silence(&mut self, moment: Moment, events: &mut VecDeque<Event>) {
+        let (Some(timeout), Heartbeat::Alive { frame }) =
+            (self.settings.idle_timeout, self.last_heard)
+        else {
+            return;
+        };
+        let silent = moment.frame.saturating_sub(frame);
+        if self.settings.direction.is_receiving() && silent >= frames(timeout).max(1) {
+            self.last_heard = Heartbeat::Silent;
+            let silent_for = Duration::from_millis(silent.saturating_mul(20));
+            events.push_back(Event::Idle { stream: self.id, silent_for });
+        }
+    }
+}
+
+impl Sending {
+    pub(super) fn time(&self, frame: u64) -> RtpTime {
+        // Both wrap at the same place.
+        RtpTime(self.origin.0.wrapping_add((frame as u32).wrapping_mul(FRAME as u32)))
+    }
+
+    /// The time of a frame, moved on if what was sent last reaches beyond its beginning.
+    fn time_after_last(&mut self, frame: u64) -> RtpTime {
+        let overlap = self.end.since(self.time(frame));
+        if (1..OVERLAP).contains(&overlap) {
+            self.origin = self.origin.plus(overlap);
+        }
+        self.time(frame)
+    }
+
+    fn take_seq(&mut self) -> Seq {
+        let seq = self.seq;
+        self.seq = seq.next();
+        seq
+    }
+}
+
+fn frames(duration: Duration) -> u64 {
+    (duration.as_millis() / 20) as u64
+}
+
+/// A frame of a key's two tones; a second of each key goes round without a seam.
+fn digit_tone(digit: Digit, frame: usize, codec: Codec) -> &'static [u8; FRAME] {
+    let tone = DIGIT_TONES.get(usize::from(digit.event()));
+    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), codec))
+        .unwrap_or_else(|| silence(codec))
+}
+
+/// Rendered when the first shard is made, never in a tick.
+pub(crate) static DIGIT_TONES: LazyLock<Vec<Prompt>> = LazyLock::new(|| {
+    (0..16)
+        .filter_map(Digit::from_event)
+        .map(|digit| {
+            let (low, high) = digit.frequencies();
+            tone::one_second(low, high)
+        })
+        .collect()
+});
+
+/// An echo whose clock strays by a second from ours begins anew.
+const ECHO_LEAP: u32 = 8000;
+
+/// An end further ahead than 10 s is the wrap of the clock after a long silence.
+const OVERLAP: i32 = 80_000;
