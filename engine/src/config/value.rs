@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bstr::{BStr, BString, ByteSlice};
 
 use diesis_dialplan::conf::{is_false, is_true};
+use diesis_dialplan::spelling::closest;
 
 use super::settings::CallerId;
 
@@ -60,46 +61,13 @@ pub(super) fn caller_id(value: &BStr) -> CallerId {
     }
 }
 
-/// The known word nearest to `word`, when it is near enough to be what was meant.
+/// The known word that `word` was probably meant to be.
 pub(super) fn nearest<'a>(
     word: &BStr,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // One slip in a short word, two in a longer one; more is another word.
-    let limit = if word.len() < 6 { 1 } else { 2 };
-    known
-        .into_iter()
-        .map(|candidate| (distance(word, candidate.as_bytes(), limit), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters to change, add, drop or swap with their neighbour to make `a` of `b`, ignoring
-/// letter case; anything above `limit` is `limit + 1`.
-fn distance(a: &[u8], b: &[u8], limit: usize) -> usize {
-    if a.len().abs_diff(b.len()) > limit {
-        return limit + 1;
-    }
-    let mut before: Vec<usize> = vec![];
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let same = x.eq_ignore_ascii_case(y);
-            let mut best = (above[j] + usize::from(!same)).min(above[j + 1] + 1).min(row[j] + 1);
-            let swapped = i > 0
-                && j > 0
-                && x.eq_ignore_ascii_case(&b[j - 1])
-                && y.eq_ignore_ascii_case(&a[i - 1]);
-            if swapped {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()].min(limit + 1)
+    // All known words are text.
+    closest(word, known.into_iter().map(BStr::new))?.to_str().ok()
 }
 
 #[cfg(test)]
@@ -144,17 +112,5 @@ mod tests {
         assert_eq!(read("\"A \\\"B\\\" C\" <+33 1>"), is("A \"B\" C", "+33 1"));
         assert_eq!(read("<"), is("<", ""));
         assert_eq!(read(""), is("", ""));
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_is_recognised_and_another_word_is_not() {
-        let known = ["disallow", "allow", "context", "dtmf_mode", "pin"];
-        assert_eq!(nearest("contex".into(), known), Some("context"));
-        assert_eq!(nearest("dtmfmode".into(), known), Some("dtmf_mode"));
-        assert_eq!(nearest("conetxt".into(), known), Some("context"));
-        assert_eq!(nearest("Disalow".into(), known), Some("disallow"));
-        assert_eq!(nearest("pni".into(), known), Some("pin"));
-        assert_eq!(nearest("host".into(), known), None);
-        assert_eq!(nearest("".into(), known), None);
     }
 }
