@@ -75,7 +75,8 @@ struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|c| self.0.write_char(if c.is_control() { ' ' } else { c }))
+        text.chars()
+            .try_for_each(|c| self.0.write_char(if c.is_control() && c != '\t' { ' ' } else { c }))
     }
 }
 

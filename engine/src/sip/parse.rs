@@ -93,7 +93,7 @@ impl ParseError {
 
     /// The status to refuse with; `None` when nothing may be answered and the bytes are dropped.
     ///
-    /// Only a request that is not an ACK and has a readable Via is answered.
+    /// Only a request that is not an ACK and has a Via is answered.
     pub fn status(&self) -> Option<StatusCode> {
         self.request.as_ref()?;
         Some(match self.kind {
@@ -103,8 +103,8 @@ impl ParseError {
         })
     }
 
-    /// What could be read of the request, when it can be answered: every header that was well
-    /// formed by itself, so that [`Response::to`] has what it copies.
+    /// What could be read of the request, when it can be answered. The headers that
+    /// [`Response::to`] copies are there as they came, malformed or not.
     pub fn request(&self) -> Option<&Request> {
         self.request.as_deref()
     }
@@ -187,7 +187,7 @@ fn parse_request(
         (None, Some(body)) => (body, None),
         (None, None) => (Bytes::new(), Some(ParseErrorKind::Truncated)),
     };
-    let is_answerable = method != Method::Ack && head.headers.via().is_some();
+    let is_answerable = method != Method::Ack && head.headers.value(HeaderName::Via).is_some();
     let request = Request::from_parts(method, uri, uri_parts, head.headers, body);
     match fault {
         None => Ok(request),
@@ -407,10 +407,8 @@ impl Head {
         self.seen |= bit;
         if !self.is_well_formed(name, value) {
             self.note(ParseErrorKind::Malformed(name));
-            // From, To and Call-ID go back in the refusal as they came, so that the sender can
-            // match it; a malformed Via or CSeq does not help him.
-            return matches!(name, HeaderName::From | HeaderName::To | HeaderName::CallId)
-                .then_some(name);
+            // What a refusal copies goes back as it came, so that the sender can match it.
+            return ESSENTIAL.contains(&name).then_some(name);
         }
         Some(name)
     }
@@ -455,13 +453,7 @@ impl Head {
 
     /// Checks that everything is there that any message must have (RFC 3261 §8.1.1).
     fn check_present(&mut self) {
-        for name in [
-            HeaderName::Via,
-            HeaderName::From,
-            HeaderName::To,
-            HeaderName::CallId,
-            HeaderName::CSeq,
-        ] {
+        for name in ESSENTIAL {
             if self.seen & (1u128 << (name as u8)) == 0 {
                 self.note(ParseErrorKind::Missing(name));
             }
@@ -494,6 +486,10 @@ impl Head {
         self.fault.get_or_insert(kind);
     }
 }
+
+/// What every message must have, and every response copies.
+const ESSENTIAL: [HeaderName; 5] =
+    [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
 
 /// Lengths of the name and of all up to the value, in `name blanks ":" value`.
 pub(crate) fn header_name(line: &[u8]) -> Option<(usize, usize)> {
