@@ -4,6 +4,8 @@
 //! itself. What is to be done comes out as [`RoomEffect`]s, in order, for the switch to carry out.
 //! A room lives on one media shard, that of its first member, and ends with its last member.
 
+mod visit;
+
 use std::collections::HashMap;
 
 use bstr::{BStr, BString};
@@ -13,6 +15,8 @@ use crate::{
     config::{BridgeProfile, UserProfile},
     media::{RoomId, ShardId},
 };
+
+pub(crate) use visit::{Surroundings, Visit, VisitEnd, VisitProgress};
 
 /// All rooms that have members now.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod media;
 #[cfg(feature = "net")]
 pub mod net;
+pub(crate) mod pbx;
 pub mod sdp;
 pub mod sip;
 pub mod switch;

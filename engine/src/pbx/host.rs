@@ -1,0 +1,144 @@
+//! What a running dialplan sees of the engine: the time, the shared world, its call, the log.
+
+use std::time::Duration;
+
+use bstr::{BStr, BString};
+use diesis_dialplan::{
+    channel::Channel as PlanChannel,
+    host::{ChannelState, FunctionError, Host, Level, LogLine, Step},
+    world::World,
+};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{clock::Now, entropy::Entropy};
+
+/// What the dialplan may know of the call it runs for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CallFacts {
+    /// The state of the call.
+    pub(crate) state: ChannelState,
+    /// The SIP Call-ID, for the log and `CHANNEL(pjsip,call-id)`.
+    pub(crate) call_id: BString,
+    /// The configured peer, for `CHANNEL(endpoint)`.
+    pub(crate) peer: Option<BString>,
+    /// Where the peer's signalling comes from, for `CHANNEL(pjsip,remote_addr)`.
+    pub(crate) remote: Option<BString>,
+}
+
+/// One step of a dialplan as it was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StepTaken {
+    pub(crate) context: BString,
+    pub(crate) extension: BString,
+    pub(crate) priority: u32,
+    pub(crate) application: BString,
+    pub(crate) arguments: BString,
+}
+
+/// The host of one advance of one executor.
+pub(crate) struct PbxHost<'a> {
+    pub(crate) now: Now,
+    /// The clock's zero for [`Host::monotonic`].
+    pub(crate) started: std::time::Instant,
+    pub(crate) world: &'a mut World,
+    pub(crate) entropy: &'a mut Entropy,
+    pub(crate) facts: &'a CallFacts,
+    pub(crate) zone: &'a TimeZone,
+    /// Names of all channels, asked for seldom.
+    pub(crate) channels: &'a dyn Fn() -> Vec<BString>,
+    /// Takes the steps when somebody wants them.
+    pub(crate) steps: Option<&'a mut Vec<StepTaken>>,
+}
+
+impl Host for PbxHost<'_> {
+    fn now(&self) -> Timestamp {
+        self.now.wall
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.now.instant.saturating_duration_since(self.started)
+    }
+
+    fn world(&self) -> &World {
+        self.world
+    }
+
+    fn world_mut(&mut self) -> &mut World {
+        self.world
+    }
+
+    fn channel_state(&self) -> ChannelState {
+        self.facts.state
+    }
+
+    fn log(&mut self, line: LogLine<'_>) {
+        let LogLine { level, channel, place, message } = line;
+        let (call_id, context, exten) = (&self.facts.call_id, place.context, place.extension);
+        let priority = place.priority;
+        macro_rules! write_at {
+            ($level:ident) => {
+                tracing::$level!(%call_id, %channel, %context, %exten, priority, "{message}")
+            };
+        }
+        match level {
+            Level::Debug => write_at!(trace),
+            // Verbose() up to 3 is what Asterisk shows at its usual verbosity.
+            Level::Verbose(0..=3) => write_at!(info),
+            Level::Verbose(_) => write_at!(debug),
+            Level::Notice => write_at!(info),
+            Level::Warning => write_at!(warn),
+            Level::Error => write_at!(error),
+        }
+    }
+
+    fn random(&mut self) -> u64 {
+        self.entropy.next_u64()
+    }
+
+    fn trace(&mut self, step: &Step<'_>) {
+        let Step { place, application, arguments } = step;
+        tracing::debug!(
+            call_id = %self.facts.call_id, context = %place.context, exten = %place.extension,
+            priority = place.priority, "{application}({arguments})"
+        );
+        if let Some(steps) = &mut self.steps {
+            steps.push(StepTaken {
+                context: place.context.into(),
+                extension: place.extension.into(),
+                priority: place.priority,
+                application: (*application).into(),
+                arguments: (*arguments).into(),
+            });
+        }
+    }
+
+    fn time_zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+
+    fn read_function(
+        &mut self,
+        _channel: &PlanChannel,
+        name: &[u8],
+        arguments: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), FunctionError> {
+        if name != b"CHANNEL" {
+            return Err(FunctionError::Unknown);
+        }
+        let item = arguments.trim_ascii().to_ascii_lowercase();
+        let value: Option<&BStr> = match item.as_slice() {
+            b"endpoint" | b"peername" => self.facts.peer.as_ref().map(AsRef::as_ref),
+            b"peerip" | b"recvip" | b"from" => self.facts.remote.as_ref().map(AsRef::as_ref),
+            b"pjsip,call-id" => Some(self.facts.call_id.as_ref()),
+            b"pjsip,remote_addr" => self.facts.remote.as_ref().map(AsRef::as_ref),
+            _ => return Err(FunctionError::Unknown),
+        };
+        out.extend_from_slice(value.unwrap_or_default());
+        Ok(())
+    }
+
+    fn channels(&self) -> Vec<BString> {
+        (self.channels)()
+    }
+}

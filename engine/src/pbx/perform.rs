@@ -1,0 +1,209 @@
+//! The dialplan's operations as verbs of a channel, and what came of those as outcomes.
+//!
+//! What concerns signalling or rooms is handed on to the switch as a [`Wish`]; everything else is
+//! begun on the channel at once.
+
+use std::time::{Duration, Instant};
+
+use bstr::{BStr, BString};
+use diesis_dialplan::operation::{
+    AnswerMedia, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation, Outcome,
+};
+
+use super::{say, tones::Tones};
+use crate::{
+    channel::{
+        Channel, DigitSet, MissingPrompt, OtherDigits, Outbox, PlayPart, PlayRequest, TaskOutcome,
+    },
+    media::{Digit, PlayItem, Repeat, Signal},
+};
+
+/// What the switch has to do for an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Answer; the operation ends when the channel has settled.
+    Answer { wait_media: bool, delay: Duration },
+    /// Send 180.
+    Ring,
+    /// Open early media.
+    Progress,
+    /// Send nothing more than the 100 that went out.
+    Proceed,
+    /// Refuse an unanswered call; on an answered one play the tone and wait.
+    Refuse { refusal: Refusal, timeout: Option<Duration> },
+    /// Enter a conference room.
+    Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
+}
+
+/// The two ways a dialplan refuses a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Busy,
+    Congestion,
+}
+
+/// What became of an operation.
+#[derive(Debug)]
+pub(crate) enum Performed {
+    /// The channel is on it; its outcome follows.
+    Begun,
+    /// It is over already.
+    Over(Outcome),
+    /// The switch has to do it.
+    Wish(Wish),
+}
+
+/// Begins an operation.
+pub(crate) fn perform(
+    operation: Operation,
+    channel: &mut Channel,
+    tones: &mut Tones,
+    now: Instant,
+    out: &mut Outbox,
+) -> Performed {
+    match operation {
+        Operation::Answer { delay, media } => {
+            Performed::Wish(Wish::Answer { wait_media: media == AnswerMedia::Wait, delay })
+        }
+        Operation::Ringing => Performed::Wish(Wish::Ring),
+        Operation::Progress => Performed::Wish(Wish::Progress),
+        Operation::Proceeding => Performed::Wish(Wish::Proceed),
+        Operation::Busy { timeout } => {
+            Performed::Wish(Wish::Refuse { refusal: Refusal::Busy, timeout })
+        }
+        Operation::Congestion { timeout } => {
+            Performed::Wish(Wish::Refuse { refusal: Refusal::Congestion, timeout })
+        }
+        Operation::Conference { room, bridge_profile, user_profile, menu } => {
+            if let Some(menu) = menu {
+                tracing::warn!(%room, %menu, "conference menus are not available: digits do nothing in the room");
+            }
+            Performed::Wish(Wish::Conference { room, bridge_profile, user_profile })
+        }
+        Operation::Play { files, interrupt, missing, language } => {
+            let request = PlayRequest {
+                stop: digit_set(interrupt),
+                others: OtherDigits::Drop,
+                missing: match missing {
+                    MissingFile::Skip => MissingPrompt::Skip,
+                    MissingFile::Stop => MissingPrompt::Stop,
+                },
+                language,
+                ..PlayRequest::named(files)
+            };
+            channel.play(request, None, now, out);
+            Performed::Begun
+        }
+        Operation::Say { what, interrupt } => {
+            match say::prompts(&what, channel.language.as_ref()) {
+                Ok(names) => {
+                    let request = PlayRequest {
+                        stop: digit_set(interrupt),
+                        others: OtherDigits::Drop,
+                        ..PlayRequest::named(names)
+                    };
+                    channel.play(request, None, now, out);
+                    Performed::Begun
+                }
+                Err(error) => {
+                    tracing::warn!(channel = %channel.id(), %error, "can not say this");
+                    Performed::Over(Outcome::Failed)
+                }
+            }
+        }
+        Operation::WaitDigit { timeout } => {
+            channel.wait_digit(timeout, now, out);
+            Performed::Begun
+        }
+        Operation::Wait { duration } => {
+            channel.wait(duration, OtherDigits::Drop, now, out);
+            Performed::Begun
+        }
+        Operation::Echo => {
+            channel.echo(out);
+            Performed::Begun
+        }
+        Operation::Milliwatt => {
+            let request = PlayRequest {
+                others: OtherDigits::Drop,
+                repeat: Repeat::Forever,
+                ..PlayRequest::new(vec![PlayPart::Prompt(tones.milliwatt())])
+            };
+            channel.play(request, None, now, out);
+            Performed::Begun
+        }
+        Operation::PlayTones { tones: name } => match tones.named(name.as_ref()) {
+            Some(tone) => {
+                channel.play_in_background(PlayItem::Tone(tone), out);
+                Performed::Over(Outcome::Done)
+            }
+            None => Performed::Over(Outcome::Failed),
+        },
+        Operation::StopPlayTones => {
+            channel.stop_background(out);
+            Performed::Over(Outcome::Done)
+        }
+        Operation::SendDigits { digits, gap, duration } => {
+            channel.send_digits(signals(digits.as_ref()), duration, gap, out);
+            Performed::Begun
+        }
+        operation => unavailable(&operation),
+    }
+}
+
+/// What came of a channel's task, in the dialplan's words.
+pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
+    match of {
+        TaskOutcome::Done => Outcome::Done,
+        TaskOutcome::Digit(digit) => plan_digit(digit).map_or(Outcome::Done, Outcome::Digit),
+        TaskOutcome::TimedOut => Outcome::TimedOut,
+        TaskOutcome::Missing(_) => Outcome::Failed,
+        TaskOutcome::Digits { .. } => Outcome::Done,
+        TaskOutcome::Failed(why) => {
+            tracing::debug!(why, "operation failed");
+            Outcome::Failed
+        }
+    }
+}
+
+/// Named in the log, so that an operator sees why the call ended or went on.
+fn unavailable(operation: &Operation) -> Performed {
+    let name = match operation {
+        Operation::MusicOnHold { .. } | Operation::StartMusicOnHold { .. } => "music on hold",
+        Operation::StopMusicOnHold => return Performed::Over(Outcome::Done),
+        Operation::Record(_) => "Record",
+        Operation::Dial(_) => "Dial",
+        Operation::Originate(_) => "Originate",
+        Operation::SoftHangup { .. } => "SoftHangup",
+        Operation::Redirect { .. } => "ChannelRedirect",
+        Operation::Application { name, .. } => {
+            tracing::error!(application = %name, "no such application: the call ends");
+            return Performed::Over(Outcome::Unsupported);
+        }
+        _ => "this operation",
+    };
+    tracing::error!("{name} is not available in this engine: the call ends");
+    Performed::Over(Outcome::Unsupported)
+}
+
+fn digit_set(digits: PlanDigits) -> DigitSet {
+    let all = (0..16).filter_map(Digit::from_event);
+    all.filter(|digit| plan_digit(*digit).is_some_and(|d| digits.contains(d))).collect()
+}
+
+fn plan_digit(digit: Digit) -> Option<PlanDigit> {
+    PlanDigit::new(digit.as_char() as u8)
+}
+
+/// Digits with `w` for half a second and `W` for a second of pause; other bytes are skipped.
+fn signals(digits: &BStr) -> Vec<Signal> {
+    let signal = |byte: &u8| match byte {
+        b'w' => Some(Signal::Pause(Duration::from_millis(500))),
+        b'W' => Some(Signal::Pause(Duration::from_secs(1))),
+        byte => Digit::from_char(char::from(*byte)).map(Signal::Digit),
+    };
+    digits.iter().filter_map(signal).take(MOST_SIGNALS).collect()
+}
+
+/// Digits sent by one SendDTMF; more would occupy the stream for a minute and longer.
+const MOST_SIGNALS: usize = 256;
