@@ -101,6 +101,11 @@ impl Visit {
         &self.room
     }
 
+    /// Whether the channel is in the room and free to do something else in it.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.state == State::Inside
+    }
+
     /// The channel's task ended.
     pub(crate) fn handle_outcome(
         &mut self,

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
-    AnswerMedia, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation, Outcome,
+    AnswerMedia, ConferenceEnd, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation, Outcome,
 };
 
 use super::{say, tones::Tones};
 use crate::{
+    bridge::VisitEnd,
     channel::{
         Channel, DigitSet, MissingPrompt, OtherDigits, Outbox, PlayPart, PlayRequest, TaskOutcome,
     },
@@ -149,6 +150,15 @@ pub(crate) fn perform(
         }
         operation => unavailable(&operation),
     }
+}
+
+/// How a visit to a room ended, in the dialplan's words.
+pub(crate) fn left_room(end: VisitEnd) -> Outcome {
+    Outcome::Conference(match end {
+        VisitEnd::Refused => ConferenceEnd::Failed,
+        VisitEnd::EndMarked => ConferenceEnd::EndMarked,
+        VisitEnd::Left => ConferenceEnd::Kicked,
+    })
 }
 
 /// What came of a channel's task, in the dialplan's words.

@@ -73,7 +73,7 @@ pub struct OutboundCredentials {
     pub username: String,
     /// The password; never logged.
     pub password: String,
-    /// Only challenges of this realm are answered; `None` answers the first realm asked.
+    /// Only challenges of this realm are answered. `None` answers the callee's, whatever it is.
     pub realm: Option<String>,
 }
 

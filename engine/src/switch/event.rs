@@ -90,6 +90,13 @@ pub enum SwitchEvent {
         /// How many remain.
         members: usize,
     },
+    /// A recording ended.
+    RecordingStopped {
+        /// The call.
+        call: ChannelId,
+        /// Samples for which the reader had left no room.
+        dropped: u64,
+    },
     /// A call ended; nothing of it is left.
     CallEnded {
         /// The call.

@@ -5,96 +5,190 @@
 //! time, and after each one everything to be done is drained through the `poll_` methods until
 //! `None`. `net` runs one; a test runs several, in virtual time.
 
+mod admission;
 mod budget;
+mod call;
 mod command;
+mod commands;
+mod dialog;
 mod event;
+mod invite;
+mod media_events;
+mod place;
+mod plan;
 mod ports;
+mod register;
+mod requests;
+mod rooms;
+mod session;
 mod settings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod work;
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
 
 use bytes::Bytes;
+use diesis_dialplan::world::World;
 
-pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
+pub use command::{
+    Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb,
+};
 pub use event::{CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 
 use crate::{
-    channel::{Outbox, PromptReply, PromptRequest},
+    bridge::{RoomEffect, Rooms},
+    channel::{ChannelId, Outbox, PromptReply, PromptRequest},
     clock::Now,
-    media::{self, ShardId},
+    entropy::Entropy,
+    media::{self, PortLease, ShardId, StreamId},
+    pbx::{Plan, tones::Tones},
     sip,
 };
+use admission::Gate;
+use call::Call;
 use ports::PortStock;
 
 /// The signalling core. See the module's description for the order of its verbs.
 #[derive(Debug)]
 pub struct Switch {
-    #[expect(dead_code, reason = "read by the call routing, which lands next")]
     config: SwitchConfig,
+    /// What all dialplan calls share.
+    world: World,
+    entropy: Entropy,
+    endpoint: sip::Endpoint,
+    gate: Gate,
+    registrar: sip::registrar::Registrar,
+    /// Our addresses, as far as messages came to them.
+    locals: Vec<SocketAddr>,
+    calls: HashMap<ChannelId, Box<Call>>,
+    /// The stack's calls.
+    handles: HashMap<sip::CallHandle, ChannelId>,
+    streams: HashMap<StreamId, ChannelId>,
+    deadlines: BTreeSet<(Instant, ChannelId)>,
+    /// Calls that have something to do now.
+    ready: VecDeque<ChannelId>,
+    /// Calls that go on at the next timeout, behind everybody else.
+    yielded: VecDeque<ChannelId>,
+    rooms: Rooms,
+    room_effects: VecDeque<RoomEffect>,
     ports: PortStock,
     outbox: Outbox,
-    transmits: VecDeque<sip::Transmit>,
+    tones: Tones,
     events: VecDeque<SwitchEvent>,
+    /// Events that nobody took in time.
+    events_dropped: u64,
+    calls_begun: u64,
+    streams_opened: u64,
+    /// The latest time anything came in.
+    worked_at: Instant,
+    /// The zero of the dialplan's monotonic clock.
+    started: Instant,
 }
 
 impl Switch {
     /// A switch without calls.
     pub fn new(config: SwitchConfig, seeds: &Seeds, now: Now) -> Self {
-        let _ = (seeds, now);
+        let mut entropy = Entropy::new(seeds.entropy);
+        let mut world = World::default();
+        plan::set_globals(&config.plan, &mut world);
+        let endpoint = sip::Endpoint::new(stack_config(&config), entropy.fork());
         Self {
+            gate: Gate::new(&config, seeds, now),
+            registrar: register::registrar(&config),
+            locals: Vec::new(),
             config,
+            world,
+            endpoint,
+            entropy,
+            calls: HashMap::new(),
+            handles: HashMap::new(),
+            streams: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            ready: VecDeque::new(),
+            yielded: VecDeque::new(),
+            rooms: Rooms::default(),
+            room_effects: VecDeque::new(),
             ports: PortStock::default(),
             outbox: Outbox::default(),
-            transmits: VecDeque::new(),
+            tones: Tones::default(),
             events: VecDeque::new(),
+            events_dropped: 0,
+            calls_begun: 0,
+            streams_opened: 0,
+            worked_at: now.instant,
+            started: now.instant,
         }
+    }
+
+    /// Puts a new dialplan in force. Calls in progress look their next step up in it.
+    pub fn replace_plan(&mut self, plan: Arc<Plan>) {
+        plan::set_globals(&plan, &mut self.world);
+        self.config.plan = plan;
     }
 
     /// A SIP message arrived: one whole datagram, or one message cut from a stream.
     pub fn handle_packet(&mut self, flow: sip::Flow, packet: Bytes, now: Now) {
-        let _ = (flow, packet, now);
+        self.worked_at = now.instant;
+        self.endpoint.handle_packet(flow, packet, now.instant);
+        self.work(now);
     }
 
     /// A connection is gone.
     pub fn handle_connection_closed(&mut self, connection: sip::ConnectionId, now: Now) {
-        let _ = (connection, now);
+        self.worked_at = now.instant;
+        self.endpoint.handle_connection_closed(connection, now.instant);
+        self.work(now);
     }
 
     /// A message could not be sent on this flow.
     pub fn handle_transport_error(&mut self, flow: sip::Flow, now: Now) {
-        let _ = (flow, now);
+        self.worked_at = now.instant;
+        self.endpoint.handle_transport_error(flow, now.instant);
+        self.work(now);
     }
 
     /// A media shard tells something.
     pub fn handle_media(&mut self, event: media::Event, now: Now) {
-        let _ = now;
-        if let media::Event::PortReady { port } = event {
-            self.ports.add(port);
-        }
+        self.worked_at = now.instant;
+        self.take_media_event(event, now);
+        self.work(now);
     }
 
     /// A prompt that was asked for came, or is not there.
     pub fn handle_prompt(&mut self, reply: PromptReply, now: Now) {
-        let _ = (reply, now);
+        self.worked_at = now.instant;
+        self.take_prompt(reply, now);
+        self.work(now);
     }
 
     /// An embedder wants something.
     pub fn handle_command(&mut self, command: Command, now: Now) {
-        let _ = now;
-        let (Command::PlaceCall { id: command, .. } | Command::Call { id: command, .. }) = command;
-        let completion = Completion::Failed("there is no such call".into());
-        self.events.push_back(SwitchEvent::CommandCompleted { command, completion });
+        self.worked_at = now.instant;
+        self.take_command(command, now);
+        self.work(now);
     }
 
     /// Time passed; due when [`Switch::poll_timeout`] says so.
     pub fn handle_timeout(&mut self, now: Now) {
-        let _ = now;
+        self.worked_at = now.instant;
+        self.endpoint.handle_timeout(now.instant);
+        self.wake(now);
+        self.expire_bindings(now);
+        self.work(now);
     }
 
     /// A message to be sent.
     pub fn poll_transmit(&mut self) -> Option<sip::Transmit> {
-        self.transmits.pop_front()
+        self.endpoint.poll_transmit()
     }
 
     /// A command for a media shard.
@@ -114,6 +208,70 @@ impl Switch {
 
     /// When [`Switch::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let own = [self.next_call_deadline(), self.registrar.poll_timeout()];
+        own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()
+    }
+
+    /// How many calls there are, those that are cleaning up included.
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Ends every call, as when the engine shuts down.
+    pub fn hang_up_all(&mut self, now: Now) {
+        self.worked_at = now.instant;
+        let mut calls: Vec<_> = self.calls.keys().copied().collect();
+        calls.sort_unstable();
+        for id in calls {
+            self.with_call(id, now, |switch, call| {
+                switch.end(call, crate::channel::Cause::NETWORK_OUT_OF_ORDER, EndedBy::Us, now);
+            });
+        }
+        self.work(now);
+    }
+
+    /// Queues an event. When nobody takes them the newest are dropped, and counted.
+    fn tell(&mut self, event: SwitchEvent) {
+        if self.events.len() >= self.config.limits.events {
+            self.events_dropped += 1;
+            if self.events_dropped.is_power_of_two() {
+                tracing::warn!(dropped = self.events_dropped, "nobody takes the switch's events");
+            }
+            return;
+        }
+        self.events.push_back(event);
+    }
+
+    fn make_ready(&mut self, id: ChannelId) {
+        if let Some(call) = self.calls.get_mut(&id)
+            && !call.queued
+        {
+            call.queued = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// The address the far end is told to send media to.
+    fn media_address(&self, flow: &sip::Flow, port: &PortLease) -> SocketAddr {
+        let behind = self.config.sip.transports.iter().find(|transport| {
+            transport.bind.port() == flow.local.port() && transport.is_external(flow.peer.ip())
+        });
+        let external = behind.and_then(|transport| transport.external_media_address);
+        let ip = match external {
+            Some(ip) => ip,
+            None if port.address.ip().is_unspecified() => flow.local.ip(),
+            None => port.address.ip(),
+        };
+        SocketAddr::new(ip, port.address.port())
+    }
+}
+
+fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
+    sip::EndpointConfig {
+        product: config.sip.user_agent.to_string(),
+        // Calls whose last transactions linger count in the stack and not here.
+        max_calls: config.limits.calls.saturating_mul(2),
+        methods: requests::METHODS.to_vec(),
+        ..sip::EndpointConfig::default()
     }
 }

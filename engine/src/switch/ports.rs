@@ -28,6 +28,11 @@ impl PortStock {
         ready.min_by_key(|shard| shard.streams)?.ready.pop_front()
     }
 
+    /// Whether no port is ready.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.ready.is_empty())
+    }
+
     /// A stream runs on the shard.
     pub(crate) fn count_in(&mut self, shard: ShardId) {
         self.shard(shard).streams += 1;

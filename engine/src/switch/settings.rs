@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use bstr::BString;
 use jiff::tz::TimeZone;
 
-use crate::config::{ConferenceSettings, SipSettings};
+use crate::{
+    config::{ConferenceSettings, SipSettings},
+    pbx::Plan,
+};
 
 /// Settings of a [`Switch`](super::Switch). Start from `Default` and change what differs.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub struct SwitchConfig {
     pub sip: Arc<SipSettings>,
     /// Profiles of conference rooms and of those who enter them.
     pub conferences: Arc<ConferenceSettings>,
+    /// The dialplan. Default: empty.
+    pub plan: Arc<Plan>,
     /// The language of prompts for peers that name none. Default: `en`, as in Asterisk.
     pub default_language: BString,
     /// The zone of the dialplan's time conditions that name none. Default: UTC.
@@ -35,6 +40,7 @@ impl Default for SwitchConfig {
         Self {
             sip: Arc::default(),
             conferences: Arc::default(),
+            plan: Arc::default(),
             default_language: "en".into(),
             time_zone: TimeZone::UTC,
             incoming: IncomingCalls::Dialplan,

@@ -1,0 +1,184 @@
+//! One call as the switch keeps it: the channel, who controls it, and how far along it is.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bstr::BString;
+
+use super::{
+    CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties, session::Session,
+};
+use crate::{
+    bridge::Visit,
+    channel::{Cause, Channel, ChannelId},
+    clock::Now,
+    config::Peer,
+    media::{PortLease, ShardId, StreamId, StreamStatistics},
+    pbx::Pbx,
+    sip,
+};
+
+/// A call from its INVITE until nothing of it is left.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: ChannelId,
+    pub(super) channel: Channel,
+    /// `PJSIP/alice-0000002a`.
+    pub(super) name: BString,
+    pub(super) parties: Parties,
+    pub(super) direction: Direction,
+    pub(super) peer: Option<Arc<Peer>>,
+    pub(super) phase: Phase,
+    pub(super) control: Control,
+    /// A conference room being visited; it gets the channel's outcomes first.
+    pub(super) visit: Option<Visit>,
+    /// The stack's call; `None` once the stack ended it.
+    pub(super) handle: Option<sip::CallHandle>,
+    /// Where the far end's signalling comes from.
+    pub(super) flow: sip::Flow,
+    pub(super) session: Session,
+    /// A port leased and not opened yet.
+    pub(super) port: Option<PortLease>,
+    /// The stream, from its opening until its shard reports it closed.
+    pub(super) opened: Option<(ShardId, StreamId)>,
+    /// The address of the stream's port, as the far end was told.
+    pub(super) media_address: Option<SocketAddr>,
+    pub(super) started: Now,
+    pub(super) answered: Option<Instant>,
+    /// Answered with our offer: what follows once the ACK brings the answer.
+    pub(super) after_ack: Option<Settle>,
+    /// What an outgoing call answers a challenge with.
+    pub(super) invitation: Option<Box<Invitation>>,
+    /// When an unanswered call is given up.
+    pub(super) unanswered_until: Instant,
+    /// When the call is looked at next; the same as in the switch's set of deadlines.
+    pub(super) armed: Option<Instant>,
+    /// Whether the call waits in the switch's queue of ready calls.
+    pub(super) queued: bool,
+}
+
+/// What a call that we placed needs for answering a challenge.
+#[derive(Debug)]
+pub(super) struct Invitation {
+    /// The INVITE's headers so far: what was refused is not sent again.
+    pub(super) request: sip::Request,
+    pub(super) credentials: OutboundCredentials,
+    pub(super) responder: sip::auth::Responder,
+}
+
+/// How a channel settles after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settle {
+    pub(super) wait_media: bool,
+    pub(super) delay: Duration,
+}
+
+/// How far along a call is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Phase {
+    /// Not answered; nothing said about it but 100.
+    Proceeding,
+    /// Not answered; 180 went out or came in.
+    Ringing,
+    /// Not answered; media flows.
+    EarlyMedia,
+    /// Answered.
+    Up,
+    /// Over: whoever controls it is told and may clean up (the `h` extension), then it goes.
+    Down(Ending),
+}
+
+/// The end of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ending {
+    pub(super) cause: Cause,
+    pub(super) by: EndedBy,
+    pub(super) media: FinalMedia,
+    pub(super) at: Instant,
+    /// Cleaning up may take until then.
+    pub(super) until: Instant,
+}
+
+/// What is known of the stream of an ended call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum FinalMedia {
+    /// There was none.
+    None,
+    /// Its shard was told to close it.
+    Closing,
+    /// It is closed.
+    Closed(Box<StreamStatistics>),
+}
+
+/// Who decides what the call does.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// An embedder, by commands; the one that takes its time.
+    Embedder { running: Option<CommandId> },
+    /// The dialplan.
+    Dialplan(Box<Pbx>),
+    /// Nobody any more.
+    Nobody,
+}
+
+impl Call {
+    /// Whether the call is answered and not over.
+    pub(super) fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// Whether the call is over.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.phase, Phase::Down(_))
+    }
+
+    /// Whether the call is over and nothing of it is left to do.
+    pub(super) fn is_finished(&self, now: Instant) -> bool {
+        let Phase::Down(ending) = &self.phase else { return false };
+        let cleaned_up =
+            !matches!(self.control, Control::Dialplan(_)) && ending.media != FinalMedia::Closing;
+        cleaned_up || now >= ending.until
+    }
+
+    /// When the call has something to do by itself.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia => Some(self.unanswered_until),
+            Phase::Up => None,
+            Phase::Down(ending) => Some(ending.until),
+        };
+        let pbx = match &self.control {
+            Control::Dialplan(pbx) => pbx.deadline(),
+            Control::Embedder { .. } | Control::Nobody => None,
+        };
+        [phase, pbx, self.channel.deadline()].into_iter().flatten().min()
+    }
+
+    /// How long it lasted and what its media did.
+    pub(super) fn statistics(&self, now: Instant) -> CallStatistics {
+        let (end, media) = match &self.phase {
+            Phase::Down(Ending { at, media: FinalMedia::Closed(statistics), .. }) => {
+                (*at, Some((**statistics).clone()))
+            }
+            Phase::Down(ending) => (ending.at, None),
+            _ => (now, None),
+        };
+        CallStatistics {
+            duration: end.saturating_duration_since(self.started.instant),
+            answered: self.answered.map_or(Duration::ZERO, |at| end.saturating_duration_since(at)),
+            media,
+        }
+    }
+
+    /// Takes the command that is being carried out, to complete it.
+    pub(super) fn take_running(&mut self) -> Option<CommandId> {
+        match &mut self.control {
+            Control::Embedder { running } => running.take(),
+            Control::Dialplan(_) | Control::Nobody => None,
+        }
+    }
+}
+

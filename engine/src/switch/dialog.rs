@@ -1,0 +1,273 @@
+//! What the SIP stack tells about calls in progress: answers, new offers, INFO, the end.
+
+use bytes::Bytes;
+
+use super::{
+    EndedBy, Switch,
+    call::{Call, Phase},
+    session::{self, SessionError},
+};
+use crate::{
+    channel::{Cause, DigitSource},
+    clock::Now,
+    media::Digit,
+    sip::{self, Event, HeaderName, Request, Response, StatusCode},
+};
+
+impl Switch {
+    /// Takes one event of the stack.
+    pub(super) fn handle_sip_event(&mut self, event: Event, now: Now) {
+        match event {
+            Event::IncomingCall { call, request, flow } => {
+                self.take_invite(call, &request, flow, now);
+            }
+            Event::Request { transaction, request, flow } => {
+                self.take_request(transaction, &request, flow, now);
+            }
+            Event::Progress { call, response } => self.with_handle(call, now, |switch, call| {
+                switch.take_progress(call, &response);
+            }),
+            Event::Challenged { call, response } => self.with_handle(call, now, |switch, call| {
+                switch.take_challenge(call, &response, now);
+            }),
+            Event::Answered { call, response } => self.with_handle(call, now, |switch, call| {
+                switch.take_answer(call, &response, now);
+            }),
+            Event::Acknowledged { call, request } => self.with_handle(call, now, |switch, call| {
+                switch.take_ack(call, &request, now);
+            }),
+            Event::Reoffer { call, request } => self.with_handle(call, now, |switch, call| {
+                switch.take_reoffer(call, &request, now);
+            }),
+            Event::InDialog { call, transaction, request } => {
+                self.with_handle(call, now, |switch, call| {
+                    switch.take_request_in_dialog(call, transaction, &request, now);
+                });
+            }
+            Event::Ended { call, end } => {
+                let by_caller = self.handles.remove(&call);
+                if let Some(id) = by_caller {
+                    self.with_call(id, now, |switch, call| {
+                        call.handle = None;
+                        switch.take_end(call, &end, now);
+                    });
+                }
+            }
+            Event::ReofferRefused { call, .. } | Event::ReofferCancelled { call } => {
+                self.with_handle(call, now, |_, call| call.session.cancel_offer());
+            }
+            // The switch sends no re-INVITE and no request of its own yet.
+            Event::ReofferAnswered { .. } | Event::ReofferDue { .. } => {}
+            Event::Response { .. } | Event::RequestFailed { .. } => {}
+        }
+    }
+
+    fn with_handle(
+        &mut self,
+        handle: sip::CallHandle,
+        now: Now,
+        act: impl FnOnce(&mut Self, &mut Call),
+    ) {
+        if let Some(&id) = self.handles.get(&handle) {
+            self.with_call(id, now, act);
+        }
+    }
+
+    /// The ACK of our 200; with a late offer it brings the answer.
+    fn take_ack(&mut self, call: &mut Call, request: &Request, now: Now) {
+        if !call.session.is_offer_pending() {
+            return;
+        }
+        let answer = session::description(request.headers(), request.body());
+        let agreed = answer.and_then(|answer| match answer {
+            Some(answer) => call.session.receive_answer(&answer),
+            None => Err(SessionError::NotSdp),
+        });
+        if let Err(error) = agreed {
+            tracing::info!(call_id = %call.parties.call_id, %error, "no answer to our offer");
+            return self.end(call, Cause::BEARER_NOT_AVAILABLE, EndedBy::Failure, now);
+        }
+        self.open_media(call);
+        if let Some(settle) = call.after_ack.take() {
+            self.settle(call, settle, now);
+        }
+    }
+
+    /// A re-INVITE or UPDATE: hold, another codec, another address. One without a body asks for
+    /// our offer.
+    fn take_reoffer(&mut self, call: &mut Call, request: &Request, now: Now) {
+        let Some(handle) = call.handle else { return };
+        let answered = self.answer_reoffer(call, request);
+        match answered {
+            Ok(body) => {
+                let body = sip::Body::sdp(body);
+                let accepted =
+                    self.endpoint.accept_offer(handle, &sip::Headers::default(), Some(&body), now.instant);
+                if accepted.is_ok() && !call.session.is_offer_pending() {
+                    self.open_media(call);
+                }
+            }
+            Err(error) => {
+                tracing::info!(call_id = %call.parties.call_id, %error, "new offer refused");
+                let status = error.status();
+                // Gone means that the far end hung up meanwhile.
+                let _ = self.endpoint.refuse_offer(
+                    handle,
+                    status,
+                    &sip::Headers::default(),
+                    now.instant,
+                );
+            }
+        }
+    }
+
+    fn answer_reoffer(&mut self, call: &mut Call, request: &Request) -> Result<Bytes, SessionError> {
+        let local = call.media_address.unwrap_or(call.flow.local);
+        match session::description(request.headers(), request.body())? {
+            Some(offer) => call.session.answer_again(&offer, local),
+            None => call.session.offer(local),
+        }
+    }
+
+    /// INFO and whatever else came within the call.
+    fn take_request_in_dialog(
+        &mut self,
+        call: &mut Call,
+        transaction: sip::TransactionHandle,
+        request: &Request,
+        now: Now,
+    ) {
+        let (status, digit) = match request.method() {
+            sip::Method::Info => info(request),
+            sip::Method::Options => (StatusCode::OK, None),
+            _ => (StatusCode::NOT_IMPLEMENTED, None),
+        };
+        let mut headers = sip::Headers::default();
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            headers.push(HeaderName::Accept, "application/dtmf-relay, application/dtmf");
+        }
+        // Gone means that the transaction ended before us.
+        let _ = self.endpoint.respond(transaction, status, &headers, None, now.instant);
+        if let Some(digit) = digit {
+            self.hear_digit(call, digit, DigitSource::Info, now);
+        }
+    }
+
+    /// The stack's call is over.
+    fn take_end(&mut self, call: &mut Call, end: &sip::End, now: Now) {
+        let (cause, by) = match end {
+            sip::End::Bye { request } => (stated_cause(request), EndedBy::FarEnd),
+            sip::End::Cancelled { request } => (stated_cause(request), EndedBy::FarEnd),
+            sip::End::Refused { response } => {
+                (Cause::from_status(response.status().code()), EndedBy::FarEnd)
+            }
+            sip::End::Local => (Cause::NORMAL_CLEARING, EndedBy::Us),
+            sip::End::Expired => (Cause::NO_ANSWER, EndedBy::FarEnd),
+            sip::End::Unacknowledged => (Cause::RECOVERY_ON_TIMER, EndedBy::Failure),
+            sip::End::Failed(failure) => {
+                (Cause::from_status(failure.status().code()), EndedBy::Failure)
+            }
+        };
+        self.end(call, cause, by, now);
+    }
+
+    // The caller's side: calls that we placed.
+
+    fn take_progress(&mut self, call: &mut Call, response: &Response) {
+        let description = session::description(response.headers(), response.body());
+        if let Ok(Some(answer)) = description
+            && call.session.is_offer_pending()
+            && call.session.receive_answer(&answer).is_ok()
+        {
+            self.open_media(call);
+            call.phase = Phase::EarlyMedia;
+        }
+        if response.status() == StatusCode::RINGING && call.phase == Phase::Proceeding {
+            call.phase = Phase::Ringing;
+            self.tell_phase(call);
+        }
+    }
+
+    fn take_answer(&mut self, call: &mut Call, response: &Response, now: Now) {
+        // An answer that came in a 183 stands; the 200 repeats it (RFC 3261 §13.2.1).
+        if call.session.is_offer_pending() {
+            let description = session::description(response.headers(), response.body());
+            let agreed = description.and_then(|answer| match answer {
+                Some(answer) => call.session.receive_answer(&answer),
+                None => Err(SessionError::NotSdp),
+            });
+            if let Err(error) = agreed {
+                tracing::info!(call_id = %call.parties.call_id, %error, "answered without usable media");
+                return self.end(call, Cause::BEARER_NOT_AVAILABLE, EndedBy::Failure, now);
+            }
+        }
+        call.phase = Phase::Up;
+        call.answered = Some(now.instant);
+        self.open_media(call);
+        self.tell_phase(call);
+    }
+}
+
+/// What an INFO asks for: a digit, nothing, or something we do not have.
+fn info(request: &Request) -> (StatusCode, Option<Digit>) {
+    let Some(content) = request.content_type() else { return (StatusCode::OK, None) };
+    let body = request.body();
+    if content.is("application", "dtmf-relay") {
+        (StatusCode::OK, relayed_digit(body))
+    } else if content.is("application", "dtmf") {
+        let digit = std::str::from_utf8(body).ok().and_then(|text| parse_digit(text.trim()));
+        (StatusCode::OK, digit)
+    } else {
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, None)
+    }
+}
+
+/// The `Signal=` line of `application/dtmf-relay`. The duration beside it tells us nothing: the
+/// press is over when the INFO is here.
+fn relayed_digit(body: &[u8]) -> Option<Digit> {
+    let text = std::str::from_utf8(body).ok()?;
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("signal").then(|| parse_digit(value.trim()))?
+    })
+}
+
+/// A digit, or its event code as some phones write `*` and `#`.
+fn parse_digit(text: &str) -> Option<Digit> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) => Digit::from_char(character),
+        _ => text.parse().ok().and_then(Digit::from_event),
+    }
+}
+
+/// The Q.850 cause in a Reason header (RFC 3326); normal clearing without one.
+fn stated_cause(request: &Request) -> Cause {
+    let reasons = request.elements(HeaderName::Reason);
+    let stated = reasons.filter_map(|reason| std::str::from_utf8(reason).ok()).find_map(|reason| {
+        let mut parts = reason.split(';').map(str::trim);
+        parts.next().filter(|protocol| protocol.eq_ignore_ascii_case("q.850"))?;
+        let number = parts.find_map(|part| part.strip_prefix("cause="))?;
+        Cause::new(number.trim().parse().ok()?)
+    });
+    stated.unwrap_or(Cause::NORMAL_CLEARING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_digits_are_read_in_the_ways_phones_write_them() {
+        let digit = |character| Digit::from_char(character);
+        assert_eq!(relayed_digit(b"Signal=5\r\nDuration=160\r\n"), digit('5'));
+        assert_eq!(relayed_digit(b"Duration = 100\nsignal = *\n"), digit('*'));
+        assert_eq!(relayed_digit(b"Signal=11\r\nDuration=160\r\n"), digit('#'));
+        assert_eq!(relayed_digit(b"Signal=d\r\n"), digit('D'));
+        for nonsense in [&b""[..], b"Signal", b"Signal=", b"Signal=99", b"Signal=\xff", b"5"] {
+            assert_eq!(relayed_digit(nonsense), None, "{nonsense:?}");
+        }
+        assert_eq!(parse_digit("7"), digit('7'));
+        assert_eq!(parse_digit("16"), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! Incoming calls and the verbs of a call that signal: ring, progress, answer, hang up.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bstr::{BStr, BString};
+
+use super::{
+    Direction, EndedBy, IncomingCalls, Parties, Switch, SwitchEvent,
+    admission::Admission,
+    call::{Call, Control, Phase, Settle},
+    session::{self, Session, SessionError},
+};
+use crate::{
+    channel::{Cause, Channel, ChannelId},
+    clock::Now,
+    config::{CallerId, Peer},
+    media::{Command as MediaCommand, StreamId},
+    sip::{self, HeaderName, Request, StatusCode, VerbError},
+};
+
+/// Why a verb that signals was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SignalError {
+    /// The call came in and is answered, or goes out: there is nothing to answer.
+    #[error("the call is not waiting for an answer")]
+    NotWaiting,
+    /// All ports are in use.
+    #[error("no RTP port is free")]
+    NoPort,
+    /// Offer and answer did not work out.
+    #[error("{0}")]
+    Session(#[from] SessionError),
+    /// The stack refused.
+    #[error("{0}")]
+    Stack(#[from] VerbError),
+}
+
+impl Switch {
+    /// An INVITE outside any dialog.
+    pub(super) fn take_invite(
+        &mut self,
+        handle: sip::CallHandle,
+        request: &Request,
+        flow: sip::Flow,
+        now: Now,
+    ) {
+        let peer = match self.admit(request, &flow, now) {
+            Admission::Peer(peer) => peer,
+            Admission::Refused { status, headers } => {
+                // Neither a challenge nor a refusal leaves anything behind that a flood could fill.
+                self.refuse_invite(handle, status, &headers, now);
+                return;
+            }
+        };
+        if self.is_full() {
+            let headers = self.retry_after();
+            return self.refuse_invite(handle, StatusCode::SERVICE_UNAVAILABLE, &headers, now);
+        }
+        let mut session = Session::new(Some(&peer), self.entropy.next_u64());
+        let offered = session::description(request.headers(), request.body()).and_then(|offer| {
+            offer.map_or(Ok(()), |offer| session.receive_offer(offer, flow.local))
+        });
+        if let Err(error) = offered {
+            tracing::info!(peer = %peer.name, %error, "call refused");
+            let headers = refusal_headers(&error);
+            return self.refuse_invite(handle, error.status(), &headers, now);
+        }
+        let id = self.next_channel();
+        let parties = parties(request, &peer);
+        let Some(control) = self.taker(&parties, &peer, id, now) else {
+            tracing::info!(
+                peer = %peer.name, context = %peer.context, exten = %parties.dialled,
+                "no such extension"
+            );
+            return self.refuse_invite(handle, StatusCode::NOT_FOUND, &sip::Headers::default(), now);
+        };
+        // The call may be gone by now only if the stack lost it; then nothing was begun.
+        if self.endpoint.proceed(handle, now.instant).is_err() {
+            return;
+        }
+        self.begin_call(id, handle, flow, peer, parties, session, control, now);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a call, each made by its own step")]
+    fn begin_call(
+        &mut self,
+        id: ChannelId,
+        handle: sip::CallHandle,
+        flow: sip::Flow,
+        peer: Arc<Peer>,
+        parties: Parties,
+        session: Session,
+        control: Control,
+        now: Now,
+    ) {
+        let name = channel_name(peer.name.as_ref(), id);
+        let language = peer.language.clone();
+        let language = language.unwrap_or_else(|| self.config.default_language.clone());
+        tracing::info!(
+            call_id = %parties.call_id, channel = %name, context = %peer.context,
+            exten = %parties.dialled, from = %parties.caller_number, "call"
+        );
+        self.tell(SwitchEvent::CallStarted {
+            call: id,
+            channel: name.clone(),
+            parties: parties.clone(),
+            direction: Direction::Incoming,
+        });
+        if matches!(control, Control::Embedder { .. }) {
+            self.tell(SwitchEvent::IncomingCall { call: id, parties: parties.clone() });
+        }
+        self.handles.insert(handle, id);
+        let call = Box::new(Call {
+            id,
+            channel: Channel::new(id, language),
+            name,
+            parties,
+            direction: Direction::Incoming,
+            peer: Some(peer),
+            phase: Phase::Proceeding,
+            control,
+            visit: None,
+            handle: Some(handle),
+            flow,
+            session,
+            port: None,
+            opened: None,
+            media_address: None,
+            started: now,
+            answered: None,
+            after_ack: None,
+            invitation: None,
+            unanswered_until: now.instant + self.config.limits.unanswered,
+            armed: None,
+            queued: false,
+        });
+        self.put_back(call, now);
+        self.make_ready(id);
+    }
+
+    /// Who takes a call: the dialplan where it knows the number, the embedder where it wants it.
+    fn taker(&self, parties: &Parties, peer: &Peer, id: ChannelId, now: Now) -> Option<Control> {
+        let embedder = Control::Embedder { running: None };
+        match self.config.incoming {
+            IncomingCalls::Embedder => Some(embedder),
+            IncomingCalls::Dialplan => self.dialplan_for(parties, peer, id, now),
+            IncomingCalls::DialplanThenEmbedder => {
+                Some(self.dialplan_for(parties, peer, id, now).unwrap_or(embedder))
+            }
+        }
+    }
+
+    fn refuse_invite(
+        &mut self,
+        handle: sip::CallHandle,
+        status: StatusCode,
+        headers: &sip::Headers,
+        now: Now,
+    ) {
+        // Gone means that the caller gave up first.
+        let _ = self.endpoint.reject_stateless(handle, status, headers, now.instant);
+    }
+
+    /// Sends 180.
+    pub(super) fn ring(&mut self, call: &mut Call, now: Now) -> Result<(), SignalError> {
+        let handle = waiting(call)?;
+        if call.phase == Phase::Proceeding {
+            self.endpoint.ring(
+                handle,
+                StatusCode::RINGING,
+                &sip::Headers::default(),
+                None,
+                now.instant,
+            )?;
+            call.phase = Phase::Ringing;
+        }
+        Ok(())
+    }
+
+    /// Opens the media before the answer (183). A caller who left the offer to us gets no media
+    /// yet, since a 183 that may be lost can not carry an offer (RFC 3261 §13.2.1).
+    pub(super) fn progress(&mut self, call: &mut Call, now: Now) -> Result<(), SignalError> {
+        let handle = waiting(call)?;
+        if call.phase == Phase::EarlyMedia {
+            return Ok(());
+        }
+        let body = match call.session.has_offer() {
+            true => {
+                let local = self.lease_port(call)?;
+                Some(sip::Body::sdp(call.session.answer(local)?))
+            }
+            false => None,
+        };
+        self.endpoint.ring(
+            handle,
+            StatusCode::SESSION_PROGRESS,
+            &sip::Headers::default(),
+            body.as_ref(),
+            now.instant,
+        )?;
+        call.phase = Phase::EarlyMedia;
+        self.open_media(call);
+        Ok(())
+    }
+
+    /// Sends 200. The channel's task is to settle from then on; with a late offer it begins when
+    /// the ACK brings the answer.
+    pub(super) fn answer(
+        &mut self,
+        call: &mut Call,
+        settle: Settle,
+        now: Now,
+    ) -> Result<(), SignalError> {
+        if call.is_up() {
+            self.settle(call, settle, now);
+            return Ok(());
+        }
+        let handle = waiting(call)?;
+        let local = self.lease_port(call)?;
+        let has_offer = call.session.has_offer();
+        let body = match has_offer {
+            true => call.session.answer(local)?,
+            false => call.session.offer(local)?,
+        };
+        let body = sip::Body::sdp(body);
+        self.endpoint.answer(handle, &sip::Headers::default(), Some(&body), now.instant)?;
+        call.phase = Phase::Up;
+        call.answered = Some(now.instant);
+        self.tell(SwitchEvent::CallAnswered { call: call.id });
+        if has_offer {
+            self.open_media(call);
+            self.settle(call, settle, now);
+        } else {
+            call.after_ack = Some(settle);
+        }
+        Ok(())
+    }
+
+    /// Lets the channel settle after an answer.
+    pub(super) fn settle(&mut self, call: &mut Call, settle: Settle, now: Now) {
+        let Settle { wait_media, delay } = settle;
+        call.channel.settle(wait_media, delay, now.instant, &mut self.outbox);
+    }
+
+    /// Has a port for the call's stream, and tells the address the far end is to send to.
+    pub(super) fn lease_port(&mut self, call: &mut Call) -> Result<SocketAddr, SignalError> {
+        if let Some(address) = call.media_address {
+            return Ok(address);
+        }
+        let port = self.ports.take().ok_or(SignalError::NoPort)?;
+        let address = self.media_address(&call.flow, &port);
+        call.port = Some(port);
+        call.media_address = Some(address);
+        Ok(address)
+    }
+
+    /// Opens the stream, or brings it up to what was agreed.
+    pub(super) fn open_media(&mut self, call: &mut Call) {
+        let Some(settings) = call.session.stream_settings(&call.flow) else { return };
+        if call.channel.stream().is_some() {
+            return call.channel.update(settings, &mut self.outbox);
+        }
+        let Some(port) = call.port.take() else { return };
+        self.streams_opened += 1;
+        let (shard, stream) = (port.shard, StreamId(self.streams_opened));
+        self.streams.insert(stream, call.id);
+        self.ports.count_in(shard);
+        call.opened = Some((shard, stream));
+        call.channel.open(port, stream, settings, &mut self.outbox);
+    }
+
+    /// Tells the far end that the call is over, in whatever way its state asks for.
+    pub(super) fn hang_up_signalling(&mut self, call: &mut Call, cause: Cause, now: Now) {
+        let Some(handle) = call.handle.take() else { return };
+        self.handles.remove(&handle);
+        let mut headers = reason(cause);
+        let status = StatusCode::new(cause.status()).unwrap_or(StatusCode::DECLINE);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.push(HeaderName::RetryAfter, self.config.limits.retry_after.as_secs());
+        }
+        // Gone means that the far end ended it in the same moment.
+        let _ = self.endpoint.hang_up(handle, status, &headers, now.instant);
+    }
+
+    /// The call's media could not be had: refuses it for lack of room.
+    pub(super) fn fail_to_signal(&mut self, call: &mut Call, error: &SignalError, now: Now) {
+        tracing::warn!(call_id = %call.parties.call_id, %error, "call can not go on");
+        let cause = match error {
+            SignalError::NoPort => Cause::CONGESTION,
+            SignalError::Session(_) => Cause::BEARER_NOT_AVAILABLE,
+            SignalError::NotWaiting | SignalError::Stack(_) => Cause::TEMPORARY_FAILURE,
+        };
+        self.end(call, cause, EndedBy::Failure, now);
+    }
+
+    /// Gives back a port that no stream was opened on.
+    pub(super) fn give_port_back(&mut self, call: &mut Call) {
+        if let Some(port) = call.port.take() {
+            self.outbox.command(port.shard, MediaCommand::ReturnPort { port });
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.calls.len() >= self.config.limits.calls || self.ports.is_empty()
+    }
+
+    pub(super) fn retry_after(&self) -> sip::Headers {
+        let mut headers = sip::Headers::default();
+        headers.push(HeaderName::RetryAfter, self.config.limits.retry_after.as_secs());
+        headers
+    }
+
+    /// The number of the next call, and its channel's.
+    pub(super) fn next_channel(&mut self) -> ChannelId {
+        self.calls_begun += 1;
+        ChannelId::new(self.calls_begun)
+    }
+}
+
+/// The stack's call, while an incoming call is not answered.
+fn waiting(call: &Call) -> Result<sip::CallHandle, SignalError> {
+    let unanswered = matches!(call.phase, Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia);
+    match (call.handle, call.direction) {
+        (Some(handle), Direction::Incoming) if unanswered => Ok(handle),
+        _ => Err(SignalError::NotWaiting),
+    }
+}
+
+/// `PJSIP/alice-0000002a`, as Asterisk names its channels.
+pub(super) fn channel_name(peer: &BStr, id: ChannelId) -> BString {
+    let mut name = BString::from("PJSIP/");
+    name.extend_from_slice(peer);
+    name.extend_from_slice(format!("-{id}").as_bytes());
+    name
+}
+
+/// Who calls whom. What the peer's settings say of the caller comes before what the caller says.
+fn parties(request: &Request, peer: &Peer) -> Parties {
+    let from = request.from_header();
+    let says = |name: HeaderName| request.address(name);
+    // RFC 3325 §9.1: a peer that we trust enough to take its calls may assert an identity.
+    let identity = says(HeaderName::PAssertedIdentity).or(from);
+    let (number, name) = match &peer.caller_id {
+        Some(CallerId { name, number }) => (number.clone(), name.clone()),
+        None => {
+            let number = identity.as_ref().and_then(|from| from.uri().user_decoded());
+            let name = identity.as_ref().and_then(|from| from.display_name());
+            let text = |text: Option<std::borrow::Cow<'_, [u8]>>| {
+                BString::from(text.unwrap_or_default().into_owned())
+            };
+            (text(number), text(name))
+        }
+    };
+    let dialled = request.uri().user_decoded().unwrap_or_default().into_owned();
+    Parties {
+        caller_number: number,
+        caller_name: name,
+        // An address without a user reaches the extension `s`, as in Asterisk.
+        dialled: if dialled.is_empty() { "s".into() } else { dialled.into() },
+        peer: Some(peer.name.clone()),
+        call_id: request.call_id().unwrap_or_default().into(),
+    }
+}
+
+/// A Reason header (RFC 3326) for a cause.
+fn reason(cause: Cause) -> sip::Headers {
+    let mut headers = sip::Headers::default();
+    let value = format!("Q.850;cause={};text=\"{}\"", cause.number(), cause.text());
+    headers.push(HeaderName::Reason, value);
+    headers
+}
+
+fn refusal_headers(error: &SessionError) -> sip::Headers {
+    let mut headers = sip::Headers::default();
+    if *error == SessionError::NotSdp {
+        headers.push(HeaderName::Accept, "application/sdp");
+    }
+    headers
+}

@@ -1,0 +1,258 @@
+//! Calls that the dialplan has: how they start, take their steps, and what its operations do here.
+
+use std::sync::Arc;
+
+use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::{
+    channel::{Channel as PlanChannel, Dialed, Party},
+    host::ChannelState,
+    operation::{ConferenceEnd, Operation, Outcome},
+    world::World,
+};
+
+use super::{
+    Direction, EndedBy, Parties, StepTrace, Switch, SwitchEvent,
+    call::{Call, Control, Phase, Settle},
+    invite::{SignalError, channel_name},
+};
+use crate::{
+    channel::{Cause, ChannelId, OtherDigits, PlayPart, PlayRequest},
+    clock::Now,
+    config::Peer,
+    pbx::{
+        Advance, Pbx, Plan,
+        host::{CallFacts, PbxHost, StepTaken},
+        perform::{Performed, Refusal, Wish, perform},
+    },
+};
+
+/// Why a call can not be given to the dialplan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no extension {extension} in the context {context}")]
+pub(super) struct NoSuchExtension {
+    extension: BString,
+    context: BString,
+}
+
+impl Switch {
+    /// The dialplan's control of an incoming call, if it knows the number.
+    pub(super) fn dialplan_for(
+        &self,
+        parties: &Parties,
+        peer: &Peer,
+        id: ChannelId,
+        now: Now,
+    ) -> Option<Control> {
+        self.has_extension(peer.context.as_ref(), parties, now).then(|| {
+            let name = channel_name(peer.name.as_ref(), id);
+            let language = peer.language.as_ref().unwrap_or(&self.config.default_language);
+            let channel = plan_channel(name, parties, language, id, now);
+            Control::Dialplan(Box::new(Pbx::new(
+                channel,
+                peer.context.as_ref(),
+                parties.dialled.as_ref(),
+            )))
+        })
+    }
+
+    /// Gives an embedder's call to the dialplan.
+    pub(super) fn start_dialplan(
+        &mut self,
+        call: &mut Call,
+        context: &BStr,
+        extension: &BStr,
+        now: Now,
+    ) -> Result<(), NoSuchExtension> {
+        let parties = Parties { dialled: extension.into(), ..call.parties.clone() };
+        if !self.has_extension(context, &parties, now) {
+            return Err(NoSuchExtension { extension: extension.into(), context: context.into() });
+        }
+        let language = call.channel.language.clone();
+        let channel = plan_channel(call.name.clone(), &parties, &language, call.id, now);
+        call.control = Control::Dialplan(Box::new(Pbx::new(channel, context, extension)));
+        Ok(())
+    }
+
+    fn has_extension(&self, context: &BStr, parties: &Parties, now: Now) -> bool {
+        let _ = (context, parties, now);
+        #[cfg(any())]
+        let circumstances = Circumstances {
+            caller: Some(parties.caller_number.as_ref()),
+            now: now.wall,
+            zone: self.config.time_zone.clone(),
+        };
+        false
+    }
+
+    /// Lets a dialplan go on until it wants something done.
+    pub(super) fn advance_pbx(&mut self, pbx: &mut Pbx, call: &mut Call, now: Now) -> Advance {
+        let facts = facts(call);
+        let plan = Arc::clone(&self.config.plan);
+        let mut steps = Vec::new();
+        let calls = &self.calls;
+        let own_name = &call.name;
+        let channels = || {
+            let others = calls.values().map(|call| call.name.clone());
+            others.chain([own_name.clone()]).collect()
+        };
+        let mut host = PbxHost {
+            now,
+            started: self.started,
+            world: &mut self.world,
+            entropy: &mut self.entropy,
+            facts: &facts,
+            zone: &self.config.time_zone,
+            channels: &channels,
+            steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
+        };
+        let advance = pbx.advance(&plan, &mut host);
+        call.channel.language.clone_from(&pbx.channel().language);
+        for step in steps {
+            self.tell(step_event(call.id, step));
+        }
+        advance
+    }
+
+    /// Carries out what the dialplan wants done, or begins to.
+    pub(super) fn perform(&mut self, call: &mut Call, operation: Operation, now: Now) {
+        let performed =
+            perform(operation, &mut call.channel, &mut self.tones, now.instant, &mut self.outbox);
+        match performed {
+            Performed::Begun => {}
+            Performed::Over(outcome) => resume(call, outcome),
+            Performed::Wish(wish) => self.grant(call, wish, now),
+        }
+    }
+
+    fn grant(&mut self, call: &mut Call, wish: Wish, now: Now) {
+        if call.is_down() {
+            // The dialplan learned of the hang-up already; what it still wants of the call fails.
+            return resume(call, Outcome::Failed);
+        }
+        let granted = match wish {
+            Wish::Answer { wait_media, delay } => {
+                // The channel's task is to settle; its outcome goes to the dialplan.
+                return match self.answer(call, Settle { wait_media, delay }, now) {
+                    Ok(()) => {}
+                    Err(error) => self.fail_to_signal(call, &error, now),
+                };
+            }
+            Wish::Ring if call.is_up() => {
+                // An answered caller can only be let hear that it rings.
+                if let Some(tone) = self.tones.named("ring".into()) {
+                    call.channel.play_in_background(
+                        crate::media::PlayItem::Tone(tone),
+                        &mut self.outbox,
+                    );
+                }
+                Ok(())
+            }
+            Wish::Ring => self.ring(call, now),
+            Wish::Progress if call.is_up() => Ok(()),
+            Wish::Progress => self.progress(call, now),
+            Wish::Proceed => Ok(()),
+            Wish::Refuse { refusal, timeout } if call.is_up() => {
+                let name = match refusal {
+                    Refusal::Busy => "busy",
+                    Refusal::Congestion => "congestion",
+                };
+                let Some(tone) = self.tones.named(name.into()) else {
+                    return resume(call, Outcome::Failed);
+                };
+                let request = PlayRequest {
+                    others: OtherDigits::Drop,
+                    ..PlayRequest::new(vec![PlayPart::Tone(tone)])
+                };
+                return call.channel.play(request, timeout, now.instant, &mut self.outbox);
+            }
+            Wish::Refuse { refusal, .. } => {
+                let cause = match refusal {
+                    Refusal::Busy => Cause::USER_BUSY,
+                    Refusal::Congestion => Cause::CONGESTION,
+                };
+                return self.end(call, cause, EndedBy::Us, now);
+            }
+            Wish::Conference { room, bridge_profile, user_profile } => {
+                let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());
+                let visited = self.visit_room(
+                    call,
+                    room,
+                    bridge.map(|name| name.as_bstr()),
+                    user.map(|name| name.as_bstr()),
+                    now,
+                );
+                if let Err(error) = visited {
+                    tracing::error!(call_id = %call.parties.call_id, %error, "ConfBridge");
+                    resume(call, Outcome::Conference(ConferenceEnd::Failed));
+                }
+                return;
+            }
+        };
+        match granted {
+            Ok(()) => resume(call, Outcome::Done),
+            Err(SignalError::NotWaiting) => resume(call, Outcome::Failed),
+            Err(error) => self.fail_to_signal(call, &error, now),
+        }
+    }
+}
+
+/// Hands an outcome to the call's dialplan.
+fn resume(call: &mut Call, outcome: Outcome) {
+    if let Control::Dialplan(pbx) = &mut call.control {
+        pbx.handle_outcome(outcome);
+    }
+}
+
+/// Puts the globals of a plan in force.
+pub(super) fn set_globals(plan: &Plan, world: &mut World) {
+    for (name, value) in plan.globals() {
+        world.globals.set(name, value);
+    }
+}
+
+fn plan_channel(
+    name: BString,
+    parties: &Parties,
+    language: &BString,
+    id: ChannelId,
+    now: Now,
+) -> PlanChannel {
+    let mut channel = PlanChannel::new(name);
+    let caller = Party::new(parties.caller_name.clone(), parties.caller_number.clone());
+    channel.unique_id = format!("{}.{}", now.wall.as_second(), id.number()).into();
+    channel.linked_id = channel.unique_id.clone();
+    channel.ani = caller.clone();
+    channel.caller = caller;
+    channel.dialed = Dialed { number: parties.dialled.clone(), ..Dialed::default() };
+    channel.language = language.clone();
+    channel
+}
+
+fn facts(call: &Call) -> CallFacts {
+    let state = match (&call.phase, call.direction) {
+        (Phase::Up, _) => ChannelState::Up,
+        (Phase::Down(_), _) => ChannelState::Down,
+        (_, Direction::Incoming) => ChannelState::Ring,
+        (Phase::Ringing, Direction::Outgoing) => ChannelState::Ringing,
+        (Phase::Proceeding | Phase::EarlyMedia, Direction::Outgoing) => ChannelState::Down,
+    };
+    CallFacts {
+        state,
+        call_id: call.parties.call_id.clone(),
+        peer: call.parties.peer.clone(),
+        remote: Some(call.flow.peer.to_string().into()),
+    }
+}
+
+fn step_event(call: ChannelId, step: StepTaken) -> SwitchEvent {
+    let StepTaken { context, extension, priority, application, arguments } = step;
+    SwitchEvent::StepExecuted { call, context, extension, priority, application, arguments }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::Plan;
+    pub(in super::super) fn plan(_text: &str) -> Plan {
+        Plan
+    }
+}

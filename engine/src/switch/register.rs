@@ -1,0 +1,129 @@
+//! REGISTER: which address of record a peer may bind, and what is told about it.
+
+use std::sync::Arc;
+
+use bstr::{BStr, ByteSlice};
+
+use super::{Switch, SwitchConfig, SwitchEvent};
+use crate::{
+    clock::Now,
+    config::{Aor, Expiration, Peer, WhenFull},
+    sip::{
+        self, HeaderName, Request, Response, StatusCode,
+        registrar::{self, AorSettings, BindingChange, Registrar, RegistrarSettings},
+    },
+};
+
+/// A registrar without bindings.
+pub(super) fn registrar(config: &SwitchConfig) -> Registrar {
+    let local = config.sip.transports.iter().map(|transport| transport.bind).collect();
+    Registrar::new(RegistrarSettings { local, ..RegistrarSettings::default() })
+}
+
+impl Switch {
+    /// Takes a REGISTER of a peer that was let in: it may bind its own addresses of record only.
+    pub(super) fn register(
+        &mut self,
+        peer: &Peer,
+        request: &Request,
+        flow: &sip::Flow,
+        now: Now,
+    ) -> (StatusCode, sip::Headers) {
+        let to = request.to_header().and_then(|to| to.uri().user_decoded());
+        let Some(name) = to else { return refused(StatusCode::NOT_FOUND) };
+        let name = BStr::new(&name);
+        let sip = Arc::clone(&self.config.sip);
+        let Some(aor) = sip.aors.get(name) else {
+            tracing::info!(peer = %peer.name, aor = %name, "no such address of record");
+            return refused(StatusCode::NOT_FOUND);
+        };
+        if !peer.aors.iter().any(|own| own == name) {
+            tracing::warn!(peer = %peer.name, aor = %name, "may not register this address of record");
+            return refused(StatusCode::FORBIDDEN);
+        }
+        self.note_local(flow);
+        let settings = settings(aor);
+        let response =
+            self.registrar.handle_register(name, &settings, request, *flow, now.instant);
+        self.tell_bindings(now);
+        (response.status(), extra_headers(&response))
+    }
+
+    /// Lets go of the registrations that were not refreshed.
+    pub(super) fn expire_bindings(&mut self, now: Now) {
+        self.registrar.handle_timeout(now.instant);
+        self.tell_bindings(now);
+    }
+
+    fn tell_bindings(&mut self, now: Now) {
+        while let Some(change) = self.registrar.poll_event() {
+            let registrar::RegistrarEvent { aor, contact, change } = change;
+            match change {
+                BindingChange::Added | BindingChange::Refreshed => {
+                    let bindings = self.registrar.bindings(aor.as_bstr(), now.instant);
+                    let bound = bindings.iter().find(|bound| bound.contact().as_str() == contact);
+                    let expires = bound.map_or(std::time::Duration::ZERO, |bound| {
+                        bound.remaining(now.instant)
+                    });
+                    if change == BindingChange::Added {
+                        tracing::info!(%aor, contact, expires = expires.as_secs(), "registered");
+                    }
+                    self.tell(SwitchEvent::Registered { aor, contact, expires });
+                }
+                BindingChange::Removed | BindingChange::Replaced | BindingChange::Expired => {
+                    tracing::info!(%aor, contact, ?change, "no longer registered");
+                    self.tell(SwitchEvent::Unregistered { aor, contact });
+                }
+            }
+        }
+    }
+
+    /// Remembers an address of ours: a contact there would have us call ourselves.
+    fn note_local(&mut self, flow: &sip::Flow) {
+        if !self.locals.contains(&flow.local) {
+            self.locals.push(flow.local);
+            let bound = self.config.sip.transports.iter().map(|transport| transport.bind);
+            self.registrar.set_local(bound.chain(self.locals.iter().copied()).collect());
+        }
+    }
+}
+
+fn refused(status: StatusCode) -> (StatusCode, sip::Headers) {
+    (status, sip::Headers::default())
+}
+
+fn settings(aor: &Aor) -> AorSettings {
+    let Expiration { minimum, default, maximum } = aor.expiration;
+    AorSettings {
+        max_contacts: aor.max_contacts,
+        when_full: match aor.when_full {
+            WhenFull::Refuse => registrar::WhenFull::Refuse,
+            WhenFull::ReplaceOldest => registrar::WhenFull::ReplaceOldest,
+        },
+        minimum_expiration: minimum,
+        default_expiration: default,
+        maximum_expiration: maximum,
+        // As the settings say: shorter wishes are raised.
+        when_too_brief: registrar::WhenTooBrief::Raise,
+        matching: registrar::ContactMatching::Uri,
+    }
+}
+
+/// What the registrar's response has beside the headers that the stack writes itself.
+fn extra_headers(response: &Response) -> sip::Headers {
+    let mut headers = sip::Headers::default();
+    for name in EXTRA {
+        headers.copy(name, response.headers());
+    }
+    headers
+}
+
+const EXTRA: [HeaderName; 7] = [
+    HeaderName::Contact,
+    HeaderName::Path,
+    HeaderName::MinExpires,
+    HeaderName::Date,
+    HeaderName::Require,
+    HeaderName::Unsupported,
+    HeaderName::RetryAfter,
+];

@@ -1,0 +1,45 @@
+//! Requests outside any dialog other than INVITE.
+
+use super::{Switch, admission::Admission};
+use crate::{
+    clock::Now,
+    sip::{self, HeaderName, Method, Request, StatusCode, TransactionHandle},
+};
+
+/// The methods that reach us outside a dialog; the stack answers the others.
+pub(super) const METHODS: [Method; 2] = [Method::Options, Method::Register];
+
+impl Switch {
+    /// Takes a request; nobody gets past admission without proof, whatever the method.
+    pub(super) fn take_request(
+        &mut self,
+        transaction: TransactionHandle,
+        request: &Request,
+        flow: sip::Flow,
+        now: Now,
+    ) {
+        let peer = match self.admit(request, &flow, now) {
+            Admission::Peer(peer) => peer,
+            Admission::Refused { status, headers } => {
+                // A challenge costs nothing and leaves nothing behind; gone means answered.
+                let _ = self.endpoint.respond_stateless(transaction, status, &headers, flow);
+                return;
+            }
+        };
+        let (status, headers) = match request.method() {
+            Method::Register => self.register(&peer, request, &flow, now),
+            Method::Options => (StatusCode::OK, options()),
+            _ => (StatusCode::METHOD_NOT_ALLOWED, sip::Headers::default()),
+        };
+        // Gone means that the transaction ended before us.
+        let _ = self.endpoint.respond(transaction, status, &headers, None, now.instant);
+    }
+}
+
+/// What an OPTIONS asks for beside Allow, which the stack writes (RFC 3261 §11.2).
+fn options() -> sip::Headers {
+    let mut headers = sip::Headers::default();
+    headers.push(HeaderName::Accept, "application/sdp, application/dtmf-relay, application/dtmf");
+    headers.push(HeaderName::AcceptLanguage, "en");
+    headers
+}

@@ -1,0 +1,223 @@
+//! Media shards that send nothing: plays end after their length, ports are handed out, and every
+//! command is checked against what a real shard would have.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use crate::media::{
+    Command, Digit, Event, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId, ShardId, SocketId,
+    StreamId, StreamSettings, StreamStatistics,
+};
+
+/// All shards.
+pub(in super::super) struct FakeMedia {
+    streams: BTreeMap<StreamId, FakeStream>,
+    rooms: BTreeMap<RoomId, BTreeSet<StreamId>>,
+    events: VecDeque<Event>,
+    sockets: u32,
+    /// Ports with the switch, opened or not.
+    leased: BTreeSet<SocketId>,
+    /// Settings of every `Update`.
+    pub(in super::super) updates: Vec<StreamSettings>,
+    /// Plays to rooms.
+    pub(in super::super) room_plays: Vec<RoomId>,
+    /// Digits sent to callers.
+    pub(in super::super) sent_digits: usize,
+    /// Whether a port is replaced when it is taken.
+    pub(in super::super) restock: bool,
+}
+
+struct FakeStream {
+    shard: ShardId,
+    socket: SocketId,
+    settings: StreamSettings,
+    playing: Option<(PlayId, Option<Instant>)>,
+    room: Option<RoomId>,
+}
+
+impl FakeMedia {
+    pub(in super::super) fn new(shards: u16) -> Self {
+        let mut media = Self {
+            streams: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            events: VecDeque::new(),
+            sockets: 0,
+            leased: BTreeSet::new(),
+            updates: Vec::new(),
+            room_plays: Vec::new(),
+            sent_digits: 0,
+            restock: true,
+        };
+        for shard in 0..shards {
+            for _ in 0..STOCK {
+                media.bind(ShardId(shard));
+            }
+        }
+        media
+    }
+
+    fn bind(&mut self, shard: ShardId) {
+        self.sockets += 1;
+        let socket = SocketId(self.sockets);
+        let number = 10_000 + 2 * u16::try_from(self.sockets).expect("few calls");
+        let address = ([127, 0, 0, 1], number).into();
+        self.leased.insert(socket);
+        self.events.push_back(Event::PortReady { port: PortLease { shard, socket, address } });
+    }
+
+    pub(in super::super) fn take(&mut self, shard: ShardId, command: Command, now: Instant) {
+        match command {
+            Command::Open { stream, port, settings } => {
+                assert_eq!(port.shard, shard);
+                if self.restock {
+                    self.bind(shard);
+                }
+                let (socket, settings) = (port.socket, *settings);
+                let opened = FakeStream { shard, socket, settings, playing: None, room: None };
+                assert!(self.streams.insert(stream, opened).is_none(), "stream opened twice");
+                self.events.push_back(Event::Opened { stream });
+            }
+            Command::Update { stream, settings } => {
+                self.stream(shard, stream).settings = (*settings).clone();
+                self.updates.push(*settings);
+            }
+            Command::Close { stream } => self.close(shard, stream),
+            Command::ReturnPort { port } => {
+                assert!(self.leased.remove(&port.socket), "port returned twice");
+            }
+            Command::Play { stream, play, items, repeat } => {
+                let length = match repeat {
+                    Repeat::Once => items.iter().map(item_length).sum::<Option<Duration>>(),
+                    Repeat::Forever => None,
+                };
+                let playing = Some((play, length.map(|length| now + length)));
+                let before = std::mem::replace(&mut self.stream(shard, stream).playing, playing);
+                self.finish(stream, before, PlayEnd::Replaced);
+            }
+            Command::StopPlay { stream, play } => {
+                let playing = &mut self.stream(shard, stream).playing;
+                let stopped = playing.take_if(|(playing, _)| play.is_none_or(|p| p == *playing));
+                self.finish(stream, stopped, PlayEnd::Stopped);
+            }
+            Command::SendDigits { stream, signals, .. } => {
+                self.stream(shard, stream);
+                self.sent_digits += signals.len();
+                self.events.push_back(Event::DigitsSent { stream });
+            }
+            Command::Join { stream, room, .. } => {
+                self.stream(shard, stream).room = Some(room);
+                self.rooms.entry(room).or_default().insert(stream);
+                self.events.push_back(Event::Joined { stream, room });
+            }
+            Command::Leave { stream } => self.leave(shard, stream),
+            Command::PlayToRoom { room, play, .. } => {
+                self.room_plays.push(room);
+                let end = PlayEnd::Completed;
+                self.events.push_back(Event::RoomPlayFinished { room, play, end });
+            }
+            Command::Move { stream, to } => {
+                self.stream(shard, stream).shard = to;
+                self.events.push_back(Event::Moved { stream, shard: to });
+            }
+            Command::Echo { stream, .. }
+            | Command::Record { stream, .. }
+            | Command::StopRecord { stream }
+            | Command::Mute { stream, .. } => {
+                self.stream(shard, stream);
+            }
+            Command::StopRoomPlay { .. }
+            | Command::RecordRoom { .. }
+            | Command::StopRoomRecord { .. } => {}
+        }
+    }
+
+    /// What ends by now.
+    pub(in super::super) fn due(&mut self, now: Instant) -> Vec<Event> {
+        let mut ended = Vec::new();
+        for (id, stream) in &mut self.streams {
+            let over = stream.playing.take_if(|(_, end)| end.is_some_and(|end| end <= now));
+            ended.extend(over.map(|(play, _)| (*id, play)));
+        }
+        for (stream, play) in ended {
+            self.finish(stream, Some((play, None)), PlayEnd::Completed);
+        }
+        self.events.drain(..).collect()
+    }
+
+    /// When the next play ends.
+    pub(in super::super) fn next_end(&self) -> Option<Instant> {
+        self.streams.values().filter_map(|stream| stream.playing?.1).min()
+    }
+
+    pub(in super::super) fn digit(&self, stream: StreamId, digit: char) -> Option<Event> {
+        let digit = Digit::from_char(digit)?;
+        Some(Event::Digit { stream, digit, duration: Duration::from_millis(100) })
+    }
+
+    /// How many streams each room has.
+    pub(in super::super) fn room_sizes(&self) -> Vec<usize> {
+        self.rooms.values().map(BTreeSet::len).filter(|size| *size > 0).collect()
+    }
+
+    pub(in super::super) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// What the latest stream was told to do.
+    pub(in super::super) fn latest_settings(&self) -> &StreamSettings {
+        &self.streams.values().next_back().expect("a stream").settings
+    }
+
+    pub(in super::super) fn assert_nothing_left(&self) {
+        assert!(self.streams.is_empty(), "streams left: {:?}", self.streams.keys());
+        assert!(self.room_sizes().is_empty(), "members left: {:?}", self.rooms);
+    }
+
+    fn stream(&mut self, shard: ShardId, stream: StreamId) -> &mut FakeStream {
+        let found = self.streams.get_mut(&stream).expect("a command for a stream that is there");
+        assert_eq!(found.shard, shard, "the command went to the wrong shard");
+        found
+    }
+
+    fn finish(&mut self, stream: StreamId, play: Option<(PlayId, Option<Instant>)>, end: PlayEnd) {
+        if let Some((play, _)) = play {
+            self.events.push_back(Event::PlayFinished { stream, play, end, played: 0 });
+        }
+    }
+
+    fn leave(&mut self, shard: ShardId, stream: StreamId) {
+        if let Some(room) = self.stream(shard, stream).room.take() {
+            self.rooms.entry(room).or_default().remove(&stream);
+            self.events.push_back(Event::Left { stream, room });
+        }
+    }
+
+    fn close(&mut self, shard: ShardId, stream: StreamId) {
+        self.leave(shard, stream);
+        let playing = self.stream(shard, stream).playing.take();
+        self.finish(stream, playing, PlayEnd::Closed);
+        if let Some(closed) = self.streams.remove(&stream) {
+            assert!(self.leased.remove(&closed.socket), "port closed twice");
+        }
+        let statistics = Box::new(StreamStatistics::default());
+        self.events.push_back(Event::Closed { stream, statistics });
+    }
+}
+
+fn item_length(item: &PlayItem) -> Option<Duration> {
+    match item {
+        PlayItem::Prompt(prompt) => Some(prompt.duration()),
+        PlayItem::PromptFrom(prompt, from) => {
+            Some(prompt.duration().saturating_sub(Duration::from_micros(u64::from(*from) * 125)))
+        }
+        PlayItem::Silence(length) => Some(*length),
+        PlayItem::Tone(tone) => tone.cycle().is_none().then(|| {
+            tone.lead().map_or(Duration::ZERO, |lead| lead.duration())
+        }),
+    }
+}
+
+/// Ports each shard keeps with the switch.
+const STOCK: usize = 8;

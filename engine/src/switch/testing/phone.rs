@@ -1,0 +1,380 @@
+//! A phone that does what the test says, and answers a BYE by itself.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Exchange;
+use crate::{
+    entropy::Entropy,
+    sip::{
+        CSeq, Flow, HeaderName, Message, Method, Request, Response, StatusCode, Uri,
+        auth::{Credentials, Responder, Secret},
+    },
+};
+
+/// A message that came to the phone.
+#[derive(Debug, Clone)]
+pub(in super::super) enum Received {
+    Response(Response),
+    Request(Request),
+}
+
+/// One phone with at most one call.
+pub(in super::super) struct Phone {
+    user: String,
+    password: String,
+    flow: Flow,
+    entropy: Entropy,
+    responder: Responder,
+    call_id: String,
+    from_tag: String,
+    to_tag: Option<String>,
+    cseq: u32,
+    /// The INVITE last sent, for its ACK and CANCEL.
+    invite: Option<Request>,
+    /// Where the call's own 200 told to send requests.
+    target: Option<Uri>,
+    pub(in super::super) received: Vec<Received>,
+    sdp_version: u32,
+}
+
+impl Phone {
+    /// A phone at 127.0.1.`host`.
+    pub(in super::super) fn new(user: &str, password: &str, host: u8) -> Self {
+        let flow = Flow::udp(([127, 0, 0, 1], 5060).into(), ([127, 0, 1, host], 5060).into());
+        Self {
+            user: user.into(),
+            password: password.into(),
+            flow,
+            entropy: Entropy::new(host.into()),
+            responder: Responder::new(),
+            call_id: format!("call-{user}-{host}"),
+            from_tag: format!("tag{host}"),
+            to_tag: None,
+            cseq: 0,
+            invite: None,
+            target: None,
+            received: Vec::new(),
+            sdp_version: 0,
+        }
+    }
+
+    pub(in super::super) fn address(&self) -> SocketAddr {
+        self.flow.peer
+    }
+
+    /// REGISTER, with the password when challenged; the final status.
+    pub(in super::super) fn register(&mut self, exchange: &mut Exchange, aor: &str) -> u16 {
+        let to = format!("<sip:{aor}@127.0.0.1>");
+        let contact = format!("<sip:{}@{}>;expires=600", self.user, self.flow.peer);
+        let mut request = self.request(Method::Register, "sip:127.0.0.1");
+        request.set(HeaderName::To, to.as_str());
+        let request = request.with(HeaderName::Contact, contact.as_str());
+        self.transact(exchange, request)
+    }
+
+    /// OPTIONS; the final status.
+    pub(in super::super) fn options(&mut self, exchange: &mut Exchange) -> u16 {
+        let request = self.request(Method::Options, "sip:127.0.0.1");
+        self.transact(exchange, request)
+    }
+
+    /// INVITE with an offer, with the password when challenged. What comes back is in `received`.
+    pub(in super::super) fn dial(&mut self, exchange: &mut Exchange, exten: &str) {
+        let sdp = self.sdp("sendrecv");
+        self.dial_with(exchange, exten, Some(sdp));
+    }
+
+    /// INVITE with this body, or none.
+    pub(in super::super) fn dial_with(
+        &mut self,
+        exchange: &mut Exchange,
+        exten: &str,
+        sdp: Option<String>,
+    ) {
+        let uri = format!("sip:{exten}@127.0.0.1");
+        let contact = format!("<sip:{}@{}>", self.user, self.flow.peer);
+        let mut request = self.request(Method::Invite, &uri);
+        request.push(HeaderName::Contact, contact.as_str());
+        if let Some(sdp) = sdp {
+            request.set_body("application/sdp", sdp);
+        }
+        self.send_invite(exchange, request.clone());
+        if let Some(challenge) = self.challenge() {
+            self.ack(exchange);
+            self.received.clear();
+            let mut again = self.again(request);
+            self.answer(&challenge, &mut again);
+            self.send_invite(exchange, again);
+        }
+    }
+
+    fn send_invite(&mut self, exchange: &mut Exchange, request: Request) {
+        self.invite = Some(request.clone());
+        self.send(exchange, request);
+    }
+
+    /// ACK of the latest final response to our INVITE.
+    pub(in super::super) fn ack(&mut self, exchange: &mut Exchange) {
+        self.ack_with(exchange, None);
+    }
+
+    pub(in super::super) fn ack_with(&mut self, exchange: &mut Exchange, sdp: Option<String>) {
+        let Some(invite) = self.invite.clone() else { return };
+        let accepted = self.last_status().is_some_and(|status| status < 300);
+        let mut ack = match accepted {
+            true => self.in_dialog(Method::Ack),
+            false => self.hop_by_hop(&invite, Method::Ack),
+        };
+        let number = invite.cseq().map_or(0, |cseq| cseq.number);
+        ack.set(HeaderName::CSeq, CSeq::new(number, Method::Ack));
+        if let Some(sdp) = sdp {
+            ack.set_body("application/sdp", sdp);
+        }
+        self.send(exchange, ack);
+    }
+
+    /// CANCEL of the INVITE.
+    pub(in super::super) fn cancel(&mut self, exchange: &mut Exchange) {
+        let Some(invite) = self.invite.clone() else { return };
+        let cancel = self.hop_by_hop(&invite, Method::Cancel);
+        self.send(exchange, cancel);
+    }
+
+    /// BYE.
+    pub(in super::super) fn bye(&mut self, exchange: &mut Exchange) {
+        let bye = self.in_dialog(Method::Bye);
+        self.send(exchange, bye);
+    }
+
+    /// INFO with a digit.
+    pub(in super::super) fn info(&mut self, exchange: &mut Exchange, kind: &str, body: &str) -> u16 {
+        let info = self.in_dialog(Method::Info).with_body(kind, body.to_owned());
+        self.received.clear();
+        self.send(exchange, info);
+        self.last_status().expect("an answer")
+    }
+
+    /// Re-INVITE with another direction; acknowledges the answer.
+    pub(in super::super) fn reinvite(&mut self, exchange: &mut Exchange, direction: &str) {
+        let sdp = self.sdp(direction);
+        let contact = format!("<sip:{}@{}>", self.user, self.flow.peer);
+        let mut request = self.in_dialog(Method::Invite);
+        request.push(HeaderName::Contact, contact.as_str());
+        request.set_body("application/sdp", sdp);
+        self.received.clear();
+        self.send_invite(exchange, request);
+        self.ack(exchange);
+    }
+
+    /// The statuses that came, in order.
+    pub(in super::super) fn statuses(&self) -> Vec<u16> {
+        self.received
+            .iter()
+            .filter_map(|message| match message {
+                Received::Response(response) => Some(response.status().code()),
+                Received::Request(_) => None,
+            })
+            .collect()
+    }
+
+    /// The last response.
+    pub(in super::super) fn last_response(&self) -> Option<&Response> {
+        self.received.iter().rev().find_map(|message| match message {
+            Received::Response(response) => Some(response),
+            Received::Request(_) => None,
+        })
+    }
+
+    pub(in super::super) fn last_status(&self) -> Option<u16> {
+        self.last_response().map(|response| response.status().code())
+    }
+
+    /// Whether the other side said BYE, with the cause in its Reason.
+    pub(in super::super) fn bye_received(&self) -> Option<String> {
+        self.received.iter().find_map(|message| match message {
+            Received::Request(request) if *request.method() == Method::Bye => {
+                Some(request.text(HeaderName::Reason).unwrap_or_default().to_owned())
+            }
+            _ => None,
+        })
+    }
+
+    /// Takes what came, and answers requests with 200.
+    pub(in super::super) fn pump(&mut self, exchange: &mut Exchange) {
+        loop {
+            let letters = exchange.letters_to(self.flow.peer);
+            if letters.is_empty() {
+                return;
+            }
+            for letter in letters {
+                match Message::parse(letter, &Default::default()).expect("what we send is SIP") {
+                    Message::Response(response) => {
+                        if let Some(tag) = response.to_tag()
+                            && response.cseq().is_some_and(|cseq| cseq.method == Method::Invite)
+                        {
+                            self.to_tag = Some(tag.to_owned());
+                        }
+                        if let Some(contact) = response.contact() {
+                            self.target = Some(contact.uri().to_owned());
+                        }
+                        self.received.push(Received::Response(response));
+                    }
+                    Message::Request(request) => {
+                        let wants_answer = *request.method() != Method::Ack;
+                        let answer = Response::to(&request, StatusCode::OK);
+                        self.received.push(Received::Request(request));
+                        if wants_answer {
+                            exchange.receive(self.flow, answer.to_bytes());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The INVITE that came to this phone.
+    pub(in super::super) fn take_invite(&mut self, exchange: &mut Exchange) -> Request {
+        for letter in exchange.letters_to(self.flow.peer) {
+            if let Ok(Message::Request(request)) = Message::parse(letter, &Default::default())
+                && *request.method() == Method::Invite
+            {
+                return request;
+            }
+        }
+        panic!("no INVITE came");
+    }
+
+    /// Answers an INVITE that came to this phone.
+    pub(in super::super) fn answer_call(
+        &mut self,
+        exchange: &mut Exchange,
+        invite: &Request,
+        status: u16,
+    ) {
+        let status = StatusCode::new(status).expect("a status");
+        let contact = format!("<sip:{}@{}>", self.user, self.flow.peer);
+        let tag = crate::sip::Tag::parse(&self.from_tag).expect("a tag");
+        let mut response = Response::to(invite, status)
+            .with_to_tag(&tag)
+            .with(HeaderName::Contact, contact.as_str());
+        if status.is_success() {
+            let sdp = self.sdp("sendrecv");
+            response.set_body("application/sdp", sdp);
+        }
+        exchange.receive(self.flow, response.to_bytes());
+        self.pump(exchange);
+    }
+
+    /// An offer or answer of this phone.
+    pub(in super::super) fn sdp(&mut self, direction: &str) -> String {
+        self.sdp_version += 1;
+        let (ip, version) = (self.flow.peer.ip(), self.sdp_version);
+        format!(
+            "v=0\r\no=- 1 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n\
+             a=fmtp:101 0-16\r\na={direction}\r\n"
+        )
+    }
+
+    /// Sends a request and takes what comes back.
+    pub(in super::super) fn send(&mut self, exchange: &mut Exchange, request: Request) {
+        exchange.receive(self.flow, request.to_bytes());
+        self.pump(exchange);
+    }
+
+    /// A request outside any dialog.
+    pub(in super::super) fn request(&mut self, method: Method, uri: &str) -> Request {
+        self.cseq += 1;
+        let uri = Uri::parse(uri).expect("a test's URI");
+        let branch = format!("z9hG4bK-{}-{}", self.from_tag, self.cseq);
+        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.flow.peer);
+        let from = format!("<sip:{}@127.0.0.1>;tag={}", self.user, self.from_tag);
+        let to = format!("<{}>", uri.as_str());
+        Request::new(method.clone(), &uri)
+            .with(HeaderName::Via, via.as_str())
+            .with(HeaderName::MaxForwards, 70_u8)
+            .with(HeaderName::From, from.as_str())
+            .with(HeaderName::To, to.as_str())
+            .with(HeaderName::CallId, self.call_id.as_str())
+            .with(HeaderName::CSeq, CSeq::new(self.cseq, method))
+    }
+
+    /// Begins anew: the next INVITE is another call.
+    pub(in super::super) fn forget_call(&mut self) {
+        self.call_id.push('+');
+        self.to_tag = None;
+        self.received.clear();
+    }
+
+    fn in_dialog(&mut self, method: Method) -> Request {
+        let target = self.target.clone().expect("a Contact");
+        let mut request = self.request(method, target.as_str());
+        let tag = self.to_tag.clone().unwrap_or_default();
+        let to = self.invite.as_ref().and_then(|invite| invite.text(HeaderName::To));
+        let to = to.unwrap_or("<sip:nobody@127.0.0.1>").split(";tag=").next().unwrap_or_default();
+        let to = format!("{to};tag={tag}");
+        request.set(HeaderName::To, to.as_str());
+        request
+    }
+
+    /// ACK of a failure, or CANCEL: the INVITE's own branch and addresses.
+    fn hop_by_hop(&self, invite: &Request, method: Method) -> Request {
+        let uri = invite.uri().to_owned();
+        let number = invite.cseq().map_or(0, |cseq| cseq.number);
+        let mut request = Request::new(method.clone(), &uri);
+        for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId] {
+            request.copy(name, invite.headers());
+        }
+        let response = self.last_response().filter(|_| method == Method::Ack);
+        match response {
+            Some(response) => request.copy(HeaderName::To, response.headers()),
+            None => request.copy(HeaderName::To, invite.headers()),
+        }
+        request.push(HeaderName::MaxForwards, 70_u8);
+        request.push(HeaderName::CSeq, CSeq::new(number, method));
+        request
+    }
+
+    fn transact(&mut self, exchange: &mut Exchange, request: Request) -> u16 {
+        self.received.clear();
+        self.send(exchange, request.clone());
+        if let Some(challenge) = self.challenge() {
+            let mut again = self.again(request);
+            self.answer(&challenge, &mut again);
+            self.received.clear();
+            self.send(exchange, again);
+        }
+        self.last_status().expect("an answer")
+    }
+
+    fn challenge(&self) -> Option<Response> {
+        self.last_response().filter(|it| it.status() == StatusCode::UNAUTHORIZED).cloned()
+    }
+
+    fn answer(&mut self, challenge: &Response, request: &mut Request) {
+        let credentials = Credentials {
+            username: self.user.as_bytes(),
+            realm: "diesis",
+            secret: Secret::Password(self.password.as_bytes()),
+        };
+        let _ = self.responder.answer(challenge, request, &[credentials], &mut self.entropy);
+    }
+
+    /// The same request as a new transaction.
+    fn again(&mut self, mut request: Request) -> Request {
+        self.cseq += 1;
+        let method = request.method().clone();
+        let branch = format!("z9hG4bK-{}-{}", self.from_tag, self.cseq);
+        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.flow.peer);
+        request.set(HeaderName::Via, via.as_str());
+        request.set(HeaderName::CSeq, CSeq::new(self.cseq, method));
+        request
+    }
+}
+
+/// What never was SIP.
+pub(in super::super) fn noise() -> Bytes {
+    Bytes::from_static(b"\x00\x01\x02 not SIP at all\r\n\r\n")
+}

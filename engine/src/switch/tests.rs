@@ -1,0 +1,76 @@
+//! Whole calls in virtual time: phones that speak SIP, a switch, and media that only counts.
+
+mod admission;
+mod embedder;
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    IncomingCalls, StepTrace, SwitchConfig, SwitchEvent, Verb,
+    testing::{Exchange, Phone, Received},
+};
+use crate::{
+    channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits},
+    config::{
+        Aor, AuthCredentials, AuthSecret, CodecName, DtmfMode, Expiration, IdentifyBy, Peer,
+        Secret, SipSettings, WhenFull,
+    },
+};
+
+/// A peer with a password and an address of record of its own name.
+fn peer(name: &str, context: &str) -> Peer {
+    Peer {
+        context: context.into(),
+        codecs: vec![CodecName::Pcmu, CodecName::Pcma],
+        auth: vec![AuthCredentials {
+            name: name.into(),
+            username: name.into(),
+            realm: None,
+            secret: AuthSecret::Password(Secret::new(format!("{name}-password"))),
+        }],
+        aors: vec![name.into()],
+        dtmf: DtmfMode::TelephoneEvent,
+        identify_by: vec![IdentifyBy::Username, IdentifyBy::Address],
+        ..Peer::new(name)
+    }
+}
+
+fn aor(name: &str) -> Aor {
+    Aor {
+        name: name.into(),
+        max_contacts: 1,
+        when_full: WhenFull::ReplaceOldest,
+        expiration: Expiration::default(),
+        contacts: vec![],
+    }
+}
+
+/// Alice, Bob and Carol, in the context `office`.
+fn sip() -> SipSettings {
+    let mut settings = SipSettings::default();
+    for name in ["alice", "bob", "carol"] {
+        settings.peers.insert(peer(name, "office")).expect("a new name");
+        settings.aors.insert(aor(name)).expect("a new name");
+    }
+    settings
+}
+
+fn config() -> SwitchConfig {
+    SwitchConfig {
+        sip: Arc::new(sip()),
+        trace_steps: StepTrace::On,
+        ..SwitchConfig::default()
+    }
+}
+
+fn embedded() -> SwitchConfig {
+    SwitchConfig { incoming: IncomingCalls::Embedder, ..config() }
+}
+
+fn alice() -> Phone {
+    Phone::new("alice", "alice-password", 1)
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

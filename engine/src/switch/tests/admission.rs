@@ -1,0 +1,166 @@
+//! Who is let in.
+
+use super::*;
+use crate::switch::{Limits, testing::noise};
+
+fn exchange() -> Exchange {
+    Exchange::new(config(), "[office]\nexten => 100,1,Hangup()\n", &[])
+}
+
+#[test]
+fn a_phone_registers_with_its_password() {
+    let (mut exchange, mut alice) = (exchange(), alice());
+    assert_eq!(alice.register(&mut exchange, "alice"), 200);
+    let contact = alice.last_response().and_then(|it| it.contact()).expect("the binding");
+    assert_eq!(contact.expires(), Some(secs(600)));
+    assert!(exchange.events.iter().any(|event| matches!(
+        event,
+        SwitchEvent::Registered { aor, expires, .. } if aor == "alice" && *expires == secs(600)
+    )));
+    exchange.run_for(secs(601));
+    assert!(exchange.events.iter().any(|event| matches!(event, SwitchEvent::Unregistered { .. })));
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
+    let mut exchange = exchange();
+    let mut wrong = Phone::new("alice", "guess", 1);
+    let mut stranger = Phone::new("mallory", "guess", 2);
+    assert_eq!(wrong.register(&mut exchange, "alice"), 401);
+    assert_eq!(stranger.register(&mut exchange, "alice"), 401);
+    let length = |phone: &Phone| phone.last_response().map(|it| it.to_bytes().len());
+    // The two names differ by two letters, once in From and once in a tag.
+    assert!(length(&wrong).expect("401").abs_diff(length(&stranger).expect("401")) <= 4);
+    let failures = exchange
+        .events
+        .iter()
+        .filter(|event| matches!(event, SwitchEvent::AuthenticationFailed { .. }));
+    assert_eq!(failures.count(), 2);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn sha_256_is_offered_before_md5() {
+    let (mut exchange, mut alice) = (exchange(), alice());
+    let request = alice.request(crate::sip::Method::Register, "sip:127.0.0.1");
+    alice.send(&mut exchange, request);
+    let challenge = alice.last_response().expect("401");
+    let offered: Vec<_> = challenge
+        .values(crate::sip::HeaderName::WwwAuthenticate)
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+        .collect();
+    assert!(offered[0].contains("algorithm=SHA-256") && offered[1].contains("algorithm=MD5"));
+}
+
+#[test]
+fn nobody_registers_for_somebody_else() {
+    let (mut exchange, mut alice) = (exchange(), alice());
+    assert_eq!(alice.register(&mut exchange, "bob"), 403);
+    assert_eq!(alice.register(&mut exchange, "nobody"), 404);
+    assert!(!exchange.events.iter().any(|event| matches!(event, SwitchEvent::Registered { .. })));
+}
+
+#[test]
+fn options_are_answered_for_those_who_prove_themselves() {
+    let (mut exchange, mut alice) = (exchange(), alice());
+    assert_eq!(alice.options(&mut exchange), 200);
+    let response = alice.last_response().expect("200");
+    assert!(response.has_token(crate::sip::HeaderName::Allow, "INVITE"));
+    assert!(response.text(crate::sip::HeaderName::Accept).is_some());
+    let mut stranger = Phone::new("mallory", "guess", 2);
+    assert_eq!(stranger.options(&mut exchange), 401);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn guessing_is_bounded_per_source_and_leaves_the_owner_alone() {
+    let mut exchange = exchange();
+    let mut thief = Phone::new("alice", "guess", 9);
+    for _ in 0..20 {
+        assert_eq!(thief.register(&mut exchange, "alice"), 401);
+    }
+    let mut lucky = Phone::new("alice", "alice-password", 9);
+    assert_eq!(lucky.register(&mut exchange, "alice"), 401, "too late to guess right");
+    assert_eq!(alice().register(&mut exchange, "alice"), 200, "from elsewhere");
+    exchange.run_for(secs(120));
+    assert_eq!(lucky.register(&mut exchange, "alice"), 200, "forgiven with time");
+}
+
+#[test]
+fn a_peer_known_by_its_address_needs_no_password() {
+    let mut settings = sip();
+    let trunk = Peer { auth: vec![], ..peer("trunk", "office") };
+    let index = settings.peers.insert(trunk).expect("a new name");
+    settings.identify.insert("127.0.1.7".parse().expect("an address"), index);
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, "[office]\nexten => 100,1,Hangup()\n", &[]);
+    let mut trunk = Phone::new("+33155171889", "", 7);
+    assert_eq!(trunk.options(&mut exchange), 200);
+    let mut elsewhere = Phone::new("+33155171889", "", 8);
+    assert_eq!(elsewhere.options(&mut exchange), 401);
+}
+
+#[test]
+fn an_invite_of_a_stranger_leaves_nothing_behind() {
+    let mut exchange = exchange();
+    let mut stranger = Phone::new("mallory", "guess", 2);
+    let sdp = stranger.sdp("sendrecv");
+    let request = stranger
+        .request(crate::sip::Method::Invite, "sip:100@127.0.0.1")
+        .with(crate::sip::HeaderName::Contact, "<sip:mallory@127.0.1.2>")
+        .with_body("application/sdp", sdp);
+    stranger.send(&mut exchange, request);
+    assert_eq!(stranger.statuses(), [401]);
+    assert!(exchange.switch.calls.is_empty());
+    assert!(exchange.switch.endpoint.is_idle(), "a stateless answer");
+}
+
+#[test]
+fn too_many_calls_are_told_to_come_again() {
+    let limits = Limits { calls: 1, ..Limits::default() };
+    let mut exchange = Exchange::new(SwitchConfig { limits, ..embedded() }, "", &[]);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    assert_eq!(alice.last_status(), Some(100));
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    bob.dial(&mut exchange, "100");
+    assert_eq!(bob.last_status(), Some(503));
+    let refusal = bob.last_response().expect("503");
+    assert_eq!(refusal.number(crate::sip::HeaderName::RetryAfter), Some(5));
+}
+
+#[test]
+fn a_call_without_a_free_port_is_told_to_come_again() {
+    let mut exchange = Exchange::new(embedded(), "", &[]);
+    exchange.switch.ports = Default::default();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    assert_eq!(alice.last_status(), Some(503));
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn noise_is_dropped() {
+    let (mut exchange, mut alice) = (exchange(), alice());
+    let flow = crate::sip::Flow::udp(([127, 0, 0, 1], 5060).into(), alice.address());
+    exchange.receive(flow, noise());
+    alice.pump(&mut exchange);
+    assert!(alice.received.is_empty());
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_call_without_a_codec_in_common_is_488() {
+    let mut exchange = Exchange::new(embedded(), "", &[]);
+    let mut alice = alice();
+    let sdp = alice.sdp("sendrecv").replace("RTP/AVP 0 8 101", "RTP/AVP 18");
+    alice.dial_with(&mut exchange, "100", Some(sdp));
+    assert_eq!(alice.last_status(), Some(488));
+    alice.ack(&mut exchange);
+    alice.forget_call();
+    alice.dial_with(&mut exchange, "100", Some("nonsense".into()));
+    assert_eq!(alice.last_status(), Some(400));
+    alice.ack(&mut exchange);
+    exchange.assert_nothing_left();
+}

@@ -1,0 +1,321 @@
+//! How calls get their turn: what is ready is worked off, one call at a time, each on its own.
+//!
+//! A call is taken out of the table while something happens to it, so that a bug in its handling
+//! ends that call and nothing else. A dialplan that runs without pause yields after some steps and
+//! goes on at the next timeout, behind everybody else.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Completion, EndedBy, Switch, SwitchEvent,
+    call::{Call, Control, Ending, FinalMedia, Phase},
+};
+use crate::{
+    bridge::{Surroundings, VisitEnd, VisitProgress},
+    channel::{Cause, ChannelId, Notice, TaskOutcome},
+    clock::Now,
+    pbx::{self, Advance},
+};
+
+/// What became of a call's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It did something and may do more.
+    Progressed,
+    /// It waits for something to happen.
+    Waits,
+    /// It could go on without end.
+    Yields,
+}
+
+impl Switch {
+    /// Does what can be done now. Called at the end of each way in.
+    pub(super) fn work(&mut self, now: Now) {
+        loop {
+            if let Some(event) = self.endpoint.poll_event() {
+                self.handle_sip_event(event, now);
+            } else if let Some(effect) = self.room_effects.pop_front() {
+                self.apply_room_effect(effect, now);
+            } else if let Some(id) = self.ready.pop_front() {
+                self.with_call(id, now, |_, call| call.queued = false);
+            } else {
+                break;
+            }
+        }
+        while let Some((call, notice)) = self.outbox.poll_notice() {
+            match notice {
+                Notice::PlayStarted { names } => self.tell(SwitchEvent::PlayStarted { call, names }),
+                Notice::PromptMissing { name } => {
+                    tracing::warn!(channel = %call, prompt = %name, "prompt not found");
+                }
+            }
+        }
+    }
+
+    /// Gives every call whose time has come its turn.
+    pub(super) fn wake(&mut self, now: Now) {
+        while let Some(&(due, id)) = self.deadlines.first() {
+            if due > now.instant {
+                break;
+            }
+            self.deadlines.pop_first();
+            self.with_call(id, now, |switch, call| {
+                call.armed = None;
+                call.channel.handle_timeout(now.instant, &mut switch.outbox);
+                switch.give_up_if_late(call, now);
+            });
+        }
+        for id in std::mem::take(&mut self.yielded) {
+            self.with_call(id, now, |_, call| call.queued = false);
+        }
+    }
+
+    /// Lets something happen to a call, and then lets the call act on it. Without effect when the
+    /// call is gone.
+    pub(super) fn with_call(
+        &mut self,
+        id: ChannelId,
+        now: Now,
+        act: impl FnOnce(&mut Self, &mut Call),
+    ) {
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        let turn = catch_unwind(AssertUnwindSafe(|| {
+            act(self, &mut call);
+            self.take_turn(&mut call, now);
+        }));
+        if turn.is_err() {
+            tracing::error!(
+                call_id = %call.parties.call_id, channel = %call.name,
+                "a bug ended this call; please report it with the panic message above"
+            );
+            call.control = Control::Nobody;
+            call.visit = None;
+            self.end(&mut call, Cause::TEMPORARY_FAILURE, EndedBy::Failure, now);
+        }
+        self.put_back(call, now);
+    }
+
+    /// Keeps a call that goes on and forgets one that is finished.
+    pub(super) fn put_back(&mut self, mut call: Box<Call>, now: Now) {
+        if call.is_finished(now.instant) {
+            return self.bury(call, now);
+        }
+        let deadline = call.deadline();
+        if deadline != call.armed {
+            if let Some(armed) = call.armed {
+                self.deadlines.remove(&(armed, call.id));
+            }
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, call.id));
+            }
+            call.armed = deadline;
+        }
+        self.calls.insert(call.id, call);
+    }
+
+    fn take_turn(&mut self, call: &mut Call, now: Now) {
+        for _ in 0..TURNS {
+            let turn = match call.channel.poll_outcome() {
+                Some(outcome) => {
+                    self.deliver(call, outcome, now);
+                    Turn::Progressed
+                }
+                None => self.advance(call, now),
+            };
+            match turn {
+                Turn::Progressed => {}
+                Turn::Waits => return,
+                Turn::Yields => break,
+            }
+        }
+        if !call.queued {
+            call.queued = true;
+            self.yielded.push_back(call.id);
+        }
+    }
+
+    /// Hands the outcome of the channel's task to whoever waits for it.
+    fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
+        if let Some(mut visit) = call.visit.take_if(|visit| !visit.is_inside()) {
+            let progress = visit.handle_outcome(
+                outcome,
+                &mut Surroundings {
+                    channel: &mut call.channel,
+                    rooms: &mut self.rooms,
+                    out: &mut self.outbox,
+                    now: now.instant,
+                },
+            );
+            call.visit = Some(visit);
+            return self.visited(call, progress);
+        }
+        match &mut call.control {
+            Control::Dialplan(pbx) => pbx.handle_outcome(pbx::perform::outcome(outcome)),
+            Control::Embedder { running } => {
+                if let Some(command) = running.take() {
+                    self.complete(command, completion(outcome));
+                }
+            }
+            Control::Nobody => {}
+        }
+    }
+
+    /// A visit to a room went on.
+    pub(super) fn visited(&mut self, call: &mut Call, progress: VisitProgress) {
+        match progress {
+            VisitProgress::Ongoing => {}
+            VisitProgress::SteppedInside(effects) => {
+                let room = call.visit.as_ref().map(|visit| visit.room().clone());
+                let room = room.unwrap_or_default();
+                let members = self.rooms.count(room.as_ref());
+                tracing::info!(call_id = %call.parties.call_id, %room, members, "joined conference");
+                self.tell(SwitchEvent::RoomJoined { call: call.id, room, members });
+                for effect in effects {
+                    self.apply_to_self_or_queue(call, effect);
+                }
+                // The embedder's command is done; the dialplan's application lasts until the end.
+                if let Some(command) = call.take_running() {
+                    self.complete(command, Completion::Done);
+                }
+            }
+            VisitProgress::Ended(end) => {
+                call.visit = None;
+                self.leave_room(call);
+                match &mut call.control {
+                    Control::Dialplan(pbx) => pbx.handle_outcome(pbx::perform::left_room(end)),
+                    Control::Embedder { running } => {
+                        if let Some(command) = running.take() {
+                            let completion = match end {
+                                VisitEnd::Refused => {
+                                    Completion::Failed("the room can not be entered".into())
+                                }
+                                VisitEnd::EndMarked | VisitEnd::Left => Completion::Done,
+                            };
+                            self.complete(command, completion);
+                        }
+                    }
+                    Control::Nobody => {}
+                }
+            }
+        }
+    }
+
+    /// Lets the dialplan go on.
+    fn advance(&mut self, call: &mut Call, now: Now) -> Turn {
+        let mut control = std::mem::replace(&mut call.control, Control::Nobody);
+        let Control::Dialplan(pbx) = &mut control else {
+            call.control = control;
+            return Turn::Waits;
+        };
+        let advance = self.advance_pbx(pbx, call, now);
+        let finished = matches!(advance, Advance::Finished { .. });
+        if !finished {
+            call.control = control;
+        }
+        match advance {
+            Advance::Operation(operation) => {
+                self.perform(call, operation, now);
+                Turn::Progressed
+            }
+            Advance::Waits => Turn::Waits,
+            Advance::Yields => Turn::Yields,
+            Advance::Finished { cause } => {
+                self.end(call, cause, EndedBy::Us, now);
+                Turn::Waits
+            }
+        }
+    }
+
+    /// Ends a call that nobody answered in time.
+    fn give_up_if_late(&mut self, call: &mut Call, now: Now) {
+        let unanswered = matches!(call.phase, Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia);
+        if unanswered && now.instant >= call.unanswered_until {
+            tracing::info!(call_id = %call.parties.call_id, "not answered in time");
+            self.end(call, Cause::NO_ANSWER, EndedBy::Us, now);
+        }
+    }
+
+    /// Ends a call: tells the far end unless it was the one to end it, closes the media, leaves the
+    /// room, and tells whoever controls the call. Without effect on a call that is over.
+    pub(super) fn end(&mut self, call: &mut Call, cause: Cause, by: EndedBy, now: Now) {
+        if call.is_down() {
+            return;
+        }
+        self.hang_up_signalling(call, cause, now);
+        call.visit = None;
+        self.leave_room(call);
+        if let Some(command) = call.take_running() {
+            self.complete(command, Completion::HungUp);
+        }
+        let media = match call.channel.stream() {
+            Some(_) => FinalMedia::Closing,
+            None => FinalMedia::None,
+        };
+        call.channel.close(&mut self.outbox);
+        self.give_port_back(call);
+        call.after_ack = None;
+        let (at, until) = (now.instant, now.instant + CLEANING_UP);
+        call.phase = Phase::Down(Ending { cause, by, media, at, until });
+        if let Control::Dialplan(pbx) = &mut call.control {
+            pbx.handle_hangup(cause);
+        }
+    }
+
+    /// Forgets a finished call and tells that it ended.
+    fn bury(&mut self, call: Box<Call>, now: Now) {
+        if let Some(armed) = call.armed {
+            self.deadlines.remove(&(armed, call.id));
+        }
+        if let Some((shard, stream)) = call.opened {
+            self.forget_stream(shard, stream);
+        }
+        if let Some(handle) = call.handle {
+            self.handles.remove(&handle);
+        }
+        let Phase::Down(ending) = &call.phase else { return };
+        if matches!(call.control, Control::Dialplan(_)) {
+            tracing::warn!(
+                call_id = %call.parties.call_id, channel = %call.name,
+                "the dialplan went on for {} s after the hang-up and was stopped",
+                CLEANING_UP.as_secs()
+            );
+        }
+        let statistics = call.statistics(now.instant);
+        tracing::info!(
+            call_id = %call.parties.call_id, channel = %call.name, cause = %ending.cause,
+            ended_by = ?ending.by, answered_ms = statistics.answered.as_millis() as u64,
+            "call ended"
+        );
+        let (cause, ended_by) = (ending.cause, ending.by);
+        self.tell(SwitchEvent::CallEnded { call: call.id, cause, ended_by, statistics });
+    }
+
+    /// The deadline of the earliest call, or now when one yielded.
+    pub(super) fn next_call_deadline(&self) -> Option<Instant> {
+        match self.yielded.is_empty() {
+            true => self.deadlines.first().map(|&(at, _)| at),
+            false => Some(self.worked_at),
+        }
+    }
+}
+
+/// What came of a channel's task, in an embedder's words.
+fn completion(outcome: TaskOutcome) -> Completion {
+    match outcome {
+        TaskOutcome::Done | TaskOutcome::TimedOut => Completion::Done,
+        TaskOutcome::Digit(digit) => Completion::Digit(digit),
+        TaskOutcome::Digits { digits, ended_by } => Completion::Digits { digits, ended_by },
+        TaskOutcome::Missing(name) => Completion::Failed(format!("there is no prompt {name}")),
+        TaskOutcome::Failed(why) => Completion::Failed(why.into()),
+    }
+}
+
+/// Operations and outcomes of one call before the others get their turn.
+const TURNS: usize = 64;
+
+/// How long a dialplan may go on after the hang-up (the `h` extension), and how long a media shard
+/// may take to close a stream.
+const CLEANING_UP: Duration = Duration::from_secs(30);
