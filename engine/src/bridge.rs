@@ -187,6 +187,7 @@ impl Rooms {
     }
 
     /// The room the channel is in.
+    #[cfg(test)]
     pub(crate) fn name_of(&self, channel: ChannelId) -> Option<&BStr> {
         self.whereabouts.get(&channel).map(|name| name.as_ref())
     }
@@ -197,6 +198,7 @@ impl Rooms {
     }
 
     /// Whether there is no room at all.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.rooms.is_empty() && self.whereabouts.is_empty()
     }

@@ -111,6 +111,7 @@ impl Channel {
     }
 
     /// Whether nothing is being done and no outcome waits.
+    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.task, Task::Idle) && self.outcome.is_none()
     }
@@ -141,7 +142,7 @@ impl Channel {
     }
 
     /// Puts the result of a new offer and answer in force.
-    pub(crate) fn update(&mut self, settings: StreamSettings, out: &mut Outbox) {
+    pub(crate) fn update(&self, settings: StreamSettings, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
             out.command(shard, Command::Update { stream, settings: Box::new(settings) });
         }
@@ -176,7 +177,7 @@ impl Channel {
     }
 
     /// Leaves the room.
-    pub(crate) fn leave(&mut self, out: &mut Outbox) {
+    pub(crate) fn leave(&self, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
             out.command(shard, Command::Leave { stream });
         }
@@ -320,7 +321,7 @@ impl Channel {
     }
 
     /// Plays until something else does, or [`Channel::stop_background`]; tells nobody when it ends.
-    pub(crate) fn play_in_background(&mut self, item: PlayItem, out: &mut Outbox) {
+    pub(crate) fn play_in_background(&self, item: PlayItem, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
             let play = out.next_play();
             let (items, repeat) = (vec![item], Repeat::Forever);
@@ -329,7 +330,7 @@ impl Channel {
     }
 
     /// Stops what [`Channel::play_in_background`] began.
-    pub(crate) fn stop_background(&mut self, out: &mut Outbox) {
+    pub(crate) fn stop_background(&self, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
             out.command(shard, Command::StopPlay { stream, play: None });
         }

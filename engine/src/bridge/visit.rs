@@ -204,17 +204,13 @@ impl Visit {
 
     fn enter(&mut self, around: &mut Surroundings<'_>) -> VisitProgress {
         let shard = around.channel.stream().map_or(ShardId(0), |(shard, _)| shard);
-        let entered = around.rooms.enter(
-            self.room.as_ref(),
-            &self.bridge,
-            &self.user,
-            self.channel,
-            shard,
-        );
+        let entered =
+            around.rooms.enter(self.room.as_ref(), &self.bridge, &self.user, self.channel, shard);
         match entered {
             Ok(found) => {
                 self.state = State::Greeting;
-                let request = PlayRequest::named(self.greeting(found, around.channel.language.as_ref()));
+                let request =
+                    PlayRequest::named(self.greeting(found, around.channel.language.as_ref()));
                 around.channel.play(request, None, around.now, around.out);
                 VisitProgress::Ongoing
             }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
-    AnswerMedia, ConferenceEnd, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation, Outcome,
+    AnswerMedia, ConferenceEnd, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation,
+    Outcome,
 };
 
 use super::{say, tones::Tones};

@@ -101,8 +101,12 @@ impl Switch {
         match answered {
             Ok(body) => {
                 let body = sip::Body::sdp(body);
-                let accepted =
-                    self.endpoint.accept_offer(handle, &sip::Headers::default(), Some(&body), now.instant);
+                let accepted = self.endpoint.accept_offer(
+                    handle,
+                    &sip::Headers::default(),
+                    Some(&body),
+                    now.instant,
+                );
                 if accepted.is_ok() && !call.session.is_offer_pending() {
                     self.open_media(call);
                 }
@@ -121,7 +125,11 @@ impl Switch {
         }
     }
 
-    fn answer_reoffer(&mut self, call: &mut Call, request: &Request) -> Result<Bytes, SessionError> {
+    fn answer_reoffer(
+        &mut self,
+        call: &mut Call,
+        request: &Request,
+    ) -> Result<Bytes, SessionError> {
         let local = call.media_address.unwrap_or(call.flow.local);
         match session::description(request.headers(), request.body())? {
             Some(offer) => call.session.answer_again(&offer, local),

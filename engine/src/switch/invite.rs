@@ -72,7 +72,12 @@ impl Switch {
                 peer = %peer.name, context = %peer.context, exten = %parties.dialled,
                 "no such extension"
             );
-            return self.refuse_invite(handle, StatusCode::NOT_FOUND, &sip::Headers::default(), now);
+            return self.refuse_invite(
+                handle,
+                StatusCode::NOT_FOUND,
+                &sip::Headers::default(),
+                now,
+            );
         };
         // The call may be gone by now only if the stack lost it; then nothing was begun.
         if self.endpoint.proceed(handle, now.instant).is_err() {

@@ -7,9 +7,7 @@ use super::{
 use crate::{
     channel::{Asker, Cause, DigitSource, Pressed, PromptReply},
     clock::Now,
-    media::{
-        Command as MediaCommand, Digit, Event, PlayItem, ShardId, StreamId, StreamStatistics,
-    },
+    media::{Command as MediaCommand, Digit, Event, PlayItem, ShardId, StreamId, StreamStatistics},
 };
 
 impl Switch {
@@ -108,12 +106,7 @@ impl Switch {
         self.ports.count_out(shard);
     }
 
-    fn with_stream(
-        &mut self,
-        stream: StreamId,
-        now: Now,
-        act: impl FnOnce(&mut Self, &mut Call),
-    ) {
+    fn with_stream(&mut self, stream: StreamId, now: Now, act: impl FnOnce(&mut Self, &mut Call)) {
         if let Some(&call) = self.streams.get(&stream) {
             self.with_call(call, now, act);
         }

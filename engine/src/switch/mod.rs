@@ -36,11 +36,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use diesis_dialplan::world::World;
+use diesis_dialplan::{plan::Plan, world::World};
 
-pub use command::{
-    Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb,
-};
+pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
 pub use event::{CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 
@@ -50,7 +48,7 @@ use crate::{
     clock::Now,
     entropy::Entropy,
     media::{self, PortLease, ShardId, StreamId},
-    pbx::{Plan, tones::Tones},
+    pbx::tones::Tones,
     sip,
 };
 use admission::Gate;

@@ -43,7 +43,11 @@ pub(super) enum PlaceError {
 
 impl Switch {
     /// Sends the INVITE of a new call.
-    pub(super) fn place_call(&mut self, call: PlaceCall, now: Now) -> Result<ChannelId, PlaceError> {
+    pub(super) fn place_call(
+        &mut self,
+        call: PlaceCall,
+        now: Now,
+    ) -> Result<ChannelId, PlaceError> {
         if self.calls.len() >= self.config.limits.calls {
             return Err(PlaceError::Full);
         }
@@ -205,7 +209,9 @@ mod tests {
     #[test]
     fn the_realm_of_a_challenge_is_found() {
         let challenged = |value: &str| {
-            realm_of(&Response::new(StatusCode::UNAUTHORIZED).with(HeaderName::WwwAuthenticate, value))
+            realm_of(
+                &Response::new(StatusCode::UNAUTHORIZED).with(HeaderName::WwwAuthenticate, value),
+            )
         };
         assert_eq!(challenged(r#"Digest realm="far",nonce="n""#).as_deref(), Some("far"));
         assert_eq!(challenged(r#"Digest nonce="n", realm="a \"b\"""#).as_deref(), Some(r#"a "b""#));

@@ -7,6 +7,7 @@ use diesis_dialplan::{
     channel::{Channel as PlanChannel, Dialed, Party},
     host::ChannelState,
     operation::{ConferenceEnd, Operation, Outcome},
+    plan::{Circumstances, Plan},
     world::World,
 };
 
@@ -20,7 +21,7 @@ use crate::{
     clock::Now,
     config::Peer,
     pbx::{
-        Advance, Pbx, Plan,
+        Advance, Pbx,
         host::{CallFacts, PbxHost, StepTaken},
         perform::{Performed, Refusal, Wish, perform},
     },
@@ -74,14 +75,15 @@ impl Switch {
     }
 
     fn has_extension(&self, context: &BStr, parties: &Parties, now: Now) -> bool {
-        let _ = (context, parties, now);
-        #[cfg(any())]
         let circumstances = Circumstances {
             caller: Some(parties.caller_number.as_ref()),
             now: now.wall,
             zone: self.config.time_zone.clone(),
         };
-        false
+        let plan = &self.config.plan;
+        plan.context(context).is_some_and(|context| {
+            plan.exists(context, parties.dialled.as_ref(), 1, &circumstances)
+        })
     }
 
     /// Lets a dialplan go on until it wants something done.
@@ -140,10 +142,8 @@ impl Switch {
             Wish::Ring if call.is_up() => {
                 // An answered caller can only be let hear that it rings.
                 if let Some(tone) = self.tones.named("ring".into()) {
-                    call.channel.play_in_background(
-                        crate::media::PlayItem::Tone(tone),
-                        &mut self.outbox,
-                    );
+                    call.channel
+                        .play_in_background(crate::media::PlayItem::Tone(tone), &mut self.outbox);
                 }
                 Ok(())
             }
@@ -251,8 +251,17 @@ fn step_event(call: ChannelId, step: StepTaken) -> SwitchEvent {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use super::Plan;
-    pub(in super::super) fn plan(_text: &str) -> Plan {
-        Plan
+    use diesis_dialplan::{
+        conf::{self, MemoryFiles, Options},
+        plan::Plan,
+    };
+
+    /// The plan of a dialplan's text, which must be without fault.
+    pub(in super::super) fn plan(text: &str) -> Plan {
+        let files = MemoryFiles::new().with("extensions.conf", text);
+        let conf = conf::load("extensions.conf", &files, &Options::default());
+        let (plan, diagnostics) = Plan::load(&conf, &Default::default());
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        plan
     }
 }

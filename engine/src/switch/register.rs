@@ -7,7 +7,7 @@ use bstr::{BStr, ByteSlice};
 use super::{Switch, SwitchConfig, SwitchEvent};
 use crate::{
     clock::Now,
-    config::{Aor, Expiration, Peer, WhenFull},
+    config::{Aor, Expiration, Peer},
     sip::{
         self, HeaderName, Request, Response, StatusCode,
         registrar::{self, AorSettings, BindingChange, Registrar, RegistrarSettings},
@@ -43,8 +43,7 @@ impl Switch {
         }
         self.note_local(flow);
         let settings = settings(aor);
-        let response =
-            self.registrar.handle_register(name, &settings, request, *flow, now.instant);
+        let response = self.registrar.handle_register(name, &settings, request, *flow, now.instant);
         self.tell_bindings(now);
         (response.status(), extra_headers(&response))
     }
@@ -62,9 +61,8 @@ impl Switch {
                 BindingChange::Added | BindingChange::Refreshed => {
                     let bindings = self.registrar.bindings(aor.as_bstr(), now.instant);
                     let bound = bindings.iter().find(|bound| bound.contact().as_str() == contact);
-                    let expires = bound.map_or(std::time::Duration::ZERO, |bound| {
-                        bound.remaining(now.instant)
-                    });
+                    let expires = bound
+                        .map_or(std::time::Duration::ZERO, |bound| bound.remaining(now.instant));
                     if change == BindingChange::Added {
                         tracing::info!(%aor, contact, expires = expires.as_secs(), "registered");
                     }
@@ -96,10 +94,7 @@ fn settings(aor: &Aor) -> AorSettings {
     let Expiration { minimum, default, maximum } = aor.expiration;
     AorSettings {
         max_contacts: aor.max_contacts,
-        when_full: match aor.when_full {
-            WhenFull::Refuse => registrar::WhenFull::Refuse,
-            WhenFull::ReplaceOldest => registrar::WhenFull::ReplaceOldest,
-        },
+        when_full: aor.when_full,
         minimum_expiration: minimum,
         default_expiration: default,
         maximum_expiration: maximum,

@@ -33,8 +33,8 @@ impl Switch {
         now: Now,
     ) -> Result<(), ProfileError> {
         let conferences = std::sync::Arc::clone(&self.config.conferences);
-        let bridge = bridge_profile.unwrap_or(DEFAULT_BRIDGE.into());
-        let user = user_profile.unwrap_or(DEFAULT_USER.into());
+        let bridge = bridge_profile.unwrap_or_else(|| DEFAULT_BRIDGE.into());
+        let user = user_profile.unwrap_or_else(|| DEFAULT_USER.into());
         let bridge =
             conferences.bridges.get(bridge).ok_or_else(|| ProfileError::Bridge(bridge.into()))?;
         let user = conferences.users.get(user).ok_or_else(|| ProfileError::User(user.into()))?;

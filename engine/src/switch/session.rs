@@ -97,7 +97,10 @@ impl Session {
     }
 
     /// Takes the answer to our offer.
-    pub(super) fn receive_answer(&mut self, answer: &SessionDescription) -> Result<(), SessionError> {
+    pub(super) fn receive_answer(
+        &mut self,
+        answer: &SessionDescription,
+    ) -> Result<(), SessionError> {
         self.exchange.handle_answer(answer)?;
         Ok(())
     }

@@ -3,12 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bstr::BString;
+use diesis_dialplan::plan::Plan;
 use jiff::tz::TimeZone;
 
-use crate::{
-    config::{ConferenceSettings, SipSettings},
-    pbx::Plan,
-};
+use crate::config::{ConferenceSettings, SipSettings};
 
 /// Settings of a [`Switch`](super::Switch). Start from `Default` and change what differs.
 #[derive(Debug, Clone)]

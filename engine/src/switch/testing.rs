@@ -20,7 +20,9 @@ use bytes::Bytes;
 pub(super) use media::FakeMedia;
 pub(super) use phone::{Phone, Received, noise};
 
-use super::{Command, CommandId, Completion, PlaceCall, Seeds, Switch, SwitchConfig, SwitchEvent, Verb};
+use super::{
+    Command, CommandId, Completion, PlaceCall, Seeds, Switch, SwitchConfig, SwitchEvent, Verb,
+};
 use crate::{
     channel::{ChannelId, PromptReply},
     clock::{Now, clocks},
@@ -152,9 +154,9 @@ impl Exchange {
 
     /// The end of a call.
     pub(super) fn ended(&self, call: ChannelId) -> Option<&SwitchEvent> {
-        self.events.iter().find(|event| {
-            matches!(event, SwitchEvent::CallEnded { call: ended, .. } if *ended == call)
-        })
+        self.events.iter().find(
+            |event| matches!(event, SwitchEvent::CallEnded { call: ended, .. } if *ended == call),
+        )
     }
 
     /// The first call.

@@ -56,11 +56,7 @@ fn sip() -> SipSettings {
 }
 
 fn config() -> SwitchConfig {
-    SwitchConfig {
-        sip: Arc::new(sip()),
-        trace_steps: StepTrace::On,
-        ..SwitchConfig::default()
-    }
+    SwitchConfig { sip: Arc::new(sip()), trace_steps: StepTrace::On, ..SwitchConfig::default() }
 }
 
 fn embedded() -> SwitchConfig {

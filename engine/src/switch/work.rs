@@ -47,7 +47,9 @@ impl Switch {
         }
         while let Some((call, notice)) = self.outbox.poll_notice() {
             match notice {
-                Notice::PlayStarted { names } => self.tell(SwitchEvent::PlayStarted { call, names }),
+                Notice::PlayStarted { names } => {
+                    self.tell(SwitchEvent::PlayStarted { call, names })
+                }
                 Notice::PromptMissing { name } => {
                     tracing::warn!(channel = %call, prompt = %name, "prompt not found");
                 }
@@ -231,7 +233,8 @@ impl Switch {
 
     /// Ends a call that nobody answered in time.
     fn give_up_if_late(&mut self, call: &mut Call, now: Now) {
-        let unanswered = matches!(call.phase, Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia);
+        let unanswered =
+            matches!(call.phase, Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia);
         if unanswered && now.instant >= call.unanswered_until {
             tracing::info!(call_id = %call.parties.call_id, "not answered in time");
             self.end(call, Cause::NO_ANSWER, EndedBy::Us, now);

@@ -142,10 +142,9 @@ fn the_first_hears_that_it_is_alone_and_the_third_how_many_there_are() {
 
 #[test]
 fn a_quiet_one_and_one_that_need_not_be_told_hear_nothing() {
-    for profile in [
-        UserProfile { quiet: true, ..user() },
-        UserProfile { announce_only_user: false, ..user() },
-    ] {
+    for profile in
+        [UserProfile { quiet: true, ..user() }, UserProfile { announce_only_user: false, ..user() }]
+    {
         let mut door = Door::new();
         let caller = door.comes(&profile);
         assert!(door.callers[caller].heard.is_empty());

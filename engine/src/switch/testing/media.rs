@@ -213,9 +213,10 @@ fn item_length(item: &PlayItem) -> Option<Duration> {
             Some(prompt.duration().saturating_sub(Duration::from_micros(u64::from(*from) * 125)))
         }
         PlayItem::Silence(length) => Some(*length),
-        PlayItem::Tone(tone) => tone.cycle().is_none().then(|| {
-            tone.lead().map_or(Duration::ZERO, |lead| lead.duration())
-        }),
+        PlayItem::Tone(tone) => tone
+            .cycle()
+            .is_none()
+            .then(|| tone.lead().map_or(Duration::ZERO, |lead| lead.duration())),
     }
 }
 

@@ -149,7 +149,12 @@ impl Phone {
     }
 
     /// INFO with a digit.
-    pub(in super::super) fn info(&mut self, exchange: &mut Exchange, kind: &str, body: &str) -> u16 {
+    pub(in super::super) fn info(
+        &mut self,
+        exchange: &mut Exchange,
+        kind: &str,
+        body: &str,
+    ) -> u16 {
         let info = self.in_dialog(Method::Info).with_body(kind, body.to_owned());
         self.received.clear();
         self.send(exchange, info);

@@ -59,7 +59,10 @@ fn hanging_up_says_bye_with_the_cause() {
     let (mut exchange, mut alice, call) = answered();
     exchange.command(call, Verb::Hangup(Cause::NORMAL_CLEARING));
     alice.pump(&mut exchange);
-    assert_eq!(alice.bye_received().as_deref(), Some("Q.850;cause=16;text=\"Normal call clearing\""));
+    assert_eq!(
+        alice.bye_received().as_deref(),
+        Some("Q.850;cause=16;text=\"Normal call clearing\"")
+    );
     assert_eq!(cause_of(&exchange, call), (16, EndedBy::Us));
     exchange.assert_nothing_left();
 }
@@ -112,7 +115,10 @@ fn a_digit_stops_the_menu_and_the_next_ones_are_read() {
 fn a_digit_by_info_and_by_telephone_event_is_heard_once() {
     let (mut exchange, mut alice, call) = answered();
     exchange.press(call, "5");
-    assert_eq!(alice.info(&mut exchange, "application/dtmf-relay", "Signal=5\r\nDuration=160"), 200);
+    assert_eq!(
+        alice.info(&mut exchange, "application/dtmf-relay", "Signal=5\r\nDuration=160"),
+        200
+    );
     assert_eq!(alice.info(&mut exchange, "application/dtmf", "7"), 200);
     exchange.press(call, "7");
     assert_eq!(alice.info(&mut exchange, "text/plain", "7"), 415);
@@ -267,15 +273,13 @@ fn a_command_for_a_call_that_is_not_there_fails() {
 #[test]
 fn every_command_completes_once() {
     let (mut exchange, mut alice, call) = answered();
-    let play =
-        || Verb::Play { parts: vec![PlayPart::Named("menu".into())], stop: DigitSet::NONE };
+    let play = || Verb::Play { parts: vec![PlayPart::Named("menu".into())], stop: DigitSet::NONE };
     let first = exchange.command(call, play());
     let second = exchange.command(call, play());
     assert_eq!(exchange.completion(first), Some(Completion::Replaced));
     exchange.command(call, Verb::StopPlay);
     assert_eq!(exchange.completion(second), Some(Completion::Replaced));
-    let missing =
-        Verb::Play { parts: vec![PlayPart::Named("nope".into())], stop: DigitSet::NONE };
+    let missing = Verb::Play { parts: vec![PlayPart::Named("nope".into())], stop: DigitSet::NONE };
     let missing = exchange.command(call, missing);
     assert!(matches!(exchange.completion(missing), Some(Completion::Failed(_))));
     alice.bye(&mut exchange);
