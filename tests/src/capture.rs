@@ -49,12 +49,18 @@ impl Capture {
         Self { process, file, _scratch: scratch }
     }
 
-    /// Ends it and gives the packets.
+    /// Ends it, once nothing has been captured for a second, and gives the packets.
     ///
     /// # Panics
     /// When the kernel dropped packets: then nothing can be said about loss.
     #[must_use]
     pub fn stop(mut self) -> Vec<Packet> {
+        // The kernel hands packets over in blocks; what it still holds would be lost without a
+        // word. dumpcap reports each block that it has written.
+        let written = |line: &str| line.starts_with("Packets:");
+        let quiet =
+            (0..60).any(|_| self.process.wait_line(Duration::from_secs(1), written).is_none());
+        assert!(quiet, "packets still arrive:\n{}", self.process.output());
         self.process.interrupt();
         let status = self.process.wait_exit(Duration::from_secs(20));
         let output = self.process.output();

@@ -1,6 +1,6 @@
 //! A child process whose output is read line by line, and which never outlives its owner.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -103,17 +103,33 @@ impl Drop for Process {
     }
 }
 
+/// Lines end with a line feed or, as progress does, with a carriage return.
 fn read_lines(
-    output: impl Read + Send + 'static,
+    mut output: impl Read + Send + 'static,
     lines: Sender<String>,
     log: Arc<Mutex<Vec<String>>>,
 ) {
+    let report = move |line: &[u8]| {
+        let line = String::from_utf8_lossy(line).into_owned();
+        log.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+        // Nobody may be listening any more; the pipe is drained all the same.
+        let _ = lines.send(line);
+    };
     thread::spawn(move || {
-        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            log.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
-            // Nobody may be listening any more; the pipe is drained all the same.
-            let _ = lines.send(line);
+        let mut pending = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Ok(len @ 1..) = output.read(&mut buffer) {
+            for &byte in &buffer[..len] {
+                if !matches!(byte, b'\n' | b'\r') {
+                    pending.push(byte);
+                } else if !pending.is_empty() {
+                    report(&pending);
+                    pending.clear();
+                }
+            }
+        }
+        if !pending.is_empty() {
+            report(&pending);
         }
     });
 }

@@ -90,7 +90,7 @@ impl Sipp {
             .args(["-sf".as_ref(), scenario_path(self.scenario).as_os_str()])
             .args(["-i", &CALLER.to_string(), "-mi", &CALLER.to_string()])
             .args(["-p", &loopback::free_port(CALLER).to_string()])
-            .args(["-min_rtp_port", &MEDIA_PORT.to_string()])
+            .args(["-mp", &MEDIA_PORT.to_string()])
             .args(["-t", if self.transport == Transport::Tcp { "t1" } else { "u1" }])
             .args(["-s", self.extension, "-au", self.user, "-ap", self.password])
             .args(["-key", "user", self.user])
@@ -119,9 +119,9 @@ impl Sipp {
 /// The first of the ports that sipp writes into its offers, four apart.
 pub const MEDIA_PORT: u16 = 40_000;
 
-/// The ports of so many calls at once.
+/// The ports of so many calls at once, but the first, which sipp itself holds.
 pub fn media_ports(calls: u16) -> impl Iterator<Item = u16> {
-    (0..calls).map(|call| MEDIA_PORT + 4 * call)
+    (1..calls).map(|call| MEDIA_PORT + 4 * call)
 }
 
 fn scenario_path(name: &str) -> PathBuf {
