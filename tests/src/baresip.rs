@@ -179,6 +179,8 @@ fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> Str
          auenc_format s16\n\
          audec_format s16\n\
          audio_buffer 20-160\n\
+         statmode_default off\n\
+         ringback_disabled yes\n\
          rtcp_mux no\n\
          jitter_buffer_delay 2-20\n\
          module_path /usr/lib/baresip/modules\n\
