@@ -167,7 +167,7 @@ fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> Str
     format!(
         "poll_method epoll\n\
          sip_listen {sip}\n\
-         net_interface lo\n\
+         net_interface 127.0.0.1\n\
          call_max_calls 1\n\
          audio_player aubridge,nowhere\n\
          audio_source aufile,{directory}/silence.wav\n\
