@@ -102,6 +102,10 @@ impl Sipp {
             .args(["-message_file".as_ref(), messages.as_os_str()])
             .env("TERM", "dumb")
             .current_dir(scratch.path());
+        if self.extension != "0" {
+            // sipp would name the server alone, which is not what the request names.
+            command.args(["-auth_uri", &format!("{}@{}", self.extension, engine.address())]);
+        }
         let mut process = Process::spawn("sipp", &mut command);
         let status = process.wait_exit(self.limit + Duration::from_secs(10));
         if !status.success() {

@@ -33,6 +33,7 @@ pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BridgeProfile, CallerId, CodecName, ConferenceSettings,
-    DEFAULT_BRIDGE, DEFAULT_USER, DtmfMode, Expiration, IdentifyBy, Peer, RtpSettings, SIP_PORT,
-    SipSettings, SystemSettings, TransportProtocol, TransportSettings, UserProfile, WhenFull,
+    DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DtmfMode, Expiration, IdentifyBy, Peer,
+    RtpSettings, SIP_PORT, SipSettings, SystemSettings, TransportProtocol, TransportSettings,
+    UserProfile, WhenFull,
 };

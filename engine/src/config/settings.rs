@@ -174,6 +174,17 @@ pub struct AuthCredentials {
     pub secret: AuthSecret,
 }
 
+/// A hash function of digest authentication (RFC 8760).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DigestAlgorithm {
+    /// What every phone knows.
+    Md5,
+    /// Stronger; phones of some years ago do not know it.
+    Sha256,
+    /// The SHA-512 that is cut to 256 bits.
+    Sha512_256,
+}
+
 /// The shared secret of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthSecret {
@@ -233,6 +244,8 @@ pub struct SipSettings {
     pub identify: IdentifyTable,
     /// The realm of challenges whose `type=auth` names none.
     pub default_realm: BString,
+    /// The algorithms of challenges, in the order in which they are offered. Never empty.
+    pub digest_algorithms: Vec<DigestAlgorithm>,
     /// The User-Agent and Server header.
     pub user_agent: BString,
 }
@@ -259,6 +272,10 @@ impl Default for SipSettings {
             identify: IdentifyTable::default(),
             // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
             default_realm: "diesis".into(),
+            // As Asterisk. RFC 8760 §2.4 has a client pass over algorithms that it does not know,
+            // but many stop: baresip 1.0.0 gives up at any challenge with SHA-256, sipp 3.6.1
+            // looks at the first one only.
+            digest_algorithms: vec![DigestAlgorithm::Md5],
             user_agent: concat!("Diesis/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

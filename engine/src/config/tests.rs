@@ -500,3 +500,21 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn challenges_offer_md5_alone_unless_the_file_says_otherwise() {
+    let offered = |text: &str| {
+        let loaded = pjsip(&format!("{TRANSPORT}[global]\ntype=global\n{text}"));
+        loaded.configuration.sip.digest_algorithms
+    };
+    let algorithms = "default_auth_algorithms_uas=";
+    assert_eq!(offered(""), [DigestAlgorithm::Md5]);
+    assert_eq!(
+        offered(&format!("{algorithms}SHA-256, md5,sha-256")),
+        [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]
+    );
+    // What is not understood changes nothing, and is said.
+    assert_eq!(offered(&format!("{algorithms}SHA-1")), [DigestAlgorithm::Md5]);
+    let said = section(&format!("[global]\ntype=global\n{algorithms}SHA-1,MD5\n"));
+    assert!(said[0].contains("SHA-512-256"), "{said:?}");
+}

@@ -1,11 +1,37 @@
 //! `type=auth`: what a peer must know.
 
+use bstr::BStr;
+
 use super::{Objects, insert, keys};
 use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::notes::Notes;
 use crate::config::secret::Secret;
-use crate::config::settings::{AuthCredentials, AuthSecret};
+use crate::config::setting::Setting;
+use crate::config::settings::{AuthCredentials, AuthSecret, DigestAlgorithm};
+use crate::config::value::list;
+
+/// Reads the algorithms of challenges, in the order of the file.
+pub(super) fn algorithms(field: &mut Vec<DigestAlgorithm>, setting: Setting<'_>) {
+    let named = |word: &BStr| match word.to_ascii_uppercase().as_slice() {
+        b"MD5" => Some(DigestAlgorithm::Md5),
+        b"SHA-256" => Some(DigestAlgorithm::Sha256),
+        b"SHA-512-256" => Some(DigestAlgorithm::Sha512_256),
+        _ => None,
+    };
+    let mut algorithms = Vec::new();
+    for word in list(setting.value()) {
+        match named(word) {
+            Some(algorithm) if algorithms.contains(&algorithm) => {}
+            Some(algorithm) => algorithms.push(algorithm),
+            None => return setting.invalid("any of MD5, SHA-256, SHA-512-256"),
+        }
+    }
+    if algorithms.is_empty() {
+        return setting.invalid("any of MD5, SHA-256, SHA-512-256");
+    }
+    *field = algorithms;
+}
 
 pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCredentials> {
     let mut auths = Named::default();

@@ -6,7 +6,7 @@ use crate::config::key::{KeyTable, Later};
 
 pub(super) const GLOBAL: KeyTable = KeyTable {
     kind: "global",
-    read: &["type", "user_agent", "default_realm"],
+    read: &["type", "user_agent", "default_realm", "default_auth_algorithms_uas"],
     later: &[
         Later {
             instead: "peers are recognised by address, then by user name",
@@ -52,7 +52,6 @@ pub(super) const GLOBAL: KeyTable = KeyTable {
                 ("allow_sending_180_after_183", Off),
                 ("debug", Words(&["no"])),
                 ("default_auth_algorithms_uac", Never),
-                ("default_auth_algorithms_uas", Never),
                 ("default_from_user", Words(&["asterisk"])),
                 ("default_outbound_endpoint", Words(&["default_outbound_endpoint"])),
                 ("disable_multi_domain", Off),

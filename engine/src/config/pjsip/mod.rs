@@ -33,6 +33,9 @@ pub(super) fn read(sections: &[Block<'_>], plan: Option<&Plan>, notes: &mut Note
             b"type" => {}
             b"user_agent" => setting.text(&mut settings.user_agent),
             b"default_realm" => setting.text(&mut settings.default_realm),
+            b"default_auth_algorithms_uas" => {
+                auth::algorithms(&mut settings.digest_algorithms, setting);
+            }
             _ => setting.judge(),
         });
     }

@@ -12,9 +12,10 @@ use crate::sip::{Request, Response, grammar};
 /// How requests are authenticated.
 #[derive(Clone, Debug)]
 pub struct AuthSettings {
-    /// Offered in this order, and accepted. SHA-256, then MD5: RFC 8760 §2.4 has the client take the
-    /// first that it knows. Where some passwords are stored as MD5 hashes only, offer MD5 alone, or
-    /// their owners' phones choose in vain.
+    /// Offered in this order, and accepted. MD5 alone: RFC 8760 §2.4 has the client take the first
+    /// that it knows, but clients before it may give up at one that they do not know (baresip 1.0.0
+    /// does, wherever it stands). Where some passwords are stored as MD5 hashes only, MD5 must stay
+    /// alone, or their owners' phones choose in vain.
     pub algorithms: Vec<Algorithm>,
     /// How long a nonce is good. 5 minutes: a captured one soon is not.
     pub nonce_lifetime: Duration,
@@ -25,7 +26,7 @@ pub struct AuthSettings {
 impl Default for AuthSettings {
     fn default() -> Self {
         Self {
-            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            algorithms: vec![Algorithm::Md5],
             nonce_lifetime: Duration::from_secs(300),
             nonce_capacity: 65_536,
         }
