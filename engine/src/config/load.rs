@@ -12,6 +12,7 @@ use diesis_dialplan::plan::{LoadOptions, Plan};
 
 use super::directory::DirectoryFiles;
 use super::notes::Notes;
+use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{codes, conference, pjsip, rtp, system, unread};
@@ -113,7 +114,7 @@ impl Loaded {
 }
 
 /// A diagnostic with the files it speaks of. Printed, it shows file, line, column, the line and a
-/// caret.
+/// caret, but never a line with a password.
 #[derive(Clone, Copy, Debug)]
 pub struct Finding<'a> {
     /// What is wrong.
@@ -122,9 +123,30 @@ pub struct Finding<'a> {
     pub sources: &'a SourceMap,
 }
 
+impl Finding<'_> {
+    fn shows_secret(&self) -> bool {
+        let related = self.diagnostic.related.iter().map(|related| related.span);
+        self.diagnostic.span.into_iter().chain(related).any(|span| {
+            let line = self.sources.line(span.file, span.start);
+            is_secret_line(self.sources.text(self.sources.line_span(span.file, line)))
+        })
+    }
+}
+
 impl fmt::Display for Finding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.diagnostic.render(self.sources).fmt(f)
+        let Self { diagnostic, sources } = *self;
+        if !self.shows_secret() {
+            return diagnostic.render(sources).fmt(f);
+        }
+        if let Some(span) = diagnostic.span {
+            write!(f, "{}: ", sources.place(span))?;
+        }
+        write!(f, "{}[{}]: {}", diagnostic.severity, diagnostic.code, diagnostic.message)?;
+        match &diagnostic.help {
+            Some(help) => write!(f, "\n   = help: {help}"),
+            None => Ok(()),
+        }
     }
 }
 

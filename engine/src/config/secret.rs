@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
+
+use super::value::nearest;
 
 /// A secret. Printing it, with `{:?}` or as part of a larger value, shows no part of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,9 +28,33 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether a line of a file holds a secret, to judge by the name it begins with. Misspelt names and
+/// a missing `=` count.
+pub(super) fn is_secret_line(line: &BStr) -> bool {
+    let line = line.trim_ascii_start();
+    if line.starts_with(b"[") {
+        return false;
+    }
+    let name = line.split(|byte| b"= \t".contains(byte)).next();
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    ["pass", "pwd", "secret", "cred", "digest", "token"].iter().any(|part| name.contains_str(part))
+        || nearest(name.as_bstr(), ["password", "pin"]).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_with_secrets_are_recognised_however_misspelt() {
+        for line in ["password=x", " PASSWORD x", "pasword = x", "md5_cred=x", "pin=1", "secret=x"]
+        {
+            assert!(is_secret_line(line.into()), "{line}");
+        }
+        for line in ["", "context=x", "same => n,Set(password=x)", "[password]", "max_contacts=1"] {
+            assert!(!is_secret_line(line.into()), "{line}");
+        }
+    }
 
     #[test]
     fn printing_a_secret_shows_nothing_of_it() {

@@ -70,14 +70,13 @@ impl<'a> Block<'a> {
     ) {
         for entry in self.section.entries() {
             let name = entry.name().to_ascii_lowercase();
-            take(&name, Setting { header: self.header, entry, table, notes });
+            take(&name, Setting { entry, table, notes });
         }
     }
 }
 
 /// A setting, and where to complain about it.
 pub(super) struct Setting<'a> {
-    header: Span,
     entry: Entry<'a>,
     table: &'a KeyTable,
     pub(super) notes: &'a mut Notes,
@@ -96,8 +95,8 @@ impl<'a> Setting<'a> {
 
     /// Says what is known about a setting that is not read here.
     pub(super) fn judge(self) {
-        let Self { header, entry, table, notes } = self;
-        notes.judge(table, (entry.name(), entry.value()), entry.name_span(), header);
+        let Self { entry, table, notes } = self;
+        notes.judge(table, entry.name(), entry.value(), entry.name_span());
     }
 
     /// Takes text as it is.

@@ -313,6 +313,19 @@ fn credentials_are_complete_or_refused_without_showing_them() {
 }
 
 #[test]
+fn no_secret_is_printed_with_what_is_said() {
+    let lines = "[x]\ntype=auth\nusername=a\npasword=hunter2\npassword hunter2\n";
+    let loaded = pjsip(&format!("{TRANSPORT}{lines}"));
+    let shown: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert!(
+        shown.iter().any(|said| said.starts_with("pjsip.conf:7:1: warning[C002]")),
+        "{shown:?}"
+    );
+    assert!(shown.iter().any(|said| said.starts_with("pjsip.conf:8:1: ")), "{shown:?}");
+    assert!(!shown.concat().contains("hunter2"), "{shown:?}");
+}
+
+#[test]
 fn codecs_are_taken_in_order_and_taken_back() {
     let codecs = |lines: &str| {
         let text = format!("{TRANSPORT}[x]\ntype=endpoint\nidentify_by=ip\n{lines}");
