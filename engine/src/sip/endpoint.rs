@@ -70,6 +70,9 @@ impl Endpoint {
     }
 
     /// A stream is gone; requests that wait for their responses on it have failed.
+    ///
+    /// One on which nothing was ever received is not known here: report it by
+    /// `handle_transport_error`.
     pub fn handle_connection_closed(&mut self, id: ConnectionId, now: Instant) {
         self.core.layer.handle_connection_closed(id);
         self.drain_outcomes(now);
@@ -699,8 +702,9 @@ impl Endpoint {
 /// Responses and the tables.
 impl Endpoint {
     fn handle_response(&mut self, flow: Flow, response: Response, now: Instant) {
-        let Some((branch, cseq)) = response.via().and_then(|via| via.branch()).zip(response.cseq())
-        else {
+        // More than one Via: it was meant for somebody behind us (RFC 3261 §8.1.3.3).
+        let via = response.via().filter(|_| response.elements(HeaderName::Via).count() == 1);
+        let Some((branch, cseq)) = via.and_then(|via| via.branch()).zip(response.cseq()) else {
             self.core.counters.malformed += 1;
             return;
         };

@@ -52,7 +52,8 @@ pub enum Event {
         /// The response; its To tag tells forks apart.
         response: Response,
     },
-    /// UAC: 401 or 407 to the INVITE. Go on with `authenticate`, or end the call with `cancel`.
+    /// UAC: 401 or 407 to the INVITE. Go on with `authenticate`, or end the call with `cancel`;
+    /// after 64*T1 without either it counts as refused.
     Challenged {
         /// The call.
         call: CallHandle,

@@ -54,7 +54,8 @@ pub struct ConnectionId(pub u64);
 pub struct Flow {
     /// The protocol.
     pub transport: Transport,
-    /// Our address on it: concrete, never the wildcard, since Via and Contact are made of it.
+    /// Our address as the peer may call on it: concrete, never the wildcard, since Via and Contact
+    /// are made of it. On a stream that we opened it is where we listen, not the port it left from.
     pub local: SocketAddr,
     /// The other side's address.
     pub peer: SocketAddr,

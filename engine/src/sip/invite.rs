@@ -100,7 +100,8 @@ struct Outgoing {
     early: SmallVec<[Dialog; 1]>,
     /// Peers whose BYE overtook their 2xx.
     gone: SmallVec<[(Tag, Request); 1]>,
-    is_challenged: bool,
+    /// The challenge that waits for credentials, and for how long it does.
+    challenge: Option<(Response, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -216,7 +217,7 @@ impl Call {
                 spec,
                 early: SmallVec::new(),
                 gone: SmallVec::new(),
-                is_challenged: false,
+                challenge: None,
             })),
             dialog: None,
             invites: SmallVec::new(),
@@ -261,7 +262,8 @@ impl Call {
                 trying.into_iter().chain(confirmed.retry).chain(repeats).min()
             }
             State::Leaving { unacknowledged, .. } => Some(unacknowledged.due()),
-            State::Outgoing(_) | State::Ended => None,
+            State::Outgoing(outgoing) => outgoing.challenge.as_ref().map(|&(_, until)| until),
+            State::Ended => None,
         }
     }
 
@@ -624,7 +626,14 @@ impl Call {
                     unacknowledged.repeat(core, now);
                 }
             }
-            State::Outgoing(_) | State::Ended => {}
+            State::Outgoing(outgoing) => {
+                // Nobody has credentials to offer: the challenge was a refusal.
+                let due = outgoing.challenge.take_if(|(_, until)| *until <= now);
+                if let Some((response, _)) = due {
+                    self.end(core, End::Refused { response });
+                }
+            }
+            State::Ended => {}
         }
     }
 

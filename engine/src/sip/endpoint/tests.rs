@@ -744,3 +744,95 @@ fn no_order_of_messages_verbs_and_time_leaves_anything_behind() {
         assert_eq!(ended, calls, "seed {seed}: each call ends once");
     }
 }
+
+/// Where the BYE of an answered call goes, for an INVITE from `peer` with this Contact.
+fn bye_goes_to(
+    peer: &str,
+    contact: &str,
+    policy: PathPolicy,
+    stream: Option<ConnectionId>,
+) -> Flow {
+    let mut wire = Wire::new();
+    wire.flow.peer = peer.parse().expect("an address");
+    if let Some(id) = stream {
+        wire.flow = Flow::tcp(wire.flow.local, wire.flow.peer, id);
+    }
+    let contact = format!("Contact: <{contact}>");
+    wire.receive(
+        &request("INVITE", "x", "", "").replace("Contact: <sip:a@192.0.2.1:5062>", &contact),
+    );
+    let call = wire.incoming();
+    wire.endpoint.set_path_policy(call, policy, wire.now).expect("new");
+    wire.endpoint.answer(call, &Headers::default(), None, wire.now).expect("new");
+    let tag = format!(";tag={}", wire.response().to_tag().expect("a dialog"));
+    wire.receive(&request("ACK", "a", &tag, ""));
+    if let Some(id) = stream.filter(|id| id.0 == 0) {
+        wire.endpoint.handle_connection_closed(id, wire.now);
+    }
+    wire.endpoint.bye(call, &Headers::default(), wire.now).expect("acknowledged");
+    let sent = wire.endpoint.poll_transmit().expect("a BYE");
+    wire.run_out();
+    sent.flow
+}
+
+#[test]
+fn path_in_a_dialog_is_the_contact_unless_that_cannot_be_reached() {
+    use PathPolicy::{Auto, Symmetric};
+    let public = "198.51.100.7:40000";
+    for (contact, policy, to) in [
+        ("sip:a@203.0.113.4:5070", Auto, "203.0.113.4:5070"),
+        ("sip:a@203.0.113.4:5070", Symmetric, public),
+        ("sip:a@192.168.1.4:5070", Auto, public),
+        ("sip:a@100.64.0.9", Auto, public),
+        ("sip:a@phone.example", Auto, public),
+        ("sip:a@0.0.0.0:5060", Auto, public),
+        ("sip:a@224.0.1.75", Auto, public),
+    ] {
+        let flow = bye_goes_to(public, contact, policy, None);
+        assert_eq!(
+            (flow.peer, flow.transport),
+            (to.parse().expect("an address"), Transport::Udp),
+            "{contact}"
+        );
+    }
+    // A stream is used while it is open, whatever the Contact; afterwards the Contact is called.
+    let contact = "sip:a@203.0.113.4:5070;transport=tcp";
+    let open = bye_goes_to(public, contact, Auto, Some(ConnectionId(1)));
+    assert_eq!(
+        (open.connection, open.peer),
+        (Some(ConnectionId(1)), public.parse().expect("an address"))
+    );
+    let closed = bye_goes_to(public, contact, Auto, Some(ConnectionId(0)));
+    assert_eq!(
+        (closed.connection, closed.transport, closed.peer),
+        (None, Transport::Tcp, "203.0.113.4:5070".parse().expect("an address"))
+    );
+}
+
+#[test]
+fn response_with_a_second_via_is_not_ours() {
+    let mut wire = Wire::new();
+    let (call, invite) = place_call(&mut wire);
+    let text = respond_to(&invite, "200 OK", "one", "");
+    wire.receive(&text.replace("\nFrom:", "\nVia: SIP/2.0/UDP other;branch=z9hG4bKo\nFrom:"));
+    assert!(wire.events().is_empty());
+    wire.endpoint.cancel(call, &Headers::default(), wire.now).expect("calling");
+    wire.run_out();
+}
+
+#[test]
+fn public_address_stands_in_via_and_contact() {
+    let local: SocketAddr = "192.0.2.9:5060".parse().expect("an address");
+    let public: SocketAddr = "198.51.100.99:6000".parse().expect("an address");
+    let config =
+        EndpointConfig { public_addresses: vec![(local, public)], ..EndpointConfig::default() };
+    let mut wire = Wire::with_config(config);
+    let (call, invite) = place_call(&mut wire);
+    assert_eq!(invite.via().and_then(|via| via.response_address()), Some(public));
+    assert_eq!(
+        invite.contact().map(|contact| contact.uri().as_str()),
+        Some("sip:b@198.51.100.99:6000")
+    );
+    wire.endpoint.cancel(call, &Headers::default(), wire.now).expect("calling");
+    wire.run_out();
+}

@@ -37,7 +37,7 @@ impl Call {
         let has_body = outgoing.spec.body.is_some();
         let user = User::Call(self.handle);
         let transaction = core.send(draft, self.flow, user, now).ok_or(VerbError::Full)?;
-        outgoing.is_challenged = false;
+        outgoing.challenge = None;
         self.invites.push(SentInvite::new(transaction, InviteKind::First, has_body));
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Call {
         now: Instant,
     ) -> Result<(), VerbError> {
         match &self.state {
-            State::Outgoing(outgoing) if outgoing.is_challenged => {
+            State::Outgoing(outgoing) if outgoing.challenge.is_some() => {
                 self.send_first_invite(core, headers.clone(), now)
             }
             _ => Err(VerbError::WrongState),
@@ -141,7 +141,8 @@ impl Call {
             let State::Outgoing(outgoing) = &mut self.state else { return };
             let challenges = [StatusCode::UNAUTHORIZED, StatusCode::PROXY_AUTHENTICATION_REQUIRED];
             if challenges.contains(&status) {
-                outgoing.is_challenged = true;
+                let until = now + core.layer.timers().patience();
+                outgoing.challenge = Some((response.clone(), until));
                 outgoing.early.clear();
                 core.events
                     .push_back(Event::Challenged { call: CallHandle(self.handle), response });

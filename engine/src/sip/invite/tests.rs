@@ -211,6 +211,24 @@ fn challenged_caller_tries_again_with_a_higher_cseq_in_the_same_call() {
 }
 
 #[test]
+fn challenge_nobody_takes_up_is_a_refusal_in_the_end() {
+    let mut pair = Pair::new(Link::good());
+    let spec = pair.outgoing(None);
+    pair.alice.endpoint.call(spec, pair.now).expect("room");
+    pair.run_for(ms(20));
+    let events = pair.events(Who::Bob);
+    let [Event::IncomingCall { call, .. }] = &events[..] else { panic!("{events:?}") };
+    let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+    pair.bob.endpoint.reject_stateless(*call, status, &NONE, pair.now).expect("new");
+    pair.run_for(secs(33));
+    assert!(matches!(
+        pair.events(Who::Alice)[..],
+        [Event::Challenged { .. }, Event::Ended { end: End::Refused { .. }, .. }]
+    ));
+    pair.run_out();
+}
+
+#[test]
 fn late_offer_travels_in_the_2xx_and_its_answer_in_the_ack() {
     let mut pair = Pair::new(Link::good());
     let spec = pair.outgoing(None);

@@ -156,7 +156,8 @@ impl Layer {
     /// Forgets a connection; what was sent on it and not answered has failed.
     pub(crate) fn handle_connection_closed(&mut self, id: ConnectionId) {
         let Some(peer) = self.connections.remove(&id) else { return };
-        self.fail(Transport::Tcp, peer, |flow| flow.connection == Some(id));
+        // What asked for a connection to this peer was sent on this one.
+        self.fail(Transport::Tcp, peer, |flow| flow.connection.is_none_or(|own| own == id));
     }
 
     /// A path could not be used: what was sent on it and not answered has failed.
