@@ -16,9 +16,13 @@ use std::{
 
 pub(crate) use self::send::DIGIT_TONES;
 use super::{
-    EchoState, Event, MuteState, PayloadType, PlayEnd, PlayId, PlayItem, RecordSource, Repeat,
-    RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics, TalkDetection,
-    dtmf::telephone_event::{Receiver, Sender},
+    EchoState, Event, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId, PlayItem,
+    RecordSource, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
+    TalkDetection,
+    dtmf::{
+        inband::Detector,
+        telephone_event::{Receiver, Sender},
+    },
     event::Talk,
     jitter::PlayoutBuffer,
     latch::Latch,
@@ -55,6 +59,7 @@ pub struct Stream {
     last_heard: Heartbeat,
     playout: Option<Box<PlayoutBuffer>>,
     recorder: Option<Box<Recorder>>,
+    detector: Option<Box<Detector>>,
     seat: Option<Seat>,
     statistics: StreamStatistics,
 }
@@ -154,7 +159,7 @@ impl Stream {
             last_packet: frame,
         };
         sending.end = sending.time(frame);
-        Self {
+        let mut stream = Self {
             id,
             latch: Latch::new(&settings),
             settings,
@@ -168,9 +173,12 @@ impl Stream {
             last_heard: Heartbeat::Alive { frame },
             playout: None,
             recorder: None,
+            detector: None,
             seat: None,
             statistics: StreamStatistics::default(),
-        }
+        };
+        stream.update_playout();
+        stream
     }
 
     pub(crate) fn id(&self) -> StreamId {
@@ -193,6 +201,7 @@ impl Stream {
     pub(crate) fn update(&mut self, settings: StreamSettings, frame: u64) {
         self.latch.update(&settings);
         self.settings = settings;
+        self.update_playout();
         // Silence during hold is no reason to report the peer right after it.
         self.last_heard = Heartbeat::Alive { frame };
     }
@@ -304,7 +313,13 @@ impl Stream {
 
     /// The playout buffer is there while somebody listens.
     fn update_playout(&mut self) {
-        let wanted = self.recorder.is_some() || self.seat.is_some();
+        let detects = self.settings.inband_digits == InbandDigits::Detect;
+        match (detects, &self.detector) {
+            (true, None) => self.detector = Some(Box::new(Detector::new())),
+            (false, Some(_)) => self.detector = None,
+            _ => {}
+        }
+        let wanted = self.recorder.is_some() || self.seat.is_some() || detects;
         match (wanted, &self.playout) {
             (true, None) => self.playout = Some(Box::new(PlayoutBuffer::new())),
             (false, Some(_)) => self.playout = None,

@@ -67,7 +67,7 @@ impl Default for MediaConfig {
             ports: 10_000..=20_000,
             bind: vec![Ipv4Addr::UNSPECIFIED.into()],
             realtime: Realtime::default(),
-            stock: 32,
+            stock: 64,
             quarantine: Duration::from_secs(3),
             dscp: 46,
         }
@@ -103,7 +103,7 @@ impl MediaConfig {
         self
     }
 
-    /// Ports each shard keeps ready on each address. Default 32: a burst of calls within 20 ms.
+    /// Ports each shard keeps ready on each address. Default 64: that many calls may come at once.
     #[must_use]
     pub fn stock(mut self, ports: usize) -> Self {
         self.stock = ports.max(1);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub(crate) mod inband;
 pub(crate) mod telephone_event;
 
 /// A key: 0 to 9, `*`, `#`, A to D.

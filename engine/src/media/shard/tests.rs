@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     clock::clock,
     media::{
-        Codec, Digit, Direction, EchoState, FRAME, Latching, MuteState, PayloadType, PlayId,
-        PlayItem, PortLease, Prompt, RecordSource, Repeat, Signal, StreamStatistics, Talk,
+        Codec, Digit, Direction, EchoState, FRAME, InbandDigits, Latching, MuteState, PayloadType,
+        PlayId, PlayItem, PortLease, Prompt, RecordSource, Repeat, Signal, StreamStatistics, Talk,
         TalkDetection,
         packet_io::{Outgoing, RECEIVE_LIMIT, Sent},
         rtp::{Header, Marker, Seq, Ssrc},
@@ -24,6 +24,8 @@ struct Memory {
     connected: HashMap<SocketId, SocketAddr>,
     released: Vec<SocketId>,
     sent: Vec<Packet>,
+    /// Sending on it panics.
+    fails_on: Option<SocketId>,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +58,7 @@ impl PacketIo for Memory {
     }
 
     fn send(&mut self, packet: Outgoing<'_>) -> Sent {
+        assert!(self.fails_on != Some(packet.socket), "as the test wants it");
         let to = packet.destination.or_else(|| self.connected.get(&packet.socket).copied());
         let to = to.expect("a packet without destination needs a connected socket");
         let octets = [packet.header, packet.payload].concat();
@@ -823,6 +826,70 @@ fn a_port_ends_in_one_place_whatever_is_asked() {
     );
     assert_eq!(world.io.released, [SocketId(8), SocketId(10)]);
     assert_eq!(world.shard.counters().stray_commands, 1);
+}
+
+#[test]
+fn keys_are_found_in_the_sound_where_that_was_agreed() {
+    let mut world = World::new();
+    let mut settings = StreamSettings::new(peer(1), Codec::Pcmu);
+    settings.inband_digits = InbandDigits::Detect;
+    let stream = world.open_with(1, settings);
+    let mut phone = Phone::new(1);
+    for frame in 0..20 {
+        let (low, high) = (sine(770.0, 4000.0, frame), sine(1336.0, 4000.0, frame));
+        let mut samples = [[0; FRAME]; 2];
+        Codec::Pcmu.decode_into(&low, &mut samples[0]);
+        Codec::Pcmu.decode_into(&high, &mut samples[1]);
+        let both: Vec<i16> = samples[0].iter().zip(&samples[1]).map(|(a, b)| a + b).collect();
+        let mut payload = [0xff; FRAME];
+        if frame < 6 {
+            Codec::Pcmu.encode_into(&both, &mut payload);
+        }
+        phone.send(&mut world.io, &payload);
+        world.run_ms(20);
+    }
+    let digits: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Digit { digit, stream: from, .. } if *from == stream => Some(digit.as_char()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(digits, ['5']);
+}
+
+#[test]
+fn a_panic_ends_the_stream_at_whose_turn_it_came_and_no_other() {
+    let mut world = World::new();
+    for n in 0..3 {
+        let stream = world.open(n);
+        world.play(stream, n, vec![PlayItem::Silence(Duration::from_secs(1))]);
+    }
+    world.run_ms(100);
+    world.io.fails_on = Some(SocketId(1));
+    let now = world.now();
+    let World { shard, io, .. } = &mut world;
+    for tick in 0..4 {
+        let now = now + Duration::from_millis(tick * 5);
+        let tick = std::panic::AssertUnwindSafe(|| shard.tick(now, io));
+        if std::panic::catch_unwind(tick).is_err() {
+            shard.handle_panic();
+        }
+    }
+    world.io.now_ms += 20;
+    world.run_ms(100);
+    let closed: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Closed { stream, .. } => Some(stream.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(closed, [1]);
+    assert_eq!(world.shard.counters().panics, 1);
+    assert_eq!((world.sent_by(0).len(), world.sent_by(2).len()), (11, 11));
 }
 
 /// Whatever arrives, from whomever: the play goes on, packet by packet, and nobody else gets any.

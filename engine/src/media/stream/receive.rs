@@ -199,15 +199,26 @@ impl Stream {
 
     /// Takes the next 20 ms from the playout buffer, for the room and the recording. `None` while
     /// the peer sends nothing.
-    pub(super) fn listen(&mut self, frame: &mut [i16; FRAME]) -> Option<()> {
+    pub(super) fn listen(
+        &mut self,
+        frame: &mut [i16; FRAME],
+        events: &mut VecDeque<Event>,
+    ) -> Option<()> {
         let played = self.playout.as_mut().map_or(Played::Nothing, |playout| playout.pop(frame));
         if played == Played::Concealed {
             self.statistics.concealed_frames += 1;
         }
+        if played == Played::Nothing {
+            frame.fill(0);
+        }
+        if let Some(detector) = &mut self.detector {
+            let (stream, digits) = (self.id, &mut self.statistics.digits);
+            detector.handle_samples(frame, |digit, duration| {
+                *digits += 1;
+                events.push_back(Event::Digit { stream, digit, duration });
+            });
+        }
         if let Some(recorder) = &mut self.recorder {
-            if played == Played::Nothing {
-                frame.fill(0);
-            }
             recorder.handle_heard(frame);
         }
         (played != Played::Nothing).then_some(())
@@ -216,7 +227,7 @@ impl Stream {
     /// Adds what the peer says to the mix of its room.
     pub(crate) fn contribute(&mut self, mixer: &mut Mixer, events: &mut VecDeque<Event>) {
         let mut frame = [0; FRAME];
-        let heard = self.listen(&mut frame).map(|()| &frame);
+        let heard = self.listen(&mut frame, events).map(|()| &frame);
         let Some(seat) = &mut self.seat else { return };
         seat.speaker = None;
         if !seat.mute.is_heard() {

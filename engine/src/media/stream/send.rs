@@ -31,8 +31,8 @@ impl Stream {
         self.report_keys([key, None], events);
         self.report_silence(moment, events);
         self.keep_connected(moment, io);
-        if self.seat.is_none() && self.recorder.is_some() {
-            self.listen(&mut [0; FRAME]);
+        if self.seat.is_none() && self.playout.is_some() {
+            self.listen(&mut [0; FRAME], events);
         }
         let codec = self.settings.codec;
         let form = match self.settings.telephone_event {
