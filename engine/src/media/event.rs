@@ -137,6 +137,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Peers can bring it about as often as they like.
+    pub(crate) fn is_caused_by_peer(&self) -> bool {
+        matches!(
+            self,
+            Self::Digit { .. } | Self::Talking { .. } | Self::Latched { .. } | Self::Idle { .. }
+        )
+    }
+}
+
 /// Why a stream could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

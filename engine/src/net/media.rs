@@ -190,6 +190,8 @@ pub struct ShardStatistics {
     pub panics: u64,
     /// Commands for streams that were gone.
     pub stray_commands: u64,
+    /// Keys and other news of peers that nobody read for so long that no room was left.
+    pub dropped_events: u64,
 }
 
 /// How late ticks began: how many by less than each of [`Lateness::BOUNDS`], and how many by more.
@@ -251,6 +253,7 @@ struct Gauges {
     lateness: LatenessGauge,
     panics: AtomicU64,
     stray_commands: AtomicU64,
+    dropped_events: AtomicU64,
 }
 
 /// Told after events were queued, from a media thread. Must not block.
@@ -373,6 +376,7 @@ impl MediaThreads {
             lateness: gauges.lateness.read(),
             panics: read(&gauges.panics),
             stray_commands: read(&gauges.stray_commands),
+            dropped_events: read(&gauges.dropped_events),
         })
     }
 
@@ -409,7 +413,7 @@ impl fmt::Debug for MediaThreads {
 /// Commands that may wait for a shard. It takes all of them each tick; a call needs about ten.
 const COMMAND_QUEUE: usize = 8192;
 
-/// Events that may wait for their reader; beyond that they wait in their shard.
+/// Events that may wait for their reader; beyond that they wait in their shard, see `thread`.
 const EVENT_QUEUE: usize = 65_536;
 
 #[cfg(test)]

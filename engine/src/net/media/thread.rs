@@ -107,7 +107,13 @@ impl ShardThread {
             self.pool.handle_released(address, now);
         }
         while let Some(event) = self.shard.poll_event() {
-            self.outbox.push_back(event);
+            // Nobody has read for long. What peers cause is dropped, what commands cause is kept:
+            // it is bounded by them.
+            if self.outbox.len() < OUTBOX || !event.is_caused_by_peer() {
+                self.outbox.push_back(event);
+            } else {
+                self.gauges.dropped_events.fetch_add(1, Ordering::Relaxed);
+            }
         }
         self.pool.fill(&mut self.sockets, &mut self.outbox, now);
         self.deliver_events();
@@ -261,6 +267,9 @@ const NANOSECONDS: i64 = 1_000_000_000;
 
 /// The rest of a thread without streams that has ports to bind or events to deliver.
 const BUSY_REST: Duration = Duration::from_millis(5);
+
+/// Events that wait here when their queue is full, before peers can add no more.
+const OUTBOX: usize = 4096;
 
 /// Messages taken in one tick; more wait 5 ms, so that a flood of calls delays no packet much.
 const MESSAGES_A_TICK: usize = 1024;
