@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
     let out = io::BufWriter::new(io::stdout().lock());
     let mut report = Report::new(arguments.format, out);
     let examined = examine(&arguments.path, &mut |finding| report.add(finding));
-    match examined.and_then(|()| report.finish(&arguments.path)) {
+    match examined.and_then(|seen| report.finish(&arguments.path, &seen)) {
         Ok(count) if count.is_bad(arguments.strict) => ExitCode::FAILURE,
         Ok(_) => ExitCode::SUCCESS,
         // Whoever reads through `head` has seen enough.
@@ -36,8 +36,35 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
 /// What takes what was found.
 type Say<'a> = &'a mut dyn FnMut(Finding<'_>) -> io::Result<()>;
 
+/// What was looked at, so that silence means something.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    endpoints: usize,
+    contexts: usize,
+    steps: usize,
+}
+
+impl Seen {
+    fn new(plan: &Plan, endpoints: usize) -> Self {
+        Self { endpoints, contexts: plan.contexts().len(), steps: plan.step_count() }
+    }
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [endpoints, contexts, steps] =
+            [(self.endpoints, "endpoint"), (self.contexts, "context"), (self.steps, "step")]
+                .map(counted);
+        write!(f, "{endpoints}, {contexts}, {steps}")
+    }
+}
+
+fn counted((count, noun): (usize, &str)) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Hands everything there is to say about a directory or a dialplan file to `say`.
-fn examine(path: &Path, say: Say<'_>) -> io::Result<()> {
+fn examine(path: &Path, say: Say<'_>) -> io::Result<Seen> {
     if std::fs::metadata(path)?.is_dir() {
         // A directory that can't be listed would look like an empty one.
         std::fs::read_dir(path)?;
@@ -49,11 +76,11 @@ fn examine(path: &Path, say: Say<'_>) -> io::Result<()> {
     }
 }
 
-fn examine_directory(path: &Path, say: Say<'_>) -> io::Result<()> {
+fn examine_directory(path: &Path, say: Say<'_>) -> io::Result<Seen> {
     let loaded = Configuration::load_directory(path);
     loaded.findings().try_for_each(&mut *say)?;
 
-    let Configuration { sip, system, .. } = &loaded.configuration;
+    let Configuration { sip, system, plan, .. } = &loaded.configuration;
     let library = system.sounds.iter().fold(Library::new(), Library::root);
     let used = sip.peers.iter().filter_map(|peer| peer.language.as_ref());
     let mut languages: Vec<String> =
@@ -62,19 +89,21 @@ fn examine_directory(path: &Path, say: Say<'_>) -> io::Result<()> {
     languages.dedup();
     let conf = dialplan(EXTENSIONS, &DirectoryFiles::new(path));
     let missing = prompts::missing(&conf, &library, &languages);
-    say_all(&missing, conf.sources(), say)
+    say_all(&missing, conf.sources(), say)?;
+    Ok(Seen::new(plan, sip.peers.len()))
 }
 
 /// A dialplan file without the directory it belongs to: whatever it refers to elsewhere is unknown.
-fn examine_file(path: &Path, say: Say<'_>) -> io::Result<()> {
+fn examine_file(path: &Path, say: Say<'_>) -> io::Result<Seen> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| io::Error::other("its name is not UTF-8"))?;
     let files = DirectoryFiles::new(path.parent().unwrap_or_else(|| Path::new("")));
     let conf = dialplan(name, &files);
-    let (_, mut diagnostics) = Plan::load(&conf, &LoadOptions::default());
+    let (plan, mut diagnostics) = Plan::load(&conf, &LoadOptions::default());
     diagnostics.extend_from_slice(conf.diagnostics());
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
-    say_all(&diagnostics, conf.sources(), say)
+    say_all(&diagnostics, conf.sources(), say)?;
+    Ok(Seen::new(&plan, 0))
 }
 
 /// Reads a dialplan as far as it goes, whatever is wrong with it.
@@ -119,7 +148,7 @@ impl std::fmt::Display for Count {
             [(self.errors, "error"), (self.warnings, "warning"), (self.notes, "note")]
                 .into_iter()
                 .filter(|(count, _)| *count > 0)
-                .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+                .map(counted)
                 .collect();
         if parts.is_empty() { f.write_str("nothing wrong") } else { f.write_str(&parts.join(", ")) }
     }
@@ -173,9 +202,9 @@ impl<W: Write> Report<W> {
         }
     }
 
-    fn finish(mut self, path: &Path) -> io::Result<Count> {
+    fn finish(mut self, path: &Path, seen: &Seen) -> io::Result<Count> {
         match self.format {
-            Format::Text => writeln!(self.out, "{}: {}", path.display(), self.count)?,
+            Format::Text => writeln!(self.out, "{}: {} ({seen})", path.display(), self.count)?,
             Format::Json => {
                 let is_empty = self.count == Count::default();
                 self.out.write_all(if is_empty { b"{\"findings\":[" } else { b"\n]" })?;
@@ -206,7 +235,8 @@ mod tests {
         let mut text = vec![];
         let mut report = Report::new(format, &mut text);
         loaded.findings().try_for_each(|finding| report.add(finding)).unwrap();
-        let count = report.finish(Path::new("DIR")).unwrap();
+        let count =
+            report.finish(Path::new("DIR"), &Seen::new(&loaded.configuration.plan, 0)).unwrap();
         (String::from_utf8(text).unwrap(), count)
     }
 
@@ -223,7 +253,10 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.ends_with("DIR: 1 error, 2 warnings\n"), "{text}");
+        assert!(
+            text.ends_with("DIR: 1 error, 2 warnings (0 endpoints, 1 context, 0 steps)\n"),
+            "{text}"
+        );
         assert!(count.is_bad(false));
     }
 
@@ -245,7 +278,7 @@ mod tests {
         let fine = "[udp]\ntype=transport\nbind=0.0.0.0:5060\n";
         assert_eq!(
             report(Format::Text, fine),
-            ("DIR: nothing wrong\n".to_owned(), Count::default())
+            ("DIR: nothing wrong (0 endpoints, 1 context, 0 steps)\n".to_owned(), Count::default())
         );
         let (text, _) = report(Format::Json, fine);
         assert_eq!(text, "{\"findings\":[],\"errors\":0,\"warnings\":0,\"notes\":0}\n");

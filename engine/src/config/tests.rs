@@ -530,4 +530,8 @@ fn challenges_offer_md5_alone_unless_the_file_says_otherwise() {
     assert_eq!(offered(&format!("{algorithms}SHA-1")), [DigestAlgorithm::Md5]);
     let said = section(&format!("[global]\ntype=global\n{algorithms}SHA-1,MD5\n"));
     assert!(said[0].contains("SHA-512-256"), "{said:?}");
+    let hash = "auth_type=md5\nusername=a\nrealm=r\nmd5_cred=0123456789abcdef0123456789abcdef\n";
+    let said =
+        section(&format!("[global]\ntype=global\n{algorithms}SHA-256\n[x]\ntype=auth\n{hash}"));
+    assert!(said[0].starts_with("7:2 error[C013] nobody can log in with auth [x]"), "{said:?}");
 }

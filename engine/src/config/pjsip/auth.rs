@@ -95,3 +95,26 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCreden
     }
     auths
 }
+
+/// Complains about hashes that no challenge asks for.
+pub(super) fn warn_of_hashes_without_md5(
+    objects: &Objects<'_>,
+    auths: &Named<AuthCredentials>,
+    algorithms: &[DigestAlgorithm],
+    notes: &mut Notes,
+) {
+    if algorithms.contains(&DigestAlgorithm::Md5) {
+        return;
+    }
+    for section in objects.of("auth") {
+        let auth = auths.get(section.name());
+        if auth.is_some_and(|auth| matches!(auth.secret, AuthSecret::Md5(_))) {
+            notes.error(
+                codes::CONTRADICTION,
+                section.header,
+                format!("nobody can log in with auth [{}]: MD5 is not offered", section.name()),
+                "add MD5 to default_auth_algorithms_uas, or give the password",
+            );
+        }
+    }
+}

@@ -41,6 +41,7 @@ pub(super) fn read(sections: &[Block<'_>], plan: Option<&Plan>, notes: &mut Note
     }
     let transports = transport::read(&objects, notes);
     let auths = auth::read(&objects, notes);
+    auth::warn_of_hashes_without_md5(&objects, &auths, &settings.digest_algorithms, notes);
     settings.aors = aor::read(&objects, notes);
     settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
     settings.identify = identify::read(&objects, &settings.peers, notes);
