@@ -1,7 +1,7 @@
 //! Why a call ended: Q.850 causes, and how they become SIP status codes and back.
 //!
-//! The table from cause to status is RFC 3398 §7.2.4.1 and §8.2.6.1 where those speak of a cause,
-//! and what telephone systems send in practice for the rest.
+//! From cause to status is RFC 3398 §7.2.4.1, back is §8.2.6.1; a cause or status that those do not
+//! list becomes 480 or 127.
 
 use std::fmt;
 
@@ -22,8 +22,6 @@ impl Cause {
     pub const CALL_REJECTED: Self = Self(21);
     /// The number moved.
     pub const NUMBER_CHANGED: Self = Self(22);
-    /// The callee's device can not be reached.
-    pub const DESTINATION_OUT_OF_ORDER: Self = Self(27);
     /// The number has too few digits.
     pub const INVALID_NUMBER_FORMAT: Self = Self(28);
     /// Cleared, for no reason that has a number of its own.
@@ -36,12 +34,8 @@ impl Cause {
     pub const TEMPORARY_FAILURE: Self = Self(41);
     /// Too much traffic.
     pub const SWITCH_CONGESTION: Self = Self(42);
-    /// Not for this caller.
-    pub const BEARER_NOT_AUTHORIZED: Self = Self(57);
     /// No codec in common.
-    pub const BEARER_NOT_AVAILABLE: Self = Self(58);
-    /// The two sides can not work together.
-    pub const INCOMPATIBLE_DESTINATION: Self = Self(88);
+    pub const BEARER_NOT_IMPLEMENTED: Self = Self(65);
     /// A timer of the protocol ran out.
     pub const RECOVERY_ON_TIMER: Self = Self(102);
     /// Something that has no other cause.
@@ -95,19 +89,19 @@ impl Cause {
     /// The final status that refuses a call for this cause before it is answered.
     pub const fn status(self) -> u16 {
         match self.0 {
-            1..=3 => 404,
+            1..=3 | 26 => 404,
             17 => 486,
             18 => 408,
-            19 | 20 => 480,
+            19 | 20 | 31 => 480,
+            // RFC 3398 §7.2.4.1: 603 where the user itself rejects, which is what we are.
             21 => 603,
-            22 => 410,
-            26 | 27 | 38 => 502,
+            22 | 23 => 410,
+            27 => 502,
             28 => 484,
             29 | 69 | 79 => 501,
-            34 | 41 | 42 | 47 => 503,
+            34 | 38 | 41 | 42 | 47 | 58 | 66 | 88 => 503,
             55 | 57 | 87 => 403,
-            58 | 65 | 70 | 88 => 488,
-            66 => 480,
+            65 | 70 => 488,
             102 => 504,
             111 | 127 => 500,
             // Normal clearing before an answer is a refusal without more to say.
@@ -119,20 +113,20 @@ impl Cause {
     /// The cause behind a status that refused our call.
     pub const fn from_status(status: u16) -> Self {
         match status {
-            401 | 402 | 403 | 407 | 603 => Self::CALL_REJECTED,
+            400 | 481 | 500 | 503 => Self::TEMPORARY_FAILURE,
+            401..=403 | 407 | 603 => Self::CALL_REJECTED,
             404 | 485 | 604 => Self::UNALLOCATED,
-            405 | 421 => Self::NORMAL_UNSPECIFIED,
+            405 => Self(63),
+            406 | 415 | 501 => Self(79),
             408 | 504 => Self::RECOVERY_ON_TIMER,
             410 => Self::NUMBER_CHANGED,
             480 => Self(18),
-            483 => Self(25),
+            482 | 483 => Self(25),
             484 => Self::INVALID_NUMBER_FORMAT,
             486 | 600 => Self::USER_BUSY,
             487 => Self::NORMAL_CLEARING,
-            415 | 488 | 606 => Self::BEARER_NOT_AVAILABLE,
-            500 | 503 => Self::TEMPORARY_FAILURE,
+            488 | 606 => Self::BEARER_NOT_IMPLEMENTED,
             502 => Self::NETWORK_OUT_OF_ORDER,
-            501 => Self(79),
             _ => Self::INTERWORKING,
         }
     }

@@ -85,7 +85,7 @@ impl Switch {
         });
         if let Err(error) = agreed {
             tracing::info!(call_id = %call.parties.call_id, %error, "no answer to our offer");
-            return self.end(call, Cause::BEARER_NOT_AVAILABLE, EndedBy::Failure, now);
+            return self.end(call, Cause::BEARER_NOT_IMPLEMENTED, EndedBy::Failure, now);
         }
         self.open_media(call);
         if let Some(settle) = call.after_ack.take() {
@@ -206,7 +206,7 @@ impl Switch {
             });
             if let Err(error) = agreed {
                 tracing::info!(call_id = %call.parties.call_id, %error, "answered without usable media");
-                return self.end(call, Cause::BEARER_NOT_AVAILABLE, EndedBy::Failure, now);
+                return self.end(call, Cause::BEARER_NOT_IMPLEMENTED, EndedBy::Failure, now);
             }
         }
         call.phase = Phase::Up;

@@ -292,7 +292,7 @@ impl Switch {
         tracing::warn!(call_id = %call.parties.call_id, %error, "call can not go on");
         let cause = match error {
             SignalError::NoPort => Cause::CONGESTION,
-            SignalError::Session(_) => Cause::BEARER_NOT_AVAILABLE,
+            SignalError::Session(_) => Cause::BEARER_NOT_IMPLEMENTED,
             SignalError::NotWaiting | SignalError::Stack(_) => Cause::TEMPORARY_FAILURE,
         };
         self.end(call, cause, EndedBy::Failure, now);
