@@ -3,20 +3,25 @@
 //! What concerns signalling or rooms is handed on to the switch as a [`Wish`]; everything else is
 //! begun on the channel at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
     AnswerMedia, ConferenceEnd, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation,
     Outcome,
 };
+use jiff::tz::TimeZone;
 
-use super::{say, tones::Tones};
+use super::{
+    say::{self, Setting},
+    tones::Tones,
+};
 use crate::{
     bridge::VisitEnd,
     channel::{
         Channel, DigitSet, MissingPrompt, OtherDigits, Outbox, PlayPart, PlayRequest, TaskOutcome,
     },
+    clock::Now,
     media::{Digit, PlayItem, Repeat, Signal},
 };
 
@@ -60,9 +65,11 @@ pub(crate) fn perform(
     operation: Operation,
     channel: &mut Channel,
     tones: &mut Tones,
-    now: Instant,
+    zone: &TimeZone,
+    at: Now,
     out: &mut Outbox,
 ) -> Performed {
+    let now = at.instant;
     match operation {
         Operation::Answer { delay, media } => {
             Performed::Wish(Wish::Answer { wait_media: media == AnswerMedia::Wait, delay })
@@ -97,7 +104,8 @@ pub(crate) fn perform(
             Performed::Begun
         }
         Operation::Say { what, interrupt } => {
-            match say::prompts(&what, channel.language.as_ref()) {
+            let language = channel.language.as_ref();
+            match say::prompts(&what, Setting { language, now: at.wall, zone }) {
                 Ok(names) => {
                     let request = PlayRequest {
                         stop: digit_set(interrupt),

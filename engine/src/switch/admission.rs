@@ -21,10 +21,10 @@ use super::{
 };
 use crate::{
     clock::Now,
-    config::{AuthCredentials, AuthSecret, IdentifyBy, Peer, SipSettings},
+    config::{AuthCredentials, AuthSecret, DigestAlgorithm, IdentifyBy, Peer, SipSettings},
     sip::{
         self, Request, Response, StatusCode,
-        auth::{AuthSettings, Authenticator, Secret, Verdict},
+        auth::{Algorithm, AuthSettings, Authenticator, Secret, Verdict},
     },
 };
 
@@ -54,12 +54,14 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(config: &SwitchConfig, seeds: &Seeds, now: Now) -> Self {
+        let algorithms = config.sip.digest_algorithms.iter().map(|algorithm| match algorithm {
+            DigestAlgorithm::Md5 => Algorithm::Md5,
+            DigestAlgorithm::Sha256 => Algorithm::Sha256,
+            DigestAlgorithm::Sha512_256 => Algorithm::Sha512_256,
+        });
+        let settings = AuthSettings { algorithms: algorithms.collect(), ..AuthSettings::default() };
         Self {
-            authenticator: Authenticator::new(
-                AuthSettings::default(),
-                seeds.digest_key,
-                now.instant,
-            ),
+            authenticator: Authenticator::new(settings, seeds.digest_key, now.instant),
             peers: config.sip.peers.iter().cloned().map(Arc::new).collect(),
             guesses: Budgets::new(GUESSES_PER_ACCOUNT, REMEMBERED),
             sources: Budgets::new(GUESSES_PER_SOURCE, REMEMBERED),

@@ -117,8 +117,9 @@ impl Switch {
 
     /// Carries out what the dialplan wants done, or begins to.
     pub(super) fn perform(&mut self, call: &mut Call, operation: Operation, now: Now) {
+        let zone = &self.config.time_zone;
         let performed =
-            perform(operation, &mut call.channel, &mut self.tones, now.instant, &mut self.outbox);
+            perform(operation, &mut call.channel, &mut self.tones, zone, now, &mut self.outbox);
         match performed {
             Performed::Begun => {}
             Performed::Over(outcome) => resume(call, outcome),

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     channel::{ChannelId, PromptReply},
     clock::{Now, clocks},
-    media::{Prompt, ShardId},
+    media::Prompt,
     sip::Flow,
 };
 
@@ -232,6 +232,3 @@ fn call_stream(switch: &Switch, call: ChannelId) -> crate::media::StreamId {
     let call = switch.calls.get(&call).expect("the call is there");
     call.channel.stream().expect("the call has media").1
 }
-
-/// A shard for tests that need just one.
-pub(super) const SHARD: ShardId = ShardId(0);

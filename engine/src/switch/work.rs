@@ -95,7 +95,7 @@ impl Switch {
             );
             call.control = Control::Nobody;
             call.visit = None;
-            self.end(&mut call, Cause::TEMPORARY_FAILURE, EndedBy::Failure, now);
+            self.end(&mut call, Cause::INTERWORKING, EndedBy::Failure, now);
         }
         self.put_back(call, now);
     }

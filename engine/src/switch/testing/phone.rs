@@ -272,6 +272,21 @@ impl Phone {
         self.pump(exchange);
     }
 
+    /// Challenges an INVITE that came to this phone.
+    pub(in super::super) fn challenge_call(
+        &mut self,
+        exchange: &mut Exchange,
+        invite: &Request,
+        nonce: &str,
+    ) {
+        let tag = crate::sip::Tag::parse(&self.from_tag).expect("a tag");
+        let challenge = format!("Digest realm=\"far\",nonce=\"{nonce}\",qop=\"auth\"");
+        let response = Response::to(invite, StatusCode::UNAUTHORIZED)
+            .with_to_tag(&tag)
+            .with(HeaderName::WwwAuthenticate, challenge.as_str());
+        exchange.receive(self.flow, response.to_bytes());
+    }
+
     /// An offer or answer of this phone.
     pub(in super::super) fn sdp(&mut self, direction: &str) -> String {
         self.sdp_version += 1;

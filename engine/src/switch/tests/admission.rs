@@ -1,7 +1,10 @@
 //! Who is let in.
 
 use super::*;
-use crate::switch::{Limits, testing::noise};
+use crate::{
+    config::DigestAlgorithm,
+    switch::{Limits, testing::noise},
+};
 
 fn exchange() -> Exchange {
     Exchange::new(config(), "[office]\nexten => 100,1,Hangup()\n", &[])
@@ -41,8 +44,11 @@ fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
 }
 
 #[test]
-fn sha_256_is_offered_before_md5() {
-    let (mut exchange, mut alice) = (exchange(), alice());
+fn algorithms_are_offered_in_the_order_of_the_settings() {
+    let mut settings = sip();
+    settings.digest_algorithms = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let (mut exchange, mut alice) = (Exchange::new(config, "", &[]), alice());
     let request = alice.request(crate::sip::Method::Register, "sip:127.0.0.1");
     alice.send(&mut exchange, request);
     let challenge = alice.last_response().expect("401");
@@ -51,6 +57,7 @@ fn sha_256_is_offered_before_md5() {
         .map(|value| String::from_utf8_lossy(value).into_owned())
         .collect();
     assert!(offered[0].contains("algorithm=SHA-256") && offered[1].contains("algorithm=MD5"));
+    assert_eq!(alice.options(&mut exchange), 200, "by the first of them");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     media::{Digit, Direction as MediaDirection},
-    switch::{Completion, EndedBy, JoinRoom, PlaceCall},
+    switch::{Completion, EndedBy, JoinRoom, OutboundCredentials, PlaceCall},
 };
 
 fn incoming() -> (Exchange, Phone, ChannelId) {
@@ -295,4 +295,63 @@ fn every_command_completes_once() {
     completed.sort_unstable();
     completed.dedup();
     assert_eq!(completed.len(), all);
+}
+
+#[test]
+fn a_bug_in_one_call_ends_that_call_alone() {
+    let (mut exchange, mut alice, call) = answered();
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    bob.dial(&mut exchange, "100");
+    let now = exchange.now;
+    exchange.switch.with_call(call, now, |_, _| panic!("a bug, on purpose"));
+    exchange.run_for(secs(1));
+    alice.pump(&mut exchange);
+    assert!(alice.bye_received().is_some());
+    assert_eq!(cause_of(&exchange, call), (127, EndedBy::Failure));
+    let other = ChannelId::new(2);
+    exchange.command(other, Verb::Answer);
+    bob.pump(&mut exchange);
+    assert_eq!(bob.last_status(), Some(200));
+    bob.ack(&mut exchange);
+    bob.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_bug_before_the_answer_is_a_failure_status() {
+    let (mut exchange, mut alice, call) = incoming();
+    let now = exchange.now;
+    exchange.switch.with_call(call, now, |_, _| panic!("a bug, on purpose"));
+    exchange.run_for(secs(1));
+    alice.pump(&mut exchange);
+    assert_eq!(alice.last_status(), Some(500));
+    alice.ack(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_challenge_to_a_placed_call_is_answered_once() {
+    let mut exchange = Exchange::new(embedded(), "", &[]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    let call = PlaceCall {
+        target: format!("sip:bob@{}", bob.address()),
+        flow: Some(crate::sip::Flow::udp(([127, 0, 0, 1], 5060).into(), bob.address())),
+        from: "<sip:diesis@127.0.0.1>".into(),
+        credentials: Some(OutboundCredentials {
+            username: "diesis".into(),
+            password: "secret".into(),
+            realm: None,
+        }),
+        ring_timeout: secs(20),
+    };
+    exchange.place(call);
+    let first = bob.take_invite(&mut exchange);
+    assert!(first.text(crate::sip::HeaderName::Authorization).is_none());
+    bob.challenge_call(&mut exchange, &first, "n1");
+    let second = bob.take_invite(&mut exchange);
+    let proof = second.text(crate::sip::HeaderName::Authorization).expect("an answer");
+    assert!(proof.contains("username=\"diesis\"") && proof.contains("nonce=\"n1\""), "{proof}");
+    bob.challenge_call(&mut exchange, &second, "n2");
+    assert_eq!(cause_of(&exchange, exchange.first_call()).0, 21);
+    exchange.assert_nothing_left();
 }
