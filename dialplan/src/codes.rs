@@ -118,6 +118,53 @@ codes! {
     SCHEDULE_FLAW = "D201";
     /// A time condition can never hold.
     SCHEDULE_NEVER = "D202";
+
+    /// A target's context does not exist.
+    CONTEXT_UNKNOWN = "D301";
+    /// A target's extension does not exist.
+    EXTENSION_UNKNOWN = "D302";
+    /// A target's priority does not exist.
+    PRIORITY_UNKNOWN = "D303";
+    /// A target's label does not exist.
+    LABEL_UNKNOWN = "D304";
+    /// A section header seems to be lost in the middle of a section.
+    HEADER_LOST = "D305";
+    /// A blank is part of a variable's name.
+    BLANK_IN_NAME = "D306";
+    /// There is no such application.
+    APPLICATION_UNKNOWN = "D307";
+    /// Asterisk has this application, but it is not available here.
+    APPLICATION_UNAVAILABLE = "D308";
+    /// Asterisk had this application once.
+    APPLICATION_FORMER = "D309";
+    /// There is no such function.
+    FUNCTION_UNKNOWN = "D310";
+    /// Asterisk has this function, but it is not available here.
+    FUNCTION_UNAVAILABLE = "D311";
+    /// Asterisk had this function once.
+    FUNCTION_FORMER = "D312";
+    /// `${` or `$[` has no end.
+    REFERENCE_UNCLOSED = "D313";
+    /// No number leads to the first step of an extension.
+    EXTENSION_UNREACHABLE = "D314";
+    /// Steps stand behind a gap in the priorities that no call crosses.
+    PRIORITY_GAP = "D315";
+    /// A wide pattern hides an extension of an included context.
+    INCLUDE_HIDDEN = "D316";
+    /// `Set` has no `=`.
+    SET_WITHOUT_VALUE = "D317";
+    /// `Set` keeps quotes as part of the value.
+    QUOTES_KEPT = "D318";
+    /// `Set` sets one variable only.
+    SET_SEVERAL = "D319";
+    /// `|` does not separate arguments.
+    OLD_SEPARATOR = "D320";
+    /// A condition leads nowhere.
+    NO_BRANCH = "D321";
+    /// A target is empty.
+    TARGET_EMPTY = "D322";
+    /// What a caller dials becomes part of a dial string.
+    DIAL_INJECTION = "D323";
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod ast;
 pub mod channel;
+pub mod check;
 pub mod codes;
 pub mod conf;
 pub mod diagnostic;

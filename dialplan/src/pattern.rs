@@ -314,6 +314,24 @@ pub fn compare(left: &BStr, right: &BStr) -> Ordering {
     Name::parse(left).compare(&Name::parse(right))
 }
 
+/// A text that an extension name matches: the lowest byte of each set, something for a `.`.
+pub(crate) fn sample(name: &BStr) -> BString {
+    let Some(pattern) = name.strip_prefix(b"_") else { return name.into() };
+    let mut sample = BString::default();
+    for element in Pattern::parse(pattern).elements {
+        match element {
+            Element::DOT => sample.push(b'0'),
+            Element::BANG | Element::END | Element::BROKEN => {}
+            element => {
+                sample.extend((0..=255).find(|&byte| element.contains(byte)));
+                continue;
+            }
+        }
+        break;
+    }
+    sample
+}
+
 pub(crate) fn without_dashes(text: &[u8]) -> BString {
     text.iter().copied().filter(|&byte| byte != b'-').collect::<Vec<_>>().into()
 }
@@ -417,6 +435,13 @@ mod tests {
         assert_eq!(ask("_XX", "1", Question::MatchMore), Verdict::Yes);
         assert_eq!(ask("_XX", "12", Question::MatchMore), Verdict::No);
         assert_eq!(ask("_XX", "12", Question::CanMatch), Verdict::Yes);
+    }
+
+    #[test]
+    fn a_sample_is_matched() {
+        for name in ["100", "_NXX", "_[*#].", "_0!", "_X.5", "_-"] {
+            assert!(matches(name.into(), sample(name.into()).as_ref()), "{name}");
+        }
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl<'a> Lines<'a> {
         let origin = start + text.len() - trimmed.len();
         let bytes = trim_end(trimmed);
         let origin = Origin::Together(origin as u32);
-        (!bytes.is_empty()).then(|| Line { bytes: Cow::Borrowed(bytes), origin, file: self.file })
+        (!bytes.is_empty()).then_some(Line { bytes: Cow::Borrowed(bytes), origin, file: self.file })
     }
 
     /// What a line with semicolons keeps, with the offset of each byte. `None` if it begins inside

@@ -135,7 +135,7 @@ impl<'a> Loader<'a> {
             return;
         }
         // Underscores mean inheritance, which globals do not have; the name is without them.
-        let name = name.strip_prefix(b"__").or(name.strip_prefix(b"_")).unwrap_or(name);
+        let name = name.strip_prefix(b"__").or_else(|| name.strip_prefix(b"_")).unwrap_or(name);
         let globals = &mut self.builder.globals;
         match globals.iter_mut().find(|(global, _)| *global == name) {
             Some((_, old)) => *old = value,
@@ -193,7 +193,7 @@ impl<'a> Loader<'a> {
             None => {}
         }
         let (name, caller) = split_caller(running.extension.as_bstr());
-        let caller = caller.map(|caller| shrink_number(caller));
+        let caller = caller.map(shrink_number);
         let priority = self.priority(statement, line, name, caller.as_ref(), running)?;
         let Some(priority) = priority else {
             return self.drop_line(
@@ -657,7 +657,7 @@ fn priority_flaw(statement: &Statement<'_>, line: &StepLine) -> (String, String)
         "write a small `n`".to_owned()
     } else if text.trim_ascii() != text {
         format!("remove the blank after `{}`", text.trim_ascii().as_bstr())
-    } else if let Some(rest) = text.strip_prefix(b"n.").or(text.strip_prefix(b"n;")) {
+    } else if let Some(rest) = text.strip_prefix(b"n.").or_else(|| text.strip_prefix(b"n;")) {
         format!("write a comma after the `n`: `n,{}`", rest.as_bstr())
     } else {
         let numbers = "write a number from 1, `n`, `s`, `hint`, or a label of this extension";

@@ -6,7 +6,9 @@ use bstr::{BStr, ByteSlice};
 use jiff::{Timestamp, tz::TimeZone};
 use smallvec::SmallVec;
 
-use super::{ContextId, ExtensionId, HINT, NO_CALLER, Plan, StepId, index::CONTEXTS_PER_LOOKUP};
+use super::{
+    ContextId, Extension, ExtensionId, HINT, NO_CALLER, Plan, StepId, index::CONTEXTS_PER_LOOKUP,
+};
 use crate::pattern::{Name, Question, Verdict};
 
 /// Which step of an extension is looked for.
@@ -182,6 +184,19 @@ impl Plan {
         circumstances: &Circumstances<'_>,
     ) -> bool {
         self.could_match(context, dialled, Question::MatchMore, target, circumstances)
+    }
+
+    /// Calls `visit` for every extension of a context alone that a text matches, in the order they
+    /// are tried and whoever they are bound to, until it breaks.
+    pub fn visit_extensions<T>(
+        &self,
+        context: ContextId,
+        dialled: &BStr,
+        mut visit: impl FnMut(Extension<'_>) -> ControlFlow<T>,
+    ) -> ControlFlow<T> {
+        let text = WithoutDashes::of(dialled);
+        let visit = |id, _| visit(self.extension(id));
+        self.visit_matches(context, dialled, text.as_bstr(), Question::Match, visit)
     }
 
     /// Whether the dial tone goes on after this text: an `ignorepat` of the context itself.
