@@ -26,7 +26,7 @@ use crate::entropy::Entropy;
 pub struct EndpointConfig {
     /// The text of Server and User-Agent; `Diesis/` and the version. Empty leaves both out.
     pub product: String,
-    /// The base timers of all transactions; RFC 3261's values.
+    /// The base timers of all transactions; RFC 3261's values. Kept within [`Timers::bounded`].
     pub timers: Timers,
     /// Calls at one time, ended ones included while their transactions last; 10 000. Above it an
     /// INVITE gets 503.
@@ -145,7 +145,8 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Core {
-    pub(crate) fn new(config: EndpointConfig, mut entropy: Entropy) -> Self {
+    pub(crate) fn new(mut config: EndpointConfig, mut entropy: Entropy) -> Self {
+        config.timers = config.timers.bounded();
         let capacity =
             Capacity { clients: config.max_transactions, servers: config.max_transactions };
         Self {

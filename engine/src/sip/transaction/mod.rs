@@ -46,6 +46,15 @@ pub struct Timers {
 }
 
 impl Timers {
+    /// The same within bounds: none below 10 ms, which would be a busy loop, or above an hour; T2
+    /// and T4 not below T1.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let bound = |timer: Duration, least| timer.clamp(least, Duration::from_secs(3600));
+        let t1 = bound(self.t1, Duration::from_millis(10));
+        Self { t1, t2: bound(self.t2, t1), t4: bound(self.t4, t1), c: bound(self.c, t1) }
+    }
+
     /// 64*T1: how long timers B, F, H, J, L and M wait.
     pub fn patience(&self) -> Duration {
         self.t1 * 64
@@ -60,5 +69,20 @@ impl Default for Timers {
             t4: Duration::from_secs(5),
             c: Duration::from_secs(300),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_of_nothing_are_raised_and_endless_ones_cut() {
+        let zero = Duration::ZERO;
+        let least = Timers { t1: zero, t2: zero, t4: zero, c: zero }.bounded();
+        assert!(least.t1 > zero && least.t2 >= least.t1 && least.t4 >= least.t1);
+        let longest = Timers { t1: Duration::MAX, ..Timers::default() }.bounded();
+        assert_eq!(longest.t1, longest.t2);
+        assert_eq!(Timers::default().bounded(), Timers::default());
     }
 }
