@@ -56,29 +56,32 @@ impl<'a> Recording<'a> {
     /// The first place at or after the sample `from` where `sound` begins to be heard.
     ///
     /// The first second of it that is not silent is searched for, so a sound that was cut short
-    /// after that is found too.
+    /// after that is found too, and so is one whose last moments the recording misses.
     #[must_use]
     pub fn find(&self, sound: &[i16], from: usize) -> Option<Located> {
         let lead = first_sound(sound, self.rate)?;
         let needle = &sound[lead..sound.len().min(lead + self.rate)];
-        if needle.len() > self.samples.len() {
-            return None;
-        }
         let correlation = self.correlate(needle);
         let needle_energy = energy(needle);
-        let last = self.samples.len() - needle.len();
+        let end = self.samples.len();
         let score = |at: usize| {
-            let here = self.energy_before[at + needle.len()] - self.energy_before[at];
+            // Beyond the end of the recording lies silence.
+            let here = self.energy_before[(at + needle.len()).min(end)] - self.energy_before[at];
             // Much fainter than the sound itself is noise, whatever its shape.
             if here < needle_energy * FAINTEST {
                 return 0.0;
             }
             f64::from(correlation[at]) / (needle_energy * here).sqrt()
         };
-        let first = (from + lead..=last).find(|&at| score(at) >= FOUND)?;
-        // The first sample over the threshold lies on the slope; the peak is within a period.
-        let best = (first..=last.min(first + self.rate / 100))
-            .max_by(|&a, &b| score(a).total_cmp(&score(b)))?;
+        let first = (from + lead..end).find(|&at| score(at) >= FOUND)?;
+        // The first place over the threshold may lie a period of the voice before the best one.
+        let mut best = first;
+        while let Some(better) = (best + 1..end.min(best + 1 + self.rate / LONGEST_PERIOD))
+            .filter(|&at| score(at) > score(best))
+            .max_by(|&a, &b| score(a).total_cmp(&score(b)))
+        {
+            best = better;
+        }
         let start = best - lead;
         let length = self.heard_length(sound, start);
         Some(Located { start, length, score: score(best) as f32 })
@@ -160,6 +163,8 @@ const STILL_HEARD: f64 = 0.5;
 const SILENCE: f64 = 32.8 * 32.8;
 /// A hundredth of the energy: 20 dB fainter than what is searched for.
 const FAINTEST: f64 = 0.01;
+/// A voice's period is at most this part of a second.
+const LONGEST_PERIOD: usize = 50;
 const SCALE: f32 = 32_768.0;
 
 #[cfg(test)]
@@ -218,6 +223,17 @@ mod tests {
         assert_eq!(recording.find(&[], 0), None);
         assert_eq!(Recording::new(&[], 8000).find(&heard, 0), None);
         assert_eq!(Recording::new(&[0; 100], 8000).find(&heard, 0), None);
+    }
+
+    #[test]
+    fn the_best_place_is_found_though_a_period_earlier_is_alike() {
+        // A voice: a pulse 100 times a second that grows slowly.
+        let voice: Vec<i16> =
+            (0..8_000).map(|n| ((80 - n % 80) * (n / 80 + 20) / 2) as i16).collect();
+        let heard = [vec![0; 2_000], voice.clone(), vec![0; 1_000]].concat();
+        let found = Recording::new(&heard, 8000).find(&voice, 0).unwrap();
+        assert_eq!((found.start, found.length), (2_000, 8_000));
+        assert!(found.score > 0.999);
     }
 
     #[test]
