@@ -228,9 +228,15 @@ impl Call {
         match completion.await.map_err(|_| CallError::EngineStopped)? {
             Completion::HungUp => Err(CallError::HungUp),
             Completion::Replaced => Err(CallError::Replaced),
+            // The switch has forgotten a call that ended; the handle has not.
+            Completion::Failed(_) if self.has_ended() => Err(CallError::HungUp),
             Completion::Failed(reason) => Err(CallError::Failed(reason)),
             completion => Ok(completion),
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(*self.state.borrow(), CallState::Ended(_))
     }
 
     async fn done(&self, verb: Verb) -> Result<(), CallError> {
@@ -240,7 +246,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if matches!(*self.state.borrow(), CallState::Ended(_)) {
+        if self.has_ended() {
             return;
         }
         let verb = Verb::Hangup(Cause::NORMAL_CLEARING);

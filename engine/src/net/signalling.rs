@@ -4,7 +4,14 @@
 //! One thread runs one switch on a runtime of its own, so that nothing here needs a lock and an
 //! embedder's busy runtime does not delay a call.
 
-use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     runtime,
@@ -26,6 +33,7 @@ use super::{
 use crate::{
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
+    media,
     sip::{Flow, Transport},
     switch::{Command, CommandId, Completion, Parties, Seeds, Switch, SwitchEvent, Verb},
 };
@@ -131,7 +139,19 @@ impl Signalling {
         let media_events = Arc::new(Notify::new());
         let media = builder.start_media(Arc::clone(&media_events))?;
         let (prompts, prompt_replies) = PromptLoader::new(builder.library());
-        let switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
+        let mut switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
+        // The first call may come with the first packet: a port must be ready for it.
+        let mut unready = media.shards();
+        let mut ready = HashSet::new();
+        while unready > 0 {
+            let Some(event) = media.next_event_timeout(PORTS_READY) else { break };
+            if let media::Event::PortReady { port } = &event
+                && ready.insert(port.shard)
+            {
+                unready -= 1;
+            }
+            switch.handle_media(event, clock::now());
+        }
         let signalling = Self {
             switch,
             transports,
@@ -373,6 +393,8 @@ fn seeds() -> Result<Seeds, StartError> {
     Ok(Seeds { entropy: u64::from_le_bytes(*entropy), digest_key })
 }
 
+/// How long starting waits for the first media ports.
+const PORTS_READY: Duration = Duration::from_secs(2);
 /// How long stopping waits for the answers to its BYEs: one retransmission more than a LAN needs.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Packets taken in one turn, before media events are looked at again.
