@@ -64,11 +64,12 @@ impl Latch {
         match self.source {
             None => allowed,
             Some(source) if source.address == from => true,
-            Some(source) => {
-                // The port of the SDP wins over another port of its host at any time.
-                source.address.ip() == from.ip()
-                    && (Some(from) == self.signalled || source.is_silent(frame))
+            // The address of the SDP wins over another port of its host at any time; where media
+            // goes nowhere else, over another host too: nothing can be diverted by that.
+            Some(source) if Some(from) == self.signalled => {
+                source.address.ip() == from.ip() || self.latching == Latching::SignalledOnly
             }
+            Some(source) => source.address.ip() == from.ip() && source.is_silent(frame),
         }
     }
 
@@ -151,8 +152,9 @@ mod tests {
             latch.accept(address("203.0.113.7:5555"), 1000);
             for frame in 1000..9000 {
                 assert!(!latch.admits(address("198.51.100.66:4000"), frame));
-                // Not even to the signalled host, without new settings.
-                assert!(!latch.admits(address("192.168.1.9:4000"), frame));
+                // Not even the signalled host, once media goes elsewhere: its address may be forged.
+                let signalled = latch.admits(address("192.168.1.9:4000"), frame);
+                assert_eq!(signalled, latching == Latching::SignalledOnly);
             }
         }
     }

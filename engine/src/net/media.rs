@@ -180,6 +180,8 @@ pub enum SendError {
 pub struct ShardStatistics {
     /// Streams open now.
     pub streams: u64,
+    /// How often the thread woke up: 200 times a second with streams, not at all without.
+    pub turns: u64,
     /// Ticks worked on after their time, to make up for a stall.
     pub late_ticks: u64,
     /// Ticks given up after a long stall.
@@ -248,6 +250,7 @@ impl LatenessGauge {
 #[derive(Debug, Default)]
 struct Gauges {
     streams: AtomicU64,
+    turns: AtomicU64,
     late_ticks: AtomicU64,
     skipped_ticks: AtomicU64,
     lateness: LatenessGauge,
@@ -371,6 +374,7 @@ impl MediaThreads {
         let read = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
         Some(ShardStatistics {
             streams: read(&gauges.streams),
+            turns: read(&gauges.turns),
             late_ticks: read(&gauges.late_ticks),
             skipped_ticks: read(&gauges.skipped_ticks),
             lateness: gauges.lateness.read(),

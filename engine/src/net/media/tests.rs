@@ -123,6 +123,16 @@ fn a_range_without_a_free_port_is_a_clear_error() {
 }
 
 #[test]
+fn a_thread_without_streams_does_not_wake_up() {
+    let threads = start(31_400..=31_499, 1);
+    let turns = || threads.statistics(ShardId(0)).unwrap().turns;
+    while threads.next_event_timeout(Duration::from_millis(100)).is_some() {}
+    let before = turns();
+    assert_eq!(threads.next_event_timeout(Duration::from_millis(200)), None);
+    assert_eq!(turns(), before);
+}
+
+#[test]
 fn the_stock_is_filled_up_as_ports_are_used() {
     let threads = start(31_200..=31_399, 1);
     let (_socket, address) = peer();

@@ -69,6 +69,7 @@ impl ShardThread {
         let clock = SleepClock::new();
         let mut flow = Flow::Go;
         while flow == Flow::Go {
+            self.gauges.turns.fetch_add(1, Ordering::Relaxed);
             flow = self.take_messages();
             let now = now();
             if let Some(due) = self.shard.poll_timeout() {
