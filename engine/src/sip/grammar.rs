@@ -20,9 +20,36 @@ pub(crate) fn is_host_byte(b: u8) -> bool {
     has(b, HOST)
 }
 
+/// Whether `b` may stand in an unquoted parameter value: token and host characters, and what is
+/// seen in the field (`/` in media types, `@` in instance names, `+` and `=` of base64).
+pub(crate) fn is_value_byte(b: u8) -> bool {
+    has(b, VALUE)
+}
+
+/// Whether `b` may stand in the user part of a URI, escapes aside. `#` and `^` come from dial pads
+/// unescaped; bytes above ASCII from display software that does not escape.
+pub(crate) fn is_user_byte(b: u8) -> bool {
+    has(b, USER)
+}
+
+/// Whether `b` may stand in a URI parameter, escapes aside.
+pub(crate) fn is_uri_parameter_byte(b: u8) -> bool {
+    has(b, URI_PARAMETER)
+}
+
+/// Whether `b` may stand in a header embedded in a URI, escapes aside.
+pub(crate) fn is_uri_header_byte(b: u8) -> bool {
+    has(b, URI_HEADER)
+}
+
+/// Whether `b` is `unreserved` (RFC 3261 §25.1).
+pub(crate) fn is_unreserved(b: u8) -> bool {
+    has(b, UNRESERVED)
+}
+
 /// Whether `bytes` can be a `word` of a Call-ID (RFC 3261 §25.1).
 pub(crate) fn is_word(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&b| has(b, TOKEN | WORD))
+    !bytes.is_empty() && bytes.iter().all(|&b| has(b, WORD))
 }
 
 /// Takes spaces, tabs and line ends off both sides.
@@ -32,7 +59,8 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
 
 /// Whether a byte is a control character that no header value may carry bare.
 pub(crate) fn is_control(b: u8) -> bool {
-    (b < 0x20 && b != b'\t') || b == 0x7f
+    // Without short cuts, so that loops over it become vector code.
+    ((b < 0x20) & (b != b'\t')) | (b == 0x7f)
 }
 
 /// The text of `bytes` if it is UTF-8.
@@ -74,6 +102,27 @@ pub(crate) fn quoted_length(bytes: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// A rough memory of names, to spare comparing each with all before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Names(u64);
+
+impl Names {
+    /// Whether the name may have been added. False is certain.
+    pub(crate) fn may_hold(self, name: &[u8]) -> bool {
+        self.0 & Self::bit(name) != 0
+    }
+
+    /// Adds a name.
+    pub(crate) fn add(&mut self, name: &[u8]) {
+        self.0 |= Self::bit(name);
+    }
+
+    fn bit(name: &[u8]) -> u64 {
+        let first = name.first().map_or(0, |b| b & 31);
+        1 << ((usize::from(first) + name.len() * 11) % 64)
+    }
 }
 
 /// Splits a header value at its top-level commas, trimming each element.
@@ -143,6 +192,11 @@ impl Outside {
 const TOKEN: u8 = 1;
 const HOST: u8 = 2;
 const WORD: u8 = 4;
+const VALUE: u8 = 8;
+const USER: u8 = 16;
+const URI_PARAMETER: u8 = 32;
+const URI_HEADER: u8 = 64;
+const UNRESERVED: u8 = 128;
 
 fn has(b: u8, class: u8) -> bool {
     CLASSES[usize::from(b)] & class != 0
@@ -151,21 +205,29 @@ fn has(b: u8, class: u8) -> bool {
 static CLASSES: [u8; 256] = classes();
 
 const fn classes() -> [u8; 256] {
+    const IN_URI: u8 = USER | URI_PARAMETER | URI_HEADER;
     let mut table = [0; 256];
     let mut b = 0;
     while b < 256 {
         let c = b as u8;
         if c.is_ascii_alphanumeric() {
-            table[b] = TOKEN | HOST | WORD;
+            table[b] = u8::MAX;
+        } else if !c.is_ascii() {
+            table[b] = VALUE | IN_URI;
         }
         b += 1;
     }
-    add(&mut table, b"-.!%*_+`'~", TOKEN);
+    add(&mut table, b"-.!%*_+`'~", TOKEN | VALUE);
+    add(&mut table, b"[]:/@=$&?{}#|^()", VALUE);
     add(&mut table, b"-._", HOST);
     // `@` is no word character, but Call-ID is word [ "@" word ] and nothing turns on where it is.
-    add(&mut table, b"()<>:\\\"/[]?{}@", WORD);
+    add(&mut table, b"-.!%*_+`'~()<>:\\\"/[]?{}@", WORD);
     // Seen in Call-IDs of deployed equipment, and harmless in an opaque string.
     add(&mut table, b"=,;&$#|^", WORD);
+    add(&mut table, b"-_.!~*'()", UNRESERVED | IN_URI);
+    add(&mut table, b"&=+$,;?/:#^|", USER);
+    add(&mut table, b"[]/:&+$=", URI_PARAMETER);
+    add(&mut table, b"[]/?:+$=;,@", URI_HEADER);
     table
 }
 

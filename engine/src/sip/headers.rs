@@ -359,10 +359,10 @@ impl Headers {
     }
 
     /// Replaces the topmost element of a list header, keeping those joined to it.
-    pub(crate) fn replace_first_element(&mut self, name: HeaderName, element: &[u8]) {
+    pub(crate) fn replace_first_element(&mut self, name: HeaderName, element: Vec<u8>) {
         let Some(at) = self.fields.iter().position(|field| field.name == name) else { return };
         let Some(field) = self.fields.get(at).copied() else { return };
-        let mut value = element.to_vec();
+        let mut value = element;
         let old = self.slice(field.value);
         if let Some(comma) = grammar::find_outside(old, b',') {
             value.extend_from_slice(old.get(comma..).unwrap_or_default());

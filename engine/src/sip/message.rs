@@ -4,7 +4,8 @@
 //! text in one growing buffer. Both are the same types, so a received request can be edited and
 //! sent on. Reading is in `parse`, the headers' questions and edits are in [`Headers`].
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
@@ -169,28 +170,31 @@ impl Request {
     pub fn stamp_source(&mut self, source: SocketAddr) {
         let Some(via) = self.headers.via() else { return };
         let differs = via.host().and_then(|host| host.address()) != Some(source.ip());
-        let mut value = format!("SIP/2.0/{} {}", via.transport(), via.host_str());
+        let mut asks_for_port = false;
+        let mut value = Vec::with_capacity(128);
+        // Writing to a Vec does not fail.
+        let _ = write!(value, "SIP/2.0/{} {}", via.transport(), via.host_str());
         if let Some(port) = via.port() {
             let _ = write!(value, ":{port}");
         }
         for param in via.params().iter() {
-            match (param.name, param.value) {
-                (name, _) if name.eq_ignore_ascii_case("received") => {}
-                (name, _) if name.eq_ignore_ascii_case("rport") => {
-                    let _ = write!(value, ";rport={}", source.port());
-                }
-                (name, Some(text)) => {
-                    let _ = write!(value, ";{name}={}", String::from_utf8_lossy(text));
-                }
-                (name, None) => {
-                    let _ = write!(value, ";{name}");
-                }
+            if param.name.eq_ignore_ascii_case("received") {
+                continue;
+            }
+            value.push(b';');
+            value.extend_from_slice(param.name.as_bytes());
+            if param.name.eq_ignore_ascii_case("rport") {
+                asks_for_port = true;
+                let _ = write!(value, "={}", source.port());
+            } else if let Some(text) = param.value {
+                value.push(b'=');
+                value.extend_from_slice(text);
             }
         }
-        if differs || via.has_rport() {
+        if differs || asks_for_port {
             let _ = write!(value, ";received={}", source.ip());
         }
-        self.headers.replace_first_element(HeaderName::Via, value.as_bytes());
+        self.headers.replace_first_element(HeaderName::Via, value);
     }
 
     /// The request as it goes on the wire: Via first, Content-Length last.

@@ -356,13 +356,12 @@ impl Head {
         let Some((name, value_start)) = header_name(line) else {
             return self.note(ParseErrorKind::HeaderLine);
         };
-        let value = line[value_start..].trim_ascii();
-        if let Some(name_) = self.admit(&line[..name], value) {
-            let value_start = start
-                + value_start
-                + (line.len() - value_start - line[value_start..].trim_ascii_start().len());
+        let rest = line[value_start..].trim_ascii_start();
+        let value_start = end - rest.len();
+        let value = rest.trim_ascii_end();
+        if let Some(known) = self.admit(&line[..name], value) {
             let value = (value_start, value_start + value.len());
-            self.headers.index(name_, (start, start + name), value);
+            self.headers.index(known, (start, start + name), value);
         }
     }
 
@@ -383,8 +382,8 @@ impl Head {
         match header_name(&unfolded) {
             Some((name, value_start)) => {
                 let value = unfolded[value_start..].trim_ascii();
-                if let Some(name_) = self.admit(&unfolded[..name], value) {
-                    self.headers.index_unfolded(name_, (start, start + name), value);
+                if let Some(known) = self.admit(&unfolded[..name], value) {
+                    self.headers.index_unfolded(known, (start, start + name), value);
                 }
             }
             None => self.note(ParseErrorKind::HeaderLine),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::grammar;
+use super::grammar::{self, Names};
 
 /// What went wrong with a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -381,14 +381,19 @@ impl<'a> Host<'a> {
         if let Some(inner) = bytes.strip_prefix(b"[") {
             return Some(Self::Address(ipv6(inner.strip_suffix(b"]")?)?.into()));
         }
-        if bytes.is_empty() || !bytes.iter().all(|&b| grammar::is_host_byte(b)) {
-            return None;
-        }
+        let last = *bytes.last()?;
         // A name's last label begins with a letter (RFC 3261 §25.1), so all digits and dots is an
         // address or nothing. Names that only look odd are left to the resolver.
-        if bytes.last()?.is_ascii_digit() && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.')
-        {
-            return text.parse::<Ipv4Addr>().ok().map(|v4| Self::Address(v4.into()));
+        if last.is_ascii_digit() {
+            if let Some(v4) = ipv4(bytes) {
+                return Some(Self::Address(v4.into()));
+            }
+            if bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
+                return None;
+            }
+        }
+        if !bytes.iter().all(|&b| grammar::is_host_byte(b)) {
+            return None;
         }
         Some(Self::Name(text))
     }
@@ -422,6 +427,27 @@ impl fmt::Display for Host<'_> {
     }
 }
 
+/// Reads an IPv4 address; numbers do not begin with 0, which some read as octal.
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0u8; 4];
+    let (mut at, mut octet, mut digits) = (0, 0u16, 0);
+    for &b in bytes {
+        match b {
+            b'0'..=b'9' if digits == 0 || (octet > 0 && digits < 3) => {
+                octet = octet * 10 + u16::from(b - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && at < 3 => {
+                octets[at] = u8::try_from(octet).ok()?;
+                (at, octet, digits) = (at + 1, 0, 0);
+            }
+            _ => return None,
+        }
+    }
+    octets[3] = u8::try_from(octet).ok()?;
+    (at == 3 && digits > 0).then_some(octets.into())
+}
+
 /// Reads an IPv6 address without brackets, as also found in `received` (RFC 5118 §4.5).
 pub(crate) fn ipv6(bytes: &[u8]) -> Option<Ipv6Addr> {
     let text = grammar::text(bytes)?;
@@ -451,18 +477,23 @@ impl Parts {
         if u32::try_from(text.len()).is_err() {
             return Err(UriError::Character);
         }
+        // Nearly all are this.
+        if text.starts_with(b"sip:") {
+            return Self::parse_sip(Scheme::Sip, text, 4);
+        }
         let colon = memchr::memchr(b':', text).ok_or(UriError::Scheme)?;
         let (name, rest) = text.split_at(colon);
         let start = colon + 1;
+        if name.eq_ignore_ascii_case(b"sip") {
+            return Self::parse_sip(Scheme::Sip, text, start);
+        } else if name.eq_ignore_ascii_case(b"sips") {
+            return Self::parse_sip(Scheme::Sips, text, start);
+        } else if name.eq_ignore_ascii_case(b"tel") {
+            return Self::parse_tel(text, start);
+        }
         let is_name = name.first().is_some_and(u8::is_ascii_alphabetic)
             && name.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b));
-        if name.eq_ignore_ascii_case(b"sip") {
-            Self::parse_sip(Scheme::Sip, text, start)
-        } else if name.eq_ignore_ascii_case(b"sips") {
-            Self::parse_sip(Scheme::Sips, text, start)
-        } else if name.eq_ignore_ascii_case(b"tel") {
-            Self::parse_tel(text, start)
-        } else if !is_name || rest.len() < 2 {
+        if !is_name || rest.len() < 2 {
             Err(UriError::Scheme)
         } else if rest.iter().all(|&b| is_uri_byte(b)) {
             Ok(Self::opaque(Scheme::Other, start as u32, text.len() as u32))
@@ -476,7 +507,7 @@ impl Parts {
         let (user_end, host_start) = match memchr::memchr(b'@', rest) {
             Some(0) => return Err(UriError::User),
             Some(at) => {
-                check(&rest[..at], is_user_byte).ok_or(UriError::User)?;
+                check(&rest[..at], grammar::is_user_byte).ok_or(UriError::User)?;
                 if rest[0] == b':' {
                     return Err(UriError::User);
                 }
@@ -490,7 +521,7 @@ impl Parts {
         let parameters = host_end + port_length;
         let tail = &text[parameters..];
         let headers = parameters + memchr::memchr(b'?', tail).unwrap_or(tail.len());
-        check_parameters(&text[parameters..headers], is_parameter_byte)?;
+        check_parameters(&text[parameters..headers])?;
         check_headers(&text[headers..])?;
         Ok(Self {
             scheme,
@@ -515,7 +546,7 @@ impl Parts {
         {
             return Err(UriError::Character);
         }
-        check_parameters(&rest[end..], is_parameter_byte)?;
+        check_parameters(&rest[end..])?;
         let user_end = (start + end) as u32;
         let parameters = user_end;
         Ok(Self {
@@ -552,8 +583,9 @@ pub(crate) fn port(digits: &[u8]) -> Option<u16> {
 }
 
 /// Whether all bytes are of the class and each `%` begins an escape.
-fn check(bytes: &[u8], class: fn(u8) -> bool) -> Option<()> {
-    let mut rest = bytes.iter();
+fn check(bytes: &[u8], class: impl Fn(u8) -> bool) -> Option<()> {
+    let Some(odd) = bytes.iter().position(|&b| !class(b)) else { return Some(()) };
+    let mut rest = bytes.get(odd..)?.iter();
     while let Some(&b) = rest.next() {
         let fine = if b == b'%' {
             rest.next()?.is_ascii_hexdigit() && rest.next()?.is_ascii_hexdigit()
@@ -567,33 +599,47 @@ fn check(bytes: &[u8], class: fn(u8) -> bool) -> Option<()> {
     Some(())
 }
 
-fn check_parameters(text: &[u8], class: fn(u8) -> bool) -> Result<(), UriError> {
+fn check_parameters(text: &[u8]) -> Result<(), UriError> {
     let Some(text) = text.strip_prefix(b";") else {
         return if text.is_empty() { Ok(()) } else { Err(UriError::Parameter) };
     };
-    for (at, part) in text.split(|&b| b == b';').enumerate() {
-        let name = parameter_name(part);
-        let repeated = || {
-            text.split(|&b| b == b';')
-                .take(at)
-                .any(|p| parameter_name(p).eq_ignore_ascii_case(name))
+    let mut names = Names::default();
+    let mut count = 0;
+    let mut rest = Some(text);
+    while let Some(part) = rest {
+        let end = part.iter().position(|&b| !grammar::is_uri_parameter_byte(b) && b != b'%');
+        let (part, after) = part.split_at(end.unwrap_or(part.len()));
+        rest = match after.split_first() {
+            None => None,
+            Some((b';', after)) => Some(after),
+            Some(_) => return Err(UriError::Parameter),
         };
-        if at >= MAX_PARAMETERS || name.is_empty() || check(part, class).is_none() || repeated() {
+        let name = parameter_name(part);
+        let is_repeated = names.may_hold(name)
+            && text
+                .split(|&b| b == b';')
+                .take(count)
+                .any(|earlier| parameter_name(earlier).eq_ignore_ascii_case(name));
+        count += 1;
+        let is_valid = !name.is_empty() && check(part, grammar::is_uri_parameter_byte).is_some();
+        if count > MAX_PARAMETERS || !is_valid || is_repeated {
             return Err(UriError::Parameter);
         }
+        names.add(name);
     }
     Ok(())
 }
 
 fn parameter_name(part: &[u8]) -> &[u8] {
-    part.split(|&b| b == b'=').next().unwrap_or_default()
+    let end = part.iter().position(|&b| b == b'=').unwrap_or(part.len());
+    part.get(..end).unwrap_or_default()
 }
 
 fn check_headers(text: &[u8]) -> Result<(), UriError> {
     let Some(text) = text.strip_prefix(b"?") else { return Ok(()) };
     for (at, part) in text.split(|&b| b == b'&').enumerate() {
         let named = memchr::memchr(b'=', part).is_some_and(|equals| equals > 0);
-        if at >= MAX_PARAMETERS || !named || check(part, is_header_byte).is_none() {
+        if at >= MAX_PARAMETERS || !named || check(part, grammar::is_uri_header_byte).is_none() {
             return Err(UriError::Header);
         }
     }
@@ -603,26 +649,8 @@ fn check_headers(text: &[u8]) -> Result<(), UriError> {
 /// Parameters, and embedded headers, that one URI may have.
 const MAX_PARAMETERS: usize = 32;
 
-/// User and password characters. `#` and `^` come from dial pads unescaped; bytes above ASCII from
-/// display software that does not escape.
-fn is_user_byte(b: u8) -> bool {
-    is_unreserved(b) || b"&=+$,;?/:#^|".contains(&b) || b >= 0x80
-}
-
-fn is_parameter_byte(b: u8) -> bool {
-    is_unreserved(b) || b"[]/:&+$=".contains(&b) || b >= 0x80
-}
-
-fn is_header_byte(b: u8) -> bool {
-    is_unreserved(b) || b"[]/?:+$=;,@".contains(&b) || b >= 0x80
-}
-
 fn is_uri_byte(b: u8) -> bool {
     b > 0x20 && b != 0x7f && !b"<>\"".contains(&b)
-}
-
-fn is_unreserved(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b)
 }
 
 /// Resolves `%` escapes; borrowed when there are none.
@@ -656,7 +684,7 @@ fn hex_digit(b: u8) -> Option<u8> {
 /// Escapes whatever may not stand in a user part.
 fn encode(user: &[u8], out: &mut String) {
     for &b in user {
-        if is_unreserved(b) || b"&=+$,?/".contains(&b) {
+        if grammar::is_unreserved(b) || b"&=+$,?/".contains(&b) {
             out.push(char::from(b));
         } else {
             out.push_str(&format!("%{b:02X}"));
@@ -779,6 +807,28 @@ mod tests {
         assert!(uri.is_loose_router());
         assert_eq!(uri.headers().collect::<Vec<_>>(), [("Subject", "hi"), ("a", "b")]);
         assert_eq!(uri.socket_addr(), Some("[2001:db8::1]:5071".parse().unwrap()));
+    }
+
+    #[test]
+    fn ipv4_addresses_are_read_as_the_standard_library_does() {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "10.0.0.1",
+            "256.1.1.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "1..2.3",
+            "1.2.3.",
+            ".1.2.3",
+            "1.2.3.00",
+            "1.2.3.1000",
+            "",
+            "1.2.3.a",
+        ] {
+            assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+        }
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl HeaderName {
         let mut slot = hash(name);
         // The table is never full, so the probe meets an empty slot.
         while let Some(&(known, text)) = KNOWN.get(usize::from(SLOTS[slot])) {
-            if text.as_bytes().eq_ignore_ascii_case(name) {
+            // Nearly everyone writes the canonical spelling, and comparing that is cheap.
+            if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) {
                 return known;
             }
             slot = (slot + 1) % SLOTS.len();

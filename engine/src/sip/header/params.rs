@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::sip::grammar;
+use crate::sip::grammar::{self, Names};
 
 /// The parameters after a header value, in order. A view: nothing is copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,18 +26,25 @@ impl<'a> Params<'a> {
     /// `None` for a malformed, empty or repeated parameter, or more than [`Params::MAX`] of them.
     /// Repeats are refused (RFC 3261 §7.3.1 forbids them): a message with two tags has two readings.
     pub fn parse(raw: &'a [u8]) -> Option<Self> {
+        Self::parse_each(raw, |_| true)
+    }
+
+    /// Checks a parameter list, and each parameter by `check`.
+    pub(super) fn parse_each(
+        raw: &'a [u8],
+        mut check: impl FnMut(Param<'a>) -> bool,
+    ) -> Option<Self> {
         let params = Self { raw: grammar::trim(raw) };
         let mut rest = params.raw;
+        let mut names = Names::default();
         let mut count = 0;
         while !rest.is_empty() {
             let (param, after) = next(rest)?;
-            let repeated = count > 0
-                && Self { raw: params.raw }
-                    .iter()
-                    .take(count)
-                    .any(|earlier| earlier.name.eq_ignore_ascii_case(param.name));
+            let is_repeated = names.may_hold(param.name.as_bytes())
+                && params.iter().take(count).any(|it| it.name.eq_ignore_ascii_case(param.name));
+            names.add(param.name.as_bytes());
             count += 1;
-            if repeated || count > Self::MAX {
+            if is_repeated || count > Self::MAX || !check(param) {
                 return None;
             }
             rest = after;
@@ -128,7 +135,7 @@ fn next(raw: &[u8]) -> Option<(Param<'_>, &[u8])> {
     let rest = rest.trim_ascii_start();
     let length = match rest.first() {
         Some(b'"') => grammar::quoted_length(rest)?,
-        _ => rest.iter().position(|&b| !is_value_byte(b)).unwrap_or(rest.len()),
+        _ => rest.iter().position(|&b| !grammar::is_value_byte(b)).unwrap_or(rest.len()),
     };
     let (value, rest) = rest.split_at_checked(length)?;
     let rest = rest.trim_ascii_start();
@@ -137,12 +144,6 @@ fn next(raw: &[u8]) -> Option<(Param<'_>, &[u8])> {
 
 fn is_end(rest: &[u8]) -> bool {
     rest.is_empty() || rest.first() == Some(&b';')
-}
-
-/// What an unquoted value may hold: token and host characters, and what is seen in the field (`/`
-/// in media types, `@` in instance names, `+` and `=` of base64).
-fn is_value_byte(b: u8) -> bool {
-    grammar::is_token_byte(b) || b"[]:/@=$&?{}#|^()".contains(&b) || b >= 0x80
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Params;
+use super::params::unquoted;
+use super::{Param, Params};
 use crate::sip::grammar;
 use crate::sip::uri::{self, Host};
 
@@ -30,8 +31,8 @@ impl<'a> Via<'a> {
         let semicolon = memchr::memchr(b';', rest).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at_checked(semicolon)?;
         let (host, port) = sent_by_parts(sent_by)?;
-        let via = Self { transport, host, port, params: Params::parse(params)? };
-        via.is_consistent().then_some(via)
+        let params = Params::parse_each(params, is_consistent)?;
+        Some(Self { transport, host, port, params })
     }
 
     /// The transport as written: `UDP`, `TCP`, `TLS`, ..
@@ -107,14 +108,21 @@ impl<'a> Via<'a> {
         let address = self.received().or_else(|| self.host()?.address())?;
         Some(SocketAddr::new(address, self.rport().unwrap_or(port)))
     }
+}
 
-    fn is_consistent(&self) -> bool {
-        let fine = |name, check: fn(&str) -> bool| self.params.get(name).is_none_or(check);
-        fine("branch", |text| grammar::is_token(text.as_bytes()))
-            && fine("received", |text| parse_address(text).is_some())
-            && fine("rport", |text| text.is_empty() || uri::port(text.as_bytes()).is_some())
-            && fine("ttl", |text| grammar::number(text.as_bytes()).is_some_and(|ttl| ttl < 256))
-    }
+/// Whether a parameter that the stack relies on is what it must be.
+fn is_consistent(param: Param<'_>) -> bool {
+    let name = param.name;
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    // Most names are told apart by their length.
+    let check: fn(&[u8]) -> bool = match name.len() {
+        6 if is("branch") => grammar::is_token,
+        8 if is("received") => |value| grammar::text(value).and_then(parse_address).is_some(),
+        5 if is("rport") => |value| value.is_empty() || uri::port(value).is_some(),
+        3 if is("ttl") => |value| grammar::number(value).is_some_and(|ttl| ttl < 256),
+        _ => return true,
+    };
+    check(unquoted(param.value.unwrap_or_default()))
 }
 
 /// An address as in `received`: IPv6 with or without brackets (RFC 5118 §4.5).
