@@ -1,56 +1,62 @@
 //! The seeded generator behind tags, branches, Call-IDs and SSRCs.
 //!
-//! xoshiro256** seeded through splitmix64 (Blackman and Vigna, public domain algorithms). The same
-//! seed gives the same run, which is what replays a call in a test. It is **not** a source of
-//! secrets: keys and nonces take theirs from the operating system as an argument.
+//! ChaCha with 12 rounds (RFC 8439 §2.3, fewer rounds): what we hand to peers must not tell them
+//! what comes next, since who guesses a tag can end the call, and who guesses an SSRC can speak in
+//! it. The same seed gives the same run, which is what replays a call in a test. Keys are as good
+//! as the seed: `net` takes it from the operating system.
 
-/// A seeded generator of unpredictable-enough numbers.
-#[derive(Clone, Debug)]
+use std::fmt;
+
+/// A seeded generator of numbers that cannot be told from those before.
+#[derive(Clone)]
 pub struct Entropy {
-    state: [u64; 4],
+    key: [u32; 8],
+    /// The next block.
+    counter: u64,
+    block: [u64; 8],
+    /// Words of the block given out.
+    used: usize,
 }
 
 impl Entropy {
-    /// A generator that repeats itself exactly for the same seed.
+    /// A generator for tests and replays: as predictable as its seed.
     pub fn new(seed: u64) -> Self {
         let mut x = seed;
-        let state = std::array::from_fn(|_| {
+        let key = std::array::from_fn(|_| {
+            // splitmix64 (Vigna, public domain): neighbouring seeds give unlike keys.
             x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut z = x;
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
+            ((z ^ (z >> 31)) >> 32) as u32
         });
-        Self { state }
+        Self { key, counter: 0, block: [0; 8], used: 8 }
     }
 
     /// A generator from 256 bits of the operating system's randomness.
-    ///
-    /// An all-zero seed, from which the algorithm could never move, is replaced by `new(0)`.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        if seed == [0; 32] {
-            return Self::new(0);
+        let (words, _) = seed.as_chunks::<4>();
+        let mut key = [0; 8];
+        for (word, bytes) in key.iter_mut().zip(words) {
+            *word = u32::from_le_bytes(*bytes);
         }
-        let (words, _) = seed.as_chunks::<8>();
-        let mut state = [0; 4];
-        for (word, bytes) in state.iter_mut().zip(words) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        Self { state }
+        Self { key, counter: 0, block: [0; 8], used: 8 }
     }
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        let [a, b, c, d] = &mut self.state;
-        let result = b.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
-        let shifted = *b << 17;
-        *c ^= *a;
-        *d ^= *b;
-        *b ^= *c;
-        *a ^= *d;
-        *c ^= shifted;
-        *d = d.rotate_left(45);
-        result
+        if self.used >= self.block.len() {
+            let words = chacha::<12>(&self.key, self.counter, [0; 2]);
+            self.counter += 1;
+            let (pairs, _) = words.as_chunks::<2>();
+            for (out, &[low, high]) in self.block.iter_mut().zip(pairs) {
+                *out = u64::from(low) | (u64::from(high) << 32);
+            }
+            self.used = 0;
+        }
+        let word = self.block[self.used];
+        self.used += 1;
+        word
     }
 
     /// The next 32 bits.
@@ -89,7 +95,58 @@ impl Entropy {
 
     /// A generator for a part of the system that must not disturb the draws of this one.
     pub fn fork(&mut self) -> Self {
-        Self::new(self.next_u64())
+        let mut seed = [0; 32];
+        let (words, _) = seed.as_chunks_mut::<8>();
+        for word in words {
+            *word = self.next_u64().to_le_bytes();
+        }
+        Self::from_seed(seed)
+    }
+}
+
+impl fmt::Debug for Entropy {
+    /// Shows nothing that would tell what comes next.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entropy").finish_non_exhaustive()
+    }
+}
+
+/// One block of ChaCha (RFC 8439 §2.3.1) with a 64-bit counter.
+fn chacha<const ROUNDS: usize>(key: &[u32; 8], counter: u64, nonce: [u32; 2]) -> [u32; 16] {
+    let mut start = [0u32; 16];
+    start[..4].copy_from_slice(&[0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]);
+    start[4..12].copy_from_slice(key);
+    start[12..].copy_from_slice(&[counter as u32, (counter >> 32) as u32, nonce[0], nonce[1]]);
+    let mut state = start;
+    for _ in 0..ROUNDS / 2 {
+        for [a, b, c, d] in QUARTER_ROUNDS {
+            quarter_round(&mut state, a, b, c, d);
+        }
+    }
+    for (word, start) in state.iter_mut().zip(start) {
+        *word = word.wrapping_add(start);
+    }
+    state
+}
+
+/// Four columns, then four diagonals (RFC 8439 §2.3).
+const QUARTER_ROUNDS: [[usize; 4]; 8] = [
+    [0, 4, 8, 12],
+    [1, 5, 9, 13],
+    [2, 6, 10, 14],
+    [3, 7, 11, 15],
+    [0, 5, 10, 15],
+    [1, 6, 11, 12],
+    [2, 7, 8, 13],
+    [3, 4, 9, 14],
+];
+
+fn quarter_round(state: &mut [u32; 16], a: usize, b: usize, c: usize, d: usize) {
+    for (left, right) in [(16, 12), (8, 7)] {
+        state[a] = state[a].wrapping_add(state[b]);
+        state[d] = (state[d] ^ state[a]).rotate_left(left);
+        state[c] = state[c].wrapping_add(state[d]);
+        state[b] = (state[b] ^ state[c]).rotate_left(right);
     }
 }
 
@@ -118,9 +175,26 @@ mod tests {
     }
 
     #[test]
-    fn zero_seed_still_moves() {
+    fn block_function_is_that_of_the_rfc() {
+        // RFC 8439 §2.3.2; its 96-bit nonce 00:00:00:09:00:00:00:4a:00:00:00:00 begins in what is
+        // the high half of our counter.
+        let key = std::array::from_fn(|at| {
+            let at = at as u8 * 4;
+            u32::from_le_bytes([at, at + 1, at + 2, at + 3])
+        });
+        let counter = 1 | (0x0900_0000 << 32);
+        let block = chacha::<20>(&key, counter, [0x4a00_0000, 0]);
+        assert_eq!(block[..4], [0xe4e7_f110, 0x1559_3bd1, 0x1fdd_0f50, 0xc471_20a3]);
+        assert_eq!(block[12..], [0xd19c_12b5, 0xb94e_16de, 0xe883_d0cb, 0x4e3c_50a2]);
+    }
+
+    #[test]
+    fn zero_seed_still_moves_and_nothing_is_printed() {
         let mut entropy = Entropy::from_seed([0; 32]);
         assert_ne!(entropy.next_u64(), entropy.next_u64());
+        assert_eq!(format!("{entropy:?}"), "Entropy { .. }");
+        let mut fork = entropy.fork();
+        assert_ne!(fork.next_u64(), entropy.next_u64());
     }
 
     #[test]
