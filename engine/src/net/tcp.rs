@@ -148,7 +148,14 @@ async fn accept(listener: TcpListener, connections: TcpConnections) {
         };
         // Over the limit the connection is dropped at once; the peer sees it closed.
         if let Some((id, _, pending)) = registered {
-            tokio::spawn(run(connections.clone(), stream, id, pending));
+            match stream.local_addr() {
+                Ok(local) => {
+                    let flow = Flow::tcp(local, peer, id);
+                    tokio::spawn(run(connections.clone(), stream, flow, id, pending));
+                }
+                // The peer was gone before we looked.
+                Err(_) => connections.forget(id).await,
+            }
         }
     }
 }
@@ -159,39 +166,54 @@ async fn connect(
     id: ConnectionId,
     pending: mpsc::Receiver<Bytes>,
 ) {
-    match timeout(CONNECT_TIMEOUT, TcpStream::connect(flow.peer)).await {
-        Ok(Ok(stream)) => run(connections, stream, id, pending).await,
+    let heard = match timeout(CONNECT_TIMEOUT, TcpStream::connect(flow.peer)).await {
+        // What we open is named by the address we listen on: that is where the peer reaches us.
+        Ok(Ok(stream)) => {
+            let flow = Flow::tcp(flow.local, flow.peer, id);
+            run(connections.clone(), stream, flow, id, pending).await
+        }
         Ok(Err(_)) | Err(_) => {
             connections.forget(id).await;
-            let failed = Inbound::Failed(flow);
-            let _ = connections.shared.inbound.send(failed).await;
+            Heard::Nothing
         }
+    };
+    if heard == Heard::Nothing {
+        let _ = connections.shared.inbound.send(Inbound::Failed(flow)).await;
     }
+}
+
+/// Whether a peer ever said anything on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Something,
 }
 
 async fn run(
     connections: TcpConnections,
     stream: TcpStream,
+    flow: Flow,
     id: ConnectionId,
     pending: mpsc::Receiver<Bytes>,
-) {
+) -> Heard {
     let _ = stream.set_nodelay(true);
-    if let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) {
-        let flow = Flow::tcp(local, peer, id);
-        let (reader, writer) = stream.into_split();
-        let writing = tokio::spawn(write(writer, pending));
-        if let Err(error) = read(&connections, reader, flow).await {
-            tracing::debug!(%peer, %error, "SIP connection closed");
-        }
-        writing.abort();
+    let (reader, writer) = stream.into_split();
+    let writing = tokio::spawn(write(writer, pending));
+    let mut heard = Heard::Nothing;
+    if let Err(error) = read(&connections, reader, flow, &mut heard).await {
+        tracing::debug!(peer = %flow.peer, %error, "SIP connection closed");
     }
+    // Without the queue's other end the writer stops once everything in it is written.
     connections.forget(id).await;
+    let _ = writing.await;
+    heard
 }
 
 async fn read(
     connections: &TcpConnections,
     mut reader: OwnedReadHalf,
     flow: Flow,
+    heard: &mut Heard,
 ) -> io::Result<()> {
     let (limits, timeouts) = (Limits::default(), StreamTimeouts::default());
     let mut framing = Framing::new(limits, timeouts, clock::now().instant);
@@ -204,7 +226,12 @@ async fn read(
                     connections.shared.inbound.send(packet).await.map_err(io::Error::other)?;
                 }
                 Frame::Ping => connections.send(flow, Bytes::from_static(PONG)),
-                Frame::Broken(error) => return Err(io::Error::other(error.to_string())),
+                Frame::Broken(error) => {
+                    if let Some(response) = error.response() {
+                        connections.send(flow, response.to_bytes());
+                    }
+                    return Err(io::Error::other(error.to_string()));
+                }
                 Frame::TimedOut => return Err(io::ErrorKind::TimedOut.into()),
             }
         }
@@ -213,7 +240,10 @@ async fn read(
         match timeout_at(deadline, reader.read(&mut buffer)).await {
             Ok(read) => match read? {
                 0 => return Ok(()),
-                length => framing.handle_bytes(&buffer[..length], clock::now().instant),
+                length => {
+                    *heard = Heard::Something;
+                    framing.handle_bytes(&buffer[..length], clock::now().instant);
+                }
             },
             Err(_) => framing.handle_timeout(clock::now().instant),
         }
