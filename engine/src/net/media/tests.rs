@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::media::{
-    Codec, EchoState, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat, StreamId,
+    Codec, EchoState, Latching, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat, StreamId,
     StreamSettings,
 };
 
@@ -96,6 +96,49 @@ fn a_prompt_is_heard_and_an_echo_comes_back_after_moving_to_another_core() {
         .expect("the stream closes");
     assert!(closed.sent_packets >= 6 && closed.received_packets == 3, "{closed:?}");
     threads.stop();
+}
+
+#[test]
+fn a_third_party_that_sprays_first_gets_nothing() {
+    let threads = start(31_500..=31_599, 1);
+    let (caller, address) = peer();
+    let thief = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    thief.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+    let thief = UdpSocket::from(thief);
+    thief.set_nonblocking(true).unwrap();
+    let port = port_of(&threads, 0);
+    let local = port.address;
+    let mut packet = vec![0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7];
+    packet.extend([0x42; 160]);
+    for seq in 0..50 {
+        packet[3] = seq;
+        thief.send_to(&packet, local).unwrap();
+    }
+    let (stream, shard) = (StreamId(1), ShardId(0));
+    let settings =
+        StreamSettings::new(address, Codec::Pcmu).with_latching(Latching::Symmetric, address.ip());
+    let settings = Box::new(settings);
+    threads.send(shard, Command::Open { stream, port, settings }).unwrap();
+    let items = vec![PlayItem::Silence(Duration::from_secs(10))];
+    let (play, repeat) = (PlayId(1), Repeat::Once);
+    threads.send(shard, Command::Play { stream, play, items, repeat }).unwrap();
+    let mut buffer = [0; 2048];
+    for seq in 50..70 {
+        caller.recv(&mut buffer).unwrap();
+        packet[3] = seq;
+        thief.send_to(&packet, local).unwrap();
+    }
+    threads.send(shard, Command::Close { stream }).unwrap();
+    let closed = std::iter::from_fn(|| threads.next_event_timeout(WAIT))
+        .inspect(|event| assert!(!matches!(event, Event::Latched { .. })))
+        .find_map(|event| match event {
+            Event::Closed { statistics, .. } => Some(statistics),
+            _ => None,
+        })
+        .expect("the stream closes");
+    assert!(closed.foreign >= 50 && closed.received_packets == 0, "{closed:?}");
+    assert!(closed.sent_packets >= 20);
+    assert_eq!(thief.recv(&mut buffer).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]
