@@ -95,7 +95,7 @@ impl Receiver {
     fn finish(&mut self, now: Instant) -> Option<Key> {
         let held = self.held.take()?;
         self.finished = Some(Finished { digit: held.digit, time: held.time, at: now });
-        let samples = held.before + u32::from(held.duration);
+        let samples = held.before.saturating_add(held.duration.into());
         Some((held.digit, Duration::from_micros(u64::from(samples) * 125)))
     }
 
@@ -130,7 +130,6 @@ impl Held {
         match time.since(self.time) {
             0 => self.duration = self.duration.max(duration),
             since if since > 0 => {
-                // Bounded: a key can be held for hours only by sending for hours.
                 self.before = self.before.saturating_add(since.unsigned_abs());
                 self.time = time;
                 self.duration = duration;
@@ -408,6 +407,24 @@ mod tests {
             Some((packet('*', END, 1600), 65_535)),
         ];
         assert_eq!(receive(&packets), [('*', (65_535 + 1600) / 8)]);
+    }
+
+    #[test]
+    fn a_key_held_for_longer_than_can_be_counted_is_a_long_one() {
+        let mut receiver = Receiver::default();
+        let now = clock();
+        let mut time = RtpTime(0);
+        for _ in 0..66_000 {
+            assert_eq!(receiver.handle_packet(&packet('1', 0, u16::MAX), time, now), [None; 2]);
+            time = time.plus(65_535);
+        }
+        let [None, Some((digit, held))] =
+            receiver.handle_packet(&packet('1', END, u16::MAX), time, now)
+        else {
+            panic!("the key ends");
+        };
+        assert_eq!(digit.as_char(), '1');
+        assert_eq!(held, Duration::from_micros(u64::from(u32::MAX) * 125));
     }
 
     #[test]
