@@ -2,7 +2,8 @@
 //! here yet, and which of their values make no difference.
 //!
 //! Each kind of section has one [`KeyTable`]. A name that is in none of its lists is a mistake, and
-//! the nearest name of the table is proposed.
+//! the nearest name of the table is proposed. A name in both lists is read into the settings, and
+//! said to have no effect yet: once the engine heeds it, its row among the later ones goes.
 
 use bstr::{BStr, ByteSlice};
 
@@ -14,7 +15,7 @@ pub(super) struct KeyTable {
     pub(super) kind: &'static str,
     /// Names that end up in the settings.
     pub(super) read: &'static [&'static str],
-    /// Names that don't, by what happens instead.
+    /// Names without effect, by what happens instead.
     pub(super) later: &'static [Later],
 }
 
@@ -56,7 +57,7 @@ pub(super) enum Harmless {
 
 /// What the table says about a name.
 pub(super) enum Standing {
-    /// It is read.
+    /// It is read and takes effect.
     Read,
     /// It has no effect, and this value of it asks for none.
     Harmless,
@@ -70,9 +71,6 @@ impl KeyTable {
     /// What is known about `name` with `value`. Names are taken in any letter case.
     pub(super) fn standing(&self, name: &BStr, value: &BStr) -> Standing {
         let same = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-        if self.read.iter().any(|known| same(known)) {
-            return Standing::Read;
-        }
         for later in self.later {
             if let Some((_, harmless)) = later.keys.iter().find(|(known, _)| same(known)) {
                 return if harmless.holds(value) {
@@ -82,7 +80,15 @@ impl KeyTable {
                 };
             }
         }
+        if self.reads(name) {
+            return Standing::Read;
+        }
         Standing::Unknown(nearest(name, self.names()))
+    }
+
+    /// Whether a setting of this name ends up in the settings.
+    pub(super) fn reads(&self, name: &BStr) -> bool {
+        self.read.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
     }
 
     /// All known names.
@@ -113,7 +119,7 @@ mod tests {
 
     const TABLE: KeyTable = KeyTable {
         kind: "endpoint",
-        read: &["context", "allow"],
+        read: &["context", "allow", "timeout"],
         later: &[Later {
             instead: "media is not encrypted",
             severity: Severity::Warn,
@@ -134,6 +140,7 @@ mod tests {
         assert!(matches!(standing("timeout", "0.0"), Standing::Harmless));
         assert!(matches!(standing("timeout", "30"), Standing::Later(_)));
         assert!(matches!(standing("webrtc", "yes"), Standing::Later(_)));
+        assert!(TABLE.reads("timeout".into()), "it is read, for the day it takes effect");
         assert!(matches!(standing("contxt", "x"), Standing::Unknown(Some("context"))));
         assert!(matches!(standing("colour", "x"), Standing::Unknown(None)));
     }

@@ -49,11 +49,7 @@ impl Notes {
     /// Says at `span` what `table` knows about a setting that its reader did not take.
     pub(super) fn judge(&mut self, table: &KeyTable, name: &BStr, value: &BStr, span: Span) {
         let diagnostic = match table.standing(name, value) {
-            Standing::Read => {
-                debug_assert!(false, "{} {name} is in the table but nobody reads it", table.kind);
-                return;
-            }
-            Standing::Harmless => return,
+            Standing::Read | Standing::Harmless => return,
             Standing::Later(later) => {
                 let severity = match later.severity {
                     key::Severity::Warn => Severity::Warning,

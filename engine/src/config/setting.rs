@@ -70,6 +70,10 @@ impl<'a> Block<'a> {
     ) {
         for entry in self.section.entries() {
             let name = entry.name().to_ascii_lowercase();
+            if table.reads(entry.name()) {
+                // Says so when it has no effect yet.
+                notes.judge(table, entry.name(), entry.value(), entry.name_span());
+            }
             take(&name, Setting { entry, table, notes });
         }
     }
@@ -96,6 +100,8 @@ impl<'a> Setting<'a> {
     /// Says what is known about a setting that is not read here.
     pub(super) fn judge(self) {
         let Self { entry, table, notes } = self;
+        let name = entry.name();
+        debug_assert!(!table.reads(name), "{} {name} is listed but not read", table.kind);
         notes.judge(table, entry.name(), entry.value(), entry.name_span());
     }
 

@@ -213,7 +213,7 @@ pub struct Aor {
 /// How long a registration holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiration {
-    /// Shorter wishes are not granted.
+    /// Shorter wishes are raised to this, as in Asterisk.
     pub minimum: Duration,
     /// For contacts without a wish.
     pub default: Duration,

@@ -171,8 +171,8 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
                keeps out)"],
         ),
         (
-            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nforce_rport=perhaps\n",
-            &["8:13 error[C004] `perhaps` is no value for `force_rport` (expected `yes` or `no`)"],
+            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nrtp_symmetric=perhaps\n",
+            &["8:15 error[C004] `perhaps` is no value for `rtp_symmetric` (expected `yes` or `no`)"],
         ),
         (
             "[x]\ntype=endpoint\nidentify_by=ip\nallow=ulaw,opus,elaw\n",
@@ -343,7 +343,7 @@ fn codecs_are_taken_in_order_and_taken_back() {
 
 #[test]
 fn every_name_of_a_table_is_handled_by_its_reader() {
-    // `Notes::judge` panics, in tests, when a name is listed as read and the reader passes it on.
+    // `Setting::judge` panics, in tests, when a name is listed as read and the reader passes it on.
     let file = |section: &str, table: &key::KeyTable| {
         table.names().fold(format!("[{section}]\n"), |text, name| text + name + "=x\n")
     };
@@ -363,11 +363,13 @@ fn every_name_of_a_table_is_handled_by_its_reader() {
 fn no_name_is_listed_twice() {
     let others = [&keys::RTP, &keys::BRIDGE, &keys::USER, &keys::DIRECTORIES, &keys::OPTIONS];
     for table in pjsip::TABLES.iter().map(|(_, table)| *table).chain(others) {
-        let mut names: Vec<_> = table.names().collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count, "{}", table.kind);
+        let later = table.later.iter().flat_map(|later| later.keys).map(|(name, _)| *name);
+        for mut names in [table.read.to_vec(), later.collect()] {
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", table.kind);
+        }
     }
 }
 

@@ -78,6 +78,11 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
     ],
     later: &[
         Later {
+            instead: "peers are told our own address for SIP; for media, external_media_address",
+            severity: Warn,
+            keys: &[("external_signaling_address", Never), ("external_signaling_port", Never)],
+        },
+        Later {
             instead: "TLS is not here yet",
             severity: Warn,
             keys: &[
@@ -157,6 +162,16 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
                 ("stir_shaken", Off),
                 ("stir_shaken_profile", Never),
             ],
+        },
+        Later {
+            instead: "responses go to the source port of a request that asks for it (rport)",
+            severity: Warn,
+            keys: &[("force_rport", Off)],
+        },
+        Later {
+            instead: "requests inside a call go to the peer's Contact as it is",
+            severity: Warn,
+            keys: &[("rewrite_contact", Off)],
         },
         Later {
             instead: "media always goes through Diesis",
