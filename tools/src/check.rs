@@ -6,10 +6,11 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use diesis_dialplan::conf::{self, Conf, Recovery};
+use diesis_dialplan::check::{Scope, check};
+use diesis_dialplan::conf;
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
-use diesis_dialplan::plan::{LoadOptions, Plan};
-use diesis_engine::config::{Configuration, DirectoryFiles, Finding};
+use diesis_dialplan::plan::Plan;
+use diesis_engine::config::{Configuration, DirectoryFiles, Finding, dialplan_checks};
 use diesis_sounds::prompts::Library;
 use serde::Serialize;
 
@@ -39,23 +40,25 @@ type Say<'a> = &'a mut dyn FnMut(Finding<'_>) -> io::Result<()>;
 /// What was looked at, so that silence means something.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    endpoints: usize,
+    /// `None` for a dialplan file alone.
+    endpoints: Option<usize>,
     contexts: usize,
     steps: usize,
 }
 
 impl Seen {
-    fn new(plan: &Plan, endpoints: usize) -> Self {
+    fn new(plan: &Plan, endpoints: Option<usize>) -> Self {
         Self { endpoints, contexts: plan.contexts().len(), steps: plan.step_count() }
     }
 }
 
 impl std::fmt::Display for Seen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [endpoints, contexts, steps] =
-            [(self.endpoints, "endpoint"), (self.contexts, "context"), (self.steps, "step")]
-                .map(counted);
-        write!(f, "{endpoints}, {contexts}, {steps}")
+        if let Some(endpoints) = self.endpoints {
+            write!(f, "{}, ", counted((endpoints, "endpoint")))?;
+        }
+        let [contexts, steps] = [(self.contexts, "context"), (self.steps, "step")].map(counted);
+        write!(f, "{contexts}, {steps}")
     }
 }
 
@@ -87,10 +90,11 @@ fn examine_directory(path: &Path, say: Say<'_>) -> io::Result<Seen> {
         used.chain([&system.default_language]).map(ToString::to_string).collect();
     languages.sort_unstable();
     languages.dedup();
-    let conf = dialplan(EXTENSIONS, &DirectoryFiles::new(path));
+    let files = DirectoryFiles::new(path);
+    let conf = conf::load("extensions.conf", &files, &conf::Options::default());
     let missing = prompts::missing(&conf, &library, &languages);
     say_all(&missing, conf.sources(), say)?;
-    Ok(Seen::new(plan, sip.peers.len()))
+    Ok(Seen::new(plan, Some(sip.peers.len())))
 }
 
 /// A dialplan file without the directory it belongs to: whatever it refers to elsewhere is unknown.
@@ -98,27 +102,17 @@ fn examine_file(path: &Path, say: Say<'_>) -> io::Result<Seen> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| io::Error::other("its name is not UTF-8"))?;
     let files = DirectoryFiles::new(path.parent().unwrap_or_else(|| Path::new("")));
-    let conf = dialplan(name, &files);
-    let (plan, mut diagnostics) = Plan::load(&conf, &LoadOptions::default());
-    diagnostics.extend_from_slice(conf.diagnostics());
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| (span.file, span.start)));
-    say_all(&diagnostics, conf.sources(), say)?;
-    Ok(Seen::new(&plan, 0))
-}
-
-/// Reads a dialplan as far as it goes, whatever is wrong with it.
-fn dialplan(name: &str, files: &DirectoryFiles) -> Conf {
     // A file that was printed without its header is still read, as one context of its own name.
     let stem = name.strip_suffix(".conf").unwrap_or(name);
-    let recovery = Recovery::Continue { implied_section: stem.into() };
-    conf::load(name, files, &conf::Options::default().with_recovery(recovery))
+    let options = dialplan_checks().with_scope(Scope::Part).with_implied_context(stem);
+    let report = check(name, &files, &options);
+    say_all(&report.diagnostics, report.sources(), say)?;
+    Ok(Seen::new(&report.plan, None))
 }
 
 fn say_all(diagnostics: &[Diagnostic], sources: &SourceMap, say: Say<'_>) -> io::Result<()> {
     diagnostics.iter().try_for_each(|diagnostic| say(Finding { diagnostic, sources }))
 }
-
-const EXTENSIONS: &str = "extensions.conf";
 
 /// How many findings of each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -235,8 +229,9 @@ mod tests {
         let mut text = vec![];
         let mut report = Report::new(format, &mut text);
         loaded.findings().try_for_each(|finding| report.add(finding)).unwrap();
-        let count =
-            report.finish(Path::new("DIR"), &Seen::new(&loaded.configuration.plan, 0)).unwrap();
+        let count = report
+            .finish(Path::new("DIR"), &Seen::new(&loaded.configuration.plan, Some(0)))
+            .unwrap();
         (String::from_utf8(text).unwrap(), count)
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
+use diesis_dialplan::check::{self, CheckOptions};
 use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
 use diesis_dialplan::plan::{LoadOptions, Plan};
@@ -179,6 +180,11 @@ fn conf(name: &str, files: &dyn FileSource) -> Option<Conf> {
     Some(conf::load(name, files, &Options::default().with_recovery(recovery)))
 }
 
+/// What a dialplan is checked against: the applications and functions that work here.
+pub fn dialplan_checks() -> CheckOptions {
+    CheckOptions::default()
+}
+
 struct Dialplan {
     plan: Plan,
     part: Part,
@@ -187,9 +193,10 @@ struct Dialplan {
 impl Dialplan {
     fn read(files: &dyn FileSource) -> Option<Self> {
         let conf = conf("extensions.conf", files)?;
-        let (plan, diagnostics) = Plan::load(&conf, &LoadOptions::default());
-        let is_refused = conf.is_refused();
-        Some(Self { plan, part: Part::new(conf, diagnostics, is_refused) })
+        let (plan, loading) = Plan::load(&conf, &LoadOptions::default());
+        let diagnostics = check::diagnose(&conf, &plan, loading, &dialplan_checks());
+        let (is_refused, sources) = (conf.is_refused(), conf.into_diagnostics().1);
+        Some(Self { plan, part: Part { diagnostics, sources, is_refused } })
     }
 }
 

@@ -27,7 +27,7 @@ mod value;
 mod tests;
 
 pub use directory::DirectoryFiles;
-pub use load::{Configuration, Finding, Loaded};
+pub use load::{Configuration, Finding, Loaded, dialplan_checks};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;

@@ -172,7 +172,9 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
         ),
         (
             "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nrtp_symmetric=perhaps\n",
-            &["8:15 error[C004] `perhaps` is no value for `rtp_symmetric` (expected `yes` or `no`)"],
+            &[
+                "8:15 error[C004] `perhaps` is no value for `rtp_symmetric` (expected `yes` or `no`)",
+            ],
         ),
         (
             "[x]\ntype=endpoint\nidentify_by=ip\nallow=ulaw,opus,elaw\n",
