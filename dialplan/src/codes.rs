@@ -64,6 +64,8 @@ codes! {
     FILTER_INVALID = "D023";
     /// More files are included than allowed.
     TOO_MANY_FILES = "D024";
+    /// A section's name is too long and is cut.
+    SECTION_NAME_TOO_LONG = "D025";
 
     /// `same` is the first line of a section: it is dropped.
     SAME_OF_NOTHING = "D101";
@@ -165,6 +167,24 @@ codes! {
     TARGET_EMPTY = "D322";
     /// What a caller dials becomes part of a dial string.
     DIAL_INJECTION = "D323";
+}
+
+/// Whether Asterisk logs a warning or an error for this kind. The others it passes over in silence.
+pub fn is_logged(code: Code) -> bool {
+    let silent = [
+        NUL_BYTE,
+        STRAY_COMMENT_END,
+        INCLUDE_ELSEWHERE,
+        CARRIAGE_RETURNS,
+        SECTION_NAME_TOO_LONG,
+        LOST_AFTER_HINT,
+        TEXT_AFTER_APPLICATION,
+        OFFSET_LOST,
+        EXTENSION_TOO_LONG,
+        SCHEDULE_NEVER,
+    ];
+    let before = |other: Code| code.as_str() < other.as_str();
+    (before(SETTING_WITHOUT_EFFECT) || code == SCHEDULE_FLAW) && !silent.contains(&code)
 }
 
 #[cfg(test)]

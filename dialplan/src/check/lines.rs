@@ -1,7 +1,10 @@
 //! What is wrong in single lines: names that do not exist, targets that lead nowhere, blanks in
 //! names of variables.
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -33,8 +36,17 @@ pub(super) fn check(
     lost: &LostHeaders,
     dropped: &HashSet<(FileId, u32)>,
 ) -> (Vec<Diagnostic>, Vec<Lead>) {
-    let mut checker =
-        Checker { plan, options, lost, dropped, found: vec![], leads: vec![], dials: vec![] };
+    let mut checker = Checker {
+        plan,
+        options,
+        lost,
+        dropped,
+        found: vec![],
+        leads: vec![],
+        dials: vec![],
+        known: Default::default(),
+        guesses: GUESSES,
+    };
     for section in conf.all_sections() {
         checker.section(section);
     }
@@ -80,6 +92,9 @@ fn is_context(section: Section<'_>) -> bool {
     !name.eq_ignore_ascii_case(b"general") && !name.eq_ignore_ascii_case(b"globals")
 }
 
+/// How many names of contexts, extensions and labels are guessed.
+const GUESSES: usize = 200;
+
 /// How deep `ExecIf` within `ExecIf` is looked into.
 const NESTING: usize = 8;
 
@@ -92,7 +107,13 @@ struct Checker<'a> {
     leads: Vec<Lead>,
     /// Lines that dial what a pattern without bounds lets through.
     dials: Vec<Span>,
+    /// What was found out of applications and functions.
+    known: (KnownNames, KnownNames),
+    /// How many more names are guessed: guessing compares with all there are.
+    guesses: usize,
 }
+
+type KnownNames = HashMap<BString, Option<Finding>>;
 
 /// Where a line stands.
 struct Place {
@@ -193,6 +214,20 @@ impl Checker<'_> {
         }
     }
 
+    /// What is wrong with a name; found once for each.
+    fn finding(&mut self, name: &BStr, kind: Kind) -> Option<Finding> {
+        let (names, known) = match kind {
+            Kind::Application => (&self.options.applications, &mut self.known.0),
+            Kind::Function => (&self.options.functions, &mut self.known.1),
+        };
+        if let Some(finding) = known.get(name) {
+            return finding.clone();
+        }
+        let finding = names.finding(name, kind);
+        known.insert(name.into(), finding.clone());
+        finding
+    }
+
     fn application_name(&mut self, statement: &Statement<'_>, range: &Range<usize>) {
         let name = statement.text(range);
         let span = statement.span(range);
@@ -275,7 +310,7 @@ impl Checker<'_> {
     }
 
     fn function_name(&mut self, name: &BStr, span: Span) {
-        let Some(finding) = self.options.functions.finding(name, Kind::Function) else { return };
+        let Some(finding) = self.finding(name, Kind::Function) else { return };
         let diagnostic = match finding {
             Finding::Case(exact) => Diagnostic::new(
                 Severity::Error,
@@ -544,8 +579,14 @@ impl Checker<'_> {
         });
     }
 
+    fn may_guess(&mut self) -> bool {
+        let may = self.guesses > 0;
+        self.guesses = self.guesses.saturating_sub(1);
+        may
+    }
+
     fn help_for_destination(
-        &self,
+        &mut self,
         reason: NotFound,
         context: ContextId,
         extension: &BStr,
@@ -558,6 +599,9 @@ impl Checker<'_> {
         }
         if wrong.ends_with(b")") && !wrong.contains(&b'(') {
             return Some("there is one `)` too many".to_owned());
+        }
+        if !self.may_guess() {
+            return None;
         }
         let context = self.plan.view(context);
         let guess = match reason {
@@ -588,8 +632,8 @@ impl Checker<'_> {
         let help = if trimmed != name {
             Some(format!("blanks count: write `{trimmed}`"))
         } else {
-            let names: Vec<&BStr> = self.plan.contexts().map(|context| context.name()).collect();
-            let guess = spelling::closest(name, names);
+            let names = self.plan.contexts().map(|context| context.name());
+            let guess = self.may_guess().then(|| spelling::closest(name, names)).flatten();
             guess.map(|guess| format!("did you mean `{guess}`?"))
         };
         let message = format!("there is no context `{name}`");

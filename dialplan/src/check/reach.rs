@@ -27,12 +27,13 @@ pub(super) fn check(conf: &Conf, plan: &Plan, lost: &LostHeaders) -> Vec<Diagnos
     let includers = includers(plan);
     let checker = Checker { conf, plan, lost, files, jumps, includers };
     let mut found = vec![];
+    let mut looks = LOOKS;
     for context in plan.contexts() {
         for extension in context.extensions() {
             found.extend(checker.unreachable(&extension));
             found.extend(checker.gap(&extension));
         }
-        found.extend(checker.hidden(&context));
+        found.extend(checker.hidden(&context, &mut looks));
     }
     found
 }
@@ -216,7 +217,7 @@ impl Checker<'_> {
     }
 
     /// A pattern that ends with `.` or `!` and hides extensions of what is included.
-    fn hidden(&self, context: &Context<'_>) -> Vec<Diagnostic> {
+    fn hidden(&self, context: &Context<'_>, looks: &mut u32) -> Vec<Diagnostic> {
         let is_wide = |extension: &Extension<'_>| {
             extension.is_pattern()
                 && extension.name().find_byteset(".!").is_some()
@@ -235,6 +236,10 @@ impl Checker<'_> {
                 if name.len() < 2 || extension.caller().is_some() {
                     continue;
                 }
+                if *looks == 0 {
+                    return found;
+                }
+                *looks -= 1;
                 let target = Target::Priority(1);
                 let hiding = self.plan.visit_extensions(context.id(), name, |own| {
                     match step_of(&own, target) {
@@ -277,3 +282,6 @@ impl Checker<'_> {
 
 /// How many contexts that include one are looked into.
 const INCLUDERS: usize = 100;
+
+/// How many included extensions are looked at in all.
+const LOOKS: u32 = 2_000_000;

@@ -26,12 +26,13 @@ pub fn load(name: &str, files: &dyn FileSource, options: &Options) -> Conf {
         bytes_left: options.total_bytes,
         files_left: options.files,
         entries_left: options.entries,
+        depth: 0,
         stopped: false,
     };
     match loader.include(name, 1, None) {
         Included::Whole => {}
         Included::CutShort => loader.conf.refused = true,
-        Included::Missing => {
+        Included::Missing | Included::TooDeep => {
             loader.conf.refused = true;
             let message = format!("cannot read `{name}`");
             let missing = Diagnostic::new(Severity::Error, codes::FILE_UNREADABLE, message);
@@ -54,6 +55,9 @@ struct Loader<'a> {
     bytes_left: usize,
     files_left: usize,
     entries_left: usize,
+    /// How many files are being read, and how many were cut short: Asterisk forgets to take those
+    /// off again.
+    depth: usize,
     /// A limit was reached: nothing more is read.
     stopped: bool,
 }
@@ -63,6 +67,7 @@ enum Included {
     /// An error ended the file early.
     CutShort,
     Missing,
+    TooDeep,
 }
 
 /// The file must not be read further.
@@ -82,6 +87,10 @@ struct Place {
 
 impl Loader<'_> {
     fn include(&mut self, name: &str, level: usize, outer: Option<Option<usize>>) -> Included {
+        if self.depth > self.options.include_depth {
+            return Included::TooDeep;
+        }
+        self.depth += 1;
         let mut outcome = Included::Missing;
         for name in source::expand(name, self.files) {
             let Some((file, bytes)) = self.read(&name) else { continue };
@@ -94,6 +103,7 @@ impl Loader<'_> {
             }
             outcome = Included::Whole;
         }
+        self.depth -= 1;
         outcome
     }
 
@@ -230,9 +240,11 @@ impl Loader<'_> {
                 let Some(section) = &pending else { continue };
                 match self.find(section.name.as_bstr(), filter.as_bstr(), span) {
                     Some(index) => {
-                        self.conf.sections[index].template |= section.template;
+                        let existing = &mut self.conf.sections[index];
+                        existing.template |= section.template;
+                        let section = pending.take();
+                        existing.entries.extend(section.into_iter().flat_map(|new| new.entries));
                         added_to = Some(index);
-                        pending = None;
                     }
                     None => {
                         let message = format!("there is no section `{}` to add to", section.name);
@@ -270,7 +282,12 @@ impl Loader<'_> {
         outcome
     }
 
-    fn append(&mut self, section: SectionData, place: &mut Place) {
+    fn append(&mut self, mut section: SectionData, place: &mut Place) {
+        if let Some(header) = section.header.filter(|_| section.name.len() > NAME_LIMIT) {
+            let message = format!("this name is cut to {NAME_LIMIT} bytes");
+            self.report(Diagnostic::warning(codes::SECTION_NAME_TOO_LONG, header, message));
+            section.name.truncate(NAME_LIMIT);
+        }
         self.conf.sections.push(section);
         self.current = Some(self.conf.sections.len() - 1);
         place.section = self.current;
@@ -341,17 +358,6 @@ impl Loader<'_> {
             return Ok(());
         }
         let name = unquote(argument);
-        if place.level >= self.options.include_depth {
-            let message = format!("files include each other more than {} deep", place.level);
-            let error = Diagnostic::error(codes::INCLUDE_TOO_DEEP, argument_span, message)
-                .with_help("does a file include itself?");
-            return if word == b"include" {
-                Err(self.refuse(place, error))
-            } else {
-                self.report(error);
-                Ok(())
-            };
-        }
         let outcome = match name.to_str() {
             Ok(name) => self.include(name, place.level + 1, Some(place.section)),
             Err(_) => Included::Missing,
@@ -359,13 +365,26 @@ impl Loader<'_> {
         if self.stopped {
             return Err(Refused);
         }
-        if matches!(outcome, Included::Missing) && word == b"include" {
-            let message = format!("there is no file `{}` to include", name.as_bstr());
-            let error = Diagnostic::error(codes::INCLUDE_MISSING, argument_span, message)
-                .with_help("write `#tryinclude` if it may be missing");
-            return Err(self.refuse(place, error));
+        let error = match outcome {
+            Included::Whole | Included::CutShort => return Ok(()),
+            Included::TooDeep => {
+                let limit = self.options.include_depth;
+                let message = format!("files include each other more than {limit} deep");
+                Diagnostic::error(codes::INCLUDE_TOO_DEEP, argument_span, message)
+                    .with_help("does a file include itself?")
+            }
+            Included::Missing if word == b"tryinclude" => return Ok(()),
+            Included::Missing => {
+                let message = format!("there is no file `{}` to include", name.as_bstr());
+                Diagnostic::error(codes::INCLUDE_MISSING, argument_span, message)
+                    .with_help("write `#tryinclude` if it may be missing")
+            }
+        };
+        if word == b"tryinclude" {
+            self.report(error);
+            return Ok(());
         }
-        Ok(())
+        Err(self.refuse(place, error))
     }
 
     fn execute(&mut self, command: &[u8], span: Span, place: &Place) -> Result<(), Refused> {
@@ -615,3 +634,6 @@ fn unquote(name: &[u8]) -> &[u8] {
 fn unquote_str(name: &str) -> &str {
     unquote(name.as_bytes()).to_str().unwrap_or(name)
 }
+
+/// Asterisk's buffer for the name of a section.
+const NAME_LIMIT: usize = 79;

@@ -73,7 +73,7 @@ impl Options {
         self
     }
 
-    /// How many files deep includes may nest, the first file counted. Default 10, as Asterisk.
+    /// How many files deep includes may nest, the first file not counted. Default 10, as Asterisk.
     pub fn with_include_depth(mut self, depth: usize) -> Self {
         self.include_depth = depth;
         self

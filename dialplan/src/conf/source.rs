@@ -53,19 +53,32 @@ impl MemoryFiles {
 
 impl FileSource for MemoryFiles {
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.files.get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files.get(&normal(name)).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn list(&self, directory: &str) -> Vec<String> {
-        let prefix = if directory.is_empty() || directory.ends_with('/') {
-            directory.to_owned()
-        } else {
-            format!("{directory}/")
-        };
+        let mut prefix = normal(directory);
+        if !prefix.is_empty() && !prefix.ends_with('/') {
+            prefix.push('/');
+        }
         let below = self.files.keys().filter_map(|name| name.strip_prefix(&prefix));
         let names = below.filter_map(|rest| rest.split('/').next()).map(str::to_owned);
         names.collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
+
+/// A name without `.`, `..` and doubled slashes.
+fn normal(name: &str) -> String {
+    let mut parts: Vec<&str> = vec![];
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let root = if name.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
 }
 
 /// The files a name in an `#include` means: itself, or, if it has `*`, `?`, `[...]` or `{a,b}`,
@@ -247,6 +260,12 @@ mod tests {
         let found = expand("*/x.conf", &files());
         let found: Vec<_> = found.iter().filter(|name| files().read(name).is_ok()).collect();
         assert_eq!(found, ["d/x.conf", "e/x.conf"]);
+    }
+
+    #[test]
+    fn names_may_go_through_directories() {
+        assert!(files().read("./d/../d//x.conf").is_ok() && files().read("../a.conf").is_ok());
+        assert_eq!(expand("./d/*.conf", &files()), ["./d/x.conf", "./d/y.conf"]);
     }
 
     #[test]

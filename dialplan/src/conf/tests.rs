@@ -137,12 +137,41 @@ fn a_file_that_includes_itself_ends() {
 }
 
 #[test]
+fn a_file_may_be_included_ten_deep() {
+    let mut files = MemoryFiles::new();
+    for n in 0..12 {
+        files =
+            files.with(format!("{n}.conf"), format!("[s{n}]\nx={n}\n#include {}.conf\n", n + 1));
+    }
+    let conf = load("0.conf", &files.with("12.conf", ""), &Options::default());
+    assert_eq!(codes_of(&conf), ["D008"]);
+    assert_eq!(conf.sections().count(), 11);
+    assert!(!conf.is_refused(), "only the innermost file is cut short");
+}
+
+#[test]
+fn what_a_header_inherits_before_it_appends_comes_along() {
+    let conf = read("[t](!)\nx=1\n[a]\ny=2\n[a](t,+)\nz=3\n");
+    assert_eq!(entries(&conf), ["a:y=2", "a:x=1", "a:z=3"]);
+}
+
+#[test]
+fn a_long_name_of_a_section_is_cut() {
+    let conf = read(&format!("[{}]\n", "a".repeat(100)));
+    assert_eq!(conf.sections().next().map(|section| section.name().len()), Some(79));
+    assert_eq!(codes_of(&conf), ["D025"]);
+}
+
+#[test]
 fn includes_that_multiply_end_at_a_limit() {
-    let text = "[a]\n".to_owned() + &"#include main.conf\n".repeat(20);
-    let options = Options::default().with_files(500);
-    let conf = load("main.conf", &in_memory(&[("main.conf", &text)]), &options);
+    let mut files = MemoryFiles::new().with("5.conf", "x=1\n");
+    for n in 0..5 {
+        let text = "[a]\n".to_owned() + &format!("#include {}.conf\n", n + 1).repeat(20);
+        files = files.with(format!("{n}.conf"), text);
+    }
+    let conf = load("0.conf", &files, &Options::default().with_files(500));
     assert!(conf.is_refused());
-    assert_eq!(codes_of(&conf).last(), Some(&"D024"));
+    assert_eq!(codes_of(&conf), ["D024"]);
 }
 
 #[test]

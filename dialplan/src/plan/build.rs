@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{HashMap, hash_map},
+    collections::{HashMap, HashSet, hash_map},
 };
 
 use bstr::{BStr, BString, ByteSlice};
@@ -27,7 +27,8 @@ pub(super) struct Builder {
     elements: Interned<Element>,
     applications: HashMap<BString, ApplicationId>,
     application_names: Vec<BString>,
-    pub(super) globals: Vec<(BString, BString)>,
+    globals: Vec<(BString, BString)>,
+    globals_by_name: HashMap<BString, usize>,
     pub(super) settings: Settings,
     pub(super) files: Vec<String>,
 }
@@ -38,7 +39,10 @@ struct ContextBuild {
     extensions: Vec<ExtensionBuild>,
     by_key: HashMap<BString, usize>,
     includes: Vec<IncludeBuild>,
+    /// The texts of the includes, in small letters.
+    included: HashSet<Vec<u8>>,
     ignore_patterns: Vec<BString>,
+    ignored: HashSet<Vec<u8>>,
     switches: Vec<Switch>,
     auto_hints: bool,
 }
@@ -110,6 +114,23 @@ pub(super) enum Added {
 }
 
 impl Builder {
+    /// Sets a global, or changes it.
+    pub(super) fn set_global(&mut self, name: &BStr, value: BString) {
+        match self.globals_by_name.get(name) {
+            Some(&index) => self.globals[index].1 = value,
+            None => {
+                self.globals_by_name.insert(name.into(), self.globals.len());
+                self.globals.push((name.into(), value));
+            }
+        }
+    }
+
+    /// The value of a global.
+    pub(super) fn global(&self, name: &BStr) -> Option<&BStr> {
+        let index = *self.globals_by_name.get(name)?;
+        Some(self.globals[index].1.as_bstr())
+    }
+
     /// The context of a name, made if it is new.
     pub(super) fn context(&mut self, name: &BStr) -> usize {
         if let Some(&index) = self.by_name.get(name) {
@@ -164,12 +185,14 @@ impl Builder {
 
     /// The priority of a label, searched as a call would search it in this context alone.
     pub(super) fn find_label(
-        &self,
+        &mut self,
         context: usize,
         extension: &BStr,
         caller: Option<&BStr>,
         label: &BStr,
     ) -> Option<i32> {
+        let own = self.key(extension, caller);
+        let callerless = self.key(extension, Some("".into()));
         let context = &self.contexts[context];
         let has_label = |extension: &ExtensionBuild| {
             let steps = extension.steps.iter();
@@ -180,6 +203,15 @@ impl Builder {
             let bound = extension.caller.as_ref().map(|caller| &caller.name);
             bound.is_none_or(|bound| caller_fits(bound, caller))
         };
+        // The extension of exactly this name comes first, unless callers without a number have one.
+        let is_plain = extension.first() != Some(&b'_') && caller.is_none();
+        if is_plain
+            && !context.by_key.contains_key(&callerless)
+            && let Some(&index) = context.by_key.get(&own)
+            && let Some(priority) = has_label(&context.extensions[index])
+        {
+            return Some(priority);
+        }
         let mut found: Option<(&ExtensionBuild, i32)> = None;
         for candidate in &context.extensions {
             let name = Name::parse(slice(&self.text, candidate.name));
@@ -203,19 +235,23 @@ impl Builder {
         name: &BStr,
         schedule: Option<Box<Schedule>>,
     ) -> bool {
-        let includes = &mut self.contexts[context].includes;
-        let is_new = includes.iter().all(|include| !include.text.eq_ignore_ascii_case(text));
+        let context = &mut self.contexts[context];
+        let is_new = context.included.insert(text.to_ascii_lowercase());
         if is_new {
-            includes.push(IncludeBuild { text: text.into(), context: name.into(), schedule });
+            context.includes.push(IncludeBuild {
+                text: text.into(),
+                context: name.into(),
+                schedule,
+            });
         }
         is_new
     }
 
     pub(super) fn add_ignore_pattern(&mut self, context: usize, text: &BStr) -> bool {
-        let patterns = &mut self.contexts[context].ignore_patterns;
-        let is_new = patterns.iter().all(|pattern| !pattern.eq_ignore_ascii_case(text));
+        let context = &mut self.contexts[context];
+        let is_new = context.ignored.insert(text.to_ascii_lowercase());
         if is_new {
-            patterns.push(text.into());
+            context.ignore_patterns.push(text.into());
         }
         is_new
     }

@@ -136,11 +136,7 @@ impl<'a> Loader<'a> {
         }
         // Underscores mean inheritance, which globals do not have; the name is without them.
         let name = name.strip_prefix(b"__").or_else(|| name.strip_prefix(b"_")).unwrap_or(name);
-        let globals = &mut self.builder.globals;
-        match globals.iter_mut().find(|(global, _)| *global == name) {
-            Some((_, old)) => *old = value,
-            None => globals.push((name.into(), value)),
-        }
+        self.builder.set_global(name.as_bstr(), value);
     }
 
     fn read_context(&mut self, section: Section<'a>) {
@@ -617,9 +613,8 @@ impl<'a> Loader<'a> {
             replaced.extend_from_slice(&rest[..at]);
             let inner = &rest[at + 2..];
             let end = inner.find_byte(b'}').unwrap_or(inner.len());
-            let globals = self.builder.globals.iter();
-            let value = globals.clone().find(|(name, _)| name == &inner[..end]);
-            replaced.extend_from_slice(value.map_or(b"", |(_, value)| value));
+            let value = self.builder.global(inner[..end].as_bstr());
+            replaced.extend_from_slice(value.unwrap_or_default());
             rest = inner.get(end + 1..).unwrap_or_default();
         }
         replaced.extend_from_slice(rest);
@@ -737,4 +732,4 @@ fn scan_integer(text: &BStr) -> Option<i32> {
 }
 
 /// Asterisk's buffer for a name with its caller part.
-const EXTENSION_LIMIT: usize = 254;
+const EXTENSION_LIMIT: usize = 255;

@@ -378,6 +378,11 @@ impl<'a> Extension<'a> {
         Some(caller.text.as_bstr())
     }
 
+    /// Its hint: which devices it stands for.
+    pub fn hint(&self) -> Option<Step<'a>> {
+        self.steps().next().filter(|step| step.priority() == Priority::Hint)
+    }
+
     /// Its steps by priority, the hint first.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = Step<'a>> + use<'a> {
         let (start, end) = self.data().steps;

@@ -76,6 +76,17 @@ fn steps_keep_their_names_as_written_and_share_a_number() {
 }
 
 #[test]
+fn a_hint_is_apart_from_the_steps() {
+    let plan =
+        load("[globals]\nD=PJSIP/5\n[a]\nexten => 5,hint,${D}&PJSIP/6\nexten => _6X,hint,${D}\n");
+    let hints: Vec<_> =
+        plan.contexts().flat_map(|a| a.extensions()).filter_map(|e| e.hint()).collect();
+    assert_eq!(hints[0].application(), "PJSIP/5&PJSIP/6");
+    assert_eq!(hints[1].application(), "${D}", "a pattern's hint waits for its extension");
+    assert_eq!(run(&plan, "a", "5"), Vec::<String>::new());
+}
+
+#[test]
 fn settings_are_read() {
     let plan = load("[General]\nautofallthrough = no\nclearglobalvars = yes\n");
     assert_eq!(plan.settings().fall_through, FallThrough::WaitForExtension);
