@@ -1,17 +1,26 @@
 //! Asterisk's dialplan language: text to plan to steps. No I/O, no clock.
 
+pub mod application;
+mod arguments;
 pub mod ast;
 pub mod channel;
 pub mod check;
 pub mod codes;
 pub mod conf;
 pub mod diagnostic;
+pub mod executor;
+pub mod expression;
+pub mod function;
 pub mod host;
 pub mod operation;
 pub mod parser;
 pub mod pattern;
 pub mod plan;
+pub mod regular;
 pub mod schedule;
+mod scope;
 pub mod spelling;
+mod state;
+pub mod substitute;
 pub mod variables;
 pub mod world;

@@ -1,0 +1,122 @@
+//! `$[...]`: the text between the brackets, after substitution, becomes a value.
+//!
+//! Follows Asterisk 22 to the letter: numbers are x87 long doubles, quotes are part of a text, and a syntax
+//! error leaves whatever was complete to its left. See [`evaluate`].
+
+mod lexer;
+mod math;
+mod number;
+mod parser;
+mod value;
+
+pub use number::Number;
+
+use std::fmt;
+
+/// What an expression may ask for while it is computed.
+pub trait Surroundings {
+    /// Calls a dialplan function as `NAME(arguments)`; `false` when it can not be read.
+    fn call(&mut self, name: &[u8], arguments: &[u8], out: &mut Vec<u8>) -> bool;
+
+    /// Takes a warning.
+    fn warn(&mut self, message: fmt::Arguments<'_>);
+}
+
+/// Computes an expression and appends the result's text.
+///
+/// A syntax error is a warning; the result is then the complete expression at the left if the error comes
+/// right after one, nothing if the first token can not start an expression, and `0` inside an unfinished one.
+pub fn evaluate(text: &[u8], surroundings: &mut dyn Surroundings, out: &mut Vec<u8>) {
+    parser::Parser::new(text, surroundings).run(out);
+}
+
+/// Surroundings without functions, for tests and tools; warnings are counted.
+#[derive(Debug, Default)]
+pub struct Alone {
+    /// How many warnings there were.
+    pub warnings: usize,
+}
+
+impl Surroundings for Alone {
+    fn call(&mut self, _: &[u8], _: &[u8], _: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    fn warn(&mut self, _: fmt::Arguments<'_>) {
+        self.warnings += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bstr::BString;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value(text: &str) -> BString {
+        let mut out = Vec::new();
+        evaluate(text.as_bytes(), &mut Alone::default(), &mut out);
+        out.into()
+    }
+
+    #[test]
+    fn division_is_real_and_prints_eighteen_digits() {
+        assert_eq!(value("20/3"), "6.66666666666666667");
+        assert_eq!(value("9223372036854775807+1"), "9.22337203685477581e+18");
+        assert_eq!(value("0.1+0.2=0.3"), "1");
+        assert_eq!(value("123456789012345*10"), "1234567890123450");
+    }
+
+    #[test]
+    fn syntax_error_keeps_what_was_complete() {
+        assert_eq!(value("hello world"), "hello");
+        assert_eq!(value("1 + 2 3"), "3");
+        assert_eq!(value("= 1"), "");
+        assert_eq!(value("1 +"), "0");
+        assert_eq!(value("(1 2"), "0");
+        assert_eq!(value("1 ? 2 3"), "0");
+        assert_eq!(value("1 :: 2"), "1");
+    }
+
+    #[test]
+    fn quotes_are_part_of_a_text() {
+        assert_eq!(value(r#"1 = "1""#), "0");
+        assert_eq!(value(r#""" | 5"#), r#""""#);
+        assert_eq!(value(r#""" ? 1 :: 2"#), "2");
+    }
+
+    #[test]
+    fn conditional_nests_in_its_middle_and_leans_left() {
+        assert_eq!(value("1 ? 2 :: 3 ? 4 :: 5"), "4");
+        assert_eq!(value("1 ? 2 ? 3 :: 4 :: 5"), "3");
+    }
+
+    #[test]
+    fn negative_zero_survives() {
+        assert_eq!(value("-(1:10)"), "-0");
+        assert_eq!(value("-!1"), "-0");
+        assert_eq!(value("0*-3+0"), "0");
+    }
+
+    #[test]
+    fn deep_nesting_needs_no_stack() {
+        let text = format!("{}1{}", "(".repeat(4000), ")".repeat(4000));
+        assert_eq!(value(&text), "1");
+        assert_eq!(value(&"!".repeat(8000)), "0");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn any_text_gives_a_bounded_answer(text in "[-0-9a-c.\"'()!=<>+*/%|&?:~, $\\[\\]{}_^]{0,60}") {
+            prop_assert!(value(&text).len() <= 200);
+        }
+
+        #[test]
+        fn small_integers_compute_as_integers(a in -1000i64..1000, b in 1i64..1000) {
+            prop_assert_eq!(value(&format!("{a} + {b}")), (a + b).to_string());
+            prop_assert_eq!(value(&format!("{a} * {b} - {b}")), (a * b - b).to_string());
+        }
+    }
+}
