@@ -1,5 +1,6 @@
 //! What the dialplan knows about its channel: names, parties, settings. The call itself is the host's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bstr::BString;
@@ -50,8 +51,8 @@ pub struct Channel {
     pub timeouts: Timeouts,
     /// HANGUPCAUSE: Q.850, 0 until known.
     pub hangup_cause: u16,
-    /// Groups that GROUP() writes: (category, group).
-    pub groups: Vec<(BString, BString)>,
+    /// Other items of CHANNEL() that are only kept.
+    pub settings: BTreeMap<BString, BString>,
 }
 
 /// One party's name and number.
@@ -164,7 +165,7 @@ impl Channel {
             format: "ulaw".into(),
             timeouts: Timeouts::default(),
             hangup_cause: 0,
-            groups: Vec::new(),
+            settings: BTreeMap::new(),
         }
     }
 }
@@ -175,6 +176,22 @@ impl Party {
     pub fn new(name: impl Into<BString>, number: impl Into<BString>) -> Self {
         Self { name: Some(name.into()), number: Some(number.into()), ..Self::default() }
     }
+
+    /// The stricter of the name's and the number's presentation.
+    #[must_use]
+    pub fn presentation(&self) -> i32 {
+        let rank = |is_known: bool, presentation: i32| match (is_known, presentation & 0x60) {
+            (false, _) | (_, 0x40 | 0x60) => 1,
+            (_, 0x20) => 3,
+            _ => 2,
+        };
+        let name = rank(self.name.is_some(), self.name_presentation);
+        let number = rank(self.number.is_some(), self.number_presentation);
+        if name > number {
+            return self.name_presentation;
+        }
+        if self.number.is_some() { self.number_presentation } else { UNAVAILABLE }
+    }
 }
 
 impl Default for Timeouts {
@@ -182,3 +199,6 @@ impl Default for Timeouts {
         Self { digit: Duration::from_secs(5), response: Duration::from_secs(10), absolute: None }
     }
 }
+
+/// Q.931 presentation: number not available due to interworking.
+pub(crate) const UNAVAILABLE: i32 = 0x43;

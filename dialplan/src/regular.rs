@@ -330,7 +330,7 @@ impl GroupSearch<'_> {
             Node::Sequence(parts) => {
                 let mut ends = vec![start];
                 for &part in parts {
-                    ends = self.from_all(part, &ends);
+                    ends = self.after_all(part, &ends);
                 }
                 ends
             }
@@ -346,13 +346,13 @@ impl GroupSearch<'_> {
             &Node::Repeat { inner, least, most } => {
                 let mut front = vec![start];
                 for _ in 0..least {
-                    front = self.from_all(inner, &front);
+                    front = self.after_all(inner, &front);
                 }
                 let mut ends = front.clone();
                 let mut round = least;
                 while !front.is_empty() && most.is_none_or(|most| round < most) {
                     round += 1;
-                    let reached = self.from_all(inner, &front);
+                    let reached = self.after_all(inner, &front);
                     front = reached
                         .into_iter()
                         .filter(|end| ends.binary_search(end).is_err())
@@ -368,7 +368,7 @@ impl GroupSearch<'_> {
         ends
     }
 
-    fn from_all(&mut self, id: NodeId, starts: &[usize]) -> Vec<usize> {
+    fn after_all(&mut self, id: NodeId, starts: &[usize]) -> Vec<usize> {
         let mut ends = Vec::new();
         for &start in starts {
             ends.extend(self.ends(id, start));
@@ -381,7 +381,7 @@ impl GroupSearch<'_> {
     fn reaches(&mut self, parts: &[NodeId], start: usize, end: usize) -> bool {
         let mut ends = vec![start];
         for &part in parts {
-            ends = self.from_all(part, &ends);
+            ends = self.after_all(part, &ends);
         }
         ends.binary_search(&end).is_ok()
     }
@@ -397,7 +397,7 @@ impl GroupSearch<'_> {
         let mut front = vec![start];
         let mut round = 0;
         while round < least {
-            front = self.from_all(inner, &front);
+            front = self.after_all(inner, &front);
             round += 1;
         }
         let mut seen = front.clone();
@@ -406,7 +406,7 @@ impl GroupSearch<'_> {
                 return true;
             }
             round += 1;
-            let reached = self.from_all(inner, &front);
+            let reached = self.after_all(inner, &front);
             front = reached.into_iter().filter(|at| seen.binary_search(at).is_err()).collect();
             seen.extend_from_slice(&front);
             seen.sort_unstable();

@@ -95,6 +95,17 @@ impl Variables {
         self.entries.remove(name).map(|entry| entry.value.into())
     }
 
+    /// The value that lies `depth` below the present one; depth 0 is the present one.
+    #[must_use]
+    pub fn hidden(&self, name: &[u8], depth: usize) -> Option<&BStr> {
+        let entry = self.entries.get(name)?;
+        if depth == 0 {
+            return Some(entry.value.as_slice().into());
+        }
+        let at = entry.below.len().checked_sub(depth)?;
+        entry.below.get(at).map(|(value, ..)| value.as_slice().into())
+    }
+
     /// Whether the name has a value, even an empty one.
     #[must_use]
     pub fn contains(&self, name: &[u8]) -> bool {

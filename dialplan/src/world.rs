@@ -19,6 +19,8 @@ pub struct World {
     pub device_states: BTreeMap<BString, BString>,
     /// Variables shared by name (SHARED), by channel.
     pub shared: BTreeMap<BString, Variables>,
+    /// What ENV() wrote.
+    pub environment: BTreeMap<BString, BString>,
     /// (channel, category, group) of every channel in a group, in the order set.
     pub groups: Vec<(BString, BString, BString)>,
 }
@@ -89,6 +91,18 @@ impl Database {
             self.note(name, None);
         }
         doomed.len()
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Entries equal to, or below, `family` or `family/key`, ordered by bytes.

@@ -10,6 +10,7 @@ mod parser;
 mod value;
 
 pub use number::Number;
+pub(crate) use number::write_whole;
 
 use std::fmt;
 

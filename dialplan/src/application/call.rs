@@ -1,0 +1,298 @@
+//! Applications on calls: this one's end, and other ones.
+
+use std::time::Duration;
+
+use bstr::{BStr, BString};
+
+use crate::arguments::{options, scan_double, scan_integer, split};
+use crate::executor::{Continuation, Flow, Run};
+use crate::operation::{
+    Destination, Dial, DialEnd, DialResult, DialStatus, HangupScope, Operation, Options, Originate,
+    OriginateTarget, Outcome,
+};
+
+/// Hangup([cause]).
+pub(super) fn hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let cause = cause_named(text).or_else(|| {
+        scan_integer(text).and_then(|(cause, _)| u16::try_from(cause).ok()).filter(|cause| *cause != 0)
+    });
+    if let Some(cause) = cause {
+        run.scope.state.set_cause(cause);
+    } else {
+        if !text.is_empty() {
+            run.scope.warn(format_args!("invalid cause given to Hangup(): '{}'", BStr::new(text)));
+        }
+        if run.scope.state.channel.hangup_cause == 0 {
+            run.scope.state.set_cause(16);
+        }
+    }
+    run.control.named_cause = Some(run.scope.state.channel.hangup_cause);
+    Flow::HangUp
+}
+
+/// A cause by its name: a text that begins with it, in any letter case.
+fn cause_named(text: &[u8]) -> Option<u16> {
+    CAUSES
+        .iter()
+        .find(|(name, _)| text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, cause)| *cause)
+}
+
+/// Q.850 causes by the reference's names.
+const CAUSES: [(&str, u16); 43] = [
+    ("UNALLOCATED", 1),
+    ("NO_ROUTE_TRANSIT_NET", 2),
+    ("NO_ROUTE_DESTINATION", 3),
+    ("MISDIALLED_TRUNK_PREFIX", 5),
+    ("CHANNEL_UNACCEPTABLE", 6),
+    ("CALL_AWARDED_DELIVERED", 7),
+    ("PRE_EMPTED", 8),
+    ("NUMBER_PORTED_NOT_HERE", 14),
+    ("NORMAL_CLEARING", 16),
+    ("USER_BUSY", 17),
+    ("NO_USER_RESPONSE", 18),
+    ("NO_ANSWER", 19),
+    ("SUBSCRIBER_ABSENT", 20),
+    ("CALL_REJECTED", 21),
+    ("NUMBER_CHANGED", 22),
+    ("REDIRECTED_TO_NEW_DESTINATION", 23),
+    ("ANSWERED_ELSEWHERE", 26),
+    ("DESTINATION_OUT_OF_ORDER", 27),
+    ("INVALID_NUMBER_FORMAT", 28),
+    ("FACILITY_REJECTED", 29),
+    ("RESPONSE_TO_STATUS_ENQUIRY", 30),
+    ("NORMAL_UNSPECIFIED", 31),
+    ("NORMAL_CIRCUIT_CONGESTION", 34),
+    ("NETWORK_OUT_OF_ORDER", 38),
+    ("NORMAL_TEMPORARY_FAILURE", 41),
+    ("SWITCH_CONGESTION", 42),
+    ("ACCESS_INFO_DISCARDED", 43),
+    ("REQUESTED_CHAN_UNAVAIL", 44),
+    ("FACILITY_NOT_SUBSCRIBED", 50),
+    ("OUTGOING_CALL_BARRED", 52),
+    ("INCOMING_CALL_BARRED", 54),
+    ("BEARERCAPABILITY_NOTAUTH", 57),
+    ("BEARERCAPABILITY_NOTAVAIL", 58),
+    ("BEARERCAPABILITY_NOTIMPL", 65),
+    ("CHAN_NOT_IMPLEMENTED", 66),
+    ("FACILITY_NOT_IMPLEMENTED", 69),
+    ("INVALID_CALL_REFERENCE", 81),
+    ("INCOMPATIBLE_DESTINATION", 88),
+    ("INVALID_MSG_UNSPECIFIED", 95),
+    ("MANDATORY_IE_MISSING", 96),
+    ("RECOVERY_ON_TIMER_EXPIRE", 102),
+    ("PROTOCOL_ERROR", 111),
+    ("INTERWORKING", 127),
+];
+
+/// Dial(destinations[,timeout[,options[,url]]]).
+pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    for name in DIAL_VARIABLES {
+        run.scope.assign(name.as_bytes(), b"");
+    }
+    let parts = split(text, 4);
+    let Some(peers) = parts.first().filter(|peers| !peers.is_empty()) else {
+        run.scope.warn(format_args!("Dial requires an argument (technology/resource)"));
+        run.scope.assign(b"DIALSTATUS", b"CHANUNAVAIL");
+        return Flow::Continue;
+    };
+    let mut strange = Vec::new();
+    let letters = parts.get(2).map(|options| options.to_vec()).unwrap_or_default();
+    let Ok(options) = options(&letters, DIAL_OPTIONS, |letter| strange.push(letter)) else {
+        run.scope.warn(format_args!("Dial: options can not be read: '{}'", BStr::new(&letters)));
+        run.scope.assign(b"DIALSTATUS", b"INVALIDARGS");
+        return Flow::Continue;
+    };
+    for letter in strange {
+        run.scope.warn(format_args!("Dial: unknown option '{}'", letter as char));
+    }
+    let mut destinations = Vec::new();
+    for peer in peers.split(|byte| *byte == b'&') {
+        match memchr::memchr(b'/', peer) {
+            Some(slash) if slash > 0 => destinations.push(Destination {
+                technology: peer[..slash].into(),
+                resource: peer[slash + 1..].into(),
+            }),
+            _ => run.scope.warn(format_args!("Dial: '{}' needs to be technology/resource", BStr::new(peer))),
+        }
+    }
+    if destinations.is_empty() {
+        run.scope.assign(b"DIALSTATUS", b"CHANUNAVAIL");
+        return Flow::Continue;
+    }
+    let seconds = parts.get(1).and_then(|text| scan_double(text)).filter(|seconds| *seconds > 0.0);
+    let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let continues = options.has(b'g');
+    let dial = Dial { destinations, timeout, options };
+    Flow::Ask(Operation::Dial(Box::new(dial)), Continuation::Dial { continues })
+}
+
+/// Emptied when Dial begins.
+const DIAL_VARIABLES: [&str; 10] = [
+    "DIALSTATUS",
+    "DIALEDPEERNUMBER",
+    "DIALEDPEERNAME",
+    "ANSWEREDTIME",
+    "ANSWEREDTIME_MS",
+    "DIALEDTIME",
+    "DIALEDTIME_MS",
+    "RINGTIME",
+    "RINGTIME_MS",
+    "PROGRESSTIME",
+];
+
+const DIAL_OPTIONS: &[u8] = b"AabBcCdDeEfFgGhHiIjJkKlLmMnNoOpPQrRsSTtuUvwWXxzZ";
+
+pub(super) fn dial_done(run: &mut Run<'_>, continues: bool, outcome: Outcome) -> Flow {
+    let result = match outcome {
+        Outcome::Dialed(result) => *result,
+        Outcome::HungUp { .. } => {
+            run.scope.assign(b"DIALSTATUS", b"CANCEL");
+            return Flow::HangUp;
+        }
+        _ => DialResult::unanswered(DialStatus::ChanUnavail, 0),
+    };
+    run.scope.assign(b"DIALSTATUS", result.status.as_str().as_bytes());
+    for (name, value) in [("DIALEDPEERNAME", &result.peer_name), ("DIALEDPEERNUMBER", &result.peer_number)] {
+        if let Some(value) = value {
+            run.scope.assign(name.as_bytes(), value);
+        }
+    }
+    for (name, duration) in [
+        ("DIALEDTIME", result.dialed),
+        ("ANSWEREDTIME", result.answered),
+        ("RINGTIME", result.ringing),
+        ("PROGRESSTIME", result.progress),
+    ] {
+        let Some(duration) = duration else { continue };
+        run.scope.assign(name.as_bytes(), duration.as_secs().to_string().as_bytes());
+        run.scope.assign(format!("{name}_MS").as_bytes(), duration.as_millis().to_string().as_bytes());
+    }
+    if result.cause != 0 {
+        run.scope.state.set_cause(result.cause);
+    }
+    if let Some(place) = result.place {
+        let target = [
+            place.context.as_ref().map(|context| context.to_vec()),
+            place.extension.as_ref().map(|extension| extension.to_vec()),
+            Some(place.priority.to_vec()),
+        ];
+        let target: Vec<Vec<u8>> = target.into_iter().flatten().collect();
+        return super::flow::goto(run, &target.join(&b','));
+    }
+    match result.ended_by {
+        DialEnd::Unanswered | DialEnd::Continue => Flow::Continue,
+        DialEnd::Callee if continues => Flow::Continue,
+        DialEnd::Caller | DialEnd::Callee => Flow::HangUp,
+    }
+}
+
+/// Originate(tech/data,app|exten,...).
+pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 7);
+    let text_of = |index: usize| parts.get(index).map(|text| text.to_vec()).unwrap_or_default();
+    let failed = |run: &mut Run<'_>, why: &str| {
+        run.scope.warn(format_args!("Originate: {why}"));
+        run.scope.assign(b"ORIGINATE_STATUS", b"FAILED");
+        Flow::Continue
+    };
+    let peer = text_of(0);
+    let Some(slash) = memchr::memchr(b'/', &peer) else {
+        return failed(run, "channel needs to be technology/resource");
+    };
+    let destination = Destination { technology: peer[..slash].into(), resource: peer[slash + 1..].into() };
+    let target = match text_of(1).to_ascii_lowercase().as_slice() {
+        b"app" => OriginateTarget::Application { name: text_of(2).into(), arguments: text_of(3).into() },
+        b"exten" => OriginateTarget::Place {
+            context: text_of(2).into(),
+            extension: match text_of(3) {
+                extension if extension.is_empty() => "s".into(),
+                extension => extension.into(),
+            },
+            priority: scan_integer(&text_of(4)).map_or(1, |(priority, _)| priority.max(1) as u32),
+        },
+        _ => return failed(run, "the second argument must be 'app' or 'exten'"),
+    };
+    // An application has one argument less than a place.
+    let shift = usize::from(matches!(target, OriginateTarget::Place { .. }));
+    let seconds = scan_integer(&text_of(4 + shift)).map(|(seconds, _)| seconds).filter(|seconds| *seconds > 0);
+    let parsed: Result<Options, _> = options(&text_of(5 + shift), b"abBcCvn", |_| {});
+    let Ok(options) = parsed else { return failed(run, "options can not be read") };
+    let originate = Originate {
+        destination,
+        target,
+        timeout: Duration::from_secs(seconds.map_or(30, |seconds| seconds as u64)),
+        options,
+    };
+    Flow::Ask(Operation::Originate(Box::new(originate)), Continuation::Originate)
+}
+
+pub(super) fn originate_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
+    let status = match outcome {
+        Outcome::Originated(status) => status.as_str(),
+        Outcome::HungUp { .. } => "HANGUP",
+        Outcome::Done => "SUCCESS",
+        _ => "FAILED",
+    };
+    run.scope.assign(b"ORIGINATE_STATUS", status.as_bytes());
+    Flow::Continue
+}
+
+/// SoftHangup(channel[,a]).
+pub(super) fn soft_hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 2);
+    let Some(channel) = parts.first().filter(|channel| !channel.is_empty()) else {
+        run.scope.warn(format_args!("SoftHangup requires an argument (technology/resource)"));
+        return Flow::Continue;
+    };
+    let is_device = parts.get(1).is_some_and(|options| options.contains(&b'a'));
+    let scope = if is_device { HangupScope::Device } else { HangupScope::Channel };
+    Flow::Ask(Operation::SoftHangup { channel: channel.to_vec().into(), scope }, Continuation::Simple)
+}
+
+/// ChannelRedirect(channel,[[context,]extension,]priority).
+pub(super) fn channel_redirect(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 2);
+    let (Some(channel), Some(target)) = (parts.first(), parts.get(1)) else {
+        run.scope.warn(format_args!("ChannelRedirect requires an argument channel,[[context,]exten,]priority"));
+        return Flow::HangUp;
+    };
+    if **channel == **run.scope.state.channel.name {
+        let target = target.to_vec();
+        run.scope.assign(b"CHANNELREDIRECT_STATUS", b"SUCCESS");
+        return super::flow::goto(run, &target);
+    }
+    let mut pieces: Vec<BString> = target.split(|byte| *byte == b',').map(BString::from).collect();
+    let priority = pieces.pop().unwrap_or_default();
+    let extension = pieces.pop();
+    let context = pieces.pop();
+    let operation = Operation::Redirect { channel: channel.to_vec().into(), context, extension, priority };
+    Flow::Ask(operation, Continuation::Redirect)
+}
+
+pub(super) fn redirect_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
+    let status: &[u8] = if *outcome == Outcome::Done { b"SUCCESS" } else { b"NOCHANNEL" };
+    run.scope.assign(b"CHANNELREDIRECT_STATUS", status);
+    Flow::Continue
+}
+
+/// ChanIsAvail(channels[,options]): what a device's state tells.
+pub(super) fn is_available(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 2);
+    let peers = parts.first().map(|peers| peers.to_vec()).unwrap_or_default();
+    run.scope.assign(b"AVAILCHAN", b"");
+    run.scope.assign(b"AVAILORIGCHAN", b"");
+    run.scope.assign(b"AVAILCAUSECODE", b"");
+    let mut status = 20;
+    for peer in peers.split(|byte| *byte == b'&') {
+        let state = run.scope.named(&[b"DEVICE_STATE(", peer, b")"].concat());
+        if !matches!(state.as_slice(), b"INVALID" | b"UNAVAILABLE" | b"") {
+            run.scope.assign(b"AVAILCHAN", peer);
+            run.scope.assign(b"AVAILORIGCHAN", peer);
+            status = 0;
+            break;
+        }
+    }
+    run.scope.assign(b"AVAILSTATUS", status.to_string().as_bytes());
+    Flow::Continue
+}

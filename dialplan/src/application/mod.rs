@@ -1,0 +1,171 @@
+//! The dialplan's applications: one table lists them all, a file per family does the work.
+
+mod call;
+mod flow;
+mod loops;
+mod media;
+mod read;
+mod table;
+mod variables;
+
+use crate::executor::{Continuation, Flow, Run};
+use crate::operation::Outcome;
+
+pub(crate) use flow::gosub;
+
+/// An application of the dialplan. Names ignore case.
+#[derive(Debug, Clone, Copy)]
+pub struct Application {
+    name: &'static str,
+    arguments: &'static str,
+    summary: &'static str,
+    support: Support,
+}
+
+/// What becomes of an application.
+#[derive(Clone, Copy)]
+pub(crate) enum Support {
+    /// Runs here, perhaps asking for operations.
+    Run(fn(&mut Run<'_>, &[u8]) -> Flow),
+    /// As `Run`, only while macros are emulated.
+    Macro(fn(&mut Run<'_>, &[u8]) -> Flow),
+    /// Known to Asterisk; only a host that registers it has it.
+    Absent,
+    /// Refused unless a host registers it; the text says why.
+    Refused(&'static str),
+}
+
+impl Application {
+    /// Its name as Asterisk registers it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its arguments, as a manual shows them.
+    #[must_use]
+    pub fn arguments(&self) -> &'static str {
+        self.arguments
+    }
+
+    /// What it is for, in one line.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    /// Whether it runs in this crate; others need a host that registers them.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.run().is_some()
+    }
+
+    pub(crate) fn is_macro(&self) -> bool {
+        matches!(self.support, Support::Macro(_))
+    }
+
+    pub(crate) fn run(&self) -> Option<fn(&mut Run<'_>, &[u8]) -> Flow> {
+        match self.support {
+            Support::Run(run) | Support::Macro(run) => Some(run),
+            Support::Absent | Support::Refused(_) => None,
+        }
+    }
+
+    pub(crate) fn refusal(&self) -> &'static str {
+        match self.support {
+            Support::Refused(reason) => reason,
+            Support::Macro(_) => "macros are switched off",
+            Support::Run(_) | Support::Absent => "this engine does not have it",
+        }
+    }
+}
+
+impl std::fmt::Debug for Support {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Run(_) => "Run",
+            Self::Macro(_) => "Macro",
+            Self::Absent => "Absent",
+            Self::Refused(_) => "Refused",
+        })
+    }
+}
+
+/// The application of a name, in any letter case.
+#[must_use]
+pub fn find(name: &[u8]) -> Option<&'static Application> {
+    let compare = |other: &str| {
+        let mut ours = other.bytes().map(|byte| byte.to_ascii_lowercase());
+        let mut theirs = name.iter().map(u8::to_ascii_lowercase);
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return std::cmp::Ordering::Equal,
+                (a, b) if a == b => {}
+                (a, b) => return a.cmp(&b),
+            }
+        }
+    };
+    table::APPLICATIONS.binary_search_by(|application| compare(application.name)).ok().map(|at| &table::APPLICATIONS[at])
+}
+
+/// All applications, ordered by name without regard to case.
+#[must_use]
+pub fn all() -> &'static [Application] {
+    table::APPLICATIONS
+}
+
+/// Goes on with an application whose operation has ended.
+pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Outcome) -> Flow {
+    match continuation {
+        Continuation::Simple | Continuation::Hosted => match outcome {
+            Outcome::HungUp { .. } => Flow::HangUp,
+            Outcome::Digit(digit) if matches!(continuation, Continuation::Hosted) => Flow::Digit(digit),
+            Outcome::Failed if matches!(continuation, Continuation::Hosted) => Flow::HangUp,
+            _ => Flow::Continue,
+        },
+        Continuation::Interruptible => match outcome {
+            Outcome::HungUp { .. } => Flow::HangUp,
+            Outcome::Digit(digit) => Flow::Digit(digit),
+            _ => Flow::Continue,
+        },
+        Continuation::Never => Flow::HangUp,
+        Continuation::Answered { application, arguments } => match outcome {
+            Outcome::HungUp { .. } | Outcome::Failed => Flow::HangUp,
+            _ => match find(application.as_bytes()).and_then(Application::run) {
+                Some(again) => again(run, &arguments),
+                None => Flow::HangUp,
+            },
+        },
+        Continuation::Tried(inner) => {
+            let flow = resume(run, *inner, outcome);
+            variables::tried(run, flow)
+        }
+        Continuation::Playback => media::playback_done(run, &outcome),
+        Continuation::Background { context } => media::background_done(run, &context, &outcome),
+        Continuation::WaitExten => media::wait_exten_done(run, &outcome),
+        Continuation::WaitDigit { wanted } => media::wait_digit_done(run, &wanted, &outcome),
+        Continuation::Read(read) => read::read_on(run, read, &outcome),
+        Continuation::ReadExten(read) => read::read_extension_on(run, read, &outcome),
+        Continuation::Record => media::record_done(run, &outcome),
+        Continuation::Conference => media::conference_done(run, &outcome),
+        Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
+        Continuation::Originate => call::originate_done(run, &outcome),
+        Continuation::Redirect => call::redirect_done(run, &outcome),
+        Continuation::CollectDigit | Continuation::Beside => Flow::Continue,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_application_is_found_in_any_letter_case() {
+        for application in all() {
+            for name in [application.name.to_ascii_uppercase(), application.name.to_ascii_lowercase()] {
+                assert_eq!(find(name.as_bytes()).map(Application::name), Some(application.name));
+            }
+        }
+        assert!(find(b"Dial,SIP").is_none());
+    }
+}

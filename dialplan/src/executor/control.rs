@@ -1,0 +1,203 @@
+//! Where the run loop is: its phases, what an application left behind while it waits, loops, macros.
+
+use std::time::Duration;
+
+use bstr::BString;
+
+use crate::executor::Macros;
+use crate::operation::{Digit, Operation, Outcome};
+
+/// The executor's memory between two calls of `advance`, besides the channel's state.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    pub(crate) phase: Phase,
+    pub(crate) waiting: Option<Continuation>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) macros: Macros,
+    pub(crate) macro_frames: Vec<MacroFrame>,
+    pub(crate) loops: Loops,
+    pub(crate) is_overtime: bool,
+    /// The outcome's cause is told only when the dialplan named one.
+    pub(crate) named_cause: Option<u16>,
+    /// Whether a subroutine runs beside the flow, and what to go back to.
+    pub(crate) beside: Vec<Beside>,
+}
+
+/// What runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Phase {
+    /// Nothing was looked up yet.
+    #[default]
+    Starting,
+    /// Steps of an extension.
+    Steps,
+    /// Keys are collected for an extension.
+    Digits {
+        digits: BString,
+        kind: Digits,
+        /// No further key came.
+        is_done: bool,
+    },
+    /// A tone after the last step, then the end.
+    Tone,
+    /// Extension `h`.
+    HangupExtension,
+    /// Hangup handlers, last pushed first.
+    HangupHandlers,
+    /// A hangup handler or another outermost subroutine.
+    Subroutine,
+    /// Over.
+    Finished,
+    /// No run loop.
+    Idle,
+}
+
+/// How a collection of digits began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Digits {
+    /// With a key, or with the wait for one.
+    Pressed,
+    /// With Incomplete(), at so many digits: without a further key it is a timeout.
+    Incomplete(usize),
+}
+
+/// What an application returns.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// Go on with the next priority.
+    Continue,
+    /// The place was set: go on there.
+    Jumped,
+    /// A key was pressed: match extensions from it on.
+    Digit(Digit),
+    /// Hang up.
+    HangUp,
+    /// The number is too short: more digits may come.
+    Incomplete,
+    /// Something is needed from outside.
+    Ask(Operation, Continuation),
+}
+
+/// How an application goes on when its operation's outcome comes.
+#[derive(Debug)]
+pub(crate) enum Continuation {
+    /// Whatever comes is fine, except a hangup.
+    Simple,
+    /// A digit leaves the extension (Say with SAY_DTMF_INTERRUPT).
+    Interruptible,
+    /// Never goes on (Busy, Congestion, Milliwatt).
+    Never,
+    /// Answer was asked for on behalf of an application: run it again now that the channel is up.
+    Answered { application: &'static str, arguments: BString },
+    Playback,
+    Background { context: BString },
+    WaitExten,
+    WaitDigit { wanted: BString },
+    CollectDigit,
+    Read(Box<ReadDigits>),
+    ReadExten(Box<ReadExtension>),
+    Record,
+    Conference,
+    Dial { continues: bool },
+    Originate,
+    Redirect,
+    Hosted,
+    /// Of an application that TryExec runs.
+    Tried(Box<Continuation>),
+    /// Of an application that runs beside the flow.
+    Beside,
+}
+
+/// Read between two keys.
+#[derive(Debug)]
+pub(crate) struct ReadDigits {
+    pub(crate) variable: BString,
+    pub(crate) files: Vec<BString>,
+    pub(crate) next_file: usize,
+    pub(crate) digits: BString,
+    pub(crate) most: usize,
+    pub(crate) tries: i32,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) enders: BString,
+    pub(crate) is_playing: bool,
+    pub(crate) tone: Option<BString>,
+}
+
+/// ReadExten between two keys.
+#[derive(Debug)]
+pub(crate) struct ReadExtension {
+    pub(crate) variable: BString,
+    pub(crate) file: Option<BString>,
+    pub(crate) context: BString,
+    pub(crate) digits: BString,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) is_playing: bool,
+}
+
+/// A macro call.
+#[derive(Debug, Clone)]
+pub(crate) struct MacroFrame {
+    pub(crate) inside: BString,
+    pub(crate) context: BString,
+    pub(crate) extension: BString,
+    pub(crate) priority: u32,
+    /// Arguments and MACRO_ variables before the call.
+    pub(crate) saved: Vec<(BString, Option<BString>)>,
+}
+
+/// Where the flow was when a subroutine beside it began.
+#[derive(Debug, Clone)]
+pub(crate) struct Beside {
+    pub(crate) context: BString,
+    pub(crate) extension: BString,
+    pub(crate) priority: u32,
+    pub(crate) phase: Phase,
+    pub(crate) frames: usize,
+}
+
+/// While and If blocks. A loop's label is its place on the stack; leaving a loop by Goto leaves it there, and
+/// a later EndWhile finds the newest, as the reference does with its helper variables.
+#[derive(Debug, Default)]
+pub(crate) struct Loops {
+    pub(crate) open: Vec<Option<Loop>>,
+    pub(crate) labels: Vec<(LoopPlace, usize)>,
+    pub(crate) branches: Vec<LoopPlace>,
+}
+
+/// A While that runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Loop {
+    pub(crate) start: LoopPlace,
+    /// Behind EndWhile, once that was reached.
+    pub(crate) end: Option<LoopPlace>,
+}
+
+/// Context, extension and priority.
+pub(crate) type LoopPlace = (BString, BString, u32);
+
+impl Control {
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.is_some() && self.outcome.is_none()
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::HangupExtension | Phase::HangupHandlers | Phase::Subroutine | Phase::Finished | Phase::Tone
+        )
+    }
+
+    /// Drops whatever runs; the flow goes on at the place that was set.
+    pub(crate) fn abandon(&mut self) {
+        self.waiting = None;
+        self.outcome = None;
+        self.phase = Phase::Steps;
+    }
+}
+
+impl Loops {
+    /// How many loops are open without a gap.
+    pub(crate) fn depth(&self) -> usize {
+        self.open.iter().take_while(|open| open.is_some()).count()
+    }
+}

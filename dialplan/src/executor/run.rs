@@ -1,0 +1,748 @@
+//! The run loop: steps, missing extensions, keys, time limits, the end of a call.
+
+use bstr::{BStr, BString};
+
+use super::control::{Beside, Digits, Phase};
+use super::{Advance, Continuation, Control, Flow};
+use crate::application::{self, Application};
+use crate::arguments::scan_integer;
+use crate::host::{Level, Place, Step};
+use crate::operation::{Digit, Operation, Outcome};
+use crate::plan::{ContextId, FallThrough, Found, Target};
+use crate::scope::Scope;
+use crate::state::{Exception, Frame, FrameKind};
+
+/// One call of `advance`.
+pub(crate) struct Run<'a> {
+    pub(crate) scope: Scope<'a>,
+    pub(crate) control: &'a mut Control,
+    /// The step that was found last, as long as the place only moves on to the next.
+    found: Option<Found>,
+    context: Option<ContextId>,
+}
+
+/// What came of one turn of the loop.
+enum Turn {
+    Next,
+    Out(Advance),
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(scope: Scope<'a>, control: &'a mut Control) -> Self {
+        Self { scope, control, found: None, context: None }
+    }
+
+    pub(crate) fn advance(&mut self) -> Advance {
+        for _ in 0..MOST_STEPS {
+            if let Some(continuation) = self.control.waiting.take() {
+                let Some(outcome) = self.control.outcome.take() else {
+                    self.control.waiting = Some(continuation);
+                    return Advance::Waiting;
+                };
+                let flow = self.resume(continuation, outcome);
+                if let Turn::Out(advance) = self.follow(flow) {
+                    return advance;
+                }
+                continue;
+            }
+            let turn = match self.control.phase.clone() {
+                Phase::Starting => self.start(),
+                Phase::Steps | Phase::HangupExtension | Phase::Subroutine => self.step(),
+                Phase::Digits { .. } => self.digits(),
+                Phase::HangupHandlers => self.next_handler(),
+                Phase::Tone => self.end(),
+                Phase::Finished => {
+                    return Advance::Finished { cause: self.control.named_cause.unwrap_or(0) };
+                }
+                Phase::Idle => return Advance::Waiting,
+            };
+            if let Turn::Out(advance) = turn {
+                return advance;
+            }
+        }
+        Advance::Yielded
+    }
+
+    /// Runs an application beside the flow.
+    pub(crate) fn run_one(&mut self, text: &[u8]) -> Option<Operation> {
+        let open = memchr::memchr(b'(', text).unwrap_or(text.len());
+        let close = memchr::memrchr(b')', text).filter(|close| *close > open).unwrap_or(text.len());
+        let name = &text[..open];
+        let mut arguments = Vec::new();
+        self.scope.substitute(text.get(open + 1..close).unwrap_or_default(), &mut arguments);
+        let flow = self.execute_named(name, &arguments);
+        match flow {
+            Flow::Ask(operation, _) => {
+                self.control.waiting = Some(Continuation::Beside);
+                Some(operation)
+            }
+            _ => None,
+        }
+    }
+
+    fn start(&mut self) -> Turn {
+        self.control.phase = Phase::Steps;
+        let priority = self.scope.state.priority;
+        if !self.exists_here(priority) {
+            self.scope.state.extension = "s".into();
+            self.scope.state.priority = 1;
+            if !self.exists_here(1) {
+                self.set_context(b"default");
+            }
+        }
+        Turn::Next
+    }
+
+    /// Looks the present step up and runs it.
+    fn step(&mut self) -> Turn {
+        self.leave_macros();
+        if self.scope.state.is_hung_up && self.control.phase == Phase::Steps {
+            return self.hang_up();
+        }
+        let Some(found) = self.find() else { return self.no_step() };
+        self.found = Some(found);
+        let plan = self.scope.plan;
+        let step = plan.step(found.step);
+        let Some(application) = self.known(step.program(), step.application()) else {
+            return self.follow(Flow::HangUp);
+        };
+        let mut arguments = self.scope.take_spare();
+        self.scope.evaluate(step.template(), &mut arguments);
+        let state = &self.scope.state;
+        self.scope.host.trace(&Step {
+            place: Place {
+                context: state.context.as_ref(),
+                extension: state.extension.as_ref(),
+                priority: state.priority,
+            },
+            application: application.map_or(step.application(), |application| BStr::new(application.name())),
+            arguments: BStr::new(&arguments),
+        });
+        let flow = match application {
+            Some(application) => self.execute(application, &arguments),
+            None => self.hosted(step.application(), &arguments),
+        };
+        self.scope.give_back(arguments);
+        self.follow(flow)
+    }
+
+    /// Whether an application can run: `Some(None)` is one of the host's. What can not is said in the log.
+    fn known(
+        &mut self,
+        program: Option<&'static Application>,
+        name: &BStr,
+    ) -> Option<Option<&'static Application>> {
+        match program.filter(|program| self.is_enabled(program)) {
+            Some(program) if program.is_here() => return Some(Some(program)),
+            _ if self.scope.host.has_application(name) => return Some(None),
+            Some(program) => {
+                let reason = program.refusal();
+                self.scope.log(Level::Error, format_args!("application {name} is not available: {reason}"));
+            }
+            None => self.scope.warn(format_args!("no application '{name}'")),
+        }
+        None
+    }
+
+    fn is_enabled(&self, application: &Application) -> bool {
+        !application.is_macro() || self.control.macros == super::Macros::Emulated
+    }
+
+    /// Runs an application by its name, in any letter case.
+    pub(crate) fn execute_named(&mut self, name: &[u8], arguments: &[u8]) -> Flow {
+        match self.known(application::find(name), BStr::new(name)) {
+            Some(Some(application)) => self.execute(application, arguments),
+            Some(None) => self.hosted(name, arguments),
+            None => Flow::HangUp,
+        }
+    }
+
+    fn execute(&mut self, application: &'static Application, arguments: &[u8]) -> Flow {
+        match application.run() {
+            Some(run) => run(self, arguments),
+            None => Flow::HangUp,
+        }
+    }
+
+    fn hosted(&mut self, name: &[u8], arguments: &[u8]) -> Flow {
+        let operation = Operation::Application { name: name.into(), arguments: arguments.into() };
+        Flow::Ask(operation, Continuation::Hosted)
+    }
+
+    /// What an application's flow means for the loop.
+    fn follow(&mut self, flow: Flow) -> Turn {
+        // A redirect from outside may have come while the application ran.
+        match flow {
+            Flow::Continue => {
+                if let Some(turn) = self.interrupted() {
+                    return turn;
+                }
+                self.scope.state.priority = self.scope.state.priority.saturating_add(1);
+                Turn::Next
+            }
+            Flow::Jumped => {
+                self.found = None;
+                self.interrupted().unwrap_or(Turn::Next)
+            }
+            Flow::Ask(operation, continuation) => self.ask(operation, continuation),
+            Flow::Digit(digit) => match self.control.phase {
+                Phase::Steps => {
+                    self.found = None;
+                    let digits = BString::from(vec![digit.as_byte()]);
+                    self.control.phase = Phase::Digits { digits, kind: Digits::Pressed, is_done: false };
+                    Turn::Next
+                }
+                _ => self.leave(),
+            },
+            Flow::Incomplete => match self.control.phase {
+                Phase::Steps => self.incomplete(),
+                _ => self.leave(),
+            },
+            Flow::HangUp => {
+                if let Some(turn) = self.interrupted() {
+                    return turn;
+                }
+                self.leave()
+            }
+        }
+    }
+
+    /// The absolute time limit and a hangup stop the steps between applications.
+    fn interrupted(&mut self) -> Option<Turn> {
+        if self.control.phase != Phase::Steps {
+            return None;
+        }
+        if std::mem::take(&mut self.control.is_overtime) {
+            self.found = None;
+            return Some(if self.exists(b"T") {
+                self.go_to_extension(b"T");
+                Turn::Next
+            } else if self.exists(b"e") {
+                self.raise(b"ABSOLUTETIMEOUT");
+                Turn::Next
+            } else {
+                self.hang_up()
+            });
+        }
+        if self.scope.state.is_hung_up {
+            return Some(self.hang_up());
+        }
+        None
+    }
+
+    /// The extension of this phase is over.
+    fn leave(&mut self) -> Turn {
+        self.found = None;
+        match self.control.phase {
+            Phase::HangupExtension => {
+                self.control.phase = Phase::HangupHandlers;
+                Turn::Next
+            }
+            Phase::Subroutine => self.end_subroutine(),
+            Phase::Finished | Phase::HangupHandlers | Phase::Tone => Turn::Next,
+            _ => self.hang_up(),
+        }
+    }
+
+    fn ask(&mut self, operation: Operation, continuation: Continuation) -> Turn {
+        // What needs the caller ends at once after the caller has gone.
+        let is_gone = self.scope.state.is_hung_up || self.control.is_overtime;
+        if is_gone && needs_caller(&operation) {
+            self.control.waiting = Some(continuation);
+            self.control.outcome = Some(Outcome::HungUp { cause: 0 });
+            return Turn::Next;
+        }
+        self.control.waiting = Some(continuation);
+        self.control.outcome = None;
+        Turn::Out(Advance::Operation(operation))
+    }
+
+    /// There is no step at this place.
+    fn no_step(&mut self) -> Turn {
+        self.found = None;
+        match self.control.phase {
+            Phase::Steps => {}
+            _ => return self.leave(),
+        }
+        if self.return_from_macro() {
+            return Turn::Next;
+        }
+        let extension = self.scope.state.extension.clone();
+        if !self.exists(&extension) {
+            return self.invalid(&extension);
+        }
+        if self.scope.plan.settings().fall_through == FallThrough::WaitForExtension {
+            let digits = BString::default();
+            self.control.phase = Phase::Digits { digits, kind: Digits::Pressed, is_done: false };
+            return Turn::Next;
+        }
+        let status = self.scope.variable(b"DIALSTATUS").map(BStr::to_owned).unwrap_or_default();
+        let timeout = Some(FALL_THROUGH_TONE);
+        let operation = if status.eq_ignore_ascii_case(b"BUSY") {
+            self.scope.state.set_cause(17);
+            Operation::Busy { timeout }
+        } else if status.eq_ignore_ascii_case(b"CONGESTION") || status.eq_ignore_ascii_case(b"CHANUNAVAIL") {
+            self.scope.state.set_cause(34);
+            Operation::Congestion { timeout }
+        } else {
+            return self.hang_up();
+        };
+        self.control.phase = Phase::Tone;
+        self.ask(operation, Continuation::Simple)
+    }
+
+    /// After the tone.
+    fn end(&mut self) -> Turn {
+        self.control.phase = Phase::Steps;
+        self.hang_up()
+    }
+
+    fn invalid(&mut self, dialled: &[u8]) -> Turn {
+        self.control.phase = Phase::Steps;
+        if self.exists(b"i") {
+            self.scope.state.variables.set(b"INVALID_EXTEN", dialled);
+            self.go_to_extension(b"i");
+            Turn::Next
+        } else if self.exists(b"e") {
+            self.raise(b"INVALID");
+            Turn::Next
+        } else {
+            let dialled = BStr::new(dialled).to_owned();
+            self.scope.warn(format_args!("invalid extension '{dialled}', and no extension i or e"));
+            self.hang_up()
+        }
+    }
+
+    fn timed_out(&mut self) -> Turn {
+        self.control.phase = Phase::Steps;
+        if self.exists(b"t") {
+            self.go_to_extension(b"t");
+            Turn::Next
+        } else if self.exists(b"e") {
+            self.raise(b"RESPONSETIMEOUT");
+            Turn::Next
+        } else {
+            self.scope.warn(format_args!("timeout, and no extension t or e"));
+            self.hang_up()
+        }
+    }
+
+    fn incomplete(&mut self) -> Turn {
+        self.found = None;
+        let extension = self.scope.state.extension.clone();
+        if !self.matches_more(&extension) {
+            return self.invalid(&extension);
+        }
+        let start = extension.len();
+        self.control.phase = Phase::Digits { digits: extension, kind: Digits::Incomplete(start), is_done: false };
+        Turn::Next
+    }
+
+    /// Collects keys while a longer extension is possible.
+    fn digits(&mut self) -> Turn {
+        let Phase::Digits { digits, is_done, .. } = &self.control.phase else { return Turn::Next };
+        let (digits, is_done) = (digits.clone(), *is_done);
+        if !is_done && digits.len() < MOST_DIGITS && self.matches_more(&digits) {
+            let timeouts = self.scope.state.channel.timeouts;
+            let timeout = Some(if digits.is_empty() { timeouts.response } else { timeouts.digit });
+            return self.ask(Operation::WaitDigit { timeout }, Continuation::CollectDigit);
+        }
+        self.digits_done()
+    }
+
+    fn digits_done(&mut self) -> Turn {
+        let phase = std::mem::replace(&mut self.control.phase, Phase::Steps);
+        let Phase::Digits { digits, kind, .. } = phase else { return Turn::Next };
+        if digits.is_empty() || kind == Digits::Incomplete(digits.len()) {
+            return self.timed_out();
+        }
+        if self.exists(&digits) {
+            self.go_to_extension(&digits);
+            return Turn::Next;
+        }
+        self.invalid(&digits)
+    }
+
+    /// The outcome of an operation, for the application that asked.
+    fn resume(&mut self, continuation: Continuation, outcome: Outcome) -> Flow {
+        if outcome == Outcome::Unsupported {
+            let extension = self.scope.state.extension.clone();
+            self.scope.log(
+                Level::Error,
+                format_args!("what extension {extension} asks for is not available in this engine"),
+            );
+            return Flow::HangUp;
+        }
+        if let Outcome::HungUp { cause } = outcome {
+            let is_news = !self.scope.state.is_hung_up && !self.control.is_overtime;
+            if is_news {
+                self.scope.state.is_hung_up = true;
+                if cause != 0 {
+                    self.scope.state.channel.hangup_cause = cause;
+                }
+            }
+        }
+        match continuation {
+            Continuation::CollectDigit => {
+                if let Phase::Digits { digits, is_done, .. } = &mut self.control.phase {
+                    match outcome {
+                        Outcome::Digit(digit) => digits.push(digit.as_byte()),
+                        Outcome::HungUp { .. } => {
+                            self.control.phase = Phase::Steps;
+                            return Flow::HangUp;
+                        }
+                        _ => *is_done = true,
+                    }
+                }
+                // The loop looks at the phase again.
+                Flow::Jumped
+            }
+            Continuation::Beside => Flow::Jumped,
+            other => application::resume(self, other, outcome),
+        }
+    }
+
+    /// Ends the flow: extension `h`, then the hangup handlers.
+    fn hang_up(&mut self) -> Turn {
+        self.found = None;
+        self.control.macro_frames.clear();
+        // A subroutine beside the flow ends with it.
+        if let Some(beside) = self.control.beside.pop() {
+            self.go_back(beside);
+            return Turn::Out(Advance::Returned);
+        }
+        self.scope.state.is_hung_up = true;
+        self.scope.state.channel.timeouts.absolute = None;
+        self.control.is_overtime = false;
+        if self.exists(b"h") {
+            self.go_to_extension(b"h");
+            self.control.phase = Phase::HangupExtension;
+        } else {
+            self.control.phase = Phase::HangupHandlers;
+        }
+        Turn::Next
+    }
+
+    fn next_handler(&mut self) -> Turn {
+        let Some(handler) = self.scope.state.hangup_handlers.pop() else {
+            while self.scope.state.pop_frame().is_some() {}
+            self.control.phase = Phase::Finished;
+            return Turn::Next;
+        };
+        if self.start_subroutine(&handler) {
+            self.control.phase = Phase::Subroutine;
+        }
+        Turn::Next
+    }
+
+    /// Starts a subroutine that ends the phase, not the flow, when it returns.
+    pub(crate) fn start_subroutine(&mut self, target: &[u8]) -> bool {
+        let beside = Beside {
+            context: self.scope.state.context.clone(),
+            extension: self.scope.state.extension.clone(),
+            priority: self.scope.state.priority,
+            phase: self.control.phase.clone(),
+            frames: self.scope.state.frames.len(),
+        };
+        self.found = None;
+        if !application::gosub(self, target, FrameKind::Outermost) {
+            return false;
+        }
+        self.control.beside.push(beside);
+        self.control.phase = Phase::Subroutine;
+        true
+    }
+
+    fn end_subroutine(&mut self) -> Turn {
+        let Some(beside) = self.control.beside.pop() else { return self.hang_up() };
+        let is_handler = beside.phase == Phase::HangupHandlers;
+        self.go_back(beside);
+        if is_handler { Turn::Next } else { Turn::Out(Advance::Returned) }
+    }
+
+    fn go_back(&mut self, beside: Beside) {
+        while self.scope.state.frames.len() > beside.frames {
+            self.scope.state.pop_frame();
+        }
+        self.scope.state.context = beside.context;
+        self.scope.state.extension = beside.extension;
+        self.scope.state.priority = beside.priority;
+        self.control.phase = beside.phase;
+        self.context = None;
+        self.found = None;
+    }
+
+    // Places.
+
+    fn find(&mut self) -> Option<Found> {
+        let state = &self.scope.state;
+        let plan = self.scope.plan;
+        if let Some(found) = self.found.take()
+            && let Some(next) = plan.following(found, state.priority)
+        {
+            return Some(next);
+        }
+        let context = self.context()?;
+        let circumstances = self.scope.circumstances();
+        let target = Target::Priority(self.scope.state.priority);
+        plan.find(context, self.scope.state.extension.as_ref(), target, &circumstances).ok()
+    }
+
+    fn context(&mut self) -> Option<ContextId> {
+        if let Some(context) = self.context {
+            return Some(context);
+        }
+        self.context = self.scope.plan.context(&self.scope.state.context);
+        self.context
+    }
+
+    fn exists_here(&mut self, priority: u32) -> bool {
+        let extension = self.scope.state.extension.clone();
+        let Some(context) = self.context() else { return false };
+        let circumstances = self.scope.circumstances();
+        self.scope.plan.exists(context, extension.as_ref(), priority, &circumstances)
+    }
+
+    /// Whether an extension of the present context has a first step.
+    pub(crate) fn exists(&mut self, extension: &[u8]) -> bool {
+        let Some(context) = self.context() else { return false };
+        let circumstances = self.scope.circumstances();
+        self.scope.plan.exists(context, BStr::new(extension), 1, &circumstances)
+    }
+
+    /// Whether a place exists.
+    pub(crate) fn has(&self, context: &[u8], extension: &[u8], priority: u32) -> bool {
+        let circumstances = self.scope.circumstances();
+        let target = Target::Priority(priority);
+        self.scope.plan.find_in(BStr::new(context), BStr::new(extension), target, &circumstances).is_ok()
+    }
+
+    pub(crate) fn matches_more(&mut self, digits: &[u8]) -> bool {
+        let context = self.scope.state.context.clone();
+        self.matches_more_in(&context, digits)
+    }
+
+    pub(crate) fn matches_more_in(&self, context: &[u8], digits: &[u8]) -> bool {
+        let circumstances = self.scope.circumstances();
+        self.scope.plan.context(context).is_some_and(|context| {
+            self.scope.plan.match_more(context, BStr::new(digits), Target::Priority(1), &circumstances)
+        })
+    }
+
+    pub(crate) fn can_match_in(&self, context: &[u8], digits: &[u8]) -> bool {
+        let circumstances = self.scope.circumstances();
+        self.scope.plan.context(context).is_some_and(|context| {
+            self.scope.plan.can_match(context, BStr::new(digits), Target::Priority(1), &circumstances)
+        })
+    }
+
+    pub(crate) fn set_context(&mut self, context: &[u8]) {
+        if *self.scope.state.context != context {
+            self.scope.state.context = context.into();
+        }
+        self.context = None;
+        self.found = None;
+    }
+
+    pub(crate) fn set_extension(&mut self, extension: &[u8]) {
+        if *self.scope.state.extension != extension {
+            self.scope.state.extension.clear();
+            self.scope.state.extension.extend_from_slice(extension);
+        }
+        self.found = None;
+    }
+
+    pub(crate) fn go_to_extension(&mut self, extension: &[u8]) {
+        self.set_extension(extension);
+        self.scope.state.priority = 1;
+    }
+
+    /// Goes to extension `e` with a reason.
+    pub(crate) fn raise(&mut self, reason: &[u8]) {
+        let state = &mut self.scope.state;
+        state.exception = Some(Exception {
+            reason: reason.into(),
+            context: state.context.clone(),
+            extension: state.extension.clone(),
+            priority: state.priority,
+        });
+        self.go_to_extension(b"e");
+    }
+
+    /// `[[context,]extension,]priority` with a number, `+n`, `-n` or a label. `None` when it can not be.
+    pub(crate) fn parse_target(&mut self, text: &[u8]) -> Option<TargetPlace> {
+        if text.is_empty() {
+            self.scope.warn(format_args!("Goto requires an argument: [[context,]extension,]priority"));
+            return None;
+        }
+        let mut parts = text.splitn(4, |byte| *byte == b',');
+        let (first, second, third) = (parts.next(), parts.next(), parts.next());
+        let (context, extension, priority) = match (first, second, third) {
+            (Some(context), Some(extension), Some(priority)) => (Some(context), Some(extension), priority),
+            (Some(extension), Some(priority), None) => (None, Some(extension), priority),
+            (Some(priority), None, None) => (None, None, priority),
+            _ => return None,
+        };
+        let (sign, number) = match priority {
+            [b'+', rest @ ..] => (1i64, rest),
+            [b'-', rest @ ..] => (-1, rest),
+            other => (0, other),
+        };
+        let priority = match scan_integer(number) {
+            Some((value, end)) if end == number.len() => {
+                let present = i64::from(self.scope.state.priority);
+                if sign == 0 { i64::from(value) } else { present + sign * i64::from(value) }
+            }
+            _ => match self.find_label(context, extension, number) {
+                Some(priority) => i64::from(priority),
+                None => {
+                    let priority = BStr::new(priority);
+                    self.scope.warn(format_args!("priority '{priority}' must be a number > 0, or valid label"));
+                    return None;
+                }
+            },
+        };
+        Some(TargetPlace {
+            context: context.map(BString::from),
+            extension: extension.map(BString::from),
+            priority: u32::try_from(priority).unwrap_or(0),
+        })
+    }
+
+    fn find_label(&mut self, context: Option<&[u8]>, extension: Option<&[u8]>, label: &[u8]) -> Option<u32> {
+        let state = &self.scope.state;
+        let context = context.filter(|context| !context.is_empty()).unwrap_or(&state.context);
+        let extension = extension.filter(|extension| !extension.is_empty()).unwrap_or(&state.extension);
+        let plan = self.scope.plan;
+        let circumstances = self.scope.circumstances();
+        let target = Target::Label(BStr::new(label));
+        let found = plan.find_in(BStr::new(context), BStr::new(extension), target, &circumstances).ok()?;
+        match plan.step(found.step).priority() {
+            crate::plan::Priority::Number(number) => Some(number),
+            crate::plan::Priority::Hint => None,
+        }
+    }
+
+    /// Goes to a place; `None` keeps what is.
+    pub(crate) fn go_to(&mut self, place: &TargetPlace) {
+        if let Some(context) = place.context.as_ref().filter(|context| !context.is_empty()) {
+            self.set_context(context);
+        }
+        if let Some(extension) = place.extension.as_ref().filter(|extension| !extension.is_empty()) {
+            self.set_extension(extension);
+        }
+        self.scope.state.priority = place.priority;
+        self.found = None;
+    }
+
+    // Macros.
+
+    /// A macro that the flow left by a jump is forgotten.
+    fn leave_macros(&mut self) {
+        while let Some(frame) = self.control.macro_frames.last() {
+            if frame.inside == self.scope.state.context {
+                return;
+            }
+            self.control.macro_frames.pop();
+        }
+    }
+
+    /// Back behind the Macro call; `false` when there was none.
+    pub(crate) fn return_from_macro(&mut self) -> bool {
+        let Some(frame) = self.control.macro_frames.pop() else { return false };
+        let offset = self.scope.variable(b"MACRO_OFFSET").and_then(|offset| scan_integer(offset));
+        for (name, value) in frame.saved {
+            match value {
+                Some(value) => self.scope.state.variables.set(&name, &value),
+                None => {
+                    self.scope.state.variables.pop(&name);
+                }
+            }
+        }
+        self.set_context(&frame.context);
+        self.set_extension(&frame.extension);
+        let mut priority = frame.priority;
+        if let Some((offset, _)) = offset.filter(|(offset, _)| *offset > 0) {
+            let target = frame.priority.saturating_add(offset as u32);
+            if self.exists_here(target.saturating_add(1)) {
+                priority = target;
+            }
+        }
+        self.scope.state.priority = priority.saturating_add(1);
+        true
+    }
+}
+
+/// A parsed target of a jump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TargetPlace {
+    pub(crate) context: Option<BString>,
+    pub(crate) extension: Option<BString>,
+    pub(crate) priority: u32,
+}
+
+/// Operations that mean nothing once the caller has gone.
+fn needs_caller(operation: &Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::Application { .. }
+            | Operation::Originate(_)
+            | Operation::SoftHangup { .. }
+            | Operation::Redirect { .. }
+            | Operation::StopPlayTones
+            | Operation::StopMusicOnHold
+    )
+}
+
+/// What a digit collection holds at most.
+const MOST_DIGITS: usize = 255;
+
+/// Steps between two looks at the rest of the world: a thousand take a tenth of a millisecond.
+const MOST_STEPS: usize = 1000;
+
+/// How long the tone after a failed Dial sounds.
+const FALL_THROUGH_TONE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Kept small: frames are pushed by dialplans that never return.
+pub(crate) const MOST_FRAMES: usize = 1000;
+
+impl crate::state::State {
+    pub(crate) fn set_cause(&mut self, cause: u16) {
+        self.channel.hangup_cause = cause;
+    }
+
+    /// Pushes a frame with the arguments of a call.
+    pub(crate) fn push_frame(
+        &mut self,
+        arguments: &[std::borrow::Cow<'_, [u8]>],
+        priority: u32,
+        kind: FrameKind,
+    ) {
+        let outer = self.frames.last().map_or(0, |frame| frame.arguments);
+        let count = arguments.len().max(outer);
+        let mut locals: Vec<BString> = Vec::with_capacity(count + 1);
+        for index in 0..count {
+            let name: BString = format!("ARG{}", index + 1).into();
+            self.variables.push(&name, arguments.get(index).map(|text| &**text).unwrap_or_default());
+            locals.push(name);
+        }
+        self.variables.push(b"ARGC", arguments.len().to_string().as_bytes());
+        locals.push("ARGC".into());
+        self.frames.push(Frame {
+            context: self.context.clone(),
+            extension: self.extension.clone(),
+            priority,
+            arguments: arguments.len(),
+            locals,
+            kind,
+        });
+    }
+}
+
+/// A key as the outcome of an operation.
+pub(crate) fn digit_of(outcome: &Outcome) -> Option<Digit> {
+    match outcome {
+        Outcome::Digit(digit) => Some(*digit),
+        _ => None,
+    }
+}

@@ -1,0 +1,314 @@
+//! JSON_DECODE(): one item of a JSON text.
+
+use super::{Reading, wrong};
+use crate::arguments::split;
+use crate::expression::write_whole;
+use crate::scope::Scope;
+
+/// A parsed value. Objects keep the order written.
+#[derive(Debug, Clone, PartialEq)]
+enum Json {
+    Null,
+    Truth(bool),
+    /// As written.
+    Number(Vec<u8>),
+    Text(Vec<u8>),
+    List(Vec<Json>),
+    Object(Vec<(Vec<u8>, Json)>),
+}
+
+/// JSON_DECODE(name,item[,separator[,options]]); option `c` counts.
+pub(super) fn decode(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
+    let parts = split(arguments, 4);
+    let (Some(name), Some(path)) = (parts.first(), parts.get(1)) else {
+        return wrong("usage: JSON_DECODE(varname,item[,separator[,options]])");
+    };
+    if name.is_empty() || path.is_empty() {
+        return wrong("usage: JSON_DECODE(varname,item[,separator[,options]])");
+    }
+    let separator = parts.get(2).and_then(|text| text.first().copied()).unwrap_or(b'.');
+    let counts = parts.get(3).is_some_and(|options| options.contains(&b'c'));
+    let Some(text) = scope.variable(name).map(|value| value.to_vec()) else {
+        return wrong("variable not found");
+    };
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut parser = Parser { text: &text, at: 0 };
+    let Some(root) = parser.document() else { return wrong("failed to parse as JSON") };
+    let path = path.strip_suffix(&[separator]).unwrap_or(path);
+    let mut item = &root;
+    for step in path.split(|byte| *byte == separator) {
+        let next = match item {
+            Json::Object(members) => {
+                members.iter().find(|(key, _)| key == step).map(|(_, value)| value)
+            }
+            Json::List(items) => std::str::from_utf8(step)
+                .ok()
+                .and_then(|index| index.parse::<usize>().ok())
+                .and_then(|index| items.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => item = next,
+            None => return Ok(()),
+        }
+    }
+    if counts {
+        let count = match item {
+            Json::List(items) => items.len(),
+            Json::Object(members) => members.len(),
+            _ => 1,
+        };
+        write_whole(count as i64, out);
+        return Ok(());
+    }
+    match item {
+        Json::Text(text) => out.extend_from_slice(text),
+        Json::Null => {}
+        Json::Truth(is_true) => out.push(b'0' + u8::from(*is_true)),
+        other => other.write(out),
+    }
+    Ok(())
+}
+
+impl Json {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Truth(true) => out.extend_from_slice(b"true"),
+            Self::Truth(false) => out.extend_from_slice(b"false"),
+            Self::Number(text) => out.extend_from_slice(text),
+            Self::Text(text) => write_text(text, out),
+            Self::List(items) => {
+                out.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    item.write(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(members) => {
+                out.push(b'{');
+                for (index, (key, value)) in members.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    write_text(key, out);
+                    out.push(b':');
+                    value.write(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+}
+
+fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Parser<'_> {
+    /// An object or a list, with nothing behind it.
+    fn document(&mut self) -> Option<Json> {
+        self.blanks();
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            return None;
+        }
+        let value = self.value(0)?;
+        self.blanks();
+        (self.at == self.text.len()).then_some(value)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        self.blanks();
+        if self.peek() != Some(byte) {
+            return None;
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    fn word(&mut self, word: &[u8], value: Json) -> Option<Json> {
+        self.text[self.at..].starts_with(word).then(|| self.at += word.len()).map(|()| value)
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Json> {
+        if depth > DEEPEST {
+            return None;
+        }
+        self.blanks();
+        match self.peek()? {
+            b'{' => {
+                self.at += 1;
+                let mut members: Vec<(Vec<u8>, Json)> = Vec::new();
+                if self.take(b'}').is_some() {
+                    return Some(Json::Object(members));
+                }
+                loop {
+                    self.blanks();
+                    let key = self.string()?;
+                    self.take(b':')?;
+                    let value = self.value(depth + 1)?;
+                    // The last of equal keys counts, at the place of the first.
+                    match members.iter_mut().find(|(known, _)| *known == key) {
+                        Some(member) => member.1 = value,
+                        None => members.push((key, value)),
+                    }
+                    if self.take(b',').is_none() {
+                        self.take(b'}')?;
+                        return Some(Json::Object(members));
+                    }
+                }
+            }
+            b'[' => {
+                self.at += 1;
+                let mut items = Vec::new();
+                if self.take(b']').is_some() {
+                    return Some(Json::List(items));
+                }
+                loop {
+                    items.push(self.value(depth + 1)?);
+                    if self.take(b',').is_none() {
+                        self.take(b']')?;
+                        return Some(Json::List(items));
+                    }
+                }
+            }
+            b'"' => self.string().map(Json::Text),
+            b't' => self.word(b"true", Json::Truth(true)),
+            b'f' => self.word(b"false", Json::Truth(false)),
+            b'n' => self.word(b"null", Json::Null),
+            _ => self.number(),
+        }
+    }
+
+    fn number(&mut self) -> Option<Json> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let digits = |parser: &mut Self| {
+            let first = parser.at;
+            while parser.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                parser.at += 1;
+            }
+            (parser.at > first).then_some(())
+        };
+        digits(self)?;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            digits(self)?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            digits(self)?;
+        }
+        let text = &self.text[start..self.at];
+        let is_real = text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+        if !is_real {
+            return Some(Json::Number(text.to_vec()));
+        }
+        // A real is printed with as many digits as it takes to read it back, at least one decimal.
+        let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        let mut printed = super::strings::general(value.abs(), 17, false);
+        let shortest = format!("{:?}", value.abs());
+        if !shortest.contains('e') && printed.len() > shortest.len() {
+            printed = shortest;
+        }
+        if !printed.contains(['.', 'e']) {
+            printed.push_str(".0");
+        }
+        let sign = if value.is_sign_negative() { "-" } else { "" };
+        Some(Json::Number(format!("{sign}{printed}").into_bytes()))
+    }
+
+    fn string(&mut self) -> Option<Vec<u8>> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        self.at += 1;
+        let mut text = Vec::new();
+        loop {
+            let byte = self.peek()?;
+            self.at += 1;
+            match byte {
+                b'"' => return Some(text),
+                b'\\' => {
+                    let escaped = self.peek()?;
+                    self.at += 1;
+                    match escaped {
+                        b'"' | b'\\' | b'/' => text.push(escaped),
+                        b'b' => text.push(0x08),
+                        b'f' => text.push(0x0c),
+                        b'n' => text.push(b'\n'),
+                        b'r' => text.push(b'\r'),
+                        b't' => text.push(b'\t'),
+                        b'u' => {
+                            let letter = self.letter()?;
+                            text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                        }
+                        _ => return None,
+                    }
+                }
+                0..0x20 => return None,
+                _ => text.push(byte),
+            }
+        }
+    }
+
+    fn letter(&mut self) -> Option<char> {
+        let first = self.unit()?;
+        if (0xd800..0xdc00).contains(&first) {
+            if self.text.get(self.at..self.at + 2)? != b"\\u" {
+                return None;
+            }
+            self.at += 2;
+            let second = self.unit()?;
+            return char::decode_utf16([first, second]).next()?.ok();
+        }
+        char::from_u32(u32::from(first)).filter(|letter| *letter != '\0')
+    }
+
+    fn unit(&mut self) -> Option<u16> {
+        let digits = self.text.get(self.at..self.at + 4)?;
+        self.at += 4;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    }
+}
+
+/// Values inside values.
+const DEEPEST: usize = 64;
