@@ -56,7 +56,7 @@ pub struct Channel {
 }
 
 /// One party's name and number.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Party {
     /// Display name; `None` is not known.
     pub name: Option<BString>,
@@ -191,6 +191,22 @@ impl Party {
             return self.name_presentation;
         }
         if self.number.is_some() { self.number_presentation } else { UNAVAILABLE }
+    }
+}
+
+impl Default for Party {
+    fn default() -> Self {
+        Self {
+            name: None,
+            number: None,
+            name_presentation: 0,
+            number_presentation: 0,
+            number_plan: 0,
+            // ISO 8859-1, as the reference has it.
+            name_charset: 1,
+            subaddress: None,
+            tag: BString::default(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod regular;
 pub mod schedule;
 mod scope;
+pub mod simulation;
 pub mod spelling;
 mod state;
 pub mod substitute;

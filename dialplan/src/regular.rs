@@ -739,7 +739,9 @@ mod tests {
 
     use super::*;
 
-    fn find(pattern: &str, text: &str) -> Option<(usize, usize, Option<(usize, usize)>)> {
+    type Spans = (usize, usize, Option<(usize, usize)>);
+
+    fn find(pattern: &str, text: &str) -> Option<Spans> {
         let found = Regular::parse(pattern.as_bytes()).expect("compiles").find(text.as_bytes())?;
         Some((found.start, found.end, found.first_group))
     }

@@ -19,7 +19,6 @@ pub(crate) struct State {
     pub(crate) running: Running,
     pub(crate) is_hung_up: bool,
     pub(crate) hangup_handlers: Vec<BString>,
-    pub(crate) test_time: Option<i64>,
     /// Buffers for texts on their way, reused.
     pub(crate) spare: Vec<Vec<u8>>,
     /// Evaluations inside evaluations (EVAL of EVAL ...).
@@ -77,7 +76,6 @@ impl State {
             running: Running::No,
             is_hung_up: false,
             hangup_handlers: Vec::new(),
-            test_time: None,
             spare: Vec::new(),
             depth: 0,
         }

@@ -14,7 +14,9 @@ use crate::operation::{
 /// Hangup([cause]).
 pub(super) fn hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let cause = cause_named(text).or_else(|| {
-        scan_integer(text).and_then(|(cause, _)| u16::try_from(cause).ok()).filter(|cause| *cause != 0)
+        scan_integer(text)
+            .and_then(|(cause, _)| u16::try_from(cause).ok())
+            .filter(|cause| *cause != 0)
     });
     if let Some(cause) = cause {
         run.scope.state.set_cause(cause);
@@ -34,7 +36,9 @@ pub(super) fn hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
 fn cause_named(text: &[u8]) -> Option<u16> {
     CAUSES
         .iter()
-        .find(|(name, _)| text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name.as_bytes()))
+        .find(|(name, _)| {
+            text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name.as_bytes())
+        })
         .map(|(_, cause)| *cause)
 }
 
@@ -113,12 +117,14 @@ pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
                 technology: peer[..slash].into(),
                 resource: peer[slash + 1..].into(),
             }),
-            _ => run.scope.warn(format_args!("Dial: '{}' needs to be technology/resource", BStr::new(peer))),
+            _ => run
+                .scope
+                .warn(format_args!("Dial: '{}' needs to be technology/resource", BStr::new(peer))),
         }
     }
+    // Not a single destination that could be called at all: the call ends (recorded).
     if destinations.is_empty() {
-        run.scope.assign(b"DIALSTATUS", b"CHANUNAVAIL");
-        return Flow::Continue;
+        return Flow::HangUp;
     }
     let seconds = parts.get(1).and_then(|text| scan_double(text)).filter(|seconds| *seconds > 0.0);
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -153,7 +159,9 @@ pub(super) fn dial_done(run: &mut Run<'_>, continues: bool, outcome: Outcome) ->
         _ => DialResult::unanswered(DialStatus::ChanUnavail, 0),
     };
     run.scope.assign(b"DIALSTATUS", result.status.as_str().as_bytes());
-    for (name, value) in [("DIALEDPEERNAME", &result.peer_name), ("DIALEDPEERNUMBER", &result.peer_number)] {
+    for (name, value) in
+        [("DIALEDPEERNAME", &result.peer_name), ("DIALEDPEERNUMBER", &result.peer_number)]
+    {
         if let Some(value) = value {
             run.scope.assign(name.as_bytes(), value);
         }
@@ -166,7 +174,8 @@ pub(super) fn dial_done(run: &mut Run<'_>, continues: bool, outcome: Outcome) ->
     ] {
         let Some(duration) = duration else { continue };
         run.scope.assign(name.as_bytes(), duration.as_secs().to_string().as_bytes());
-        run.scope.assign(format!("{name}_MS").as_bytes(), duration.as_millis().to_string().as_bytes());
+        run.scope
+            .assign(format!("{name}_MS").as_bytes(), duration.as_millis().to_string().as_bytes());
     }
     if result.cause != 0 {
         run.scope.state.set_cause(result.cause);
@@ -200,9 +209,12 @@ pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let Some(slash) = memchr::memchr(b'/', &peer) else {
         return failed(run, "channel needs to be technology/resource");
     };
-    let destination = Destination { technology: peer[..slash].into(), resource: peer[slash + 1..].into() };
+    let destination =
+        Destination { technology: peer[..slash].into(), resource: peer[slash + 1..].into() };
     let target = match text_of(1).to_ascii_lowercase().as_slice() {
-        b"app" => OriginateTarget::Application { name: text_of(2).into(), arguments: text_of(3).into() },
+        b"app" => {
+            OriginateTarget::Application { name: text_of(2).into(), arguments: text_of(3).into() }
+        }
         b"exten" => OriginateTarget::Place {
             context: text_of(2).into(),
             extension: match text_of(3) {
@@ -215,7 +227,9 @@ pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
     };
     // An application has one argument less than a place.
     let shift = usize::from(matches!(target, OriginateTarget::Place { .. }));
-    let seconds = scan_integer(&text_of(4 + shift)).map(|(seconds, _)| seconds).filter(|seconds| *seconds > 0);
+    let seconds = scan_integer(&text_of(4 + shift))
+        .map(|(seconds, _)| seconds)
+        .filter(|seconds| *seconds > 0);
     let parsed: Result<Options, _> = options(&text_of(5 + shift), b"abBcCvn", |_| {});
     let Ok(options) = parsed else { return failed(run, "options can not be read") };
     let originate = Originate {
@@ -247,14 +261,19 @@ pub(super) fn soft_hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
     };
     let is_device = parts.get(1).is_some_and(|options| options.contains(&b'a'));
     let scope = if is_device { HangupScope::Device } else { HangupScope::Channel };
-    Flow::Ask(Operation::SoftHangup { channel: channel.to_vec().into(), scope }, Continuation::Simple)
+    Flow::Ask(
+        Operation::SoftHangup { channel: channel.to_vec().into(), scope },
+        Continuation::Simple,
+    )
 }
 
 /// ChannelRedirect(channel,[[context,]extension,]priority).
 pub(super) fn channel_redirect(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let (Some(channel), Some(target)) = (parts.first(), parts.get(1)) else {
-        run.scope.warn(format_args!("ChannelRedirect requires an argument channel,[[context,]exten,]priority"));
+        run.scope.warn(format_args!(
+            "ChannelRedirect requires an argument channel,[[context,]exten,]priority"
+        ));
         return Flow::HangUp;
     };
     if **channel == **run.scope.state.channel.name {
@@ -266,7 +285,8 @@ pub(super) fn channel_redirect(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let priority = pieces.pop().unwrap_or_default();
     let extension = pieces.pop();
     let context = pieces.pop();
-    let operation = Operation::Redirect { channel: channel.to_vec().into(), context, extension, priority };
+    let operation =
+        Operation::Redirect { channel: channel.to_vec().into(), context, extension, priority };
     Flow::Ask(operation, Continuation::Redirect)
 }
 

@@ -33,19 +33,23 @@ pub(super) fn goto_if(run: &mut Run<'_>, text: &[u8]) -> Flow {
 pub(super) fn goto_if_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if text.is_empty() {
         run.scope.warn(format_args!("GotoIfTime requires <times>?'labeliftrue':'labeliffalse'"));
-        return Flow::Continue;
+        return Flow::HangUp;
     }
     let (times, branches) = cut(text, b'?');
-    let test = run.scope.variable(b"TESTTIME").and_then(|time| {
-        std::str::from_utf8(time).ok()?.trim().parse::<i64>().ok()
-    });
-    let now = test.and_then(|time| Timestamp::from_second(time).ok()).unwrap_or_else(|| run.scope.host.now());
+    let test = run
+        .scope
+        .variable(b"TESTTIME")
+        .and_then(|time| std::str::from_utf8(time).ok()?.trim().parse::<i64>().ok());
+    let now = test
+        .and_then(|time| Timestamp::from_second(time).ok())
+        .unwrap_or_else(|| run.scope.host.now());
     let is_now = holds(run, times, now);
     branch(run, is_now, branches)
 }
 
 pub(super) fn holds(run: &mut Run<'_>, times: &[u8], now: Timestamp) -> bool {
-    Schedule::parse(BStr::new(times)).is_some_and(|schedule| schedule.holds(now, &run.scope.host.time_zone()))
+    Schedule::parse(BStr::new(times))
+        .is_some_and(|schedule| schedule.holds(now, &run.scope.host.time_zone()))
 }
 
 fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
@@ -69,7 +73,9 @@ fn branch(run: &mut Run<'_>, is_first: bool, branches: Option<&[u8]>) -> Flow {
 /// Gosub([[context,]extension,]priority[(arguments)]).
 pub(super) fn gosub_application(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if text.is_empty() {
-        run.scope.warn(format_args!("Gosub requires an argument: Gosub([[context,]exten,]priority[(arg1[,...])])"));
+        run.scope.warn(format_args!(
+            "Gosub requires an argument: Gosub([[context,]exten,]priority[(arg1[,...])])"
+        ));
         return Flow::HangUp;
     }
     if gosub(run, text, FrameKind::Gosub) { Flow::Jumped } else { Flow::HangUp }
@@ -88,9 +94,13 @@ pub(crate) fn gosub(run: &mut Run<'_>, text: &[u8], kind: FrameKind) -> bool {
     });
     let Some(place) = run.parse_target(label) else { return false };
     let state = &run.scope.state;
-    let context = place.context.as_ref().filter(|context| !context.is_empty()).unwrap_or(&state.context);
-    let extension =
-        place.extension.as_ref().filter(|extension| !extension.is_empty()).unwrap_or(&state.extension);
+    let context =
+        place.context.as_ref().filter(|context| !context.is_empty()).unwrap_or(&state.context);
+    let extension = place
+        .extension
+        .as_ref()
+        .filter(|extension| !extension.is_empty())
+        .unwrap_or(&state.extension);
     if !run.has(context, extension, place.priority) {
         let (context, extension, priority) = (context.clone(), extension.clone(), place.priority);
         run.scope.log(
@@ -110,13 +120,15 @@ pub(crate) fn gosub(run: &mut Run<'_>, text: &[u8], kind: FrameKind) -> bool {
 pub(super) fn gosub_if(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = separate(text, b'?', 2, Protection::Kept);
     let [condition, targets] = parts.as_slice() else {
-        run.scope.warn(format_args!("GosubIf requires an argument: GosubIf(cond?label1(args):label2(args))"));
+        run.scope.warn(format_args!(
+            "GosubIf requires an argument: GosubIf(cond?label1(args):label2(args))"
+        ));
         return Flow::Continue;
     };
     let targets = separate(targets, b':', 2, Protection::Kept);
     let chosen = targets.get(usize::from(!is_true(condition)));
     match chosen.filter(|target| !target.is_empty()) {
-        Some(target) => gosub_application(run, &target.to_vec()),
+        Some(target) => gosub_application(run, target),
         None => Flow::Continue,
     }
 }
@@ -124,7 +136,8 @@ pub(super) fn gosub_if(run: &mut Run<'_>, text: &[u8]) -> Flow {
 /// Return([value]).
 pub(super) fn return_(run: &mut Run<'_>, value: &[u8]) -> Flow {
     let Some(frame) = run.scope.state.pop_frame() else {
-        run.scope.log(crate::host::Level::Error, format_args!("Return without Gosub: stack is empty"));
+        run.scope
+            .log(crate::host::Level::Error, format_args!("Return without Gosub: stack is empty"));
         return Flow::HangUp;
     };
     run.set_context(&frame.context);
@@ -140,7 +153,8 @@ pub(super) fn return_(run: &mut Run<'_>, value: &[u8]) -> Flow {
 /// StackPop().
 pub(super) fn stack_pop(run: &mut Run<'_>, _: &[u8]) -> Flow {
     if run.scope.state.pop_frame().is_none() {
-        run.scope.log(crate::host::Level::Error, format_args!("StackPop called with no active Gosub"));
+        run.scope
+            .log(crate::host::Level::Error, format_args!("StackPop called with no active Gosub"));
     }
     Flow::Continue
 }
@@ -179,9 +193,13 @@ pub(super) fn macro_(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let inside: BString = [b"macro-", name].concat().into();
     if !run.has(&inside, b"s", 1) {
         if run.scope.plan.context(&inside).is_none() {
-            run.scope.warn(format_args!("no such context '{inside}' for macro '{}'", BStr::new(name)));
+            run.scope
+                .warn(format_args!("no such context '{inside}' for macro '{}'", BStr::new(name)));
         } else {
-            run.scope.warn(format_args!("context '{inside}' for macro '{}' lacks 's' extension, priority 1", BStr::new(name)));
+            run.scope.warn(format_args!(
+                "context '{inside}' for macro '{}' lacks 's' extension, priority 1",
+                BStr::new(name)
+            ));
         }
         return Flow::Continue;
     }
@@ -195,7 +213,8 @@ pub(super) fn macro_(run: &mut Run<'_>, text: &[u8]) -> Flow {
         set(format!("ARG{}", index + 1).as_bytes(), argument);
     }
     // Inside another macro they keep the place of the outermost caller's line.
-    let (context, extension, priority) = (state.context.clone(), state.extension.clone(), state.priority);
+    let (context, extension, priority) =
+        (state.context.clone(), state.extension.clone(), state.priority);
     let mut keep = |name: &[u8], value: &[u8]| {
         saved.push((name.into(), state.variables.value(name).map(BStr::to_owned)));
         state.variables.set(name, value);

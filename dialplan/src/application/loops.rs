@@ -67,7 +67,9 @@ fn leave(run: &mut Run<'_>, label: usize) -> Flow {
         }
         None => {
             let priority = run.scope.state.priority;
-            run.scope.warn(format_args!("couldn't find the EndWhile of the While at priority {priority}"));
+            run.scope.warn(format_args!(
+                "couldn't find the EndWhile of the While at priority {priority}"
+            ));
             Flow::Continue
         }
     }
@@ -152,7 +154,8 @@ fn next_branch(run: &mut Run<'_>) -> Flow {
         }
         None => {
             let priority = run.scope.state.priority;
-            run.scope.warn(format_args!("couldn't find the EndIf of the If at priority {priority}"));
+            run.scope
+                .warn(format_args!("couldn't find the EndIf of the If at priority {priority}"));
             Flow::Continue
         }
     }
@@ -246,15 +249,15 @@ fn following<'a>(run: &Run<'a>) -> impl Iterator<Item = (u32, &'a bstr::BStr)> +
     let circumstances = run.scope.circumstances();
     let target = Target::Priority(state.priority);
     let plan = run.scope.plan;
-    let found = plan.find_in(state.context.as_ref(), state.extension.as_ref(), target, &circumstances).ok();
+    let found =
+        plan.find_in(state.context.as_ref(), state.extension.as_ref(), target, &circumstances).ok();
     let present = state.priority;
-    found
-        .into_iter()
-        .flat_map(move |found| plan.step(found.step).extension().steps())
-        .filter_map(move |step| match step.priority() {
+    found.into_iter().flat_map(move |found| plan.step(found.step).extension().steps()).filter_map(
+        move |step| match step.priority() {
             Priority::Number(number) if number > present => Some((number, step.application())),
             _ => None,
-        })
+        },
+    )
 }
 
 /// Loops inside loops, and loops that were left by jumps.

@@ -24,7 +24,8 @@ pub(super) fn is_up(run: &Run<'_>) -> bool {
 /// Answer([delay in ms][,i]).
 pub(super) fn answer(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
-    let delay = parts.first().and_then(|delay| scan_integer(delay)).map_or(0, |(delay, _)| delay.max(0));
+    let delay =
+        parts.first().and_then(|delay| scan_integer(delay)).map_or(0, |(delay, _)| delay.max(0));
     if is_up(run) || run.scope.state.is_hung_up {
         return if run.scope.state.is_hung_up { Flow::HangUp } else { Flow::Continue };
     }
@@ -33,7 +34,10 @@ pub(super) fn answer(run: &mut Run<'_>, text: &[u8]) -> Flow {
     } else {
         AnswerMedia::Wait
     };
-    Flow::Ask(Operation::Answer { delay: Duration::from_millis(delay as u64), media }, Continuation::Simple)
+    Flow::Ask(
+        Operation::Answer { delay: Duration::from_millis(delay as u64), media },
+        Continuation::Simple,
+    )
 }
 
 pub(super) fn ringing(_: &mut Run<'_>, _: &[u8]) -> Flow {
@@ -80,7 +84,10 @@ pub(super) fn wait(_: &mut Run<'_>, text: &[u8]) -> Flow {
 
 fn time(text: &[u8]) -> Option<Duration> {
     let amount = scan_double(text)?;
-    let unit = text.iter().rposition(|byte| byte.is_ascii_digit() || *byte == b'.').map_or(0, |last| last + 1);
+    let unit = text
+        .iter()
+        .rposition(|byte| byte.is_ascii_digit() || *byte == b'.')
+        .map_or(0, |last| last + 1);
     let factor = match strip(&text[unit..]).to_ascii_lowercase().as_slice() {
         b"" | b"s" => 1.0,
         b"ms" => 0.001,
@@ -100,10 +107,15 @@ pub(super) fn playback(run: &mut Run<'_>, text: &[u8]) -> Flow {
         return Flow::HangUp;
     };
     let options = parts.get(1).map(|options| options.to_ascii_lowercase()).unwrap_or_default();
-    let has = |word: &[u8]| options.split(|byte| *byte == b',' || *byte == b'&').any(|option| strip(option) == word);
+    let has = |word: &[u8]| {
+        options.split(|byte| *byte == b',' || *byte == b'&').any(|option| strip(option) == word)
+    };
     for unsupported in [&b"say"[..], b"mix"] {
         if has(unsupported) {
-            run.scope.warn(format_args!("Playback: option '{}' is not available", BStr::new(unsupported)));
+            run.scope.warn(format_args!(
+                "Playback: option '{}' is not available",
+                BStr::new(unsupported)
+            ));
             run.scope.assign(b"PLAYBACKSTATUS", b"FAILED");
             return Flow::Continue;
         }
@@ -128,7 +140,11 @@ pub(super) fn playback(run: &mut Run<'_>, text: &[u8]) -> Flow {
 }
 
 pub(super) fn file_list(text: &[u8]) -> Vec<BString> {
-    text.split(|byte| *byte == b'&').map(strip).filter(|name| !name.is_empty()).map(BString::from).collect()
+    text.split(|byte| *byte == b'&')
+        .map(strip)
+        .filter(|name| !name.is_empty())
+        .map(BString::from)
+        .collect()
 }
 
 pub(super) fn playback_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
@@ -183,10 +199,17 @@ pub(super) fn background(run: &mut Run<'_>, text: &[u8]) -> Flow {
     } else {
         DigitSet::ALL
     };
-    let language = parts.get(2).filter(|language| !language.is_empty()).map(|language| language.to_vec().into());
+    let language = parts
+        .get(2)
+        .filter(|language| !language.is_empty())
+        .map(|language| language.to_vec().into());
     run.scope.assign(b"BACKGROUNDSTATUS", b"SUCCESS");
-    let operation =
-        Operation::Play { files: file_list(files), interrupt, missing: MissingFile::Stop, language };
+    let operation = Operation::Play {
+        files: file_list(files),
+        interrupt,
+        missing: MissingFile::Stop,
+        language,
+    };
     Flow::Ask(operation, Continuation::Background { context })
 }
 
@@ -221,7 +244,8 @@ pub(super) fn wait_exten(run: &mut Run<'_>, text: &[u8]) -> Flow {
         None => run.scope.state.channel.timeouts.response,
     };
     if parts.get(1).is_some_and(|options| !options.is_empty()) {
-        run.scope.warn(format_args!("WaitExten: music and dial tone while waiting are not available"));
+        run.scope
+            .warn(format_args!("WaitExten: music and dial tone while waiting are not available"));
     }
     Flow::Ask(Operation::WaitDigit { timeout: Some(timeout) }, Continuation::WaitExten)
 }
@@ -256,7 +280,9 @@ pub(super) fn wait_digit(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let timeout = match parts.first().filter(|text| !text.is_empty()) {
         None => None,
         Some(text) => match scan_double(text) {
-            Some(seconds) if seconds >= 0.0 => Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+            Some(seconds) if seconds >= 0.0 => {
+                Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+            }
             _ => {
                 run.scope.warn(format_args!("WaitDigit: invalid timeout '{}'", BStr::new(&**text)));
                 run.scope.assign(b"WAITDIGITSTATUS", b"ERROR");
@@ -296,7 +322,8 @@ pub(super) fn echo(_: &mut Run<'_>, _: &[u8]) -> Flow {
 
 pub(super) fn milliwatt(run: &mut Run<'_>, options: &[u8]) -> Flow {
     if !options.is_empty() {
-        run.scope.warn(format_args!("Milliwatt: options are not available; the digital tone is played"));
+        run.scope
+            .warn(format_args!("Milliwatt: options are not available; the digital tone is played"));
     }
     Flow::Ask(Operation::Milliwatt, Continuation::Never)
 }
@@ -343,20 +370,26 @@ pub(super) fn send_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {
         return Flow::Continue;
     }
     let milliseconds = |index: usize, default: u64| {
-        let given = parts.get(index).and_then(|text| scan_integer(text)).filter(|(value, _)| *value > 0);
+        let given =
+            parts.get(index).and_then(|text| scan_integer(text)).filter(|(value, _)| *value > 0);
         Duration::from_millis(given.map_or(default, |(value, _)| value as u64))
     };
-    let operation =
-        Operation::SendDigits { digits: digits.into(), gap: milliseconds(1, 250), duration: milliseconds(2, 100) };
+    let operation = Operation::SendDigits {
+        digits: digits.into(),
+        gap: milliseconds(1, 250),
+        duration: milliseconds(2, 100),
+    };
     Flow::Ask(operation, Continuation::Simple)
 }
 
 /// What SAY_DTMF_INTERRUPT allows.
 fn say(run: &mut Run<'_>, what: Say) -> Flow {
-    let is_interruptible = run
-        .scope
-        .variable(b"SAY_DTMF_INTERRUPT")
-        .is_some_and(|value| matches!(value.to_ascii_lowercase().as_slice(), b"1" | b"true" | b"yes" | b"on" | b"y" | b"t"));
+    let is_interruptible = run.scope.variable(b"SAY_DTMF_INTERRUPT").is_some_and(|value| {
+        matches!(
+            value.to_ascii_lowercase().as_slice(),
+            b"1" | b"true" | b"yes" | b"on" | b"y" | b"t"
+        )
+    });
     if is_interruptible {
         Flow::Ask(Operation::Say { what, interrupt: DigitSet::ALL }, Continuation::Interruptible)
     } else {
@@ -374,12 +407,17 @@ pub(super) fn say_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {
 /// SayNumber(number[,gender]).
 pub(super) fn say_number(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
-    let number = parts.first().and_then(|text| scan_integer(text).filter(|(_, end)| *end == text.len()));
+    let number =
+        parts.first().and_then(|text| scan_integer(text).filter(|(_, end)| *end == text.len()));
     let Some((value, _)) = number else {
-        run.scope.warn(format_args!("argument '{}' to SayNumber could not be parsed as a number", BStr::new(text)));
+        run.scope.warn(format_args!(
+            "argument '{}' to SayNumber could not be parsed as a number",
+            BStr::new(text)
+        ));
         return Flow::Continue;
     };
-    let gender = parts.get(1).filter(|gender| !gender.is_empty()).map(|gender| gender.to_ascii_lowercase());
+    let gender =
+        parts.get(1).filter(|gender| !gender.is_empty()).map(|gender| gender.to_ascii_lowercase());
     if let Some(gender) = &gender
         && !matches!(gender.as_slice(), b"f" | b"m" | b"c" | b"n")
     {
@@ -431,11 +469,15 @@ pub(super) fn say_unix_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 4);
     let given = parts.first().and_then(|text| scan_double(text));
     let time = given.map_or_else(|| run.scope.host.now().as_second(), |time| time as i64);
-    let text_of =
-        |index: usize| parts.get(index).filter(|text| !text.is_empty()).map(|text| BString::from(text.to_vec()));
+    let text_of = |index: usize| {
+        parts.get(index).filter(|text| !text.is_empty()).map(|text| BString::from(text.to_vec()))
+    };
     let what = Say::UnixTime { time, zone: text_of(1), format: text_of(2) };
     if parts.get(3).is_some_and(|options| options.contains(&b'j')) {
-        return Flow::Ask(Operation::Say { what, interrupt: DigitSet::ALL }, Continuation::Interruptible);
+        return Flow::Ask(
+            Operation::Say { what, interrupt: DigitSet::ALL },
+            Continuation::Interruptible,
+        );
     }
     say(run, what)
 }
@@ -451,8 +493,9 @@ pub(super) fn conf_bridge(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if !is_up(run) {
         return answer_first("ConfBridge", text);
     }
-    let text_of =
-        |index: usize| parts.get(index).filter(|text| !text.is_empty()).map(|text| BString::from(text.to_vec()));
+    let text_of = |index: usize| {
+        parts.get(index).filter(|text| !text.is_empty()).map(|text| BString::from(text.to_vec()))
+    };
     let operation = Operation::Conference {
         room: room.to_vec().into(),
         bridge_profile: text_of(1),
@@ -480,7 +523,9 @@ pub(super) fn conference_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
 pub(super) fn record(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 4);
     let file = parts.first().map(|file| file.to_vec()).unwrap_or_default();
-    let Some(point) = file.iter().rposition(|byte| matches!(byte, b'.' | b':')).filter(|point| *point > 0) else {
+    let Some(point) =
+        file.iter().rposition(|byte| matches!(byte, b'.' | b':')).filter(|point| *point > 0)
+    else {
         run.scope.warn(format_args!("Record requires an argument (filename.format)"));
         run.scope.assign(b"RECORD_STATUS", b"ERROR");
         return Flow::HangUp;

@@ -105,7 +105,10 @@ pub fn find(name: &[u8]) -> Option<&'static Application> {
             }
         }
     };
-    table::APPLICATIONS.binary_search_by(|application| compare(application.name)).ok().map(|at| &table::APPLICATIONS[at])
+    table::APPLICATIONS
+        .binary_search_by(|application| compare(application.name))
+        .ok()
+        .map(|at| &table::APPLICATIONS[at])
 }
 
 /// All applications, ordered by name without regard to case.
@@ -119,7 +122,9 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
     match continuation {
         Continuation::Simple | Continuation::Hosted => match outcome {
             Outcome::HungUp { .. } => Flow::HangUp,
-            Outcome::Digit(digit) if matches!(continuation, Continuation::Hosted) => Flow::Digit(digit),
+            Outcome::Digit(digit) if matches!(continuation, Continuation::Hosted) => {
+                Flow::Digit(digit)
+            }
             Outcome::Failed if matches!(continuation, Continuation::Hosted) => Flow::HangUp,
             _ => Flow::Continue,
         },
@@ -162,7 +167,9 @@ mod tests {
     #[test]
     fn every_application_is_found_in_any_letter_case() {
         for application in all() {
-            for name in [application.name.to_ascii_uppercase(), application.name.to_ascii_lowercase()] {
+            for name in
+                [application.name.to_ascii_uppercase(), application.name.to_ascii_lowercase()]
+            {
                 assert_eq!(find(name.as_bytes()).map(Application::name), Some(application.name));
             }
         }

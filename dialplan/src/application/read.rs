@@ -129,7 +129,7 @@ pub(super) fn read_on(run: &mut Run<'_>, mut read: Box<ReadDigits>, outcome: &Ou
             if read.next_file < read.files.len() {
                 return prompt(run, read);
             }
-            finish(run, &read, b"HANGUP")
+            finish(run, &read, b"ERROR")
         }
         _ if read.is_playing => wait(run, read),
         _ => {
@@ -211,7 +211,11 @@ fn wait_extension(run: &mut Run<'_>, mut read: Box<ReadExtension>) -> Flow {
     Flow::Ask(Operation::WaitDigit { timeout }, Continuation::ReadExten(read))
 }
 
-pub(super) fn read_extension_on(run: &mut Run<'_>, mut read: Box<ReadExtension>, outcome: &Outcome) -> Flow {
+pub(super) fn read_extension_on(
+    run: &mut Run<'_>,
+    mut read: Box<ReadExtension>,
+    outcome: &Outcome,
+) -> Flow {
     match outcome {
         Outcome::HungUp { .. } => finish_extension(run, &read, b"ERROR", b""),
         Outcome::Digit(digit) => {
@@ -232,8 +236,11 @@ fn decide(run: &mut Run<'_>, read: &ReadExtension) -> Flow {
     }
     let circumstances = run.scope.circumstances();
     let digits = BStr::new(&read.digits);
-    let is_valid =
-        run.scope.plan.find_in(read.context.as_ref(), digits, Target::Priority(1), &circumstances).is_ok();
+    let is_valid = run
+        .scope
+        .plan
+        .find_in(read.context.as_ref(), digits, Target::Priority(1), &circumstances)
+        .is_ok();
     if is_valid {
         finish_extension(run, read, b"OK", &read.digits)
     } else {

@@ -91,7 +91,8 @@ pub(super) fn log(run: &mut Run<'_>, text: &[u8]) -> Flow {
         Some(b"VERBOSE") => Level::Verbose(0),
         Some(b"DTMF") => Level::Debug,
         _ => {
-            run.scope.log(Level::Error, format_args!("unknown log level in Log({})", BStr::new(text)));
+            run.scope
+                .log(Level::Error, format_args!("unknown log level in Log({})", BStr::new(text)));
             return Flow::Continue;
         }
     };
@@ -146,7 +147,8 @@ pub(super) fn try_exec(run: &mut Run<'_>, text: &[u8]) -> Flow {
         return Flow::Continue;
     }
     let (name, arguments) = name_and_arguments(text);
-    let is_known = super::find(name).is_some_and(|application| application.is_here() && !application.is_macro())
+    let is_known = super::find(name)
+        .is_some_and(|application| application.is_here() && !application.is_macro())
         || run.scope.host.has_application(name);
     if !is_known {
         run.scope.warn(format_args!("could not find application '{}'", BStr::new(name)));
@@ -158,7 +160,9 @@ pub(super) fn try_exec(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let flow = run.execute_named(name, &evaluated);
     run.scope.give_back(evaluated);
     match flow {
-        Flow::Ask(operation, continuation) => Flow::Ask(operation, Continuation::Tried(Box::new(continuation))),
+        Flow::Ask(operation, continuation) => {
+            Flow::Ask(operation, Continuation::Tried(Box::new(continuation)))
+        }
         other => tried(run, other),
     }
 }
@@ -166,7 +170,9 @@ pub(super) fn try_exec(run: &mut Run<'_>, text: &[u8]) -> Flow {
 /// The status of a tried application.
 pub(super) fn tried(run: &mut Run<'_>, flow: Flow) -> Flow {
     match flow {
-        Flow::Ask(operation, continuation) => Flow::Ask(operation, Continuation::Tried(Box::new(continuation))),
+        Flow::Ask(operation, continuation) => {
+            Flow::Ask(operation, Continuation::Tried(Box::new(continuation)))
+        }
         Flow::Continue | Flow::Jumped => {
             run.scope.assign(b"TRYSTATUS", b"SUCCESS");
             flow
@@ -195,10 +201,15 @@ pub(super) fn exec_if(run: &mut Run<'_>, text: &[u8]) -> Flow {
         _ => {
             let old = separate(text, b',', 3, Protection::Kept);
             let Some(name) = old.get(1) else {
-                run.scope.warn(format_args!("usage: ExecIf(<cond>?<appiftrue>(<args>):<appiffalse>(<args>))"));
+                run.scope.warn(format_args!(
+                    "usage: ExecIf(<cond>?<appiftrue>(<args>):<appiffalse>(<args>))"
+                ));
                 return Flow::Continue;
             };
-            run.scope.warn(format_args!("deprecated syntax found, please upgrade to using 'ExecIf(<expr>?{}(<args>):...)'", BStr::new(&**name)));
+            run.scope.warn(format_args!(
+                "deprecated syntax found, please upgrade to using 'ExecIf(<expr>?{}(<args>):...)'",
+                BStr::new(&**name)
+            ));
             if !is_true(&old[0]) {
                 return Flow::Continue;
             }

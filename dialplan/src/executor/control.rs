@@ -88,22 +88,31 @@ pub(crate) enum Continuation {
     /// Never goes on (Busy, Congestion, Milliwatt).
     Never,
     /// Answer was asked for on behalf of an application: run it again now that the channel is up.
-    Answered { application: &'static str, arguments: BString },
+    Answered {
+        application: &'static str,
+        arguments: BString,
+    },
     Playback,
-    Background { context: BString },
+    Background {
+        context: BString,
+    },
     WaitExten,
-    WaitDigit { wanted: BString },
+    WaitDigit {
+        wanted: BString,
+    },
     CollectDigit,
     Read(Box<ReadDigits>),
     ReadExten(Box<ReadExtension>),
     Record,
     Conference,
-    Dial { continues: bool },
+    Dial {
+        continues: bool,
+    },
     Originate,
     Redirect,
     Hosted,
     /// Of an application that TryExec runs.
-    Tried(Box<Continuation>),
+    Tried(Box<Self>),
     /// Of an application that runs beside the flow.
     Beside,
 }
@@ -183,7 +192,11 @@ impl Control {
     pub(crate) fn is_ending(&self) -> bool {
         matches!(
             self.phase,
-            Phase::HangupExtension | Phase::HangupHandlers | Phase::Subroutine | Phase::Finished | Phase::Tone
+            Phase::HangupExtension
+                | Phase::HangupHandlers
+                | Phase::Subroutine
+                | Phase::Finished
+                | Phase::Tone
         )
     }
 

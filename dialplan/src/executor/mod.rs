@@ -211,7 +211,12 @@ impl Executor {
 
     /// Runs one application beside the flow, as `Name(arguments)` with arguments still to be evaluated.
     /// `None` when it needs nothing from outside; its flow (a jump, a hangup) has no effect.
-    pub fn run_application(&mut self, plan: &Plan, host: &mut dyn Host, text: &[u8]) -> Option<Operation> {
+    pub fn run_application(
+        &mut self,
+        plan: &Plan,
+        host: &mut dyn Host,
+        text: &[u8],
+    ) -> Option<Operation> {
         self.run(plan, host).run_one(text)
     }
 

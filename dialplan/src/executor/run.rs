@@ -115,7 +115,8 @@ impl<'a> Run<'a> {
                 extension: state.extension.as_ref(),
                 priority: state.priority,
             },
-            application: application.map_or(step.application(), |application| BStr::new(application.name())),
+            application: application
+                .map_or_else(|| step.application(), |application| BStr::new(application.name())),
             arguments: BStr::new(&arguments),
         });
         let flow = match application {
@@ -137,7 +138,10 @@ impl<'a> Run<'a> {
             _ if self.scope.host.has_application(name) => return Some(None),
             Some(program) => {
                 let reason = program.refusal();
-                self.scope.log(Level::Error, format_args!("application {name} is not available: {reason}"));
+                self.scope.log(
+                    Level::Error,
+                    format_args!("application {name} is not available: {reason}"),
+                );
             }
             None => self.scope.warn(format_args!("no application '{name}'")),
         }
@@ -180,16 +184,14 @@ impl<'a> Run<'a> {
                 self.scope.state.priority = self.scope.state.priority.saturating_add(1);
                 Turn::Next
             }
-            Flow::Jumped => {
-                self.found = None;
-                self.interrupted().unwrap_or(Turn::Next)
-            }
+            Flow::Jumped => self.interrupted().unwrap_or(Turn::Next),
             Flow::Ask(operation, continuation) => self.ask(operation, continuation),
             Flow::Digit(digit) => match self.control.phase {
                 Phase::Steps => {
                     self.found = None;
                     let digits = BString::from(vec![digit.as_byte()]);
-                    self.control.phase = Phase::Digits { digits, kind: Digits::Pressed, is_done: false };
+                    self.control.phase =
+                        Phase::Digits { digits, kind: Digits::Pressed, is_done: false };
                     Turn::Next
                 }
                 _ => self.leave(),
@@ -281,7 +283,9 @@ impl<'a> Run<'a> {
         let operation = if status.eq_ignore_ascii_case(b"BUSY") {
             self.scope.state.set_cause(17);
             Operation::Busy { timeout }
-        } else if status.eq_ignore_ascii_case(b"CONGESTION") || status.eq_ignore_ascii_case(b"CHANUNAVAIL") {
+        } else if status.eq_ignore_ascii_case(b"CONGESTION")
+            || status.eq_ignore_ascii_case(b"CHANUNAVAIL")
+        {
             self.scope.state.set_cause(34);
             Operation::Congestion { timeout }
         } else {
@@ -334,7 +338,8 @@ impl<'a> Run<'a> {
             return self.invalid(&extension);
         }
         let start = extension.len();
-        self.control.phase = Phase::Digits { digits: extension, kind: Digits::Incomplete(start), is_done: false };
+        self.control.phase =
+            Phase::Digits { digits: extension, kind: Digits::Incomplete(start), is_done: false };
         Turn::Next
     }
 
@@ -475,12 +480,10 @@ impl<'a> Run<'a> {
     // Places.
 
     fn find(&mut self) -> Option<Found> {
-        let state = &self.scope.state;
         let plan = self.scope.plan;
-        if let Some(found) = self.found.take()
-            && let Some(next) = plan.following(found, state.priority)
-        {
-            return Some(next);
+        let near = self.found.and_then(|found| plan.near(found, self.scope.state.priority));
+        if near.is_some() {
+            return near;
         }
         let context = self.context()?;
         let circumstances = self.scope.circumstances();
@@ -514,7 +517,10 @@ impl<'a> Run<'a> {
     pub(crate) fn has(&self, context: &[u8], extension: &[u8], priority: u32) -> bool {
         let circumstances = self.scope.circumstances();
         let target = Target::Priority(priority);
-        self.scope.plan.find_in(BStr::new(context), BStr::new(extension), target, &circumstances).is_ok()
+        self.scope
+            .plan
+            .find_in(BStr::new(context), BStr::new(extension), target, &circumstances)
+            .is_ok()
     }
 
     pub(crate) fn matches_more(&mut self, digits: &[u8]) -> bool {
@@ -525,31 +531,41 @@ impl<'a> Run<'a> {
     pub(crate) fn matches_more_in(&self, context: &[u8], digits: &[u8]) -> bool {
         let circumstances = self.scope.circumstances();
         self.scope.plan.context(context).is_some_and(|context| {
-            self.scope.plan.match_more(context, BStr::new(digits), Target::Priority(1), &circumstances)
+            self.scope.plan.match_more(
+                context,
+                BStr::new(digits),
+                Target::Priority(1),
+                &circumstances,
+            )
         })
     }
 
     pub(crate) fn can_match_in(&self, context: &[u8], digits: &[u8]) -> bool {
         let circumstances = self.scope.circumstances();
         self.scope.plan.context(context).is_some_and(|context| {
-            self.scope.plan.can_match(context, BStr::new(digits), Target::Priority(1), &circumstances)
+            self.scope.plan.can_match(
+                context,
+                BStr::new(digits),
+                Target::Priority(1),
+                &circumstances,
+            )
         })
     }
 
     pub(crate) fn set_context(&mut self, context: &[u8]) {
         if *self.scope.state.context != context {
             self.scope.state.context = context.into();
+            self.context = None;
+            self.found = None;
         }
-        self.context = None;
-        self.found = None;
     }
 
     pub(crate) fn set_extension(&mut self, extension: &[u8]) {
         if *self.scope.state.extension != extension {
             self.scope.state.extension.clear();
             self.scope.state.extension.extend_from_slice(extension);
+            self.found = None;
         }
-        self.found = None;
     }
 
     pub(crate) fn go_to_extension(&mut self, extension: &[u8]) {
@@ -572,13 +588,16 @@ impl<'a> Run<'a> {
     /// `[[context,]extension,]priority` with a number, `+n`, `-n` or a label. `None` when it can not be.
     pub(crate) fn parse_target(&mut self, text: &[u8]) -> Option<TargetPlace> {
         if text.is_empty() {
-            self.scope.warn(format_args!("Goto requires an argument: [[context,]extension,]priority"));
+            self.scope
+                .warn(format_args!("Goto requires an argument: [[context,]extension,]priority"));
             return None;
         }
         let mut parts = text.splitn(4, |byte| *byte == b',');
         let (first, second, third) = (parts.next(), parts.next(), parts.next());
         let (context, extension, priority) = match (first, second, third) {
-            (Some(context), Some(extension), Some(priority)) => (Some(context), Some(extension), priority),
+            (Some(context), Some(extension), Some(priority)) => {
+                (Some(context), Some(extension), priority)
+            }
             (Some(extension), Some(priority), None) => (None, Some(extension), priority),
             (Some(priority), None, None) => (None, None, priority),
             _ => return None,
@@ -597,7 +616,9 @@ impl<'a> Run<'a> {
                 Some(priority) => i64::from(priority),
                 None => {
                     let priority = BStr::new(priority);
-                    self.scope.warn(format_args!("priority '{priority}' must be a number > 0, or valid label"));
+                    self.scope.warn(format_args!(
+                        "priority '{priority}' must be a number > 0, or valid label"
+                    ));
                     return None;
                 }
             },
@@ -609,14 +630,21 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn find_label(&mut self, context: Option<&[u8]>, extension: Option<&[u8]>, label: &[u8]) -> Option<u32> {
+    fn find_label(
+        &mut self,
+        context: Option<&[u8]>,
+        extension: Option<&[u8]>,
+        label: &[u8],
+    ) -> Option<u32> {
         let state = &self.scope.state;
         let context = context.filter(|context| !context.is_empty()).unwrap_or(&state.context);
-        let extension = extension.filter(|extension| !extension.is_empty()).unwrap_or(&state.extension);
+        let extension =
+            extension.filter(|extension| !extension.is_empty()).unwrap_or(&state.extension);
         let plan = self.scope.plan;
         let circumstances = self.scope.circumstances();
         let target = Target::Label(BStr::new(label));
-        let found = plan.find_in(BStr::new(context), BStr::new(extension), target, &circumstances).ok()?;
+        let found =
+            plan.find_in(BStr::new(context), BStr::new(extension), target, &circumstances).ok()?;
         match plan.step(found.step).priority() {
             crate::plan::Priority::Number(number) => Some(number),
             crate::plan::Priority::Hint => None,
@@ -628,11 +656,11 @@ impl<'a> Run<'a> {
         if let Some(context) = place.context.as_ref().filter(|context| !context.is_empty()) {
             self.set_context(context);
         }
-        if let Some(extension) = place.extension.as_ref().filter(|extension| !extension.is_empty()) {
+        if let Some(extension) = place.extension.as_ref().filter(|extension| !extension.is_empty())
+        {
             self.set_extension(extension);
         }
         self.scope.state.priority = place.priority;
-        self.found = None;
     }
 
     // Macros.
@@ -723,7 +751,8 @@ impl crate::state::State {
         let mut locals: Vec<BString> = Vec::with_capacity(count + 1);
         for index in 0..count {
             let name: BString = format!("ARG{}", index + 1).into();
-            self.variables.push(&name, arguments.get(index).map(|text| &**text).unwrap_or_default());
+            self.variables
+                .push(&name, arguments.get(index).map(|text| &**text).unwrap_or_default());
             locals.push(name);
         }
         self.variables.push(b"ARGC", arguments.len().to_string().as_bytes());

@@ -54,6 +54,22 @@ impl Number {
         parse_decimal(&text[..whole], fraction).map(Self::from_extended)
     }
 
+    /// Whole seconds and the microseconds cut from the fraction; `None` beyond 64 bits.
+    pub(crate) fn seconds_and_micros(self) -> Option<(i64, i64)> {
+        let value = match self {
+            Self::Whole(value) => return Some((value, 0)),
+            Self::Extended(value) => value,
+        };
+        let seconds = value.round_to_integral(Round::TowardZero).value;
+        let million = Extended::from_i128(1_000_000).value;
+        let micros = ((value - seconds).value * million).value;
+        let whole = |value: Extended| {
+            let whole = value.to_i128_r(64, Round::TowardZero, &mut false);
+            (!whole.status.intersects(Status::INVALID_OP)).then_some(whole.value as i64)
+        };
+        Some((whole(seconds)?, whole(micros)?))
+    }
+
     pub(super) fn from_extended(value: Extended) -> Self {
         if value.is_integer() && !value.is_neg_zero() {
             let mut is_exact = false;

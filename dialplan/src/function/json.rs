@@ -13,8 +13,8 @@ enum Json {
     /// As written.
     Number(Vec<u8>),
     Text(Vec<u8>),
-    List(Vec<Json>),
-    Object(Vec<(Vec<u8>, Json)>),
+    List(Vec<Self>),
+    Object(Vec<(Vec<u8>, Self)>),
 }
 
 /// JSON_DECODE(name,item[,separator[,options]]); option `c` counts.

@@ -85,7 +85,14 @@ pub(super) fn math(_: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Re
     match kind {
         Kind::Float => write_fixed(result, out),
         Kind::Int => write_whole(i64::from(to_int(result)), out),
-        Kind::Hex => out.extend_from_slice(format!("{:x}", to_int(result)).as_bytes()),
+        // What an unsigned int can not hold is all ones (recorded).
+        Kind::Hex => {
+            let whole = result.trunc();
+            let fits = (0.0..=f64::from(u32::MAX)).contains(&whole);
+            out.extend_from_slice(
+                format!("{:x}", if fits { whole as u32 } else { u32::MAX }).as_bytes(),
+            );
+        }
         Kind::Char => out.push(to_int(result) as u8),
     }
     Ok(())

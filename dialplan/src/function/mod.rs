@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use crate::host::FunctionError;
 use crate::scope::Scope;
 
-pub(crate) use identity::parse_party;
 pub(crate) use places::hint_of as hint;
 pub(crate) use variables::clear_hash;
 

@@ -171,7 +171,8 @@ fn state_of(scope: &Scope<'_>, device: &[u8]) -> BString {
     if device.len() >= 6 && device[..6].eq_ignore_ascii_case(b"Local/") {
         let (extension, rest) = at_context(&device[6..]);
         let context = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
-        let exists = has_step(scope, context, extension, Target::Priority(1));
+        // Any extension of a context that exists counts (recorded).
+        let exists = !extension.is_empty() && scope.plan.context(context).is_some();
         return if exists { "NOT_INUSE" } else { "INVALID" }.into();
     }
     scope.host.device_state(device)

@@ -192,9 +192,8 @@ pub(super) fn filter(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>)
 /// REPLACE(name,bytes[,byte]): each of the bytes becomes the one, or goes.
 pub(super) fn replace(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 3);
-    let (name, find) = match parts.as_slice() {
-        [name, find, ..] => (name, find),
-        _ => return wrong("usage: REPLACE(varname,find-chars[,replace-char])"),
+    let [name, find, ..] = parts.as_slice() else {
+        return wrong("usage: REPLACE(varname,find-chars[,replace-char])");
     };
     let mut set = [false; 256];
     let mut rest: &[u8] = find;
@@ -221,13 +220,8 @@ pub(super) fn string_replace(
     out: &mut Vec<u8>,
 ) -> Reading {
     let parts = split(arguments, 4);
-    let (name, find) = match parts.as_slice() {
-        [name, find, ..] => (name, find),
-        _ => {
-            return wrong(
-                "usage: STRREPLACE(varname,find-string[,replace-string[,max-replacements]])",
-            );
-        }
+    let [name, find, ..] = parts.as_slice() else {
+        return wrong("usage: STRREPLACE(varname,find-string[,replace-string[,max-replacements]])");
     };
     if find.is_empty() {
         return wrong("the text to find must not be empty");

@@ -7,20 +7,17 @@ use jiff::{Timestamp, Zoned};
 use super::strings::skip_blanks;
 use super::{Reading, Writing, wrong};
 use crate::arguments::{scan_double, split};
-use crate::expression::write_whole;
+use crate::expression::{Number, write_whole};
 use crate::scope::Scope;
 use crate::variables::Inheritance;
 
 /// STRFTIME([epoch][,[zone][,format]]).
 pub(super) fn format(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 3);
-    let epoch = parts.first().and_then(|text| scan_double(text));
+    let epoch = parts.first().and_then(|text| seconds_and_micros(text));
     let now = scope.host.now();
     let (seconds, micros) = match epoch {
-        Some(epoch) => {
-            let seconds = epoch.trunc();
-            (seconds as i64, ((epoch - seconds) * 1e6) as i64)
-        }
+        Some(epoch) => epoch,
         None => (now.as_second(), i64::from(now.subsec_microsecond())),
     };
     let zone = zone(scope, parts.get(1).map(|zone| &**zone));
@@ -32,6 +29,18 @@ pub(super) fn format(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>)
     let time = Local { time: time.to_zoned(zone), micros: micros.unsigned_abs(), system_name };
     time.write(format, out);
     Ok(())
+}
+
+/// An epoch with its fraction, cut to microseconds as the reference's long double leaves it.
+fn seconds_and_micros(text: &[u8]) -> Option<(i64, i64)> {
+    let text = skip_blanks(text);
+    let is_plain = text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    if is_plain && text.first().is_some_and(u8::is_ascii_digit) {
+        return Number::parse(text)?.seconds_and_micros();
+    }
+    let epoch = scan_double(text)?;
+    let seconds = epoch.trunc();
+    Some((seconds as i64, ((epoch - seconds) * 1e6) as i64))
 }
 
 /// The zone of a name; empty is the system's, an unknown one is UTC.
@@ -381,7 +390,7 @@ impl Fields {
             (month, day, _) => {
                 let first = Date::new(year as i16, month.unwrap_or(0) as i8 + 1, 1).ok();
                 first.and_then(|first| {
-                    first.checked_add(jiff::Span::new().days(day.unwrap_or(1) - 1)).ok()
+                    first.checked_add(jiff::Span::new().days(day.unwrap_or(0) - 1)).ok()
                 })
             }
         };

@@ -383,6 +383,7 @@ impl Builder {
         plan.text.shrink_to_fit();
         plan.elements = self.elements.values;
         plan.index_contexts(&patterns_of);
+        plan.compile();
         plan
     }
 

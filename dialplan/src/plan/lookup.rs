@@ -152,6 +152,17 @@ impl Plan {
         self.find(context, dialled, Target::Priority(wanted.max(0) as u32), circumstances)
     }
 
+    /// A step of the extension that another was found in, when a lookup of the same context and
+    /// text would surely find it; `None` when only [`find`](Self::find) can tell.
+    pub(crate) fn near(&self, found: Found, priority: u32) -> Option<Found> {
+        if found.certainty != Certainty::First {
+            return None;
+        }
+        let extension = ExtensionId(self.steps[found.step.0 as usize].extension);
+        let step = self.step_with_priority(extension, i32::try_from(priority).ok()?)?;
+        Some(Found { step: StepId(step), ..found })
+    }
+
     /// Whether a text leads to a step of this number.
     pub fn exists(
         &self,

@@ -33,8 +33,10 @@ pub use load::{BareArguments, LoadOptions};
 pub use lookup::{Circumstances, Found, NotFound, Target};
 
 use crate::{
+    application::Application,
     pattern::{Element, Name},
     schedule::Schedule,
+    substitute::Template,
 };
 use index::ContextIndex;
 
@@ -48,11 +50,15 @@ pub struct Plan {
     extensions: Vec<ExtensionData>,
     callers: Vec<Caller>,
     steps: Vec<StepData>,
+    /// The arguments of each step, taken apart.
+    templates: Vec<Template>,
     /// The steps with labels, sorted by label within each extension.
     labels: Vec<StepId>,
     /// The positions of all patterns, each once.
     elements: Vec<Element>,
     applications: Vec<BString>,
+    /// What runs each of `applications`.
+    programs: Vec<Option<&'static Application>>,
     globals: Vec<(BString, BString)>,
     settings: Settings,
     files: Vec<String>,
@@ -265,6 +271,14 @@ impl Plan {
         &self.settings
     }
 
+    /// Takes the arguments of all steps apart and looks up what runs them.
+    fn compile(&mut self) {
+        let templates = self.steps.iter().map(|step| Template::parse(self.slice(step.arguments)));
+        self.templates = templates.collect();
+        self.programs =
+            self.applications.iter().map(|name| crate::application::find(name)).collect();
+    }
+
     fn slice(&self, slice: Slice) -> &BStr {
         let start = slice.start as usize;
         self.text[start..start + slice.length as usize].as_bstr()
@@ -440,6 +454,16 @@ impl<'a> Step<'a> {
     /// The arguments as written, nothing replaced.
     pub fn arguments(&self) -> &'a BStr {
         self.plan.slice(self.data().arguments)
+    }
+
+    /// The arguments, taken apart once for all calls.
+    pub fn template(&self) -> &'a Template {
+        &self.plan.templates[self.id.0 as usize]
+    }
+
+    /// What runs it; `None` if this crate does not know the application.
+    pub fn program(&self) -> Option<&'static Application> {
+        self.plan.programs[self.data().application.index()]
     }
 
     /// The file it is written in.
