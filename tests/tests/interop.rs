@@ -74,27 +74,34 @@ fn a_wrong_password_opens_nothing() {
 }
 
 #[test]
-fn every_request_outside_a_dialog_is_challenged() {
+fn no_request_outside_a_dialog_is_served_without_credentials() {
     let engine = engine();
     let client = SipClient::new(engine.address());
     let limit = Duration::from_secs(5);
     let events = "Event: presence\r\nExpires: 60\r\n";
     let requests = [
-        ("REGISTER", ""),
-        ("INVITE", ""),
-        ("OPTIONS", ""),
         ("MESSAGE", ""),
         ("SUBSCRIBE", events),
         ("PUBLISH", events),
         ("NOTIFY", "Event: presence\r\nSubscription-State: active\r\n"),
         ("REFER", "Refer-To: <sip:8899@127.0.0.1>\r\n"),
         ("INFO", ""),
+        ("UPDATE", ""),
+        ("PRACK", "RAck: 1 1 INVITE\r\n"),
+        ("BYE", ""),
+        ("SHELL", ""),
     ];
-    for user in ["alice", "nobody"] {
-        for (method, headers) in requests {
-            let status = client.request(method, user, headers).send(limit);
+    for method in ["REGISTER", "INVITE", "OPTIONS"] {
+        for user in ["alice", "nobody"] {
+            let status = client.request(method, user, "").send(limit);
             assert_eq!(status, Some(401), "{method} from {user}");
         }
+    }
+    for (method, headers) in requests {
+        let [known, unknown] =
+            ["alice", "nobody"].map(|user| client.request(method, user, headers).send(limit));
+        assert!(matches!(known, Some(401 | 405 | 481 | 489 | 501)), "{method}: {known:?}");
+        assert_eq!(known, unknown, "{method} tells which users exist");
     }
     engine.stop();
 }
