@@ -61,10 +61,13 @@ impl Baresip {
         assert!(answered, "the call is not answered:\n{}", self.process.output());
     }
 
-    /// Presses keys, as telephone events.
+    /// Presses keys one after the other, as telephone events.
     pub fn press(&mut self, keys: &str) {
         for key in keys.chars() {
             self.command("sndcode", &key.to_string());
+            // A finger's pace: baresip forgets a key when the next comes before it was sent.
+            let next = Instant::now() + Duration::from_millis(250);
+            while self.read_message(next).is_some() {}
         }
     }
 
