@@ -3,12 +3,17 @@
 //! RFC 4475 and RFC 5118 by the RFCs' names, files beginning with `x-` are our own. Then properties
 //! that hold for whatever is built or received, and short runs of the fuzz function.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use diesis_engine::entropy::Entropy;
-use diesis_engine::sdp::SessionDescription;
+use diesis_engine::media::Direction;
+use diesis_engine::sdp::{Capabilities, OfferAnswer, SessionDescription};
+use diesis_engine::sip::auth::{AuthSettings, Authenticator, Secret, Verdict};
+use diesis_engine::sip::registrar::{AorSettings, Registrar, RegistrarSettings};
 use diesis_engine::sip::{
-    Branch, CSeq, Contacts, Frame, Framing, HeaderName, Limits, Message, Method, NameAddr, Request,
-    Response, Scheme, StatusCode, StreamTimeouts, Uri,
+    Branch, CSeq, Contacts, Flow, Frame, Framing, HeaderName, Limits, Message, Method, NameAddr,
+    Request, Response, Scheme, StatusCode, StreamTimeouts, Uri,
 };
 use proptest::prelude::*;
 
@@ -306,6 +311,7 @@ fn fuzz_message(bytes: &[u8]) {
                 assert!(!via.has_rport() || via.rport() == Some(4321));
                 let response = Response::to(&request, StatusCode::OK);
                 parse(response.to_bytes());
+                fuzz_services(&request);
                 while request.via().is_some() {
                     request.pop_via();
                 }
@@ -314,7 +320,7 @@ fn fuzz_message(bytes: &[u8]) {
         Err(error) => {
             if let Some(response) = error.response() {
                 let text = response.to_bytes();
-                assert!(!text.iter().any(|&b| b == 0) || bytes.contains(&0));
+                assert!(!text.contains(&0) || bytes.contains(&0));
             }
         }
     }
@@ -323,10 +329,21 @@ fn fuzz_message(bytes: &[u8]) {
         sdp_source = &bytes[at + 4..];
     }
     if let Ok(description) = SessionDescription::parse(sdp_source) {
+        let mut negotiation = OfferAnswer::new(Capabilities::default(), 1);
+        let local = "192.0.2.1:4000".parse().unwrap();
+        let answer = negotiation.handle_offer(&description, local, Direction::SendReceive);
+        if let Ok((answer, negotiated)) = answer {
+            let answer = SessionDescription::parse(&answer).unwrap();
+            assert_eq!(answer.media.len(), description.media.len());
+            let packet_time = negotiated.packet_time.as_millis();
+            assert!((10..=60).contains(&packet_time));
+            assert!(negotiated.remote.is_none_or(|remote| !remote.ip().is_multicast()));
+            negotiation.offer(local, Direction::SendOnly).unwrap();
+            let _ = negotiation.handle_answer(&description);
+        }
         assert_eq!(SessionDescription::parse(&description.to_bytes()), Ok(description));
     }
-    #[allow(clippy::disallowed_methods, reason = "the one clock of this test")]
-    let now = std::time::Instant::now();
+    let now = clock();
     let mut framing = Framing::new(Limits::default(), StreamTimeouts::default(), now);
     for piece in bytes.chunks(97) {
         framing.handle_bytes(piece, now);
@@ -336,6 +353,28 @@ fn fuzz_message(bytes: &[u8]) {
             let _ = Message::parse(message, &Limits::default());
         }
     }
+}
+
+/// Digest and registrar on whatever was understood.
+fn fuzz_services(request: &Request) {
+    let now = clock();
+    let source = "192.0.2.77".parse().unwrap();
+    let mut authenticator = Authenticator::new(AuthSettings::default(), [1; 32], now);
+    let verdict =
+        authenticator.verify(request, "pbx", source, now, |_| Some(Secret::Password(b"x")));
+    assert!(!matches!(verdict, Verdict::Accepted { .. }));
+    let mut registrar = Registrar::new(RegistrarSettings::default());
+    let settings = AorSettings { max_contacts: 3, ..AorSettings::default() };
+    let flow = Flow::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.77:5060".parse().unwrap());
+    let response = registrar.handle_register("100".into(), &settings, request, flow, now);
+    parse(response.to_bytes());
+    let bound = registrar.bindings("100".into(), now).len();
+    assert!(bound <= 3 && registrar.poll_timeout().is_some() == (bound > 0));
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one clock of these tests")]
+fn clock() -> Instant {
+    Instant::now()
 }
 
 /// A small mutation engine: what coverage-guided fuzzing starts from, run briefly.
@@ -376,6 +415,8 @@ fn mutate(bytes: &mut Vec<u8>, pool: &[Bytes], entropy: &mut Entropy) {
             b"\r\n ",
             b"\r\n\r\n",
             b"?a=b",
+            b"Authorization: Digest username=\"a\",realm=\"pbx\",nonce=\"n\",uri=\"sip:h\",response=\"0\"\r\n",
+            b"Contact: <sip:a@h>;q=0.5;expires=60, <sip:b@h>;+sip.instance=\"<x>\";reg-id=1\r\n",
             b"m=audio 1 RTP/AVP 0\r\n",
             b"a=ptime:1e9\r\n",
             b"l: 5\r\n",
@@ -497,7 +538,7 @@ proptest! {
             .with_parameter("tag", Some(&tag));
         let mut request = Request::new(method.clone(), &uri)
             .with(HeaderName::From, &from)
-            .with(HeaderName::To, &NameAddr::new(uri))
+            .with(HeaderName::To, NameAddr::new(uri))
             .with(HeaderName::CallId, &call_id[..])
             .with(HeaderName::CSeq, CSeq::new(number, method))
             .with_body("application/octet-stream", body);
@@ -520,6 +561,42 @@ proptest! {
         let uri = Uri::parse(&text).unwrap();
         prop_assert_eq!(uri.as_str(), &text[..]);
         prop_assert!(uri.as_ref().is_equivalent(uri.as_ref()));
+    }
+
+    #[test]
+    fn rsip_reads_the_same_in_well_formed_requests(
+        user in "[a-z0-9]{1,8}",
+        host in "[a-z]{1,8}\\.example",
+        port in proptest::option::of(1u16..),
+        display in "[A-Za-z]{1,8}( [A-Za-z]{1,8})?",
+        tag in "[a-z0-9]{1,12}",
+        call_id in "[a-z0-9]{1,20}(@[a-z]{1,8})?",
+        number in 1u32..1 << 31,
+        extra in "[a-zA-Z0-9 ;=/.,]{0,20}",
+        body in "[ -~]{1,60}",
+    ) {
+        use rsip::prelude::*;
+        let uri = Uri::sip(user.as_bytes(), &host, port).unwrap();
+        let bytes = Request::new(Method::Invite, &uri)
+            .with(HeaderName::Via, "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport")
+            .with(HeaderName::MaxForwards, 70u8)
+            .with(HeaderName::From, format!("\"{display}\" <{uri}>;tag={tag}"))
+            .with(HeaderName::To, NameAddr::new(uri.clone()))
+            .with(HeaderName::CallId, call_id)
+            .with(HeaderName::CSeq, CSeq::new(number, Method::Invite))
+            .with(HeaderName::Contact, NameAddr::new(uri))
+            .with(HeaderName::Subject, extra.trim())
+            .with_body("text/plain", body)
+            .to_bytes();
+        let theirs = rsip::SipMessage::try_from(bytes.to_vec()).unwrap();
+        let ours = parse(bytes);
+        prop_assert_eq!(&Message::try_from(&theirs).unwrap(), &ours);
+        let rsip::SipMessage::Request(theirs) = theirs else { panic!("response") };
+        let from = theirs.from_header().unwrap().typed().unwrap();
+        prop_assert_eq!(from.uri.to_string(), ours.from_header().unwrap().uri().as_str());
+        let their_tag = theirs.from_header().unwrap().tag().unwrap().unwrap();
+        prop_assert_eq!(their_tag.value(), ours.from_tag().unwrap());
+        prop_assert_eq!(theirs.cseq_header().unwrap().seq().unwrap(), number);
     }
 
     #[test]
