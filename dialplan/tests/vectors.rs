@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 use diesis_dialplan::{
+    codes,
     conf::{self, MemoryFiles, Options},
     plan::{Circumstances, Context, Extension, Found, NotFound, Plan, Priority, Target},
     schedule::Schedule,
@@ -28,6 +29,7 @@ fn recorded_vectors_pass() {
 /// Runs all vectors of a directory and prints what differs.
 fn run(directory: &Path) {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut warnings: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for family in ["parse", "patterns", "times"] {
         let Ok(text) = fs::read_to_string(directory.join(family).with_extension("jsonl")) else {
             continue;
@@ -39,6 +41,14 @@ fn run(directory: &Path) {
                 "patterns" => pattern(&vector),
                 _ => time(&vector),
             };
+            if let (Some(want), Some(got)) = (vector["warned"].as_bool(), got["warned"].as_bool()) {
+                let count = warnings.entry(family).or_default();
+                count.1 += 1;
+                count.0 += usize::from(want == got);
+                if want != got && env::var_os("DIESIS_WARNINGS").is_some() {
+                    println!("{} {}: warned {want}", vector["id"], vector["title"]);
+                }
+            }
             let (want, got) = (normal(&vector["output"]), normal(&got));
             let count = counts.entry(family).or_default();
             count.1 += 1;
@@ -49,7 +59,7 @@ fn run(directory: &Path) {
             }
         }
     }
-    println!("passed, of: {counts:?}");
+    println!("passed, of: {counts:?}; warnings agree: {warnings:?}");
     assert!(counts.values().all(|(passed, all)| passed == all));
 }
 
@@ -59,22 +69,31 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 fn time(vector: &Value) -> Value {
     let now = Timestamp::from_second(vector["timestamp"].as_i64().expect("seconds"));
-    let schedule = Schedule::parse(text(vector, "spec").into());
+    let mut flaws = vec![];
+    let schedule = Schedule::parse_with_flaws(text(vector, "spec").into(), &mut flaws);
     let holds = |schedule: &Schedule| schedule.holds(now.expect("in range"), &TimeZone::UTC);
-    json!({"match": schedule.as_ref().is_some_and(holds), "valid": schedule.is_some()})
+    json!({
+        "match": schedule.as_ref().is_some_and(holds),
+        "valid": schedule.is_some(),
+        "warned": flaws.iter().any(|flaw| flaw.is_logged()),
+    })
 }
 
-fn load(text: &str, files: &Value) -> (bool, Plan) {
+/// Whether it loads, the plan, and whether the reference would log a warning.
+fn load(text: &str, files: &Value) -> (bool, Plan, bool) {
     let mut source = MemoryFiles::new().with("extensions.conf", text);
     for (name, text) in files.as_object().into_iter().flatten() {
         source = source.with(name, text.as_str().expect("a file is text"));
     }
     let conf = conf::load("extensions.conf", &source, &Options::default());
-    (!conf.is_refused(), Plan::load(&conf, &Default::default()).0)
+    let (plan, diagnostics) = Plan::load(&conf, &Default::default());
+    let mut all = conf.diagnostics().iter().chain(&diagnostics);
+    let warned = all.any(|diagnostic| codes::is_logged(diagnostic.code));
+    (!conf.is_refused(), plan, warned)
 }
 
 fn pattern(vector: &Value) -> Value {
-    let (_, plan) = load(text(vector, "dialplan"), &Value::Null);
+    let (_, plan, _) = load(text(vector, "dialplan"), &Value::Null);
     let caller = vector["callerid"].as_str().map(Into::into);
     let circumstances = Circumstances { caller, ..Circumstances::default() };
     let number = vector["priority"].as_i64().unwrap_or(1);
@@ -120,7 +139,7 @@ fn found_step(plan: &Plan, found: Found) -> Value {
 }
 
 fn parse(vector: &Value) -> Value {
-    let (loaded, plan) = load(text(vector, "text"), &vector["files"]);
+    let (loaded, plan, warned) = load(text(vector, "text"), &vector["files"]);
     let globals: serde_json::Map<String, Value> = plan
         .globals()
         .iter()
@@ -128,6 +147,7 @@ fn parse(vector: &Value) -> Value {
         .collect();
     json!({
         "loaded": loaded,
+        "warned": warned,
         "contexts": plan.contexts().map(|context| parsed_context(&context)).collect::<Vec<_>>(),
         "globals": globals,
     })
@@ -181,7 +201,7 @@ fn normal(output: &Value) -> Value {
             Value::Object(members) => members.is_empty(),
             _ => false,
         };
-        !is_empty || name == "extens"
+        (!is_empty || name == "extens") && name != "warned"
     });
     for list in ["contexts", "extens"] {
         if let Some(items) = members.get_mut(list).and_then(Value::as_array_mut) {
