@@ -116,14 +116,10 @@ impl Rooms {
         if !user.admin && limit.is_some_and(|limit| others >= limit) {
             return Err(RoomRefusal::Full);
         }
+        let id = RoomId(self.rooms_opened + 1);
         let room = self.rooms.entry(name.into()).or_insert_with(|| {
-            self.rooms_opened = self.rooms_opened.wrapping_add(1);
-            Room {
-                id: RoomId(self.rooms_opened),
-                shard,
-                profile: bridge.clone(),
-                members: Vec::new(),
-            }
+            self.rooms_opened = id.0;
+            Room { id, shard, profile: bridge.clone(), members: Vec::new() }
         });
         let waits = user.wait_marked && !user.marked && !room.has_marked();
         room.members.push(Member { channel, profile: user.clone(), place: Place::AtTheDoor });
@@ -190,6 +186,12 @@ impl Rooms {
     #[cfg(test)]
     pub(crate) fn name_of(&self, channel: ChannelId) -> Option<&BStr> {
         self.whereabouts.get(&channel).map(|name| name.as_ref())
+    }
+
+    /// A room without a name, for two who are connected.
+    pub(crate) fn private(&mut self) -> RoomId {
+        self.rooms_opened += 1;
+        RoomId(self.rooms_opened)
     }
 
     /// How many members the room has.

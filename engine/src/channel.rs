@@ -336,6 +336,11 @@ impl Channel {
         }
     }
 
+    /// Forgets the digits nobody read.
+    pub(crate) fn forget_digits(&mut self) {
+        self.typed.clear();
+    }
+
     // What happens to the channel.
 
     /// A digit was pressed; tells whether it is a new press.

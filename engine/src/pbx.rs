@@ -1,4 +1,5 @@
-//! The dialplan on channels: its operations as channel verbs, and what it sees of the engine.
+//! The dialplan on channels: one executor per call, its operations as channel verbs, and what it
+//! sees of the engine.
 
 pub(crate) mod host;
 pub(crate) mod perform;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use bstr::BStr;
 use diesis_dialplan::{
     channel::Channel as PlanChannel,
+    executor::{self, Executor},
     operation::{Operation, Outcome},
     plan::Plan,
 };
@@ -33,23 +35,62 @@ pub(crate) enum Advance {
 /// One call's dialplan.
 #[derive(Debug)]
 pub(crate) struct Pbx {
-    channel: PlanChannel,
+    executor: Executor,
+    /// The zero of the executor's clock.
+    started: Instant,
 }
 
 impl Pbx {
-    pub(crate) fn new(channel: PlanChannel, _context: &BStr, _extension: &BStr) -> Self {
-        Self { channel }
+    /// A dialplan about to start at priority 1. `started` is the zero of the host's clock.
+    pub(crate) fn new(
+        channel: PlanChannel,
+        context: &BStr,
+        extension: &BStr,
+        started: Instant,
+    ) -> Self {
+        Self { executor: Executor::new(channel, context, extension, 1), started }
     }
-    pub(crate) fn advance(&mut self, _plan: &Plan, _host: &mut PbxHost<'_>) -> Advance {
-        tracing::error!("the dialplan can not be run by this build: the call ends");
-        Advance::Finished { cause: Cause::NORMAL_CLEARING }
+
+    /// Goes on until it wants something, for a bounded number of steps.
+    pub(crate) fn advance(&mut self, plan: &Plan, host: &mut PbxHost<'_>) -> Advance {
+        match self.executor.advance(plan, host) {
+            executor::Advance::Operation(operation) => Advance::Operation(operation),
+            // Subroutines beside the flow are not started here, so none returns.
+            executor::Advance::Waiting | executor::Advance::Returned => Advance::Waits,
+            executor::Advance::Yielded => Advance::Yields,
+            executor::Advance::Finished { cause } => {
+                let named = u8::try_from(cause).ok().and_then(Cause::new);
+                Advance::Finished { cause: named.unwrap_or(Cause::NORMAL_CLEARING) }
+            }
+        }
     }
-    pub(crate) fn handle_outcome(&mut self, _outcome: Outcome) {}
-    pub(crate) fn handle_hangup(&mut self, _cause: Cause) {}
+
+    /// What came of the operation it wanted done.
+    pub(crate) fn handle_outcome(&mut self, outcome: Outcome) {
+        self.executor.handle_outcome(outcome);
+    }
+
+    /// The call is over; the `h` extension and the hangup handlers remain.
+    pub(crate) fn handle_hangup(&mut self, cause: Cause) {
+        self.executor.handle_hangup(cause.number().into());
+    }
+
+    /// Whether the dialplan's own time limit for the call is over; its operation is abandoned then.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
+        let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
+        if is_due {
+            self.executor.handle_timeout(now.saturating_duration_since(self.started));
+        }
+        is_due
+    }
+
+    /// When the dialplan's own time limit for the call is over (`TIMEOUT(absolute)`).
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        None
+        self.executor.poll_timeout().and_then(|after| self.started.checked_add(after))
     }
+
+    /// The channel as the dialplan has it.
     pub(crate) fn channel(&self) -> &PlanChannel {
-        &self.channel
+        self.executor.channel()
     }
 }

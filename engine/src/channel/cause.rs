@@ -12,16 +12,24 @@ pub struct Cause(u8);
 impl Cause {
     /// The number is not in use.
     pub const UNALLOCATED: Self = Self(1);
+    /// Nobody knows the way there.
+    pub const NO_ROUTE: Self = Self(3);
     /// Nothing special: one side hung up.
     pub const NORMAL_CLEARING: Self = Self(16);
     /// The callee is busy.
     pub const USER_BUSY: Self = Self(17);
+    /// The callee's device does not react.
+    pub const NO_USER_RESPONSE: Self = Self(18);
     /// Nobody picked up in time.
     pub const NO_ANSWER: Self = Self(19);
+    /// The callee is not registered.
+    pub const SUBSCRIBER_ABSENT: Self = Self(20);
     /// The callee refuses.
     pub const CALL_REJECTED: Self = Self(21);
     /// The number moved.
     pub const NUMBER_CHANGED: Self = Self(22);
+    /// Somebody else was faster.
+    pub const ANSWERED_ELSEWHERE: Self = Self(26);
     /// The number has too few digits.
     pub const INVALID_NUMBER_FORMAT: Self = Self(28);
     /// Cleared, for no reason that has a number of its own.
@@ -36,6 +44,8 @@ impl Cause {
     pub const SWITCH_CONGESTION: Self = Self(42);
     /// No codec in common.
     pub const BEARER_NOT_IMPLEMENTED: Self = Self(65);
+    /// There is no such kind of channel.
+    pub const UNKNOWN_TECHNOLOGY: Self = Self(66);
     /// A timer of the protocol ran out.
     pub const RECOVERY_ON_TIMER: Self = Self(102);
     /// Something that has no other cause.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
-    AnswerMedia, ConferenceEnd, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile, Operation,
-    Outcome,
+    AnswerMedia, ConferenceEnd, Dial, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile,
+    Operation, Outcome,
 };
 use jiff::tz::TimeZone;
 
@@ -38,6 +38,8 @@ pub(crate) enum Wish {
     Proceed,
     /// Refuse an unanswered call; on an answered one play the tone and wait.
     Refuse { refusal: Refusal, timeout: Option<Duration> },
+    /// Call others and connect with the first that answers.
+    Dial(Box<Dial>),
     /// Enter a conference room.
     Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
 }
@@ -157,6 +159,7 @@ pub(crate) fn perform(
             channel.send_digits(signals(digits.as_ref()), duration, gap, out);
             Performed::Begun
         }
+        Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
         operation => unavailable(&operation),
     }
 }
@@ -191,7 +194,6 @@ fn unavailable(operation: &Operation) -> Performed {
         Operation::MusicOnHold { .. } | Operation::StartMusicOnHold { .. } => "music on hold",
         Operation::StopMusicOnHold => return Performed::Over(Outcome::Done),
         Operation::Record(_) => "Record",
-        Operation::Dial(_) => "Dial",
         Operation::Originate(_) => "Originate",
         Operation::SoftHangup { .. } => "SoftHangup",
         Operation::Redirect { .. } => "ChannelRedirect",

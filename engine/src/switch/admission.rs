@@ -70,8 +70,13 @@ impl Gate {
         }
     }
 
+    /// The peer of this place in the configuration.
+    pub(super) fn peer(&self, index: usize) -> Arc<Peer> {
+        Arc::clone(&self.peers[index])
+    }
+
     fn admitted(&self, peer: usize) -> Admission {
-        Admission::Peer(Arc::clone(&self.peers[peer]))
+        Admission::Peer(self.peer(peer))
     }
 }
 

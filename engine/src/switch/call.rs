@@ -2,20 +2,19 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bstr::BString;
 
 use super::{
-    CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties, session::Session,
+    CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties, dial::Dialling,
+    session::Session,
 };
 use crate::{
     bridge::Visit,
     channel::{Cause, Channel, ChannelId},
     clock::Now,
-    config::Peer,
     media::{PortLease, ShardId, StreamId, StreamStatistics},
     pbx::Pbx,
     sip,
@@ -30,11 +29,12 @@ pub(super) struct Call {
     pub(super) name: BString,
     pub(super) parties: Parties,
     pub(super) direction: Direction,
-    pub(super) peer: Option<Arc<Peer>>,
     pub(super) phase: Phase,
     pub(super) control: Control,
     /// A conference room being visited; it gets the channel's outcomes first.
     pub(super) visit: Option<Visit>,
+    /// The other calls that a Dial of this one made, and how it stands.
+    pub(super) dialling: Option<Box<Dialling>>,
     /// The stack's call; `None` once the stack ended it.
     pub(super) handle: Option<sip::CallHandle>,
     /// Where the far end's signalling comes from.
@@ -120,6 +120,8 @@ pub(super) enum Control {
     Embedder { running: Option<CommandId> },
     /// The dialplan.
     Dialplan(Box<Pbx>),
+    /// The call whose Dial made this one.
+    Caller(ChannelId),
     /// Nobody any more.
     Nobody,
 }
@@ -152,9 +154,10 @@ impl Call {
         };
         let pbx = match &self.control {
             Control::Dialplan(pbx) => pbx.deadline(),
-            Control::Embedder { .. } | Control::Nobody => None,
+            Control::Embedder { .. } | Control::Caller(_) | Control::Nobody => None,
         };
-        [phase, pbx, self.channel.deadline()].into_iter().flatten().min()
+        let dial = self.dialling.as_ref().and_then(|dialling| dialling.deadline());
+        [phase, pbx, dial, self.channel.deadline()].into_iter().flatten().min()
     }
 
     /// How long it lasted and what its media did.
@@ -177,7 +180,7 @@ impl Call {
     pub(super) fn take_running(&mut self) -> Option<CommandId> {
         match &mut self.control {
             Control::Embedder { running } => running.take(),
-            Control::Dialplan(_) | Control::Nobody => None,
+            Control::Dialplan(_) | Control::Caller(_) | Control::Nobody => None,
         }
     }
 }

@@ -91,13 +91,14 @@ impl Switch {
         if let Some(settle) = call.after_ack.take() {
             self.settle(call, settle, now);
         }
+        self.join_connected(call, now);
     }
 
     /// A re-INVITE or UPDATE: hold, another codec, another address. One without a body asks for
     /// our offer.
     fn take_reoffer(&mut self, call: &mut Call, request: &Request, now: Now) {
         let Some(handle) = call.handle else { return };
-        let answered = self.answer_reoffer(call, request);
+        let answered = answer_reoffer(call, request);
         match answered {
             Ok(body) => {
                 let body = sip::Body::sdp(body);
@@ -122,18 +123,6 @@ impl Switch {
                     now.instant,
                 );
             }
-        }
-    }
-
-    fn answer_reoffer(
-        &mut self,
-        call: &mut Call,
-        request: &Request,
-    ) -> Result<Bytes, SessionError> {
-        let local = call.media_address.unwrap_or(call.flow.local);
-        match session::description(request.headers(), request.body())? {
-            Some(offer) => call.session.answer_again(&offer, local),
-            None => call.session.offer(local),
         }
     }
 
@@ -193,6 +182,7 @@ impl Switch {
         if response.status() == StatusCode::RINGING && call.phase == Phase::Proceeding {
             call.phase = Phase::Ringing;
             self.tell_phase(call);
+            self.tell_caller_it_rings(call);
         }
     }
 
@@ -213,6 +203,16 @@ impl Switch {
         call.answered = Some(now.instant);
         self.open_media(call);
         self.tell_phase(call);
+        self.tell_caller_it_answered(call);
+    }
+}
+
+/// Our answer to a new offer, or our offer where the far end asks for one.
+fn answer_reoffer(call: &mut Call, request: &Request) -> Result<Bytes, SessionError> {
+    let local = call.media_address.unwrap_or(call.flow.local);
+    match session::description(request.headers(), request.body())? {
+        Some(offer) => call.session.answer_again(&offer, local),
+        None => call.session.offer(local),
     }
 }
 

@@ -90,7 +90,12 @@ impl Switch {
         now: Now,
     ) {
         match call.channel.handle_digit(digit, source, now.instant, &mut self.outbox) {
-            Pressed::Queued => self.tell(SwitchEvent::DigitHeard { call: call.id, digit }),
+            Pressed::Queued => {
+                self.tell(SwitchEvent::DigitHeard { call: call.id, digit });
+                if self.pass_digit_on(call, digit) {
+                    call.channel.forget_digits();
+                }
+            }
             Pressed::Duplicate => {
                 tracing::debug!(call_id = %call.parties.call_id, %digit, "came by two methods");
             }

@@ -10,6 +10,7 @@ mod budget;
 mod call;
 mod command;
 mod commands;
+mod dial;
 mod dialog;
 mod event;
 mod invite;
@@ -53,6 +54,7 @@ use crate::{
 };
 use admission::Gate;
 use call::Call;
+use dial::DialNews;
 use ports::PortStock;
 
 /// The signalling core. See the module's description for the order of its verbs.
@@ -78,6 +80,8 @@ pub struct Switch {
     yielded: VecDeque<ChannelId>,
     rooms: Rooms,
     room_effects: VecDeque<RoomEffect>,
+    /// What the calls of a Dial tell the one that dialled.
+    dial_news: VecDeque<(ChannelId, DialNews)>,
     ports: PortStock,
     outbox: Outbox,
     tones: Tones,
@@ -115,6 +119,7 @@ impl Switch {
             yielded: VecDeque::new(),
             rooms: Rooms::default(),
             room_effects: VecDeque::new(),
+            dial_news: VecDeque::new(),
             ports: PortStock::default(),
             outbox: Outbox::default(),
             tones: Tones::default(),

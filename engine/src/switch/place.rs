@@ -1,9 +1,9 @@
-//! Calls that the embedder places.
+//! Calls that go out, for the embedder or for a Dial.
 
-use std::net::SocketAddr;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Direction, EndedBy, Parties, PlaceCall, Switch, SwitchEvent,
+    Direction, EndedBy, OutboundCredentials, Parties, PlaceCall, Switch, SwitchEvent,
     call::{Call, Control, Invitation, Phase},
     invite::{SignalError, channel_name},
     session::Session,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     channel::{Cause, Channel, ChannelId},
     clock::Now,
-    config::TransportProtocol,
+    config::{Peer, TransportProtocol},
     sip::{
         self, HeaderName, Method, NameAddr, Request, Response, Uri,
         auth::{ChallengeError, Credentials, Responder, Secret},
@@ -34,23 +34,31 @@ pub(super) enum PlaceError {
     #[error("the target has no IP address and no flow was given")]
     NoAddress,
     /// No transport of the right kind.
-    #[error("no UDP transport is bound to an address of its own; give a flow")]
+    #[error("it is not known from which address to call; give a flow")]
     NoTransport,
     /// The media or the stack refused.
     #[error("{0}")]
     Signal(#[from] SignalError),
 }
 
+/// Everything an outgoing call starts with.
+pub(super) struct Launch {
+    pub(super) target: Uri,
+    pub(super) from: NameAddr,
+    pub(super) flow: sip::Flow,
+    pub(super) credentials: Option<OutboundCredentials>,
+    pub(super) ring_timeout: Duration,
+    pub(super) control: Control,
+    pub(super) peer: Option<Arc<Peer>>,
+}
+
 impl Switch {
-    /// Sends the INVITE of a new call.
+    /// Places a call for the embedder.
     pub(super) fn place_call(
         &mut self,
         call: PlaceCall,
         now: Now,
     ) -> Result<ChannelId, PlaceError> {
-        if self.calls.len() >= self.config.limits.calls {
-            return Err(PlaceError::Full);
-        }
         let target =
             Uri::parse(&call.target).map_err(|_| PlaceError::Target(call.target.clone()))?;
         let from = NameAddr::parse(call.from.as_bytes())
@@ -59,39 +67,61 @@ impl Switch {
             Some(flow) => flow,
             None => self.flow_to(&target)?,
         };
+        let launch = Launch {
+            target,
+            from,
+            flow,
+            credentials: call.credentials,
+            ring_timeout: call.ring_timeout,
+            control: Control::Embedder { running: None },
+            peer: None,
+        };
+        self.launch(launch, now)
+    }
+
+    /// Sends the INVITE of a new call.
+    pub(super) fn launch(&mut self, launch: Launch, now: Now) -> Result<ChannelId, PlaceError> {
+        if self.calls.len() >= self.config.limits.calls {
+            return Err(PlaceError::Full);
+        }
+        let Launch { target, from, flow, credentials, ring_timeout, control, peer } = launch;
         let id = self.next_channel();
         let dialled = target.user().unwrap_or_default();
+        let peer_name = peer.as_ref().map(|peer| peer.name.clone());
         let parties = Parties {
             caller_number: from.uri().user().unwrap_or_default().into(),
             caller_name: from.display_name().unwrap_or_default().into(),
             dialled: dialled.into(),
-            peer: None,
+            peer: peer_name.clone(),
             call_id: sip::CallId::random(&mut self.entropy).as_str().into(),
         };
+        let name = peer_name.as_ref().map_or_else(|| dialled.into(), AsRef::as_ref);
+        let language = peer.as_ref().and_then(|peer| peer.language.clone());
+        let language = language.unwrap_or_else(|| self.config.default_language.clone());
         let mut outgoing = Call {
             id,
-            channel: Channel::new(id, self.config.default_language.clone()),
-            name: channel_name(dialled.into(), id),
+            channel: Channel::new(id, language),
+            name: channel_name(name, id),
             parties,
             direction: Direction::Outgoing,
-            peer: None,
             phase: Phase::Proceeding,
-            control: Control::Embedder { running: None },
+            control,
             visit: None,
+            dialling: None,
             handle: None,
             flow,
-            session: Session::new(None, self.entropy.next_u64()),
+            session: Session::new(peer.as_deref(), self.entropy.next_u64()),
             port: None,
             opened: None,
             media_address: None,
             started: now,
             answered: None,
             after_ack: None,
-            invitation: call.credentials.map(|credentials| {
+            invitation: credentials.map(|credentials| {
                 let request = Request::new(Method::Invite, &target);
                 Box::new(Invitation { request, credentials, responder: Responder::new() })
             }),
-            unanswered_until: now.instant + call.ring_timeout,
+            unanswered_until: now.instant + ring_timeout,
             armed: None,
             queued: false,
         };
@@ -172,16 +202,17 @@ impl Switch {
         Some(request.headers().clone())
     }
 
-    /// The way to an IP address over UDP.
-    fn flow_to(&self, target: &Uri) -> Result<sip::Flow, PlaceError> {
+    /// The way to an IP address over UDP, from an address that messages came to, or that a
+    /// transport is bound to.
+    pub(super) fn flow_to(&self, target: &Uri) -> Result<sip::Flow, PlaceError> {
         let peer = target.socket_addr().ok_or(PlaceError::NoAddress)?;
-        let bound = self.config.sip.transports.iter().find(|transport| {
-            transport.protocol == TransportProtocol::Udp
-                && !transport.bind.ip().is_unspecified()
-                && transport.bind.is_ipv4() == peer.is_ipv4()
+        let bound = self.config.sip.transports.iter().filter_map(|transport| {
+            let is_udp = transport.protocol == TransportProtocol::Udp;
+            (is_udp && !transport.bind.ip().is_unspecified()).then_some(transport.bind)
         });
-        let local: SocketAddr = bound.ok_or(PlaceError::NoTransport)?.bind;
-        Ok(sip::Flow::udp(local, peer))
+        let mut known = self.locals.iter().copied().chain(bound);
+        let local = known.find(|local| local.is_ipv4() == peer.is_ipv4());
+        Ok(sip::Flow::udp(local.ok_or(PlaceError::NoTransport)?, peer))
     }
 }
 

@@ -52,13 +52,14 @@ impl Switch {
                 channel,
                 peer.context.as_ref(),
                 parties.dialled.as_ref(),
+                self.started,
             )))
         })
     }
 
     /// Gives an embedder's call to the dialplan.
     pub(super) fn start_dialplan(
-        &mut self,
+        &self,
         call: &mut Call,
         context: &BStr,
         extension: &BStr,
@@ -70,7 +71,8 @@ impl Switch {
         }
         let language = call.channel.language.clone();
         let channel = plan_channel(call.name.clone(), &parties, &language, call.id, now);
-        call.control = Control::Dialplan(Box::new(Pbx::new(channel, context, extension)));
+        call.control =
+            Control::Dialplan(Box::new(Pbx::new(channel, context, extension, self.started)));
         Ok(())
     }
 
@@ -113,6 +115,20 @@ impl Switch {
             self.tell(step_event(call.id, step));
         }
         advance
+    }
+
+    /// The dialplan's own time limit is over: whatever it does is abandoned.
+    pub(super) fn end_dialplan_if_late(&mut self, call: &mut Call, now: Now) {
+        let Control::Dialplan(pbx) = &mut call.control else { return };
+        if !pbx.handle_timeout(now.instant) {
+            return;
+        }
+        call.channel.stop(&mut self.outbox);
+        call.visit = None;
+        self.leave_room(call);
+        if let Some(dialling) = call.dialling.take() {
+            self.end_dial(call, &dialling, now);
+        }
     }
 
     /// Carries out what the dialplan wants done, or begins to.
@@ -172,6 +188,12 @@ impl Switch {
                     Refusal::Congestion => Cause::CONGESTION,
                 };
                 return self.end(call, cause, EndedBy::Us, now);
+            }
+            Wish::Dial(dial) => {
+                if let Some(outcome) = self.dial(call, &dial, now) {
+                    resume(call, outcome);
+                }
+                return;
             }
             Wish::Conference { room, bridge_profile, user_profile } => {
                 let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());
@@ -254,15 +276,25 @@ fn step_event(call: ChannelId, step: StepTaken) -> SwitchEvent {
 pub(super) mod testing {
     use diesis_dialplan::{
         conf::{self, MemoryFiles, Options},
+        diagnostic::Diagnostic,
         plan::Plan,
     };
 
     /// The plan of a dialplan's text, which must be without fault.
     pub(in super::super) fn plan(text: &str) -> Plan {
-        let files = MemoryFiles::new().with("extensions.conf", text);
-        let conf = conf::load("extensions.conf", &files, &Options::default());
-        let (plan, diagnostics) = Plan::load(&conf, &Default::default());
+        let (plan, diagnostics) = load(text);
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         plan
+    }
+
+    /// The plan of a dialplan's text, whatever is wrong with it.
+    pub(in super::super) fn faulty(text: &str) -> Plan {
+        load(text).0
+    }
+
+    fn load(text: &str) -> (Plan, Vec<Diagnostic>) {
+        let files = MemoryFiles::new().with("extensions.conf", text);
+        let conf = conf::load("extensions.conf", &files, &Options::default());
+        Plan::load(&conf, &Default::default())
     }
 }

@@ -56,7 +56,7 @@ impl Switch {
     }
 
     /// Takes the call out of its room, if it is in one.
-    pub(super) fn leave_room(&mut self, call: &mut Call) {
+    pub(super) fn leave_room(&mut self, call: &Call) {
         let Some(departure) = self.rooms.leave(call.id) else { return };
         call.channel.leave(&mut self.outbox);
         let (room, members) = (departure.room, departure.members);
@@ -115,7 +115,7 @@ impl Switch {
     }
 
     /// The stream may have moved to another shard: counts it there.
-    fn follow_stream(&mut self, call: &mut Call) {
+    pub(super) fn follow_stream(&mut self, call: &mut Call) {
         if let (Some(was), Some(is)) = (call.opened, call.channel.stream())
             && was.0 != is.0
         {

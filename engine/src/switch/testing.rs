@@ -16,6 +16,7 @@ use std::{
 
 use bstr::BString;
 use bytes::Bytes;
+use diesis_dialplan::plan::Plan;
 
 pub(super) use media::FakeMedia;
 pub(super) use phone::{Phone, Received, noise};
@@ -47,10 +48,18 @@ pub(super) struct Exchange {
 impl Exchange {
     /// A switch with a dialplan, with every prompt of `prompts` there, in milliseconds.
     pub(super) fn new(config: SwitchConfig, dialplan: &str, prompts: &[(&str, u64)]) -> Self {
+        Self::with_plan(config, super::plan::testing::plan(dialplan), prompts)
+    }
+
+    /// The same with a dialplan that may draw complaints when it is loaded.
+    pub(super) fn lenient(config: SwitchConfig, dialplan: &str, prompts: &[(&str, u64)]) -> Self {
+        Self::with_plan(config, super::plan::testing::faulty(dialplan), prompts)
+    }
+
+    fn with_plan(config: SwitchConfig, plan: Plan, prompts: &[(&str, u64)]) -> Self {
         let now = clocks();
         let seeds = Seeds { entropy: 42, digest_key: [7; 32] };
-        let plan = Arc::new(super::plan::testing::plan(dialplan));
-        let config = SwitchConfig { plan, ..config };
+        let config = SwitchConfig { plan: Arc::new(plan), ..config };
         let shards = config.shards;
         let mut exchange = Self {
             switch: Switch::new(config, &seeds, now),
@@ -101,6 +110,15 @@ impl Exchange {
             self.settle();
         }
         panic!("the switch never comes to rest");
+    }
+
+    /// One timeout of the switch, without any time passing.
+    pub(super) fn tick(&mut self) {
+        for event in self.media.due(self.now.instant) {
+            self.switch.handle_media(event, self.now);
+        }
+        self.switch.handle_timeout(self.now);
+        self.settle();
     }
 
     /// A command, and how it ended if it ended at once.

@@ -1,6 +1,8 @@
 //! Whole calls in virtual time: phones that speak SIP, a switch, and media that only counts.
 
 mod admission;
+mod dial;
+mod dialplan;
 mod embedder;
 
 use std::{sync::Arc, time::Duration};

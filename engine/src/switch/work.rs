@@ -37,6 +37,8 @@ impl Switch {
         loop {
             if let Some(event) = self.endpoint.poll_event() {
                 self.handle_sip_event(event, now);
+            } else if let Some((caller, news)) = self.dial_news.pop_front() {
+                self.take_dial_news(caller, news, now);
             } else if let Some(effect) = self.room_effects.pop_front() {
                 self.apply_room_effect(effect, now);
             } else if let Some(id) = self.ready.pop_front() {
@@ -68,6 +70,8 @@ impl Switch {
                 call.armed = None;
                 call.channel.handle_timeout(now.instant, &mut switch.outbox);
                 switch.give_up_if_late(call, now);
+                switch.end_dial_if_late(call, now);
+                switch.end_dialplan_if_late(call, now);
             });
         }
         for id in std::mem::take(&mut self.yielded) {
@@ -141,6 +145,10 @@ impl Switch {
 
     /// Hands the outcome of the channel's task to whoever waits for it.
     fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
+        if call.dialling.is_some() {
+            // The caller settles while it is connected; nobody waits for that.
+            return;
+        }
         if let Some(mut visit) = call.visit.take_if(|visit| !visit.is_inside()) {
             let progress = visit.handle_outcome(
                 outcome,
@@ -161,7 +169,7 @@ impl Switch {
                     self.complete(command, completion(outcome));
                 }
             }
-            Control::Nobody => {}
+            Control::Caller(_) | Control::Nobody => {}
         }
     }
 
@@ -199,7 +207,7 @@ impl Switch {
                             self.complete(command, completion);
                         }
                     }
-                    Control::Nobody => {}
+                    Control::Caller(_) | Control::Nobody => {}
                 }
             }
         }
@@ -250,6 +258,7 @@ impl Switch {
         self.hang_up_signalling(call, cause, now);
         call.visit = None;
         self.leave_room(call);
+        self.abandon_dial(call, cause, now);
         if let Some(command) = call.take_running() {
             self.complete(command, Completion::HungUp);
         }

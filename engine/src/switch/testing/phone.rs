@@ -240,7 +240,7 @@ impl Phone {
     }
 
     /// The INVITE that came to this phone.
-    pub(in super::super) fn take_invite(&mut self, exchange: &mut Exchange) -> Request {
+    pub(in super::super) fn take_invite(&self, exchange: &mut Exchange) -> Request {
         for letter in exchange.letters_to(self.flow.peer) {
             if let Ok(Message::Request(request)) = Message::parse(letter, &Default::default())
                 && *request.method() == Method::Invite
@@ -272,9 +272,21 @@ impl Phone {
         self.pump(exchange);
     }
 
+    /// BYE from this phone for a call that came to it.
+    pub(in super::super) fn hang_up_callee(&mut self, exchange: &mut Exchange, invite: &Request) {
+        let target = invite.contact().expect("a Contact").uri().to_owned();
+        let mut bye = self.request(Method::Bye, target.as_str());
+        let from = invite.text(HeaderName::To).unwrap_or_default().to_owned();
+        let from = format!("{from};tag={}", self.from_tag);
+        bye.set(HeaderName::From, from.as_str());
+        bye.set(HeaderName::To, invite.text(HeaderName::From).unwrap_or_default());
+        bye.set(HeaderName::CallId, invite.call_id().unwrap_or_default());
+        self.send(exchange, bye);
+    }
+
     /// Challenges an INVITE that came to this phone.
     pub(in super::super) fn challenge_call(
-        &mut self,
+        &self,
         exchange: &mut Exchange,
         invite: &Request,
         nonce: &str,

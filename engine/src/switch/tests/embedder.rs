@@ -332,7 +332,7 @@ fn a_bug_before_the_answer_is_a_failure_status() {
 #[test]
 fn a_challenge_to_a_placed_call_is_answered_once() {
     let mut exchange = Exchange::new(embedded(), "", &[]);
-    let mut bob = Phone::new("bob", "bob-password", 2);
+    let bob = Phone::new("bob", "bob-password", 2);
     let call = PlaceCall {
         target: format!("sip:bob@{}", bob.address()),
         flow: Some(crate::sip::Flow::udp(([127, 0, 0, 1], 5060).into(), bob.address())),
