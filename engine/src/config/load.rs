@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
-use diesis_dialplan::check::{self, CheckOptions};
+use diesis_dialplan::check;
 use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
 use diesis_dialplan::plan::{LoadOptions, Plan};
 
+use super::dialplan::dialplan_checks;
 use super::directory::DirectoryFiles;
 use super::notes::Notes;
 use super::secret::is_secret_line;
@@ -178,11 +179,6 @@ fn conf(name: &str, files: &dyn FileSource) -> Option<Conf> {
     // All damage in one run: a file that is refused is not run anyway.
     let recovery = Recovery::Continue { implied_section: BString::default() };
     Some(conf::load(name, files, &Options::default().with_recovery(recovery)))
-}
-
-/// What a dialplan is checked against: the applications and functions that work here.
-pub fn dialplan_checks() -> CheckOptions {
-    CheckOptions::default()
 }
 
 struct Dialplan {

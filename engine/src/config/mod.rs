@@ -7,6 +7,7 @@
 
 pub mod codes;
 mod conference;
+mod dialplan;
 mod directory;
 mod key;
 mod keys;
@@ -26,8 +27,9 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use dialplan::{applications, dialplan_checks, functions};
 pub use directory::DirectoryFiles;
-pub use load::{Configuration, Finding, Loaded, dialplan_checks};
+pub use load::{Configuration, Finding, Loaded};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;
