@@ -198,6 +198,10 @@ impl Scope<'_> {
             [b'_', rest @ ..] => (rest, Inheritance::Once),
             _ => (name, Inheritance::None),
         };
+        if self.state.variables.len() >= MOST_VARIABLES && !self.state.variables.contains(name) {
+            self.warn(format_args!("too many variables: '{}' is not set", BStr::new(name)));
+            return;
+        }
         self.state.variables.set_inherited(name, value, inheritance);
     }
 
@@ -300,6 +304,10 @@ pub(crate) enum HintPart {
 
 /// Names that a channel variable can not shadow.
 fn is_built_in(name: &[u8]) -> bool {
+    // Nearly all names of authors differ in the first byte already.
+    if !matches!(name.first(), Some(b'E' | b'C' | b'P' | b'U' | b'H' | b'S' | b'A')) {
+        return false;
+    }
     matches!(
         name,
         b"EXTEN"
@@ -342,6 +350,9 @@ fn push(out: &mut Vec<u8>, text: &[u8], most: usize) {
 
 /// Evaluations inside evaluations: more is an endless one.
 const MOST_DEPTH: u32 = 24;
+
+/// Variables of one channel: a loop that makes up names must not fill the memory.
+const MOST_VARIABLES: usize = 5_000;
 
 /// Buffers kept for reuse.
 const SPARE: usize = 8;

@@ -205,7 +205,7 @@ impl Leg {
         if self.is_finished {
             return None;
         }
-        Some(self.busy.as_ref().map_or(self.now(), |(end, _)| *end))
+        Some(self.busy.as_ref().map_or_else(|| self.now(), |(end, _)| *end))
     }
 
     /// Takes the events up to a time: keys that no one waits for are queued.
@@ -513,7 +513,7 @@ impl Simulation<'_> {
         }
         let ring_end = dial
             .timeout
-            .map_or(start.saturating_add(FOREVER), |timeout| start.saturating_add(timeout));
+            .map_or_else(|| start.saturating_add(FOREVER), |timeout| start.saturating_add(timeout));
         let hangup = caller.hangup_time();
         let overtime = caller.executor.poll_timeout();
         let give_up = [hangup, overtime].into_iter().flatten().fold(ring_end, Duration::min);
@@ -633,8 +633,11 @@ impl Simulation<'_> {
         ];
         let limit = limits.into_iter().flatten().min().map(|limit| answered.saturating_add(limit));
         let hangup = caller.hangup_time();
-        let stop =
-            [limit, hangup].into_iter().flatten().min().unwrap_or(answered.saturating_add(FOREVER));
+        let stop = [limit, hangup]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_else(|| answered.saturating_add(FOREVER));
         while let Some(time) = callee.next_time().filter(|time| *time <= stop) {
             debug_assert!(time >= answered);
             if !self.turn(callee) {
@@ -657,7 +660,7 @@ impl Simulation<'_> {
 
     /// Runs a subroutine on the near half of a called channel; gives GOSUB_RESULT.
     fn subroutine(&mut self, leg: &Leg, target: &[u8]) -> Option<BString> {
-        let mut half = self.second(leg, b"s", &leg.executor.place().context.to_vec());
+        let mut half = self.second(leg, b"s", leg.executor.place().context);
         half.executor.variables_mut().pop(b"GOSUB_RESULT");
         half.host.elapsed = leg.now();
         half.host.state = ChannelState::Up;

@@ -47,7 +47,7 @@ pub(super) fn goto_if_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
     branch(run, is_now, branches)
 }
 
-pub(super) fn holds(run: &mut Run<'_>, times: &[u8], now: Timestamp) -> bool {
+pub(super) fn holds(run: &Run<'_>, times: &[u8], now: Timestamp) -> bool {
     Schedule::parse(BStr::new(times))
         .is_some_and(|schedule| schedule.holds(now, &run.scope.host.time_zone()))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Control {
     pub(crate) macro_frames: Vec<MacroFrame>,
     pub(crate) loops: Loops,
     pub(crate) is_overtime: bool,
+    /// Steps since the hangup.
+    pub(crate) steps_after_hangup: usize,
     /// The outcome's cause is told only when the dialplan named one.
     pub(crate) named_cause: Option<u16>,
     /// Whether a subroutine runs beside the flow, and what to go back to.

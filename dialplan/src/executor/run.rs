@@ -45,7 +45,13 @@ impl<'a> Run<'a> {
                 }
                 continue;
             }
-            let turn = match self.control.phase.clone() {
+            if self.scope.state.is_hung_up && self.control.phase != Phase::Finished {
+                self.control.steps_after_hangup += 1;
+                if self.control.steps_after_hangup > MOST_STEPS_AFTER_HANGUP {
+                    self.give_up();
+                }
+            }
+            let turn = match self.control.phase {
                 Phase::Starting => self.start(),
                 Phase::Steps | Phase::HangupExtension | Phase::Subroutine => self.step(),
                 Phase::Digits { .. } => self.digits(),
@@ -78,6 +84,16 @@ impl<'a> Run<'a> {
             }
             _ => None,
         }
+    }
+
+    /// A call that was hung up must end, whatever its extension `h` does.
+    fn give_up(&mut self) {
+        self.scope
+            .log(Level::Error, format_args!("the dialplan does not end after the hangup: stopped"));
+        self.scope.state.hangup_handlers.clear();
+        while self.scope.state.pop_frame().is_some() {}
+        self.control.beside.clear();
+        self.control.phase = Phase::Finished;
     }
 
     fn start(&mut self) -> Turn {
@@ -727,6 +743,9 @@ const MOST_DIGITS: usize = 255;
 
 /// Steps between two looks at the rest of the world: a thousand take a tenth of a millisecond.
 const MOST_STEPS: usize = 1000;
+
+/// Steps that a call may run after its hangup.
+const MOST_STEPS_AFTER_HANGUP: usize = 100_000;
 
 /// How long the tone after a failed Dial sounds.
 const FALL_THROUGH_TONE: std::time::Duration = std::time::Duration::from_secs(10);

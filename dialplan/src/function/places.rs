@@ -201,6 +201,9 @@ pub(super) fn set_device_state(scope: &mut Scope<'_>, device: &[u8], value: &[u8
             BStr::new(value)
         )));
     };
+    if scope.host.world().device_states.len() >= MOST_STATES {
+        return wrong("too many custom device states");
+    }
     scope.host.world_mut().device_states.insert((&device[7..]).into(), (*state).into());
     Ok(())
 }
@@ -242,3 +245,6 @@ pub(super) fn eval_extension(
     (scope.state.context, scope.state.extension) = old;
     Ok(())
 }
+
+/// Custom device states.
+const MOST_STATES: usize = 100_000;

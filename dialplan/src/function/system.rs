@@ -23,6 +23,9 @@ pub(super) fn set_environment(scope: &mut Scope<'_>, name: &[u8], value: &[u8]) 
     if name.is_empty() {
         return wrong("requires a name");
     }
+    if scope.host.world().environment.len() >= MOST_NAMES {
+        return wrong("too many environment variables");
+    }
     scope.host.world_mut().environment.insert(name.into(), value.into());
     Ok(())
 }
@@ -162,6 +165,9 @@ pub(super) fn dial_group(scope: &mut Scope<'_>, name: &[u8], out: &mut Vec<u8>) 
 pub(super) fn set_dial_group(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
     let parts = split(arguments, 2);
     let Some(name) = parts.first() else { return wrong("requires a name") };
+    if scope.host.world().dial_groups.len() >= MOST_NAMES {
+        return wrong("too many groups");
+    }
     let members = scope.host.world_mut().dial_groups.entry((&**name).into()).or_default();
     let given =
         value.split(|byte| *byte == b'&').filter(|member| !member.is_empty()).map(BString::from);
@@ -187,3 +193,6 @@ pub(super) fn set_dial_group(scope: &mut Scope<'_>, arguments: &[u8], value: &[u
 pub(super) fn no_effect(_: &mut Scope<'_>, _: &[u8], _: &mut Vec<u8>) -> Reading {
     Err(FunctionError::WriteOnly)
 }
+
+/// Names kept for all calls.
+const MOST_NAMES: usize = 10_000;

@@ -17,7 +17,11 @@ pub(super) fn global(scope: &mut Scope<'_>, name: &[u8], out: &mut Vec<u8>) -> R
 pub(super) fn set_global(scope: &mut Scope<'_>, name: &[u8], value: &[u8]) -> Writing {
     // Globals are not inherited: the mark goes.
     let name = name.strip_prefix(b"__").or_else(|| name.strip_prefix(b"_")).unwrap_or(name);
-    scope.host.world_mut().globals.set(name, value);
+    let globals = &mut scope.host.world_mut().globals;
+    if globals.len() >= MOST_GLOBALS && !globals.contains(name) {
+        return wrong("too many global variables");
+    }
+    globals.set(name, value);
     Ok(())
 }
 
@@ -214,7 +218,15 @@ pub(super) fn set_shared(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) 
         return wrong("requires an argument: SHARED(<var>[,<chan>])");
     };
     let channel = shared_channel(scope, parts.get(1).map(|channel| &**channel));
-    scope.host.world_mut().shared.entry(channel).or_default().set(name, value);
+    let shared = &mut scope.host.world_mut().shared;
+    if shared.len() >= MOST_GLOBALS && !shared.contains_key(&channel) {
+        return wrong("too many channels share variables");
+    }
+    let variables = shared.entry(channel).or_default();
+    if variables.len() >= MOST_COLUMNS && !variables.contains(name) {
+        return wrong("too many shared variables");
+    }
+    variables.set(name, value);
     Ok(())
 }
 
@@ -259,6 +271,9 @@ impl Scope<'_> {
         self.assign(name, value);
     }
 }
+
+/// Global variables: names can come from callers.
+const MOST_GLOBALS: usize = 100_000;
 
 /// Columns of a row.
 const MOST_COLUMNS: usize = 256;
