@@ -80,7 +80,8 @@ pub struct Peer {
     pub from_user: Option<BString>,
     /// The host part of From in requests to this peer.
     pub from_domain: Option<BString>,
-    /// The transport to use towards this peer.
+    /// The transport to use towards this peer. One that registers is reached over what it
+    /// registered on, whatever this says.
     pub transport: Option<BString>,
     /// Answers go to where the request came from even when the peer did not ask for it (RFC 3581).
     pub force_rport: bool,

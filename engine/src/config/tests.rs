@@ -73,7 +73,11 @@ contact=sip:192.0.2.9
 #[test]
 fn a_phone_is_an_endpoint_an_auth_and_an_aor_of_one_name() {
     let loaded = pjsip(PHONE);
-    assert_eq!(said(&loaded), [""; 0]);
+    assert_eq!(
+        said(&loaded),
+        ["17:11 warning[C003] `transport` of an endpoint with a fixed contact is not supported \
+             yet (write the protocol to the contact: sip:192.0.2.7;transport=tcp)"]
+    );
     let sip = &loaded.configuration.sip;
     let peer = sip.peers.get("1001".into()).unwrap();
     assert_eq!(peer.context, "internal");
@@ -101,8 +105,10 @@ fn a_context_that_the_dialplan_does_not_have_is_named_once() {
         ("pjsip.conf", &format!("{PHONE}[1002](phone)\nidentify_by=ip\n[1003](1002)\n")),
         ("extensions.conf", "[office]\nexten => 1,1,Answer()\n"),
     ]);
+    let mut said = said(&loaded);
+    said.retain(|said| said.contains("[C007]"));
     assert_eq!(
-        said(&loaded),
+        said,
         [
             "13:9 warning[C007] the dialplan has no context `internal` (calls of this endpoint are \
              answered 404)",
