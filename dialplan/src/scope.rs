@@ -189,7 +189,6 @@ impl Scope<'_> {
         if name.last() == Some(&b')') {
             let open = memchr::memchr(b'(', name).unwrap_or(name.len() - 1);
             let arguments = name.get(open + 1..name.len() - 1).unwrap_or_default();
-            // `_HASH(..)` is the one function that can be inherited.
             self.write_function(&name[..open], arguments, value);
             return;
         }

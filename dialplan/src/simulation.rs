@@ -424,7 +424,7 @@ impl Simulation<'_> {
     }
 
     fn play(
-        &mut self,
+        &self,
         leg: &mut Leg,
         files: &[BString],
         interrupt: DigitSet,
@@ -580,7 +580,7 @@ impl Simulation<'_> {
     /// The rest of a dialled call after its answer.
     fn bridge(
         &mut self,
-        caller: &mut Leg,
+        caller: &Leg,
         callee: &mut Leg,
         dial: &Dial,
         start: Duration,

@@ -383,7 +383,7 @@ pub(super) fn send_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {
 }
 
 /// What SAY_DTMF_INTERRUPT allows.
-fn say(run: &mut Run<'_>, what: Say) -> Flow {
+fn say(run: &Run<'_>, what: Say) -> Flow {
     let is_interruptible = run.scope.variable(b"SAY_DTMF_INTERRUPT").is_some_and(|value| {
         matches!(
             value.to_ascii_lowercase().as_slice(),

@@ -80,7 +80,7 @@ pub(super) fn read(run: &mut Run<'_>, text: &[u8]) -> Flow {
 }
 
 /// Plays the next prompt, or waits for the first key when there is none.
-fn prompt(run: &mut Run<'_>, mut read: Box<ReadDigits>) -> Flow {
+fn prompt(run: &Run<'_>, mut read: Box<ReadDigits>) -> Flow {
     match read.files.get(read.next_file).cloned() {
         Some(file) => {
             read.next_file += 1;
@@ -97,7 +97,7 @@ fn prompt(run: &mut Run<'_>, mut read: Box<ReadDigits>) -> Flow {
     }
 }
 
-fn wait(run: &mut Run<'_>, mut read: Box<ReadDigits>) -> Flow {
+fn wait(run: &Run<'_>, mut read: Box<ReadDigits>) -> Flow {
     read.is_playing = false;
     let timeouts = run.scope.state.channel.timeouts;
     let timeout = if !read.digits.is_empty() {
@@ -203,7 +203,7 @@ pub(super) fn read_extension(run: &mut Run<'_>, text: &[u8]) -> Flow {
     Flow::Ask(operation, Continuation::ReadExten(read))
 }
 
-fn wait_extension(run: &mut Run<'_>, mut read: Box<ReadExtension>) -> Flow {
+fn wait_extension(run: &Run<'_>, mut read: Box<ReadExtension>) -> Flow {
     read.is_playing = false;
     let timeouts = run.scope.state.channel.timeouts;
     let default = if read.digits.is_empty() { timeouts.response } else { timeouts.digit };

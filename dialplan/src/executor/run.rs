@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn hosted(&mut self, name: &[u8], arguments: &[u8]) -> Flow {
+    fn hosted(&self, name: &[u8], arguments: &[u8]) -> Flow {
         let operation = Operation::Application { name: name.into(), arguments: arguments.into() };
         Flow::Ask(operation, Continuation::Hosted)
     }
@@ -539,7 +539,7 @@ impl<'a> Run<'a> {
             .is_ok()
     }
 
-    pub(crate) fn matches_more(&mut self, digits: &[u8]) -> bool {
+    pub(crate) fn matches_more(&self, digits: &[u8]) -> bool {
         let context = self.scope.state.context.clone();
         self.matches_more_in(&context, digits)
     }
@@ -647,7 +647,7 @@ impl<'a> Run<'a> {
     }
 
     fn find_label(
-        &mut self,
+        &self,
         context: Option<&[u8]>,
         extension: Option<&[u8]>,
         label: &[u8],
