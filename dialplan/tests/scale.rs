@@ -4,6 +4,7 @@
 use std::{fmt::Write, fs, hint::black_box, time::Instant};
 
 use diesis_dialplan::{
+    check::{self, CheckOptions},
     conf::{self, MemoryFiles, Options},
     plan::{Circumstances, Plan, Target},
 };
@@ -44,12 +45,16 @@ fn lookups_in_plans_of_growing_size() {
         let (plan, diagnostics) = Plan::load(&conf, &Default::default());
         let loaded = start.elapsed();
         let peak = resident() - before;
-        drop((conf, files));
+        drop(conf);
         let kept = resident() - before;
         assert!(diagnostics.is_empty());
         println!(
             "{literals} + {patterns}: read {read:?}, loaded {loaded:?}, {peak} kB while loading, {kept} kB after"
         );
+
+        let start = Instant::now();
+        let found = check::check("extensions.conf", &files, &CheckOptions::default());
+        println!("  check: {:?}, {} found", start.elapsed(), found.diagnostics.len());
 
         let office = plan.context("office").expect("it is there");
         let circumstances = Circumstances::default();

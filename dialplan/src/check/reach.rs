@@ -2,6 +2,7 @@
 //! wide pattern hides.
 
 use std::{
+    cell::Cell,
     collections::{BTreeSet, HashMap, HashSet},
     ops::ControlFlow,
 };
@@ -25,15 +26,14 @@ pub(super) fn check(conf: &Conf, plan: &Plan, lost: &LostHeaders) -> Vec<Diagnos
     let files = conf.sources().files().map(|file| (conf.sources().name(file), file)).collect();
     let jumps = numbers_jumped_to(conf);
     let includers = includers(plan);
-    let checker = Checker { conf, plan, lost, files, jumps, includers };
+    let checker = Checker { conf, plan, lost, files, jumps, includers, looks: Cell::new(LOOKS) };
     let mut found = vec![];
-    let mut looks = LOOKS;
     for context in plan.contexts() {
         for extension in context.extensions() {
             found.extend(checker.unreachable(&extension));
             found.extend(checker.gap(&extension));
         }
-        found.extend(checker.hidden(&context, &mut looks));
+        found.extend(checker.hidden(&context));
     }
     found
 }
@@ -133,6 +133,8 @@ struct Checker<'a> {
     jumps: BTreeSet<u32>,
     /// The contexts that include each.
     includers: HashMap<ContextId, Vec<ContextId>>,
+    /// How many more extensions are looked at for their relation to others.
+    looks: Cell<u32>,
 }
 
 impl Checker<'_> {
@@ -202,9 +204,13 @@ impl Checker<'_> {
             }
             // What two patterns have in common need not be the sample.
             let overlaps = |other: &Extension<'_>| {
-                step_of(other, target).is_some()
-                    && (pattern::matches(extension.name(), pattern::sample(other.name()).as_bstr())
-                        || pattern::matches(other.name(), sample.as_bstr()))
+                // When in doubt, nothing is reported.
+                !self.may_look()
+                    || step_of(other, target).is_some()
+                        && (pattern::matches(
+                            extension.name(),
+                            pattern::sample(other.name()).as_bstr(),
+                        ) || pattern::matches(other.name(), sample.as_bstr()))
             };
             if extension.is_pattern()
                 && self.plan.view(context).extensions().any(|other| overlaps(&other))
@@ -216,8 +222,14 @@ impl Checker<'_> {
         false
     }
 
+    fn may_look(&self) -> bool {
+        let looks = self.looks.get();
+        self.looks.set(looks.saturating_sub(1));
+        looks > 0
+    }
+
     /// A pattern that ends with `.` or `!` and hides extensions of what is included.
-    fn hidden(&self, context: &Context<'_>, looks: &mut u32) -> Vec<Diagnostic> {
+    fn hidden(&self, context: &Context<'_>) -> Vec<Diagnostic> {
         let is_wide = |extension: &Extension<'_>| {
             extension.is_pattern()
                 && extension.name().find_byteset(".!").is_some()
@@ -236,10 +248,9 @@ impl Checker<'_> {
                 if name.len() < 2 || extension.caller().is_some() {
                     continue;
                 }
-                if *looks == 0 {
+                if !self.may_look() {
                     return found;
                 }
-                *looks -= 1;
                 let target = Target::Priority(1);
                 let hiding = self.plan.visit_extensions(context.id(), name, |own| {
                     match step_of(&own, target) {
@@ -283,5 +294,6 @@ impl Checker<'_> {
 /// How many contexts that include one are looked into.
 const INCLUDERS: usize = 100;
 
-/// How many included extensions are looked at in all.
+/// How many extensions are looked at for their relation to others: beyond, a plan is too large for
+/// these questions.
 const LOOKS: u32 = 2_000_000;
