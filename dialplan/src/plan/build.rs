@@ -125,10 +125,9 @@ impl Builder {
         }
     }
 
-    /// The value of a global.
-    pub(super) fn global(&self, name: &BStr) -> Option<&BStr> {
-        let index = *self.globals_by_name.get(name)?;
-        Some(self.globals[index].1.as_bstr())
+    /// The name of a context.
+    pub(super) fn name(&self, context: usize) -> BString {
+        self.contexts[context].name.clone()
     }
 
     /// The context of a name, made if it is new.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     FallThrough, GlobalsAtReload, HINT, Plan, Settings, Switch,
@@ -10,17 +11,36 @@ use super::{
 };
 use crate::{
     ast::{Ending, Statement, StatementKind, StepLine, SwitchKind},
+    channel::Channel,
     codes,
     conf::{Conf, Entry, Section, is_true},
     diagnostic::{Diagnostic, FileId, Span},
+    host::MemoryHost,
     parser::{self, parse_include},
     schedule::Schedule,
+    scope::Scope,
+    state::State,
+    world::World,
 };
 
 /// How to load.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     bare_arguments: BareArguments,
+    world: World,
+    now: Timestamp,
+    zone: TimeZone,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            bare_arguments: BareArguments::default(),
+            world: World::default(),
+            now: Timestamp::UNIX_EPOCH,
+            zone: TimeZone::UTC,
+        }
+    }
 }
 
 /// What `App,a,b` means: an application without parentheses.
@@ -40,6 +60,20 @@ impl LoadOptions {
         self.bare_arguments = bare_arguments;
         self
     }
+
+    /// What `${...}` in globals, names of extensions, includes and hints sees while loading: the
+    /// database, and the globals that stay over a reload. Default: nothing.
+    pub fn with_world(mut self, world: World) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// When it is, for `${EPOCH}` and the like while loading. Default: 1970.
+    pub fn with_time(mut self, now: Timestamp, zone: TimeZone) -> Self {
+        self.now = now;
+        self.zone = zone;
+        self
+    }
 }
 
 impl Plan {
@@ -47,9 +81,15 @@ impl Plan {
     /// change on the way, most of it without a word. What the configuration layer itself found is
     /// not repeated: see [`Conf::diagnostics`].
     pub fn load(conf: &Conf, options: &LoadOptions) -> (Self, Vec<Diagnostic>) {
+        let mut host = MemoryHost::new(options.now);
+        host.world = options.world.clone();
+        host.zone = options.zone.clone();
         let mut loader = Loader {
             conf,
             options,
+            host,
+            state: State::new(Channel::new("")),
+            nothing: Self::default(),
             builder: Builder::default(),
             diagnostics: vec![],
             files: HashMap::new(),
@@ -75,6 +115,10 @@ fn is_reserved(name: &BStr) -> bool {
 struct Loader<'a> {
     conf: &'a Conf,
     options: &'a LoadOptions,
+    /// What evaluations while loading work on: there is no call yet.
+    host: MemoryHost,
+    state: State,
+    nothing: Plan,
     builder: Builder,
     diagnostics: Vec<Diagnostic>,
     /// The plan's numbers of files.
@@ -136,6 +180,7 @@ impl<'a> Loader<'a> {
         }
         // Underscores mean inheritance, which globals do not have; the name is without them.
         let name = name.strip_prefix(b"__").or_else(|| name.strip_prefix(b"_")).unwrap_or(name);
+        self.host.world.globals.set(name, &value);
         self.builder.set_global(name.as_bstr(), value);
     }
 
@@ -218,7 +263,8 @@ impl<'a> Loader<'a> {
         }
         let (application, arguments) = self.application(statement, line, priority);
         let application = if priority == HINT && extension.first() != Some(&b'_') {
-            self.substitute(application, Some(&extension))
+            let context = self.builder.name(running.context);
+            self.substitute(application, Some((context.as_bstr(), extension.as_bstr())))
         } else {
             application.into()
         };
@@ -602,23 +648,19 @@ impl<'a> Loader<'a> {
         Some(self.conf.sources().line_span(file, line))
     }
 
-    /// Text with the globals in it replaced. An extension is known only for its hint.
-    fn substitute(&self, text: &BStr, _extension: Option<&BString>) -> BString {
-        if !text.contains_str("${") && !text.contains_str("$[") {
+    /// Text with what it refers to replaced. Only a hint has a place.
+    fn substitute(&mut self, text: &BStr, place: Option<(&BStr, &BStr)>) -> BString {
+        if memchr::memchr(b'$', text).is_none() {
             return text.into();
         }
-        let mut replaced = BString::default();
-        let mut rest: &[u8] = text;
-        while let Some(at) = rest.find("${") {
-            replaced.extend_from_slice(&rest[..at]);
-            let inner = &rest[at + 2..];
-            let end = inner.find_byte(b'}').unwrap_or(inner.len());
-            let value = self.builder.global(inner[..end].as_bstr());
-            replaced.extend_from_slice(value.unwrap_or_default());
-            rest = inner.get(end + 1..).unwrap_or_default();
-        }
-        replaced.extend_from_slice(rest);
-        replaced
+        let (context, extension) = place.unwrap_or_default();
+        self.state.context = context.into();
+        self.state.extension = extension.into();
+        let mut replaced = vec![];
+        Scope { state: &mut self.state, plan: &self.nothing, host: &mut self.host }
+            .substitute(text, &mut replaced);
+        self.host.log.clear();
+        replaced.into()
     }
 }
 

@@ -139,6 +139,29 @@ fn everything_that_is_dropped_is_reported() {
 }
 
 #[test]
+fn functions_and_expressions_work_while_loading() {
+    let plan = load(
+        "[globals]\nA=${LEN(abc)}\nB=$[${A} * 2]\n[a]\nexten => $[100 + ${B}],1,NoOp(x)\n\
+         exten => 7,hint,PJSIP/${EXTEN}@${CONTEXT}\n[b]\ninclude => ${IF($[1]?a:c)}\n",
+    );
+    assert_eq!(plan.globals()[1], ("B".into(), "6".into()));
+    assert_eq!(run(&plan, "a", "106"), ["x"]);
+    let hint = plan.contexts().flat_map(|a| a.extensions()).find_map(|extension| extension.hint());
+    assert_eq!(hint.map(|hint| hint.application()), Some("PJSIP/7@a".into()));
+    assert_eq!(run(&plan, "b", "106"), ["x"]);
+}
+
+#[test]
+fn loading_sees_the_world_it_is_given() {
+    let mut world = crate::world::World::default();
+    world.globals.set(b"OLD", b"1");
+    world.database.set(b"number", b"sales", b"200");
+    let conf = read("[a]\nexten => ${DB(number/sales)}${OLD},1,NoOp(x)\n");
+    let (plan, _) = Plan::load(&conf, &LoadOptions::default().with_world(world));
+    assert_eq!(run(&plan, "a", "2001"), ["x"]);
+}
+
+#[test]
 fn a_clean_plan_has_no_diagnostics() {
     let text = "[general]\nstatic = yes\n[globals]\nT = PJSIP/t\n[a]\ninclude => b,9:00-17:00,mon-fri,*,*\n\
                 exten => _X.,1(start),Dial(${T}/${EXTEN},20)\n same => n,Hangup\nexten => h,1,NoOp()\n[b]\n";
