@@ -9,6 +9,7 @@ pub mod media;
 #[cfg(feature = "net")]
 pub mod net;
 pub(crate) mod pbx;
+pub(crate) mod printable;
 pub mod sdp;
 pub mod sip;
 pub mod switch;

@@ -16,6 +16,7 @@ use crate::{
     },
     config::{BridgeProfile, UserProfile},
     media::{Digit, ShardId},
+    printable::Printable,
 };
 
 /// A visit in progress.
@@ -215,7 +216,7 @@ impl Visit {
                 VisitProgress::Ongoing
             }
             Err(refusal) => {
-                tracing::info!(channel = %self.channel, room = %self.room, %refusal, "conference room refused");
+                tracing::info!(channel = %self.channel, room = %Printable(&self.room), %refusal, "conference room refused");
                 self.state = State::Refusing;
                 self.say("conf-locked", around);
                 VisitProgress::Ongoing

@@ -1,6 +1,6 @@
 //! What a running dialplan sees of the engine: the time, the shared world, its call, the log.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bstr::{BStr, BString};
 use diesis_dialplan::{
@@ -10,7 +10,7 @@ use diesis_dialplan::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{clock::Now, entropy::Entropy};
+use crate::{clock::Now, entropy::Entropy, printable::Printable};
 
 /// What the dialplan may know of the call it runs for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,15 @@ pub(crate) struct StepTaken {
     pub(crate) priority: u32,
     pub(crate) application: BString,
     pub(crate) arguments: BString,
+}
+
+/// What a dialplan logs, which holds what callers say of themselves; formatted only when shown.
+struct Message<'a>(fmt::Arguments<'a>);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Printable(self.0.to_string().as_bytes()).fmt(f)
+    }
 }
 
 /// The host of one advance of one executor.
@@ -73,8 +82,10 @@ impl Host for PbxHost<'_> {
 
     fn log(&mut self, line: LogLine<'_>) {
         let LogLine { level, channel, place, message } = line;
-        let (call_id, context, exten) = (&self.facts.call_id, place.context, place.extension);
+        let call_id = &self.facts.call_id;
+        let (context, exten) = (Printable(place.context), Printable(place.extension));
         let priority = place.priority;
+        let message = Message(message);
         macro_rules! write_at {
             ($level:ident) => {
                 tracing::$level!(%call_id, %channel, %context, %exten, priority, "{message}")
@@ -98,8 +109,9 @@ impl Host for PbxHost<'_> {
     fn trace(&mut self, step: &Step<'_>) {
         let Step { place, application, arguments } = step;
         tracing::debug!(
-            call_id = %self.facts.call_id, context = %place.context, exten = %place.extension,
-            priority = place.priority, "{application}({arguments})"
+            call_id = %self.facts.call_id, context = %Printable(place.context),
+            exten = %Printable(place.extension), priority = place.priority,
+            "{}({})", Printable(application), Printable(arguments)
         );
         if let Some(steps) = &mut self.steps {
             steps.push(StepTaken {

@@ -23,6 +23,7 @@ use crate::{
     },
     clock::Now,
     media::{Digit, PlayItem, Repeat, Signal},
+    printable::Printable,
 };
 
 /// What the switch has to do for an operation.
@@ -87,6 +88,7 @@ pub(crate) fn perform(
         }
         Operation::Conference { room, bridge_profile, user_profile, menu } => {
             if let Some(menu) = menu {
+                let (room, menu) = (Printable(&room), Printable(&menu));
                 tracing::warn!(%room, %menu, "conference menus are not available: digits do nothing in the room");
             }
             Performed::Wish(Wish::Conference { room, bridge_profile, user_profile })
@@ -198,7 +200,7 @@ fn unavailable(operation: &Operation) -> Performed {
         Operation::SoftHangup { .. } => "SoftHangup",
         Operation::Redirect { .. } => "ChannelRedirect",
         Operation::Application { name, .. } => {
-            tracing::error!(application = %name, "no such application: the call ends");
+            tracing::error!(application = %Printable(name), "no such application: the call ends");
             return Performed::Over(Outcome::Unsupported);
         }
         _ => "this operation",

@@ -7,7 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::media::{Prompt, Tone, ToneSpec};
+use crate::{
+    media::{Prompt, Tone, ToneSpec},
+    printable::Printable,
+};
 
 /// The tones rendered so far.
 #[derive(Debug, Default)]
@@ -31,7 +34,7 @@ impl Tones {
         let spec = match ToneSpec::parse(cadence) {
             Ok(spec) => spec,
             Err(error) => {
-                tracing::warn!(tone = %name, %error, "not a tone");
+                tracing::warn!(tone = %Printable(name), error = %Printable(error.to_string().as_bytes()), "not a tone");
                 return None;
             }
         };

@@ -23,6 +23,7 @@ use crate::{
     clock::Now,
     config::Peer,
     media::{Command as MediaCommand, Digit, MuteState, PlayItem, RoomId, ShardId, Signal},
+    printable::Printable,
     sip::{self, NameAddr, Uri},
 };
 
@@ -94,8 +95,8 @@ impl Switch {
             if let Err(why) = &ways {
                 cause = *why;
                 tracing::info!(
-                    call_id = %call.parties.call_id, technology = %destination.technology,
-                    resource = %destination.resource, %cause, "Dial: nobody to call"
+                    call_id = %call.parties.call_id, technology = %Printable(&destination.technology),
+                    resource = %Printable(&destination.resource), %cause, "Dial: nobody to call"
                 );
             }
             for way in ways.unwrap_or_default() {
@@ -236,7 +237,7 @@ impl Switch {
     fn ways(&self, destination: &Destination, now: Now) -> Result<Vec<Way>, Cause> {
         let technology = &destination.technology;
         if !technology.eq_ignore_ascii_case(b"pjsip") && !technology.eq_ignore_ascii_case(b"sip") {
-            tracing::warn!(%technology, "Dial: this technology is not available");
+            tracing::warn!(technology = %Printable(technology), "Dial: this technology is not available");
             return Err(Cause::UNKNOWN_TECHNOLOGY);
         }
         let resource = destination.resource.as_bstr();

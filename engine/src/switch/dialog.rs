@@ -178,6 +178,8 @@ impl Switch {
         {
             self.open_media(call);
             call.phase = Phase::EarlyMedia;
+            // Early media stays with this call; whoever dialled it hears that it rings.
+            self.tell_caller_it_rings(call);
         }
         if response.status() == StatusCode::RINGING && call.phase == Phase::Proceeding {
             call.phase = Phase::Ringing;

@@ -15,6 +15,7 @@ use crate::{
     clock::Now,
     config::{CallerId, Peer},
     media::{Command as MediaCommand, StreamId},
+    printable::Printable,
     sip::{self, HeaderName, Request, StatusCode, VerbError},
 };
 
@@ -69,7 +70,7 @@ impl Switch {
         let parties = parties(request, &peer);
         let Some(control) = self.taker(&parties, &peer, id, now) else {
             tracing::info!(
-                peer = %peer.name, context = %peer.context, exten = %parties.dialled,
+                peer = %peer.name, context = %peer.context, exten = %Printable(&parties.dialled),
                 "no such extension"
             );
             return self.refuse_invite(
@@ -103,7 +104,7 @@ impl Switch {
         let language = language.unwrap_or_else(|| self.config.default_language.clone());
         tracing::info!(
             call_id = %parties.call_id, channel = %name, context = %peer.context,
-            exten = %parties.dialled, from = %parties.caller_number, "call"
+            exten = %Printable(&parties.dialled), from = %Printable(&parties.caller_number), "call"
         );
         self.tell(SwitchEvent::CallStarted {
             call: id,

@@ -25,10 +25,10 @@ pub(super) enum PlaceError {
     #[error("too many calls")]
     Full,
     /// The target is no URI.
-    #[error("the target {0} is not a SIP URI")]
+    #[error("the target {0:?} is not a SIP URI")]
     Target(String),
     /// The From is no address.
-    #[error("the From {0} is not a SIP address")]
+    #[error("the From {0:?} is not a SIP address")]
     From(String),
     /// The target names a host, and no flow says where that is.
     #[error("the target has no IP address and no flow was given")]

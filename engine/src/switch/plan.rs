@@ -29,7 +29,7 @@ use crate::{
 
 /// Why a call can not be given to the dialplan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no extension {extension} in the context {context}")]
+#[error("there is no extension {extension:?} in the context {context:?}")]
 pub(super) struct NoSuchExtension {
     extension: BString,
     context: BString,

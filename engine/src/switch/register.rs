@@ -8,6 +8,7 @@ use super::{Switch, SwitchConfig, SwitchEvent};
 use crate::{
     clock::Now,
     config::{Aor, Expiration, Peer},
+    printable::Printable,
     sip::{
         self, HeaderName, Request, Response, StatusCode,
         registrar::{self, AorSettings, BindingChange, Registrar, RegistrarSettings},
@@ -34,11 +35,11 @@ impl Switch {
         let name = BStr::new(&name);
         let sip = Arc::clone(&self.config.sip);
         let Some(aor) = sip.aors.get(name) else {
-            tracing::info!(peer = %peer.name, aor = %name, "no such address of record");
+            tracing::info!(peer = %peer.name, aor = %Printable(name), "no such address of record");
             return refused(StatusCode::NOT_FOUND);
         };
         if !peer.aors.iter().any(|own| own == name) {
-            tracing::warn!(peer = %peer.name, aor = %name, "may not register this address of record");
+            tracing::warn!(peer = %peer.name, aor = %Printable(name), "may not register this address of record");
             return refused(StatusCode::FORBIDDEN);
         }
         self.note_local(flow);

@@ -9,16 +9,17 @@ use crate::{
     clock::Now,
     config::{DEFAULT_BRIDGE, DEFAULT_USER},
     media::MuteState,
+    printable::Printable,
 };
 
 /// A profile that `confbridge.conf` does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProfileError {
     /// No `type=bridge` section of that name.
-    #[error("there is no bridge profile {0}")]
+    #[error("there is no bridge profile {0:?}")]
     Bridge(BString),
     /// No `type=user` section of that name.
-    #[error("there is no user profile {0}")]
+    #[error("there is no user profile {0:?}")]
     User(BString),
 }
 
@@ -60,7 +61,7 @@ impl Switch {
         let Some(departure) = self.rooms.leave(call.id) else { return };
         call.channel.leave(&mut self.outbox);
         let (room, members) = (departure.room, departure.members);
-        tracing::info!(call_id = %call.parties.call_id, %room, members, "left conference");
+        tracing::info!(call_id = %call.parties.call_id, room = %Printable(&room), members, "left conference");
         self.tell(SwitchEvent::RoomLeft { call: call.id, room, members });
         self.room_effects.extend(departure.effects);
     }

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     channel::{ChannelId, PromptReply},
     clock::{Now, clocks},
-    media::Prompt,
+    media::{Event, PlayEnd, PlayId, Prompt},
     sip::Flow,
 };
 
@@ -191,6 +191,43 @@ impl Exchange {
             self.switch.handle_media(event, self.now);
             self.settle();
         }
+    }
+
+    /// Digits in the media of a call, if it is there and has any.
+    pub(super) fn try_press(&mut self, call: ChannelId, digits: &str) {
+        let has_media = |call: &super::call::Call| call.channel.stream().is_some();
+        for _ in 0..digits.len() {
+            if self.switch.calls.get(&call).is_some_and(|call| has_media(call)) {
+                self.press(call, &digits[..1]);
+            }
+        }
+    }
+
+    /// Something a shard may tell about a call's stream at any time.
+    pub(super) fn try_media_event(&mut self, call: ChannelId, kind: u32) {
+        let found = self.switch.calls.get(&call).and_then(|call| call.channel.stream());
+        let Some((_, stream)) = found else { return };
+        let event = match kind {
+            0 => Event::Latched { stream, remote: ([127, 0, 1, 1], 4000).into() },
+            1 => Event::DigitsSent { stream },
+            2 => Event::Idle { stream, silent_for: Duration::from_secs(30) },
+            _ => Event::PlayFinished {
+                stream,
+                play: PlayId(u64::MAX),
+                end: PlayEnd::Completed,
+                played: 0,
+            },
+        };
+        self.switch.handle_media(event, self.now);
+        self.settle();
+    }
+
+    /// One of the calls there are; one that is not there when there is none.
+    pub(super) fn some_call(&self, nth: u32) -> ChannelId {
+        let mut calls: Vec<_> = self.switch.calls.keys().copied().collect();
+        calls.sort_unstable();
+        let nth = nth as usize % calls.len().max(1);
+        calls.get(nth).copied().unwrap_or(ChannelId::new(u64::MAX))
     }
 
     /// Nothing is left of any call.

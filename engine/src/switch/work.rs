@@ -18,6 +18,7 @@ use crate::{
     channel::{Cause, ChannelId, Notice, TaskOutcome},
     clock::Now,
     pbx::{self, Advance},
+    printable::Printable,
 };
 
 /// What became of a call's turn.
@@ -53,7 +54,7 @@ impl Switch {
                     self.tell(SwitchEvent::PlayStarted { call, names })
                 }
                 Notice::PromptMissing { name } => {
-                    tracing::warn!(channel = %call, prompt = %name, "prompt not found");
+                    tracing::warn!(channel = %call, prompt = %Printable(&name), "prompt not found");
                 }
             }
         }
@@ -181,7 +182,7 @@ impl Switch {
                 let room = call.visit.as_ref().map(|visit| visit.room().clone());
                 let room = room.unwrap_or_default();
                 let members = self.rooms.count(room.as_ref());
-                tracing::info!(call_id = %call.parties.call_id, %room, members, "joined conference");
+                tracing::info!(call_id = %call.parties.call_id, room = %Printable(&room), members, "joined conference");
                 self.tell(SwitchEvent::RoomJoined { call: call.id, room, members });
                 for effect in effects {
                     self.apply_to_self_or_queue(call, effect);

@@ -74,6 +74,46 @@ impl Phone {
         self.transact(exchange, request)
     }
 
+    /// REGISTER that takes all bindings back.
+    pub(in super::super) fn unregister(&mut self, exchange: &mut Exchange, aor: &str) {
+        let to = format!("<sip:{aor}@127.0.0.1>");
+        let mut request = self.request(Method::Register, "sip:127.0.0.1");
+        request.set(HeaderName::To, to.as_str());
+        let request = request.with(HeaderName::Contact, "*").with(HeaderName::Expires, 0_u32);
+        self.transact(exchange, request);
+    }
+
+    pub(in super::super) fn name(&self) -> &str {
+        &self.user
+    }
+
+    /// Whether requests within a call can be made.
+    pub(in super::super) fn has_dialog(&self) -> bool {
+        self.target.is_some() && self.to_tag.is_some()
+    }
+
+    /// INFO, whatever the answer is.
+    pub(in super::super) fn try_info(&mut self, exchange: &mut Exchange, body: &str) {
+        let info = self.in_dialog(Method::Info);
+        let info = info.with_body("application/dtmf-relay", body.to_owned());
+        self.send(exchange, info);
+    }
+
+    /// Answers every INVITE that came with this status, and other requests with 200.
+    pub(in super::super) fn answer_whatever_comes(&mut self, exchange: &mut Exchange, status: u16) {
+        for letter in exchange.letters_to(self.flow.peer) {
+            let Ok(Message::Request(request)) = Message::parse(letter, &Default::default()) else {
+                continue;
+            };
+            if *request.method() == Method::Invite {
+                self.answer_call(exchange, &request, status);
+            } else if *request.method() != Method::Ack {
+                let answer = Response::to(&request, StatusCode::OK);
+                exchange.receive(self.flow, answer.to_bytes());
+            }
+        }
+    }
+
     /// OPTIONS; the final status.
     pub(in super::super) fn options(&mut self, exchange: &mut Exchange) -> u16 {
         let request = self.request(Method::Options, "sip:127.0.0.1");

@@ -1,0 +1,132 @@
+//! Phones that do whatever comes to their mind, in whatever order: no call may get stuck, leave
+//! anything behind, or send media a command that makes no sense.
+
+use super::*;
+use crate::{entropy::Entropy, switch::Command, switch::CommandId};
+
+const PLAN: &str = "
+[office]
+exten => 100,1,Answer()
+same => n,Background(menu)
+same => n,WaitExten(3)
+same => n,Playback(menu&nope)
+exten => 1,1,Goto(600,1)
+exten => 2,1,Echo()
+exten => i,1,Goto(100,1)
+exten => t,1,Busy(5)
+exten => 200,1,Ringing()
+same => n,Wait(2)
+same => n,Progress()
+same => n,Playback(menu,noanswer)
+same => n,Hangup(17)
+exten => 300,1,Dial(PJSIP/bob&PJSIP/carol&PJSIP/alice,10,g)
+same => n,Playback(menu)
+exten => 600,1,Answer()
+same => n,ConfBridge(600)
+exten => h,1,NoOp()
+";
+
+#[test]
+fn whatever_phones_do_nothing_gets_stuck() {
+    for seed in 0..100 {
+        let walked = std::panic::catch_unwind(|| walk(seed));
+        assert!(walked.is_ok(), "seed {seed}");
+    }
+}
+
+fn walk(seed: u64) {
+    let mut entropy = Entropy::new(seed);
+    let incoming = match seed % 3 {
+        0 => IncomingCalls::Embedder,
+        _ => IncomingCalls::DialplanThenEmbedder,
+    };
+    let config = SwitchConfig { incoming, shards: 2, ..config() };
+    let prompts = [("menu", 1500), ("conf-onlyperson", 700), ("confbridge-join", 100)];
+    let mut exchange = Exchange::new(config, PLAN, &prompts);
+    exchange.media.restock = !seed.is_multiple_of(5);
+    let mut phones: Vec<_> = ["alice", "bob", "carol"]
+        .iter()
+        .zip(1..)
+        .map(|(name, host)| Phone::new(name, &format!("{name}-password"), host))
+        .collect();
+    for phone in &mut phones {
+        let name = phone.name().to_owned();
+        phone.register(&mut exchange, &name);
+    }
+    for _ in 0..40 {
+        let phone = entropy.below(3) as usize;
+        step(&mut exchange, &mut phones[phone], &mut entropy);
+        let pause = Duration::from_millis(entropy.below(2500).into());
+        exchange.run_for(pause);
+    }
+    exchange.switch.hang_up_all(exchange.now);
+    exchange.run_for(secs(100));
+    for phone in &mut phones {
+        phone.pump(&mut exchange);
+        let name = phone.name().to_owned();
+        phone.forget_call();
+        phone.unregister(&mut exchange, &name);
+    }
+    exchange.assert_nothing_left();
+}
+
+fn step(exchange: &mut Exchange, phone: &mut Phone, entropy: &mut Entropy) {
+    const NUMBERS: [&str; 6] = ["100", "200", "300", "600", "999", "1"];
+    let call = exchange.some_call(entropy.next_u32());
+    match entropy.below(15) {
+        0 | 1 => {
+            phone.forget_call();
+            phone.dial(exchange, NUMBERS[entropy.below(6) as usize]);
+        }
+        2 => {
+            phone.forget_call();
+            phone.dial_with(exchange, "100", None);
+        }
+        3 => phone.ack(exchange),
+        4 => phone.cancel(exchange),
+        5 if phone.has_dialog() => phone.bye(exchange),
+        6 if phone.has_dialog() => {
+            phone.try_info(exchange, "Signal=1\r\nDuration=100");
+        }
+        7 if phone.has_dialog() => {
+            let direction = ["sendonly", "inactive", "sendrecv"][entropy.below(3) as usize];
+            phone.reinvite(exchange, direction);
+        }
+        8 => exchange.try_press(call, NUMBERS[entropy.below(6) as usize]),
+        9 => phone.answer_whatever_comes(exchange, [180, 200, 486, 603][entropy.below(4) as usize]),
+        10 => phone.pump(exchange),
+        11 => exchange.try_media_event(call, entropy.below(4)),
+        12 => {
+            let verb = verb(entropy);
+            let id = CommandId::new(1_000_000 + u64::from(entropy.next_u32()));
+            exchange.switch.handle_command(Command::Call { id, call, verb }, exchange.now);
+            exchange.tick();
+        }
+        13 => {
+            let flow = crate::sip::Flow::udp(([127, 0, 0, 1], 5060).into(), phone.address());
+            exchange.switch.handle_transport_error(flow, exchange.now);
+            exchange.tick();
+        }
+        _ => exchange.tick(),
+    }
+}
+
+fn verb(entropy: &mut Entropy) -> Verb {
+    let menu = || vec![PlayPart::Named("menu".into()), PlayPart::Silence(secs(1))];
+    match entropy.below(10) {
+        0 => Verb::Answer,
+        1 => Verb::Ring,
+        2 => Verb::Progress,
+        3 => Verb::Play { parts: menu(), stop: DigitSet::ALL },
+        4 => Verb::ReadDigits(ReadDigits::default()),
+        5 => Verb::JoinRoom(crate::switch::JoinRoom {
+            room: "600".into(),
+            bridge_profile: None,
+            user_profile: None,
+        }),
+        6 => Verb::LeaveRoom,
+        7 => Verb::Echo,
+        8 => Verb::RunDialplan { context: "office".into(), extension: "100".into() },
+        _ => Verb::Hangup(Cause::NORMAL_CLEARING),
+    }
+}
