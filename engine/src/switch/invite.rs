@@ -343,14 +343,11 @@ pub(super) fn channel_name(peer: &BStr, id: ChannelId) -> BString {
 /// Who calls whom. What the peer's settings say of the caller comes before what the caller says.
 fn parties(request: &Request, peer: &Peer) -> Parties {
     let from = request.from_header();
-    let says = |name: HeaderName| request.address(name);
-    // RFC 3325 §9.1: a peer that we trust enough to take its calls may assert an identity.
-    let identity = says(HeaderName::PAssertedIdentity).or(from);
     let (number, name) = match &peer.caller_id {
         Some(CallerId { name, number }) => (number.clone(), name.clone()),
         None => {
-            let number = identity.as_ref().and_then(|from| from.uri().user_decoded());
-            let name = identity.as_ref().and_then(|from| from.display_name());
+            let number = from.as_ref().and_then(|from| from.uri().user_decoded());
+            let name = from.as_ref().and_then(|from| from.display_name());
             let text = |text: Option<std::borrow::Cow<'_, [u8]>>| {
                 BString::from(text.unwrap_or_default().into_owned())
             };
