@@ -10,6 +10,7 @@ use std::{
 };
 
 use bstr::BString;
+use diesis_dialplan::plan::Plan;
 use diesis_sounds::prompts::Library;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
@@ -123,6 +124,7 @@ impl Events {
 pub struct EngineBuilder {
     pub(super) sip: SipSettings,
     pub(super) conferences: ConferenceSettings,
+    pub(super) plan: Arc<Plan>,
     pub(super) rtp_ports: RangeInclusive<u16>,
     pub(super) prompt_directories: Vec<PathBuf>,
     pub(super) language: BString,
@@ -137,6 +139,7 @@ impl Default for EngineBuilder {
         Self {
             sip: SipSettings::default(),
             conferences: ConferenceSettings::default(),
+            plan: Arc::default(),
             rtp_ports: RtpSettings::default().ports,
             prompt_directories: vec![],
             language: "en".into(),
@@ -149,8 +152,11 @@ impl Default for EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// Takes everything that an operator's directory says, its dialplan included.
+    /// Takes everything that an operator's directory says. Its dialplan takes all calls; what it
+    /// does not know is refused with 404.
     pub fn configuration(mut self, configuration: Configuration) -> Self {
+        self.plan = configuration.plan;
+        self.incoming = IncomingCalls::Dialplan;
         self.sip = configuration.sip;
         self.conferences = configuration.conferences;
         self.rtp_ports = configuration.rtp.ports;
@@ -231,6 +237,7 @@ impl EngineBuilder {
         SwitchConfig {
             sip: Arc::new(mem::take(&mut self.sip)),
             conferences: Arc::new(mem::take(&mut self.conferences)),
+            plan: Arc::clone(&self.plan),
             default_language: self.language.clone(),
             time_zone: TimeZone::system(),
             incoming: self.incoming,
