@@ -125,6 +125,11 @@ impl PlayoutBuffer {
         codec.decode_into(&payload[first..], &mut self.ring[..payload.len() - first]);
     }
 
+    /// Whether received audio still waits to be played.
+    pub(crate) fn has_waiting(&self) -> bool {
+        matches!(&self.state, State::Running { next, newest, .. } if newest.since(*next) > 0)
+    }
+
     /// Takes out the next 20 ms.
     pub(crate) fn pop(&mut self, out: &mut [i16; FRAME]) -> Played {
         let State::Running { next, newest, grown, window, surplus } = &mut self.state else {

@@ -16,7 +16,7 @@ use std::{
 
 pub(crate) use self::send::DIGIT_TONES;
 use super::{
-    EchoState, Event, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId, PlayItem,
+    EchoState, Event, FRAME, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId, PlayItem,
     RecordSource, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
     TalkDetection,
     dtmf::{
@@ -305,10 +305,24 @@ impl Stream {
     /// Ends everything and gives the statistics.
     pub(crate) fn close(mut self, events: &mut VecDeque<Event>) {
         self.end_play(PlayEnd::Closed, events);
+        self.record_rest();
         self.stop_record(events);
         self.stand_up(events);
         self.collect_reception();
         events.push_back(Event::Closed { stream: self.id, statistics: Box::new(self.statistics) });
+    }
+
+    /// What had arrived and waits for its playout time belongs to the recording of an ended call.
+    fn record_rest(&mut self) {
+        let (Some(recorder), Some(playout)) = (&mut self.recorder, &mut self.playout) else {
+            return;
+        };
+        let mut frame = [0; FRAME];
+        while playout.has_waiting() {
+            playout.pop(&mut frame);
+            recorder.handle_heard(&frame);
+            recorder.handle_sent(self.settings.codec, None);
+        }
     }
 
     /// The playout buffer is there while somebody listens.

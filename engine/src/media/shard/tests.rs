@@ -756,6 +756,24 @@ fn a_recording_holds_both_sides_and_says_when_it_ends() {
 }
 
 #[test]
+fn what_waits_to_be_played_when_a_call_ends_is_recorded() {
+    let mut world = World::new();
+    let stream = world.open(1);
+    let (sink, mut reader) = rtrb::RingBuffer::new(80_000);
+    world.command(Command::Record { stream, source: RecordSource::Received, sink });
+    let mut phone = Phone::new(1);
+    for frame in 0..50 {
+        phone.send(&mut world.io, &sine(1000.0, 4000.0, frame));
+        world.run_ms(20);
+    }
+    world.command(Command::Close { stream });
+    let recorded = reader.read_chunk(reader.slots()).unwrap();
+    let loud = recorded.into_iter().filter(|sample| sample.abs() > 100).count();
+    // At 1000 Hz every fourth sample of a sine is 0.
+    assert!(loud >= 49 * FRAME * 3 / 4, "{loud} of {}", 50 * FRAME * 3 / 4);
+}
+
+#[test]
 fn a_silent_stream_sends_a_sign_of_life_every_15_s_and_reports_a_silent_peer_once() {
     let mut world = World::new();
     let settings = StreamSettings {
