@@ -782,6 +782,8 @@ mod tests {
         ) {
             use regex_automata::dfa::{dense, Automaton};
             use regex_automata::{Input, MatchKind, nfa::thompson};
+            // The other engine reads `+?` as a lazy `+`; in POSIX it is an optional one.
+            prop_assume!(!pattern.contains("+?"));
             let (Ok(ours), false) = (Regular::parse(pattern.as_bytes()), pattern.contains(')') && !balanced(&pattern))
                 else { return Ok(()) };
             let other = dense::Builder::new()
