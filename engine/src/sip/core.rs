@@ -36,11 +36,23 @@ pub struct EndpointConfig {
     /// Methods outside the INVITE usage that reach the application, in a dialog or outside; OPTIONS,
     /// REGISTER and MESSAGE. The others get 405, or 501 if nobody knows them.
     pub methods: Vec<Method>,
+    /// What becomes of requests outside any dialog whose method is not one of those;
+    /// [`OtherMethods::Refuse`].
+    pub other_methods: OtherMethods,
     /// How the path of requests within a dialog is found; [`PathPolicy::Auto`].
     pub path: PathPolicy,
     /// What stands for our addresses in Via and Contact, where the peer sees other ones: pairs of
     /// local and public address. Empty: the flow's local address.
     pub public_addresses: Vec<(SocketAddr, SocketAddr)>,
+}
+
+/// What becomes of requests outside any dialog whose method is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherMethods {
+    /// The stack answers 405 or 501.
+    Refuse,
+    /// The application is asked, so that it can demand credentials before it tells what it serves.
+    Deliver,
 }
 
 /// How the path of requests within a dialog is found.
@@ -62,6 +74,7 @@ impl Default for EndpointConfig {
             max_calls: 10_000,
             max_transactions: 65_536,
             methods: vec![Method::Options, Method::Register, Method::Message],
+            other_methods: OtherMethods::Refuse,
             path: PathPolicy::Auto,
             public_addresses: Vec::new(),
         }
@@ -72,6 +85,12 @@ impl EndpointConfig {
     /// Whether requests of this method are taken at all (the Allow header).
     pub(crate) fn allows(&self, method: &Method) -> bool {
         INVITE_USAGE.contains(method) || self.methods.contains(method)
+    }
+
+    /// Whether the stack itself refuses this method.
+    pub(crate) fn refuses(&self, request: &Request) -> bool {
+        let delivers = self.other_methods == OtherMethods::Deliver && request.to_tag().is_none();
+        !delivers && !self.allows(request.method())
     }
 
     /// The value of Allow.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::core::{ACCEPT, Core, Draft, Parts, RETRY_AFTER, ack_failure, reply_to, request_parts};
-pub use super::core::{Counters, EndpointConfig, PathPolicy};
+pub use super::core::{Counters, EndpointConfig, OtherMethods, PathPolicy};
 use super::deadlines::Deadlines;
 use super::event::{
     Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, RequestHandle,
@@ -636,7 +636,7 @@ impl Endpoint {
     /// What a UAS inspects before it looks at what a request wants (RFC 3261 §8.2.1 to §8.2.3).
     fn refusal(&self, request: &Request) -> Option<(StatusCode, Headers)> {
         let mut headers = Headers::default();
-        if !self.core.config.allows(request.method()) {
+        if self.core.config.refuses(request) {
             // RFC 3261 §21.5.2, §21.4.6: 501 for a method nobody here knows, 405 for one not served.
             let is_known = !matches!(request.method(), Method::Extension(_));
             if !is_known {

@@ -6,7 +6,8 @@ use crate::{
     sip::{self, HeaderName, Method, Request, StatusCode, TransactionHandle},
 };
 
-/// The methods that reach us outside a dialog; the stack answers the others.
+/// The methods that are served outside a dialog. The others come here too: without credentials
+/// nobody learns what is served.
 pub(super) const METHODS: [Method; 2] = [Method::Options, Method::Register];
 
 impl Switch {
@@ -29,6 +30,8 @@ impl Switch {
         let (status, headers) = match request.method() {
             Method::Register => self.register(&peer, request, &flow, now),
             Method::Options => (StatusCode::OK, options()),
+            // RFC 3261 §21.5.2, §21.4.6: 501 for a method nobody here knows, 405 for one not served.
+            Method::Extension(_) => (StatusCode::NOT_IMPLEMENTED, sip::Headers::default()),
             _ => (StatusCode::METHOD_NOT_ALLOWED, sip::Headers::default()),
         };
         // Gone means that the transaction ended before us.

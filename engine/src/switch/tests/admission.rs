@@ -81,6 +81,22 @@ fn options_are_answered_for_those_who_prove_themselves() {
 }
 
 #[test]
+fn what_is_not_served_is_told_only_to_those_who_prove_themselves() {
+    use crate::sip::Method;
+
+    let (mut exchange, mut alice) = (exchange(), alice());
+    let mut stranger = Phone::new("mallory", "guess", 2);
+    for method in [Method::Message, Method::Subscribe, Method::Publish, Method::Refer] {
+        for phone in [&mut alice, &mut stranger] {
+            let request = phone.request(method.clone(), "sip:127.0.0.1");
+            phone.send(&mut exchange, request);
+            assert_eq!(phone.last_status(), Some(401), "{method:?}");
+        }
+    }
+    exchange.assert_nothing_left();
+}
+
+#[test]
 fn guessing_is_bounded_per_source_and_leaves_the_owner_alone() {
     let mut exchange = exchange();
     let mut thief = Phone::new("alice", "guess", 9);
