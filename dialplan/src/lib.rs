@@ -24,4 +24,6 @@ pub mod spelling;
 mod state;
 pub mod substitute;
 pub mod variables;
+#[cfg(feature = "vectors")]
+pub mod vector;
 pub mod world;
