@@ -62,7 +62,7 @@ impl std::fmt::Display for Seen {
     }
 }
 
-fn counted((count, noun): (usize, &str)) -> String {
+pub(crate) fn counted((count, noun): (usize, &str)) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod demo;
+mod dialplan;
 mod log;
 mod run;
 mod signals;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let Arguments { demo, command } = Arguments::parse();
     match command {
         Some(Command::Check(check)) => check::run(&check),
+        Some(Command::Dialplan(question)) => dialplan::run(&question),
         Some(Command::Run(run)) => {
             log::start(&run.verbosity, Level::INFO);
             block_on(run::run(&run))

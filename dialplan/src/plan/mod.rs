@@ -311,7 +311,9 @@ impl<'a> Context<'a> {
     }
 
     /// What it includes, in the order written.
-    pub fn includes(&self) -> impl ExactSizeIterator<Item = Include<'a>> + use<'a> {
+    pub fn includes(
+        &self,
+    ) -> impl ExactSizeIterator<Item = Include<'a>> + DoubleEndedIterator + use<'a> {
         self.data().includes.iter().map(|data| Include { data })
     }
 

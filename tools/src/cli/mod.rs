@@ -1,5 +1,7 @@
 //! The command line, as typed arguments.
 
+pub(crate) mod dialplan;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Say what is wrong with a configuration directory, or with one dialplan file
     Check(Check),
+    /// Ask a dialplan without a call: evaluate, show, look up
+    #[command(subcommand)]
+    Dialplan(dialplan::Dialplan),
 }
 
 /// The embedded show.
@@ -86,9 +91,9 @@ pub(crate) struct Check {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people: place, line and caret
+    /// For people
     Text,
-    /// For programs: one JSON object
+    /// For programs: JSON
     Json,
 }
 
@@ -139,6 +144,11 @@ mod tests {
         let Some(Command::Run(run)) = run else { panic!("{run:?}") };
         assert_eq!(run.directory, PathBuf::from("/etc/asterisk"));
         assert_eq!((run.shards, run.verbosity.verbose), (Some(4), 1));
+        let eval = parse("diesis dialplan eval ${x} -v x=a=b -v y=").unwrap().command;
+        let Some(Command::Dialplan(dialplan::Dialplan::Eval(eval))) = eval else {
+            panic!("{eval:?}")
+        };
+        assert_eq!((&*eval.variables[0].name, &*eval.variables[0].value), ("x", "a=b"));
         let check = parse("diesis check . --format json --strict").unwrap().command;
         let Some(Command::Check(check)) = check else { panic!("{check:?}") };
         assert!(check.strict && check.format == Format::Json);
@@ -148,6 +158,10 @@ mod tests {
     fn nonsense_is_refused() {
         for words in
             ["run", "check", "run -C x --shards 0", "--port 65536", "--shards 9999", "dance"]
+                .into_iter()
+                .chain(["dialplan", "dialplan eval -v x=1", "dialplan eval x -v =1"])
+                .chain(["dialplan lookup a", "dialplan lookup a 1 --priority 0"])
+                .chain(["dialplan lookup a 1 --priority 2 --label l"])
         {
             let error = parse(&format!("diesis {words}")).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{words}");
