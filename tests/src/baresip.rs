@@ -20,6 +20,8 @@ pub struct Baresip {
     process: Process,
     control: BufReader<TcpStream>,
     scratch: Scratch,
+    /// The kinds of all events so far; a wait may begin after what it waits for has happened.
+    events: Vec<String>,
 }
 
 impl Baresip {
@@ -48,7 +50,7 @@ impl Baresip {
         let registered = process.wait_line(Duration::from_secs(15), |line| line.contains("200 OK"));
         assert!(registered.is_some(), "baresip did not register:\n{}", process.output());
         let control = TcpStream::connect(control).expect("baresip listens for commands");
-        Self { process, control: BufReader::new(control), scratch }
+        Self { process, control: BufReader::new(control), scratch, events: Vec::new() }
     }
 
     /// Calls an extension and waits until it is answered.
@@ -108,12 +110,15 @@ impl Baresip {
 
     fn wait_event(&mut self, kind: &str, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
-        while let Some(message) = self.read_message(deadline) {
-            if message["type"] == kind {
+        loop {
+            if let Some(at) = self.events.iter().position(|event| event == kind) {
+                self.events.drain(..=at);
                 return true;
             }
+            if self.read_message(deadline).is_none() {
+                return false;
+            }
         }
-        false
     }
 
     /// The next netstring, `None` at the deadline. Messages are small and come whole.
@@ -140,7 +145,9 @@ impl Baresip {
         self.control.get_ref().set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         let mut message = vec![0; length];
         self.control.read_exact(&mut message).ok()?;
-        serde_json::from_slice(&message).ok()
+        let message: Value = serde_json::from_slice(&message).ok()?;
+        self.events.extend(message["type"].as_str().map(str::to_owned));
+        Some(message)
     }
 }
 

@@ -67,6 +67,12 @@ impl Stream {
         self.packets.is_empty()
     }
 
+    /// When the first packet was sent, in the capture's time.
+    #[must_use]
+    pub fn start(&self) -> Duration {
+        self.packets.first().map_or(Duration::ZERO, |packet| packet.at)
+    }
+
     /// From the first packet to the last.
     #[must_use]
     pub fn duration(&self) -> Duration {

@@ -128,9 +128,10 @@ fn a_held_call_hears_nothing_until_it_is_taken_back() {
     let capture = Capture::start(FROM_ENGINE);
     Sipp::new("hold", "alice", PASSWORD).extension("8890").run(&engine);
     let streams = rtp_report::streams(&capture.stop());
-    // A second of menu, a second on hold, a second of menu: the hold leaves a hole.
+    // A second of menu, a second on hold, a second of menu: the hold leaves a hole. Answer waits
+    // half a second for the caller's sound, as in Asterisk, and this caller sends none.
     let packets: usize = streams.values().map(Stream::len).sum();
-    assert!((90..=115).contains(&packets), "{packets} packets in two seconds off hold");
+    assert!((65..=115).contains(&packets), "{packets} packets in two seconds off hold");
     let longest = streams.values().map(Stream::longest_pause).max().unwrap_or_default();
     assert!(longest >= Duration::from_millis(800), "held for {longest:?} only");
     engine.stop();
@@ -147,14 +148,26 @@ fn two_hundred_callers_hear_the_menu_and_no_packet_is_missing() {
     let streams = rtp_report::streams(&capture.stop());
     drop(sinks);
     assert_eq!(streams.len(), usize::from(CALLS), "one stream a call");
-    for ((destination, ssrc), stream) in &streams {
-        let name = format!("stream {ssrc:#010x} to {destination}");
-        assert_eq!(stream.breaks(), 0, "{name} is not in sequence");
-        // The calls last twelve seconds: a packet each 20 ms from the first to the last.
+    // The calls last twelve seconds, half a second of it before the prompt: a packet each 20 ms
+    // from the first to the last.
+    let is_whole = |stream: &Stream| {
         let due = stream.duration().as_millis().div_ceil(20) as usize;
-        assert!(stream.len() >= 580, "{name} has only {} packets", stream.len());
-        assert!(stream.len().abs_diff(due) <= 2, "{name}: {} packets, {due} due", stream.len());
-    }
+        stream.breaks() == 0 && stream.len() >= 565 && stream.len().abs_diff(due) <= 2
+    };
+    let begin = streams.values().map(Stream::start).min().unwrap_or_default();
+    let broken: Vec<String> = streams
+        .iter()
+        .filter(|(_, stream)| !is_whole(stream))
+        .map(|((destination, ssrc), stream)| {
+            let (len, breaks, lasted) = (stream.len(), stream.breaks(), stream.duration());
+            let start = stream.start() - begin;
+            format!(
+                "{ssrc:#010x} to {destination}: {len} packets, {breaks} breaks, from {start:?} \
+                 for {lasted:?}"
+            )
+        })
+        .collect();
+    assert!(broken.is_empty(), "streams with packets missing:\n{}", broken.join("\n"));
     let packets: usize = streams.values().map(Stream::len).sum();
     let pacing = rtp_report::pacing(streams.values());
     println!(
@@ -227,7 +240,7 @@ impl Listener {
     fn hears_start(&mut self, name: &str) {
         let prompt = Library::new().load(name, "en").expect("it is embedded").samples;
         let found = self.hears(name, &prompt, PATIENCE, |_| true);
-        self.heard_to = found.start + 8000;
+        self.heard_to = found.start + found.length;
     }
 
     fn hears(
