@@ -276,23 +276,26 @@ impl Signalling {
 
     /// Drains every output of the switch.
     fn carry_out(&mut self) {
-        while let Some(transmit) = self.switch.poll_transmit() {
-            if let Err(flow) = self.transports.send(transmit) {
-                self.switch.handle_transport_error(flow, clock::now());
+        loop {
+            while let Some(transmit) = self.switch.poll_transmit() {
+                if let Err(flow) = self.transports.send(transmit) {
+                    self.switch.handle_transport_error(flow, clock::now());
+                }
             }
-        }
-        while let Some((shard, command)) = self.switch.poll_media() {
-            if let Err(error) = self.media.send(shard, command) {
-                tracing::error!(?shard, %error, "a media command was lost");
+            while let Some((shard, command)) = self.switch.poll_media() {
+                if let Err(error) = self.media.send(shard, command) {
+                    tracing::error!(?shard, %error, "a media command was lost");
+                }
             }
-        }
-        while let Some(request) = self.switch.poll_prompt() {
+            while let Some(event) = self.switch.poll_event() {
+                self.handles.publish(event);
+            }
+            // A cached prompt is a reply at once, which is another way in: what it causes would
+            // else lie there until the next one.
+            let Some(request) = self.switch.poll_prompt() else { return };
             if let Some(reply) = self.prompts.load(request) {
                 self.switch.handle_prompt(reply, clock::now());
             }
-        }
-        while let Some(event) = self.switch.poll_event() {
-            self.handles.publish(event);
         }
     }
 }
