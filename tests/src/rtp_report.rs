@@ -82,6 +82,15 @@ impl Stream {
         }
     }
 
+    /// How many packets of 20 ms lie between the first and the last by their RTP time.
+    #[must_use]
+    pub fn due(&self) -> usize {
+        let [Some(first), Some(last)] = [self.packets.first(), self.packets.last()] else {
+            return 0;
+        };
+        (last.rtp_time.wrapping_sub(first.rtp_time) / 160) as usize + 1
+    }
+
     /// The longest time between two packets.
     #[must_use]
     pub fn longest_pause(&self) -> Duration {
@@ -163,7 +172,7 @@ mod tests {
         ];
         let streams = streams(&packets);
         let stream = streams.values().next().unwrap();
-        assert_eq!(stream.breaks(), 2);
+        assert_eq!((stream.breaks(), stream.due()), (2, 5));
         assert!((pacing(streams.values()).max - 5.0).abs() < 0.001);
     }
 
