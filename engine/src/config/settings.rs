@@ -83,10 +83,13 @@ pub struct Peer {
     /// The transport to use towards this peer. One that registers is reached over what it
     /// registered on, whatever this says.
     pub transport: Option<BString>,
-    /// Answers go to where the request came from even when the peer did not ask for it (RFC 3581).
+    /// Responses go to where the request came from even when the peer did not ask for it (RFC 3581).
+    /// Requests of nobody known are answered that way, and where it is `no` the challenge of a known
+    /// one is not: whoever can look at that tells the names of such peers from others.
     pub force_rport: bool,
-    /// In-dialog requests and registered contacts use the source of the packet in place of the
-    /// Contact's address.
+    /// Requests within a call and to a registered contact go to where the peer's messages come from,
+    /// in place of the Contact's address. Without it the same is done where that address can not be
+    /// reached: a private one of a peer that is seen at a public one.
     pub rewrite_contact: bool,
     /// Media goes back to where the peer's media comes from, within the limits of the source check.
     pub rtp_symmetric: bool,

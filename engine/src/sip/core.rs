@@ -41,6 +41,8 @@ pub struct EndpointConfig {
     pub other_methods: OtherMethods,
     /// How the path of requests within a dialog is found; [`PathPolicy::Auto`].
     pub path: PathPolicy,
+    /// Which port responses over UDP go to; [`ResponsePort::AsAsked`].
+    pub response_port: ResponsePort,
     /// What stands for our addresses in Via and Contact, where the peer sees other ones: pairs of
     /// local and public address. Empty: the flow's local address.
     pub public_addresses: Vec<(SocketAddr, SocketAddr)>,
@@ -66,6 +68,17 @@ pub enum PathPolicy {
     Symmetric,
 }
 
+/// Which port of the sender a response over UDP goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponsePort {
+    /// The one in the Via, or where the request came from if it asks for that by `rport`, as
+    /// RFC 3261 §18.2.2 and RFC 3581 §4 have it.
+    AsAsked,
+    /// Where the request came from, asked or not: for peers behind address translation that do not
+    /// know of it.
+    Source,
+}
+
 impl Default for EndpointConfig {
     fn default() -> Self {
         Self {
@@ -76,6 +89,7 @@ impl Default for EndpointConfig {
             methods: vec![Method::Options, Method::Register, Method::Message],
             other_methods: OtherMethods::Refuse,
             path: PathPolicy::Auto,
+            response_port: ResponsePort::AsAsked,
             public_addresses: Vec::new(),
         }
     }
@@ -287,14 +301,25 @@ impl Core {
 
     /// The path of the next request in a dialog.
     pub(crate) fn dialog_flow(&self, dialog: &Dialog, latest: Flow, policy: PathPolicy) -> Flow {
+        let next_hop = dialog.destination().next_hop;
+        self.path_to(&next_hop, latest, policy, dialog.has_routes())
+    }
+
+    /// The path to a URI of a peer whose latest message came on `latest`.
+    pub(crate) fn path_to(
+        &self,
+        next_hop: &Uri,
+        latest: Flow,
+        policy: PathPolicy,
+        is_routed: bool,
+    ) -> Flow {
         let stays = latest.connection.is_some() && self.layer.is_open(&latest);
         if policy == PathPolicy::Symmetric || stays {
             return latest;
         }
-        let next_hop = dialog.destination().next_hop;
         let Some(address) = next_hop.socket_addr() else { return latest };
         let (ip, peer) = (address.ip(), latest.peer.ip());
-        let translated = is_private(ip) && !is_private(peer) && !dialog.has_routes();
+        let translated = is_private(ip) && !is_private(peer) && !is_routed;
         // No peer lives at such addresses, and nobody else is to be shouted at.
         let nowhere = ip.is_unspecified() || ip.is_multicast() || address.port() == 0;
         if translated || nowhere {
@@ -382,13 +407,25 @@ impl Core {
         if *request.method() == Method::Ack {
             return;
         }
+        let reply = reply_to(request, flow, self.config.response_port);
+        self.respond_stateless_to(request, reply, status, parts);
+    }
+
+    /// The same where the way back is known.
+    pub(crate) fn respond_stateless_to(
+        &mut self,
+        request: &Request,
+        reply: Reply,
+        status: StatusCode,
+        parts: Parts<'_>,
+    ) {
         let response = self.response(request, status, &self.stateless_tag(request), parts);
-        self.send_response(request, flow, &response);
+        self.send_response(reply, &response);
     }
 
     /// Sends a response outside any transaction.
-    pub(crate) fn send_response(&mut self, request: &Request, flow: Flow, response: &Response) {
-        let flow = self.layer.reply_flow(reply_to(request, flow));
+    pub(crate) fn send_response(&mut self, reply: Reply, response: &Response) {
+        let flow = self.layer.reply_flow(reply);
         self.layer.send(flow, response.to_bytes());
     }
 
@@ -446,13 +483,13 @@ fn append(message: &mut Headers, extra: Option<&Headers>) {
 ///
 /// Differs from RFC 3261 §18.2.2: `maddr` is not obeyed, and a response never goes to another
 /// address than the request came from, because a forged Via would turn us against a third party.
-pub(crate) fn reply_to(request: &Request, flow: Flow) -> Reply {
+pub(crate) fn reply_to(request: &Request, flow: Flow, port: ResponsePort) -> Reply {
     let via = request.via();
     let sent_by = via.map_or(5060, |via| via.port_or_default());
     let fallback = SocketAddr::new(flow.peer.ip(), sent_by);
-    let symmetric = via.is_some_and(|via| via.has_rport());
+    let symmetric = port == ResponsePort::Source || via.is_some_and(|via| via.has_rport());
     let peer = if flow.transport.is_reliable() || symmetric { flow.peer } else { fallback };
-    Reply { flow: Flow { peer, ..flow }, fallback }
+    Reply { flow, peer, fallback }
 }
 
 /// What the keys of a request are made from.

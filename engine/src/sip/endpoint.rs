@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::core::{ACCEPT, Core, Draft, Parts, RETRY_AFTER, ack_failure, reply_to, request_parts};
-pub use super::core::{Counters, EndpointConfig, OtherMethods, PathPolicy};
+pub use super::core::{Counters, EndpointConfig, OtherMethods, PathPolicy, ResponsePort};
 use super::deadlines::Deadlines;
 use super::event::{
     Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, RequestHandle,
@@ -23,7 +23,7 @@ use super::transaction::key::Key;
 use super::transaction::layer::{Matched, Outcome, Responded, User};
 use super::{
     CallId, HeaderName, Headers, Limits, Message, Method, ParseErrorKind, Request, Response,
-    Scheme, StatusCode, Tag,
+    Scheme, StatusCode, Tag, Uri,
 };
 use crate::entropy::Entropy;
 
@@ -172,14 +172,26 @@ impl Endpoint {
         transaction: TransactionHandle,
         status: StatusCode,
         headers: &Headers,
-        flow: Flow,
     ) -> Result<(), VerbError> {
         check_extra(headers)?;
         self.core.layer.answerable(transaction.0).ok_or(VerbError::Gone)?;
-        let request = self.core.layer.forget_server(transaction.0).ok_or(VerbError::Gone)?;
+        let forgotten = self.core.layer.forget_server(transaction.0);
+        let (request, reply) = forgotten.ok_or(VerbError::Gone)?;
         let parts = Parts { headers: Some(headers), ..Parts::default() };
-        self.core.respond_stateless(&request, flow, status, parts);
+        self.core.respond_stateless_to(&request, reply, status, parts);
         Ok(())
+    }
+
+    /// Says which port the responses of [`Event::Request`] or [`Event::InDialog`] go to; at first it
+    /// is [`EndpointConfig::response_port`], or the call's. Without effect once that has ended.
+    pub fn set_response_port(&mut self, transaction: TransactionHandle, port: ResponsePort) {
+        self.core.layer.set_reply(transaction.0, |request, flow| reply_to(request, flow, port));
+    }
+
+    /// The path to a URI of a peer whose latest message came on `latest`, as a request in a dialog
+    /// with it would take.
+    pub fn path_to(&self, target: &Uri, latest: Flow, policy: PathPolicy) -> Flow {
+        self.core.path_to(target, latest, policy, false)
     }
 
     /// Sends a request outside any dialog. Its responses come as [`Event::Response`].
@@ -447,6 +459,23 @@ impl Endpoint {
         })
     }
 
+    /// Says which port responses to this call's requests go to, its INVITE's included; at first it
+    /// is [`EndpointConfig::response_port`].
+    ///
+    /// # Errors
+    /// See [`VerbError`].
+    pub fn set_call_response_port(
+        &mut self,
+        call: CallHandle,
+        port: ResponsePort,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        self.with_call(call, now, |call, core| {
+            call.set_response_port(core, port);
+            Ok(())
+        })
+    }
+
     /// Sends another request in the dialog: INFO, MESSAGE, .. Responses come as
     /// [`Event::Response`].
     ///
@@ -512,7 +541,9 @@ impl Endpoint {
         if is_invite && self.calls.is_full() {
             return self.refuse_overload(flow, &request);
         }
-        let Some(transaction) = self.start_server(flow, key, merged, &request, now) else { return };
+        let port = self.core.config.response_port;
+        let started = self.start_server(flow, key, merged, &request, port, now);
+        let Some(transaction) = started else { return };
         if is_invite {
             self.handle_invite(flow, transaction, request, now);
         } else {
@@ -566,7 +597,9 @@ impl Endpoint {
                 &Headers::default(),
             );
         };
-        let Some(transaction) = self.start_server(flow, key, None, &request, now) else { return };
+        let port = self.response_port(user);
+        let started = self.start_server(flow, key, None, &request, port, now);
+        let Some(transaction) = started else { return };
         let User::Call(handle) = user else {
             return self.core.respond_plain(transaction, StatusCode::OK, Parts::default(), now);
         };
@@ -601,7 +634,9 @@ impl Endpoint {
                 &Headers::default(),
             );
         };
-        let Some(transaction) = self.start_server(flow, key, None, &request, now) else { return };
+        let port = self.response_port(User::Call(handle));
+        let started = self.start_server(flow, key, None, &request, port, now);
+        let Some(transaction) = started else { return };
         self.with_any_call(handle, |call, core| {
             call.handle_request(core, transaction, request, flow, now)
         });
@@ -616,15 +651,25 @@ impl Endpoint {
         dialogs.get(&key).or_else(|| dialogs.get(&Key::half_dialog(call_id, local_tag))).copied()
     }
 
+    /// Which port responses go to within a call.
+    fn response_port(&self, user: User) -> ResponsePort {
+        let call = match user {
+            User::Call(handle) => self.calls.get(handle),
+            User::Application | User::Nobody => None,
+        };
+        call.map_or(self.core.config.response_port, Call::response_port)
+    }
+
     fn start_server(
         &mut self,
         flow: Flow,
         key: Key,
         merged: Option<Key>,
         request: &Request,
+        port: ResponsePort,
         now: Instant,
     ) -> Option<Handle> {
-        let reply = reply_to(request, flow);
+        let reply = reply_to(request, flow, port);
         let started =
             self.core.layer.start_server(key, merged, request.clone(), reply, User::Nobody, now);
         if started.is_none() {
@@ -695,7 +740,8 @@ impl Endpoint {
         let reason = format!("{} ({kind})", status.reason());
         let response =
             self.core.response(&request, status, &tag, Parts::default()).with_reason(&reason);
-        self.core.send_response(&request, flow, &response);
+        self.core
+            .send_response(reply_to(&request, flow, self.core.config.response_port), &response);
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy};
+use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy, ResponsePort, reply_to};
 use super::dialog::{Dialog, Order};
 use super::event::{
     Body, CallHandle, End, Event, Failure, OutgoingCall, RequestHandle, TransactionHandle,
@@ -35,6 +35,7 @@ pub(crate) struct Call {
     /// The path the peer's latest message came on, or the INVITE went out on.
     flow: Flow,
     path: PathPolicy,
+    response_port: ResponsePort,
     /// Our Contact value.
     contact: String,
     /// The callee's from the start, the caller's from the 2xx on; kept while anything may need it.
@@ -189,6 +190,7 @@ impl Call {
             contact: core.contact(request.uri().user(), &flow),
             flow,
             path: core.config.path,
+            response_port: core.config.response_port,
             dialog: Some(dialog),
             invites: SmallVec::new(),
             bye: None,
@@ -210,6 +212,7 @@ impl Call {
             contact: core.contact(spec.from.uri().user(), &spec.flow),
             flow: spec.flow,
             path: core.config.path,
+            response_port: core.config.response_port,
             state: State::Outgoing(Box::new(Outgoing {
                 from: spec.from.clone().with_tag(&tag).to_string(),
                 call_id,
@@ -292,6 +295,20 @@ impl Call {
     /// Says how the path of later requests in the dialog is found.
     pub(crate) fn set_path_policy(&mut self, policy: PathPolicy) {
         self.path = policy;
+    }
+
+    /// Says which port responses to the peer's requests go to, from those that wait for one on.
+    pub(crate) fn set_response_port(&mut self, core: &mut Core, port: ResponsePort) {
+        self.response_port = port;
+        if let State::Incoming(incoming) = &self.state {
+            core.layer
+                .set_reply(incoming.transaction, |request, flow| reply_to(request, flow, port));
+        }
+    }
+
+    /// Which port responses to the peer's requests go to.
+    pub(crate) fn response_port(&self) -> ResponsePort {
+        self.response_port
     }
 
     /// Ends an answered call.

@@ -81,11 +81,19 @@ impl Gate {
 }
 
 impl Switch {
+    /// Which port the responses to a request go to, as far as can be told before its sender has
+    /// proved who it is. Where a peer has `force_rport=no` that goes for the challenge as well: such
+    /// a peer may not listen where it sends from.
+    pub(super) fn response_port(&self, request: &Request, flow: &sip::Flow) -> sip::ResponsePort {
+        let named = named(&self.config.sip, request, flow.peer.ip().to_canonical());
+        named.map_or(sip::ResponsePort::Source, |peer| response_port(&self.config.sip.peers[peer]))
+    }
+
     /// Finds the peer a request is from, and has it proved.
     pub(super) fn admit(&mut self, request: &Request, flow: &sip::Flow, now: Now) -> Admission {
         let settings = Arc::clone(&self.config.sip);
         let source = flow.peer.ip().to_canonical();
-        let named = by_address(&settings, source).or_else(|| by_from(&settings, request));
+        let named = named(&settings, request, source);
         if let Some(peer) = named
             && settings.peers[peer].auth.is_empty()
         {
@@ -138,6 +146,19 @@ impl Switch {
         let source = flow.peer;
         self.tell(SwitchEvent::AuthenticationFailed { username, source, method });
     }
+}
+
+/// Which port the responses to a peer's requests go to.
+pub(super) fn response_port(peer: &Peer) -> sip::ResponsePort {
+    match peer.force_rport {
+        true => sip::ResponsePort::Source,
+        false => sip::ResponsePort::AsAsked,
+    }
+}
+
+/// The peer that a request names by its source or its From.
+fn named(settings: &SipSettings, request: &Request, source: IpAddr) -> Option<usize> {
+    by_address(settings, source).or_else(|| by_from(settings, request))
 }
 
 fn by_address(settings: &SipSettings, source: IpAddr) -> Option<usize> {

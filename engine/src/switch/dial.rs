@@ -15,7 +15,7 @@ use diesis_dialplan::operation::{Destination, Dial, DialEnd, DialResult, DialSta
 use super::{
     EndedBy, Switch,
     call::{Call, Control, Settle},
-    invite::SignalError,
+    invite::{SignalError, path_policy},
     place::{Launch, PlaceError},
 };
 use crate::{
@@ -261,9 +261,10 @@ impl Switch {
         let mut ways = Vec::new();
         for name in &peer.aors {
             for binding in self.registrar.bindings(name.as_ref(), now.instant) {
-                let contact = binding.contact().as_str();
-                let found = self.way_to(peer, contact.into(), number);
-                ways.extend(found.map(|way| Way { flow: binding.flow(), ..way }));
+                let contact = binding.contact();
+                let flow = self.endpoint.path_to(contact, binding.flow(), path_policy(peer));
+                let target = target(contact, number);
+                ways.extend(target.map(|target| Way { peer: Arc::clone(peer), target, flow }));
             }
             let aor = self.config.sip.aors.get(name.as_ref());
             for contact in aor.iter().flat_map(|aor| &aor.contacts) {
@@ -276,10 +277,7 @@ impl Switch {
 
     fn way_to(&self, peer: &Arc<Peer>, contact: &BStr, number: Option<&BStr>) -> Option<Way> {
         let contact = Uri::parse(contact.to_str().ok()?).ok()?;
-        let target = match number {
-            Some(number) => Uri::sip(number, contact.host_str(), contact.port()).ok()?,
-            None => contact.clone(),
-        };
+        let target = target(&contact, number)?;
         match self.flow_to(&contact) {
             Ok(flow) => Some(Way { peer: Arc::clone(peer), target, flow }),
             Err(error) => {
@@ -377,6 +375,14 @@ impl Switch {
             let signals = vec![Signal::Digit(digit)];
             self.outbox.command(shard, MediaCommand::SendDigits { stream, signals, tone, gap });
         }
+    }
+}
+
+/// What a call to a contact asks for: the contact itself, or a number there.
+fn target(contact: &Uri, number: Option<&BStr>) -> Option<Uri> {
+    match number {
+        Some(number) => Uri::sip(number, contact.host_str(), contact.port()).ok(),
+        None => Some(contact.clone()),
     }
 }
 

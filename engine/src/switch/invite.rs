@@ -6,7 +6,7 @@ use bstr::{BStr, BString};
 
 use super::{
     Direction, EndedBy, IncomingCalls, Parties, Switch, SwitchEvent,
-    admission::Admission,
+    admission::{Admission, response_port},
     call::{Call, Control, Phase, Settle},
     session::{self, Session, SessionError},
 };
@@ -45,6 +45,9 @@ impl Switch {
         flow: sip::Flow,
         now: Now,
     ) {
+        let port = self.response_port(request, &flow);
+        // Gone means that the caller gave up first, here and below.
+        let _ = self.endpoint.set_call_response_port(handle, port, now.instant);
         let peer = match self.admit(request, &flow, now) {
             Admission::Peer(peer) => peer,
             Admission::Refused { status, headers } => {
@@ -53,6 +56,8 @@ impl Switch {
                 return;
             }
         };
+        let _ = self.endpoint.set_call_response_port(handle, response_port(&peer), now.instant);
+        let _ = self.endpoint.set_path_policy(handle, path_policy(&peer), now.instant);
         if self.is_full() {
             let headers = self.retry_after();
             return self.refuse_invite(handle, StatusCode::SERVICE_UNAVAILABLE, &headers, now);
@@ -329,6 +334,15 @@ fn waiting(call: &Call) -> Result<sip::CallHandle, SignalError> {
     match (call.handle, call.direction) {
         (Some(handle), Direction::Incoming) if unanswered => Ok(handle),
         _ => Err(SignalError::NotWaiting),
+    }
+}
+
+/// How requests to a peer within a call find their way: with `rewrite_contact` by where its
+/// messages come from, whatever its Contact says.
+pub(super) fn path_policy(peer: &Peer) -> sip::PathPolicy {
+    match peer.rewrite_contact {
+        true => sip::PathPolicy::Symmetric,
+        false => sip::PathPolicy::Auto,
     }
 }
 

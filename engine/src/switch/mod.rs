@@ -275,6 +275,8 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         // Calls whose last transactions linger count in the stack and not here.
         max_calls: config.limits.calls.saturating_mul(2),
         methods: requests::METHODS.to_vec(),
+        // As `force_rport` of peers that nobody has named yet.
+        response_port: sip::ResponsePort::Source,
         other_methods: sip::OtherMethods::Deliver,
         ..sip::EndpointConfig::default()
     }

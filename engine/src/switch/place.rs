@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Direction, EndedBy, OutboundCredentials, Parties, PlaceCall, Switch, SwitchEvent,
+    admission::response_port,
     call::{Call, Control, Invitation, Phase},
-    invite::{SignalError, channel_name},
+    invite::{SignalError, channel_name, path_policy},
     session::Session,
 };
 use crate::{
@@ -128,6 +129,12 @@ impl Switch {
         match self.invite(&mut outgoing, target, from, now) {
             Ok(handle) => {
                 outgoing.handle = Some(handle);
+                if let Some(peer) = &peer {
+                    let (path, port) = (path_policy(peer), response_port(peer));
+                    // The call was made just now: it is there.
+                    let _ = self.endpoint.set_path_policy(handle, path, now.instant);
+                    let _ = self.endpoint.set_call_response_port(handle, port, now.instant);
+                }
                 self.handles.insert(handle, id);
                 tracing::info!(
                     call_id = %outgoing.parties.call_id, channel = %outgoing.name, "placing a call"

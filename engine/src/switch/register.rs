@@ -43,7 +43,7 @@ impl Switch {
             return refused(StatusCode::FORBIDDEN);
         }
         self.note_local(flow);
-        let settings = settings(aor);
+        let settings = settings(aor, peer);
         let response = self.registrar.handle_register(name, &settings, request, *flow, now.instant);
         self.tell_bindings(now);
         (response.status(), extra_headers(&response))
@@ -91,7 +91,7 @@ fn refused(status: StatusCode) -> (StatusCode, sip::Headers) {
     (status, sip::Headers::default())
 }
 
-fn settings(aor: &Aor) -> AorSettings {
+fn settings(aor: &Aor, peer: &Peer) -> AorSettings {
     let Expiration { minimum, default, maximum } = aor.expiration;
     AorSettings {
         max_contacts: aor.max_contacts,
@@ -101,7 +101,10 @@ fn settings(aor: &Aor) -> AorSettings {
         maximum_expiration: maximum,
         // As the settings say: shorter wishes are raised.
         when_too_brief: registrar::WhenTooBrief::Raise,
-        matching: registrar::ContactMatching::Uri,
+        matching: match peer.rewrite_contact {
+            true => registrar::ContactMatching::UriAndSource,
+            false => registrar::ContactMatching::Uri,
+        },
     }
 }
 

@@ -1,6 +1,9 @@
 //! Requests outside any dialog other than INVITE.
 
-use super::{Switch, admission::Admission};
+use super::{
+    Switch,
+    admission::{Admission, response_port},
+};
 use crate::{
     clock::Now,
     sip::{self, HeaderName, Method, Request, StatusCode, TransactionHandle},
@@ -19,14 +22,17 @@ impl Switch {
         flow: sip::Flow,
         now: Now,
     ) {
+        let port = self.response_port(request, &flow);
+        self.endpoint.set_response_port(transaction, port);
         let peer = match self.admit(request, &flow, now) {
             Admission::Peer(peer) => peer,
             Admission::Refused { status, headers } => {
                 // A challenge costs nothing and leaves nothing behind; gone means answered.
-                let _ = self.endpoint.respond_stateless(transaction, status, &headers, flow);
+                let _ = self.endpoint.respond_stateless(transaction, status, &headers);
                 return;
             }
         };
+        self.endpoint.set_response_port(transaction, response_port(&peer));
         let (status, headers) = match request.method() {
             Method::Register => self.register(&peer, request, &flow, now),
             Method::Options => (StatusCode::OK, options()),

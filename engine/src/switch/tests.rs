@@ -4,6 +4,7 @@ mod admission;
 mod dial;
 mod dialplan;
 mod embedder;
+mod nat;
 mod walk;
 
 use std::{sync::Arc, time::Duration};

@@ -164,16 +164,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             ],
         },
         Later {
-            instead: "responses go to the source port of a request that asks for it (rport)",
-            severity: Warn,
-            keys: &[("force_rport", Off)],
-        },
-        Later {
-            instead: "requests inside a call go to the peer's Contact as it is",
-            severity: Warn,
-            keys: &[("rewrite_contact", Off)],
-        },
-        Later {
             instead: "media always goes through Diesis",
             severity: Warn,
             keys: &[

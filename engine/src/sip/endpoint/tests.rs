@@ -520,9 +520,9 @@ fn challenge_without_state_is_the_same_each_time() {
     for _ in 0..2 {
         wire.receive(&request("REGISTER", "x", "", ""));
         let events = wire.events();
-        let [Event::Request { transaction, flow, .. }] = events[..] else { panic!("{events:?}") };
+        let [Event::Request { transaction, .. }] = events[..] else { panic!("{events:?}") };
         wire.endpoint
-            .respond_stateless(transaction, StatusCode::UNAUTHORIZED, &Headers::default(), flow)
+            .respond_stateless(transaction, StatusCode::UNAUTHORIZED, &Headers::default())
             .expect("asked");
         responses.push(wire.response());
         assert!(wire.endpoint.is_idle());

@@ -114,9 +114,9 @@ impl Call {
         if incoming.trying.is_none() {
             return self.reject(core, status, headers, now);
         }
-        if let Some(request) = core.layer.forget_server(incoming.transaction) {
+        if let Some((request, reply)) = core.layer.forget_server(incoming.transaction) {
             let parts = Parts { headers: Some(headers), ..Parts::default() };
-            core.respond_stateless(&request, self.flow, status, parts);
+            core.respond_stateless_to(&request, reply, status, parts);
         }
         self.end(core, End::Local);
         Ok(())

@@ -159,6 +159,12 @@ impl Update<'_> {
             target.set_ip(maddr.unwrap_or_else(|| target.ip()));
             target
         });
+        let target = match self.settings.matching {
+            ContactMatching::Uri => target,
+            // Requests go to where the REGISTER came from. A private address far away may well be
+            // the same as ours.
+            ContactMatching::UriAndSource => Some(self.flow.peer),
+        };
         if target.is_some_and(|target| self.registrar.local.contains(&target)) {
             return Err(Refusal::Ourselves);
         }

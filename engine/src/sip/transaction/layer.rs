@@ -91,8 +91,10 @@ pub(crate) struct ServerEntry {
 /// Where responses go (RFC 3261 §18.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
-    /// The path the request came on, with the port that rport or sent-by asks for.
+    /// The path the request came on.
     pub(crate) flow: Flow,
+    /// The peer's end of it, with the port that the response goes to.
+    pub(crate) peer: SocketAddr,
     /// Where to connect when the request's connection is gone.
     pub(crate) fallback: SocketAddr,
 }
@@ -201,7 +203,7 @@ impl Layer {
     /// The path of a response: the request's own, or a new connection when that has closed.
     pub(crate) fn reply_flow(&self, reply: Reply) -> Flow {
         if self.is_open(&reply.flow) {
-            reply.flow
+            Flow { peer: reply.peer, ..reply.flow }
         } else {
             Flow { peer: reply.fallback, connection: None, ..reply.flow }
         }
@@ -408,8 +410,19 @@ impl Layer {
     }
 
     /// Forgets a transaction, as if its request had never come (RFC 3261 §8.2.7).
-    pub(crate) fn forget_server(&mut self, handle: Handle) -> Option<Request> {
-        self.remove_server(handle).map(|entry| entry.request)
+    pub(crate) fn forget_server(&mut self, handle: Handle) -> Option<(Request, Reply)> {
+        self.remove_server(handle).map(|entry| (entry.request, entry.reply))
+    }
+
+    /// Says anew where the responses of a transaction go.
+    pub(crate) fn set_reply(
+        &mut self,
+        handle: Handle,
+        reply: impl FnOnce(&Request, Flow) -> Reply,
+    ) {
+        if let Some(entry) = self.servers.get_mut(handle) {
+            entry.reply = reply(&entry.request, entry.reply.flow);
+        }
     }
 
     fn settle_server(&mut self, handle: Handle) {

@@ -25,6 +25,12 @@ pub(in super::super) struct Phone {
     user: String,
     password: String,
     flow: Flow,
+    /// Where it listens.
+    listens: SocketAddr,
+    /// The address it takes for its own.
+    own: SocketAddr,
+    /// Whether its Via asks for responses at the source port.
+    asks_rport: bool,
     entropy: Entropy,
     responder: Responder,
     call_id: String,
@@ -46,6 +52,9 @@ impl Phone {
         Self {
             user: user.into(),
             password: password.into(),
+            listens: flow.peer,
+            own: flow.peer,
+            asks_rport: true,
             flow,
             entropy: Entropy::new(host.into()),
             responder: Responder::new(),
@@ -60,6 +69,39 @@ impl Phone {
         }
     }
 
+    /// The same phone behind address translation, of which it does not know: it speaks of
+    /// 192.168.1.9, port 5060, and asks for nothing.
+    pub(in super::super) fn behind_translator(mut self, public: SocketAddr) -> Self {
+        self.own = ([192, 168, 1, 9], 5060).into();
+        self.asks_rport = false;
+        self.seen_at(public)
+    }
+
+    /// The same phone, that sends from another port than it listens at.
+    pub(in super::super) fn sending_from(mut self, source: SocketAddr) -> Self {
+        self.asks_rport = false;
+        self.flow.peer = source;
+        self
+    }
+
+    /// The same phone, seen and reached at another address than it knows.
+    pub(in super::super) fn seen_at(mut self, source: SocketAddr) -> Self {
+        self.flow.peer = source;
+        self.listens = source;
+        self
+    }
+
+    /// The same phone, that tells others to reach it elsewhere.
+    pub(in super::super) fn calling_itself(mut self, own: SocketAddr) -> Self {
+        self.own = own;
+        self
+    }
+
+    fn via(&self, branch: &str) -> String {
+        let rport = if self.asks_rport { ";rport" } else { "" };
+        format!("SIP/2.0/UDP {};branch={branch}{rport}", self.own)
+    }
+
     pub(in super::super) fn address(&self) -> SocketAddr {
         self.flow.peer
     }
@@ -67,7 +109,7 @@ impl Phone {
     /// REGISTER, with the password when challenged; the final status.
     pub(in super::super) fn register(&mut self, exchange: &mut Exchange, aor: &str) -> u16 {
         let to = format!("<sip:{aor}@127.0.0.1>");
-        let contact = format!("<sip:{}@{}>;expires=600", self.user, self.flow.peer);
+        let contact = format!("<sip:{}@{}>;expires=600", self.user, self.own);
         let mut request = self.request(Method::Register, "sip:127.0.0.1");
         request.set(HeaderName::To, to.as_str());
         let request = request.with(HeaderName::Contact, contact.as_str());
@@ -101,7 +143,7 @@ impl Phone {
 
     /// Answers every INVITE that came with this status, and other requests with 200.
     pub(in super::super) fn answer_whatever_comes(&mut self, exchange: &mut Exchange, status: u16) {
-        for letter in exchange.letters_to(self.flow.peer) {
+        for letter in exchange.letters_to(self.listens) {
             let Ok(Message::Request(request)) = Message::parse(letter, &Default::default()) else {
                 continue;
             };
@@ -134,7 +176,7 @@ impl Phone {
         sdp: Option<String>,
     ) {
         let uri = format!("sip:{exten}@127.0.0.1");
-        let contact = format!("<sip:{}@{}>", self.user, self.flow.peer);
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
         let mut request = self.request(Method::Invite, &uri);
         request.push(HeaderName::Contact, contact.as_str());
         if let Some(sdp) = sdp {
@@ -204,7 +246,7 @@ impl Phone {
     /// Re-INVITE with another direction; acknowledges the answer.
     pub(in super::super) fn reinvite(&mut self, exchange: &mut Exchange, direction: &str) {
         let sdp = self.sdp(direction);
-        let contact = format!("<sip:{}@{}>", self.user, self.flow.peer);
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
         let mut request = self.in_dialog(Method::Invite);
         request.push(HeaderName::Contact, contact.as_str());
         request.set_body("application/sdp", sdp);
@@ -249,7 +291,7 @@ impl Phone {
     /// Takes what came, and answers requests with 200.
     pub(in super::super) fn pump(&mut self, exchange: &mut Exchange) {
         loop {
-            let letters = exchange.letters_to(self.flow.peer);
+            let letters = exchange.letters_to(self.listens);
             if letters.is_empty() {
                 return;
             }
@@ -281,7 +323,7 @@ impl Phone {
 
     /// The INVITE that came to this phone.
     pub(in super::super) fn take_invite(&self, exchange: &mut Exchange) -> Request {
-        for letter in exchange.letters_to(self.flow.peer) {
+        for letter in exchange.letters_to(self.listens) {
             if let Ok(Message::Request(request)) = Message::parse(letter, &Default::default())
                 && *request.method() == Method::Invite
             {
@@ -299,7 +341,7 @@ impl Phone {
         status: u16,
     ) {
         let status = StatusCode::new(status).expect("a status");
-        let contact = format!("<sip:{}@{}>", self.user, self.flow.peer);
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
         let tag = crate::sip::Tag::parse(&self.from_tag).expect("a tag");
         let mut response = Response::to(invite, status)
             .with_to_tag(&tag)
@@ -342,7 +384,7 @@ impl Phone {
     /// An offer or answer of this phone.
     pub(in super::super) fn sdp(&mut self, direction: &str) -> String {
         self.sdp_version += 1;
-        let (ip, version) = (self.flow.peer.ip(), self.sdp_version);
+        let (ip, version) = (self.own.ip(), self.sdp_version);
         format!(
             "v=0\r\no=- 1 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
              m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n\
@@ -361,7 +403,7 @@ impl Phone {
         self.cseq += 1;
         let uri = Uri::parse(uri).expect("a test's URI");
         let branch = format!("z9hG4bK-{}-{}", self.from_tag, self.cseq);
-        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.flow.peer);
+        let via = self.via(&branch);
         let from = format!("<sip:{}@127.0.0.1>;tag={}", self.user, self.from_tag);
         let to = format!("<{}>", uri.as_str());
         Request::new(method.clone(), &uri)
@@ -439,7 +481,7 @@ impl Phone {
         self.cseq += 1;
         let method = request.method().clone();
         let branch = format!("z9hG4bK-{}-{}", self.from_tag, self.cseq);
-        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.flow.peer);
+        let via = self.via(&branch);
         request.set(HeaderName::Via, via.as_str());
         request.set(HeaderName::CSeq, CSeq::new(self.cseq, method));
         request

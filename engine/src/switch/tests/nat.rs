@@ -1,0 +1,179 @@
+//! Peers behind address translation, and an exchange behind it.
+
+use std::net::SocketAddr;
+
+use super::*;
+use crate::{
+    media::Latching,
+    sip::{Message, Method, Request},
+};
+
+const PLAN: &str = "
+[office]
+exten => 100,1,Answer()
+same => n,Wait(30)
+exten => 102,1,Dial(PJSIP/bob,20)
+";
+
+/// An exchange where every peer is as `change` makes it.
+fn exchange(change: impl Fn(&mut Peer)) -> Exchange {
+    let mut settings = SipSettings::default();
+    for name in ["alice", "bob"] {
+        let mut peer = peer(name, "office");
+        change(&mut peer);
+        settings.peers.insert(peer).expect("a new name");
+        settings.aors.insert(aor(name)).expect("a new name");
+    }
+    Exchange::new(SwitchConfig { sip: Arc::new(settings), ..config() }, PLAN, &[])
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+/// The first request that was sent to this address.
+fn request_to(exchange: &mut Exchange, to: SocketAddr) -> Option<Request> {
+    exchange.letters_to(to).into_iter().find_map(|letter| {
+        match Message::parse(letter, &Default::default()) {
+            Ok(Message::Request(request)) => Some(request),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn force_rport_answers_where_the_request_came_from_without_being_asked() {
+    let mut exchange = exchange(|_| {});
+    let mut alice = alice().behind_translator(address("203.0.113.7:40000"));
+    assert_eq!(alice.options(&mut exchange), 200);
+    assert_eq!(alice.register(&mut exchange, "alice"), 200);
+    alice.dial(&mut exchange, "100");
+    assert_eq!(alice.last_status(), Some(200));
+    alice.ack(&mut exchange);
+    alice.reinvite(&mut exchange, "sendonly");
+    assert_eq!(alice.last_status(), Some(200));
+    alice.bye(&mut exchange);
+    assert_eq!(alice.last_status(), Some(200), "within the call as well");
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_stranger_behind_a_translator_hears_the_challenge() {
+    let mut exchange = exchange(|peer| peer.force_rport = false);
+    let mut mallory =
+        Phone::new("mallory", "guess", 9).behind_translator(address("203.0.113.9:40000"));
+    assert_eq!(mallory.options(&mut exchange), 401);
+}
+
+#[test]
+fn without_force_rport_answers_go_to_the_port_in_the_via() {
+    let mut exchange = exchange(|peer| peer.force_rport = false);
+    let sends = address("127.0.1.1:40000");
+    let mut alice = alice().sending_from(sends);
+    assert_eq!(alice.options(&mut exchange), 200);
+    assert_eq!(alice.register(&mut exchange, "alice"), 200);
+    alice.dial(&mut exchange, "100");
+    assert_eq!(alice.last_status(), Some(200));
+    alice.ack(&mut exchange);
+    alice.bye(&mut exchange);
+    assert_eq!(alice.last_status(), Some(200), "within the call as well");
+    assert!(exchange.letters_to(sends).is_empty());
+    exchange.assert_nothing_left();
+}
+
+/// A phone at 203.0.113.7 calls, telling to be reached at 198.51.100.1; where the BYE goes.
+fn bye_goes_to(rewrite_contact: bool) -> SocketAddr {
+    let (source, contact) = (address("203.0.113.7:40000"), address("198.51.100.1:5070"));
+    let mut exchange = exchange(|peer| peer.rewrite_contact = rewrite_contact);
+    let mut alice = alice().seen_at(source).calling_itself(contact);
+    alice.dial(&mut exchange, "100");
+    alice.ack(&mut exchange);
+    exchange.run_for(secs(31));
+    let to = [source, contact]
+        .into_iter()
+        .find(|to| request_to(&mut exchange, *to).is_some_and(|it| *it.method() == Method::Bye));
+    to.expect("a BYE")
+}
+
+#[test]
+fn rewrite_contact_sends_requests_within_a_call_to_the_source() {
+    assert_eq!(bye_goes_to(true), address("203.0.113.7:40000"));
+    assert_eq!(bye_goes_to(false), address("198.51.100.1:5070"));
+}
+
+#[test]
+fn a_private_contact_seen_from_a_public_address_is_not_believed_in_any_case() {
+    let mut exchange = exchange(|peer| peer.rewrite_contact = false);
+    let public = address("203.0.113.7:40000");
+    let mut alice = alice().behind_translator(public);
+    alice.dial(&mut exchange, "100");
+    alice.ack(&mut exchange);
+    exchange.run_for(secs(31));
+    assert!(request_to(&mut exchange, public).is_some_and(|it| *it.method() == Method::Bye));
+}
+
+/// Where the INVITE of a Dial goes to a phone that registered another address than it is seen at.
+fn dialled_at(rewrite_contact: bool) -> SocketAddr {
+    let (source, contact) = (address("203.0.113.8:40000"), address("198.51.100.1:5070"));
+    let mut exchange = exchange(|peer| peer.rewrite_contact = rewrite_contact);
+    let mut bob = Phone::new("bob", "bob-password", 2).seen_at(source).calling_itself(contact);
+    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    alice().dial(&mut exchange, "102");
+    let to = [source, contact].into_iter().find(|to| request_to(&mut exchange, *to).is_some());
+    to.expect("an INVITE")
+}
+
+#[test]
+fn rewrite_contact_calls_a_registered_phone_at_the_source_of_its_register() {
+    assert_eq!(dialled_at(true), address("203.0.113.8:40000"));
+    assert_eq!(dialled_at(false), address("198.51.100.1:5070"));
+}
+
+#[test]
+fn phones_with_the_same_private_address_in_two_places_are_two_contacts() {
+    for (rewrite_contact, contacts) in [(true, 2), (false, 1)] {
+        let mut settings = sip();
+        let bobs = Aor { max_contacts: 2, ..aor("home") };
+        settings.aors.insert(bobs).expect("a new name");
+        let home = Peer { rewrite_contact, ..peer("home", "office") };
+        settings.peers.insert(home).expect("a new name");
+        let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+        let mut exchange = Exchange::new(config, PLAN, &[]);
+        for (host, public) in [(1, "203.0.113.7:40000"), (2, "203.0.113.8:40000")] {
+            let phone = Phone::new("home", "home-password", host);
+            let mut phone = phone.behind_translator(address(public));
+            assert_eq!(phone.register(&mut exchange, "home"), 200);
+        }
+        let bound = exchange.switch.registrar.bindings("home".into(), exchange.now.instant);
+        assert_eq!(bound.len(), contacts, "rewrite_contact={rewrite_contact}");
+    }
+}
+
+#[test]
+fn a_far_private_address_that_happens_to_be_ours_can_register_behind_a_translator() {
+    let ours = address("127.0.0.1:5060");
+    for (rewrite_contact, status) in [(true, 200), (false, 403)] {
+        let mut exchange = exchange(|peer| peer.rewrite_contact = rewrite_contact);
+        let bob = Phone::new("bob", "bob-password", 2).seen_at(address("203.0.113.8:40000"));
+        let mut bob = bob.calling_itself(ours);
+        assert_eq!(bob.register(&mut exchange, "bob"), status);
+    }
+}
+
+#[test]
+fn rtp_symmetric_lets_media_follow_the_signalling_host_only() {
+    let public = address("203.0.113.7:40000");
+    for (rtp_symmetric, latching) in [(true, Latching::Symmetric), (false, Latching::SignalledOnly)]
+    {
+        let mut exchange = exchange(|peer| peer.rtp_symmetric = rtp_symmetric);
+        let mut alice = alice().behind_translator(public);
+        alice.dial(&mut exchange, "100");
+        alice.ack(&mut exchange);
+        let settings = exchange.media.latest_settings();
+        assert_eq!(settings.latching, latching);
+        assert_eq!(settings.signalling_ip, public.ip(), "the only host to be followed");
+        assert_eq!(settings.remote, Some(address("192.168.1.9:4000")));
+        alice.bye(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+}
