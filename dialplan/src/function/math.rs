@@ -46,8 +46,9 @@ pub(super) fn math(_: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Re
         Operation::Add => a + b,
         Operation::Subtract => a - b,
         Operation::Multiply => a * b,
+        // The reference divides by nothing below zero either.
         Operation::Divide => {
-            if b == 0.0 {
+            if b <= 0.0 {
                 0.0
             } else {
                 a / b
