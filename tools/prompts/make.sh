@@ -57,7 +57,8 @@ finish() {
 # speak LANGUAGE TEXT OUT: the raw voice.
 speak() {
     case $1 in
-    en) flite -voice slt -t "$2" -o "$3" ;;
+    # The voice does not know the name; the texts are also printed, so they spell it right.
+    en) flite -voice slt -t "${2//Diesis/Dye a sis}" -o "$3" ;;
     fr) espeak-ng -v fr-fr -s 158 -p 42 -g 1 -a 100 -w "$3" "$2" ;;
     esac
 }

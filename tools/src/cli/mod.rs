@@ -3,6 +3,7 @@
 pub(crate) mod dialplan;
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +50,9 @@ pub(crate) struct Demo {
     /// Port to listen on
     #[arg(long, default_value_t = 5060)]
     pub(crate) port: u16,
+    /// Ports for media
+    #[arg(long, value_name = "FIRST-LAST", default_value = "10000-20000", value_parser = ports)]
+    pub(crate) rtp: RangeInclusive<u16>,
     /// Media threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = shards)]
     pub(crate) shards: Option<usize>,
@@ -115,6 +119,14 @@ fn shards(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("expected a number from 1 to {MAX_SHARDS}"))
 }
 
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let range = text.split_once('-').and_then(|(first, last)| {
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first >= 1024 && first < last).then_some(first..=last)
+    });
+    range.ok_or_else(|| "expected two ports from 1024 up, such as 10000-20000".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -159,7 +171,13 @@ mod tests {
         for words in
             ["run", "check", "run -C x --shards 0", "--port 65536", "--shards 9999", "dance"]
                 .into_iter()
-                .chain(["dialplan", "dialplan eval -v x=1", "dialplan eval x -v =1"])
+                .chain([
+                    "--rtp 20000-10000",
+                    "--rtp 80-90",
+                    "dialplan",
+                    "dialplan eval -v x=1",
+                    "dialplan eval x -v =1",
+                ])
                 .chain(["dialplan lookup a", "dialplan lookup a 1 --priority 0"])
                 .chain(["dialplan lookup a 1 --priority 2 --label l"])
         {

@@ -1,9 +1,13 @@
 //! The printed account of a call: who said, pressed and heard what, and when.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use diesis_engine::{
     Engine, Events,
+    channel::ChannelId,
     switch::{Direction, SwitchEvent},
 };
 
@@ -11,6 +15,7 @@ use diesis_engine::{
 pub(crate) struct Account {
     events: Events,
     start: Instant,
+    callers: HashMap<ChannelId, String>,
     played: Vec<Played>,
 }
 
@@ -34,7 +39,12 @@ impl std::error::Error for Missed {}
 
 impl Account {
     pub(crate) fn of(engine: &Engine) -> Self {
-        Self { events: engine.events(), start: Instant::now(), played: vec![] }
+        Self {
+            events: engine.events(),
+            start: Instant::now(),
+            callers: HashMap::new(),
+            played: vec![],
+        }
     }
 
     /// What the engine said to the first caller so far, in order.
@@ -42,9 +52,9 @@ impl Account {
         &self.played
     }
 
-    /// A line of the story, from outside the engine.
+    /// A line of the story.
     pub(crate) fn tell(&self, who: &str, what: &str) {
-        println!("  {:6.2}  {who:<8} {what}", self.start.elapsed().as_secs_f64());
+        println!("  {:6.2}  {who:<8}  {}", self.start.elapsed().as_secs_f64(), shortened(what));
     }
 
     /// Tells what happens until the engine begins to play `prompt`.
@@ -83,6 +93,13 @@ impl Account {
         }
     }
 
+    /// Tells what happens until the engine stops.
+    pub(crate) async fn go_on(&mut self) {
+        while let Some(event) = self.events.next().await {
+            self.take(&event);
+        }
+    }
+
     async fn until(
         &mut self,
         what: &str,
@@ -100,10 +117,10 @@ impl Account {
 
     fn take(&mut self, event: &SwitchEvent) {
         match event {
-            SwitchEvent::CallStarted { parties, direction: Direction::Incoming, .. } => {
-                let line =
-                    format!("accepts {}'s call to {}", parties.caller_number, parties.dialled);
-                self.tell("engine", &line);
+            SwitchEvent::CallStarted { call, parties, direction: Direction::Incoming, .. } => {
+                let caller = parties.caller_number.to_string();
+                self.tell("engine", &format!("lets {caller} call {}", parties.dialled));
+                self.callers.insert(*call, caller);
             }
             SwitchEvent::CallAnswered { .. } => self.tell("engine", "answers"),
             SwitchEvent::StepExecuted {
@@ -123,10 +140,7 @@ impl Account {
             SwitchEvent::PlayStarted { names, .. } => {
                 for name in names {
                     let name = name.to_string();
-                    match super::text::of(&name) {
-                        Some(text) => self.tell("engine", &format!("says  \u{201c}{text}\u{201d}")),
-                        None => self.tell("engine", &format!("plays {name}")),
-                    }
+                    self.tell("engine", &said(&name, self.played.iter().any(|it| it.name == name)));
                     self.played.push(Played { name });
                 }
             }
@@ -136,15 +150,35 @@ impl Account {
             SwitchEvent::RoomLeft { room, members, .. } => {
                 self.tell("engine", &format!("conference {room}: one left, {members} remain"));
             }
-            SwitchEvent::CallEnded { statistics, cause, .. } => {
-                let line =
-                    format!("call ended after {:.1} s: {cause}", statistics.answered.as_secs_f64());
-                self.tell("engine", &line);
+            SwitchEvent::CallEnded { call, statistics, cause, .. } => {
+                let caller = self.callers.remove(call).unwrap_or_default();
+                let seconds = statistics.answered.as_secs_f64();
+                self.tell("engine", &format!("{caller}'s call ends after {seconds:.1} s: {cause}"));
             }
             _ => {}
         }
     }
 }
 
+/// What a prompt says; by its name alone when that was told before.
+fn said(name: &str, again: bool) -> String {
+    match super::text::of(name) {
+        Some(_) if again => format!("says  {name} again"),
+        Some(text) => format!("says  \u{201c}{text}\u{201d}"),
+        None => format!("plays {name}"),
+    }
+}
+
+/// What fits a line beside time and name.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= LINE {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(LINE - 1).collect();
+    format!("{}\u{2026}", kept.trim_end())
+}
+
+/// Columns of a story's line on a terminal of 100.
+const LINE: usize = 80;
 /// Longer than the longest prompt.
 const PATIENCE: Duration = Duration::from_secs(25);

@@ -58,6 +58,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_embedded_configuration_holds_nothing_that_is_not_understood() {
+        let phones = phones().unwrap();
+        let files = files("127.0.0.1:5060".parse().unwrap(), &phones);
+        let loaded = diesis_engine::config::Configuration::load(&files);
+        let findings: Vec<String> = loaded.findings().map(|it| it.to_string()).collect();
+        assert_eq!(findings, [""; 0]);
+    }
+
+    #[test]
     fn passwords_differ_and_hold_no_doubtful_letter() {
         let [one, two, three] = phones().unwrap();
         assert_ne!(one.password, two.password);

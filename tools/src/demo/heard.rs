@@ -1,27 +1,31 @@
-//! Compares what the caller heard with what the engine said.
+//! Compares what the phones heard with what was said to them.
 
-use std::{error::Error, path::Path, time::Duration};
+use std::{error::Error, time::Duration};
 
 use diesis_sounds::{locate::Recording, prompts::Library, sound::Sound};
 
-use super::account::Played;
+use super::{account::Played, show::Ear};
 
 /// Prints where each prompt lies in the recording; `false` when one is missing.
-pub(crate) fn report(path: &Path, said: &[Played]) -> Result<bool, Box<dyn Error>> {
-    let sound = Sound::read(path)?;
+pub(crate) fn report(ear: &Ear) -> Result<bool, Box<dyn Error>> {
+    let sound = Sound::read(&ear.heard)?;
     let recording = Recording::new(&sound.samples, sound.rate);
     let library = Library::new();
     let mut from = 0;
     let mut all = true;
-    println!("\n  What phone 1 heard, found in the recording by correlation:\n");
-    for Played { name } in said {
-        let Ok(prompt) = library.load(name, "en") else { continue };
+    println!(
+        "\n  {} heard, in {} ({:.1} s):",
+        ear.phone,
+        ear.heard.display(),
+        seconds(sound.samples.len())
+    );
+    for Played { name } in &ear.said {
+        let prompt = library.load(name, "en")?;
         match recording.find(&prompt.samples, from) {
             Some(found) => {
                 println!(
-                    "  {:6.2} s  {:<24} {:5.2} of {:5.2} s   likeness {:.3}",
+                    "  {:6.2} s  {name:<20} {:5.2} of {:5.2} s   likeness {:.3}",
                     seconds(found.start),
-                    name,
                     seconds(found.length),
                     seconds(prompt.samples.len()),
                     found.score,
@@ -30,7 +34,7 @@ pub(crate) fn report(path: &Path, said: &[Played]) -> Result<bool, Box<dyn Error
             }
             None => {
                 all = false;
-                println!("            {name:<24} NOT HEARD");
+                println!("            {name:<20} NOT HEARD");
             }
         }
     }

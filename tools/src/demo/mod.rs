@@ -7,13 +7,15 @@ mod show;
 mod text;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    path::Path,
     process::ExitCode,
 };
 
-use diesis_engine::{Engine, config::Configuration};
+use diesis_engine::{Engine, StartError, config::Configuration};
 
 use crate::cli::Demo;
+use account::Account;
 use configuration::PhoneAccount;
 
 /// Starts the engine, lets it show itself, and stays up.
@@ -23,50 +25,66 @@ pub(crate) async fn run(options: &Demo) -> ExitCode {
         Err(error) => return fail(&format!("no random numbers for passwords: {error}")),
     };
     let listen = SocketAddr::new(options.bind, options.port);
-    let files = configuration::files(listen, &phones);
-    let loaded = Configuration::load(&files);
-    let mut builder = Engine::builder().configuration(loaded.configuration).trace_steps();
+    let loaded = Configuration::load(&configuration::files(listen, &phones));
+    let mut builder = Engine::builder()
+        .configuration(loaded.configuration)
+        .rtp_ports(options.rtp.clone())
+        .trace_steps();
     if let Some(shards) = options.shards {
         builder = builder.shards(shards);
     }
     let engine = match builder.start().await {
         Ok(engine) => engine,
-        Err(error) => return fail(&error.to_string()),
+        Err(error) => return fail(&format!("{error}{}", way_out(&error))),
     };
-    let address = reachable(&engine, listen);
-    println!("\u{2021} Diesis {} is up: SIP at {address}, UDP and TCP.", env!("CARGO_PKG_VERSION"));
+    let bound = engine.sip_addresses().first().map_or(listen, |&(_, address)| address);
+    println!("\u{2021} Diesis {} is up: SIP on {bound}, UDP and TCP.", env!("CARGO_PKG_VERSION"));
     println!("\nIt calls itself now, over SIP and RTP on loopback:\n");
 
-    let heard = options.heard.clone();
-    let heard = heard.unwrap_or_else(|| std::env::temp_dir().join("diesis-heard.wav"));
-    let loopback = SocketAddr::new(loopback_of(address), address.port());
-    let all_heard = match show::show(&engine, loopback, &phones, &heard).await {
-        Ok(shown) => {
-            let all = heard::report(&heard, &shown.played).unwrap_or_else(|error| {
-                eprintln!("diesis: the recording can not be read: {error}");
-                false
-            });
-            println!(
-                "\n  Listen to it yourself: {} ({:.1} s)",
-                heard.display(),
-                shown.recorded.as_secs_f64()
-            );
-            all
-        }
-        Err(error) => {
-            eprintln!("diesis: the call to itself failed: {error}");
-            false
+    let mut account = Account::of(&engine);
+    let shown = tokio::select! {
+        shown = show_itself(options, bound, &phones, &mut account) => shown,
+        () = crate::signals::wanted_to_stop() => {
+            engine.stop().await;
+            return ExitCode::FAILURE;
         }
     };
     if options.exit {
         engine.stop().await;
-        return if all_heard { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return shown;
     }
-    invite(address, &phones);
-    crate::signals::wanted_to_stop().await;
-    println!("\nHanging up and leaving.");
+    invite(reachable(bound), &phones);
+    tokio::select! {
+        () = account.go_on() => {}
+        () = crate::signals::wanted_to_stop() => println!("\nHanging up and leaving."),
+    }
     engine.stop().await;
     ExitCode::SUCCESS
+}
+
+async fn show_itself(
+    options: &Demo,
+    bound: SocketAddr,
+    phones: &[PhoneAccount; 3],
+    account: &mut Account,
+) -> ExitCode {
+    let in_temporary = std::env::temp_dir().join("diesis-heard.wav");
+    let heard: &Path = options.heard.as_deref().unwrap_or(&in_temporary);
+    let loopback = SocketAddr::new(on_this_machine(bound.ip()), bound.port());
+    let ears = match show::show(account, loopback, phones, heard).await {
+        Ok(ears) => ears,
+        Err(error) => return fail(&format!("the call to itself failed: {error}")),
+    };
+    let mut all = true;
+    for ear in &ears {
+        match heard::report(ear) {
+            Ok(all_of_it) => all &= all_of_it,
+            Err(error) => {
+                return fail(&format!("{} can not be read: {error}", ear.heard.display()));
+            }
+        }
+    }
+    if all { ExitCode::SUCCESS } else { fail("not everything that was said was heard") }
 }
 
 /// How to call the engine from a phone.
@@ -97,12 +115,41 @@ Your own dialplan: diesis run -C /etc/asterisk      What is wrong with it: diesi
 }
 
 /// An address that a phone can be told: the bound one, or ours on the network for a wildcard.
-fn reachable(engine: &Engine, listen: SocketAddr) -> SocketAddr {
-    engine.sip_addresses().first().map_or(listen, |&(_, address)| address)
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    // Connecting a datagram socket sends nothing; it makes the kernel choose the address that
+    // routes to elsewhere (here the addresses of RFC 5737 and RFC 3849, for documentation).
+    let (any, elsewhere): (IpAddr, IpAddr) = match bound {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
+        SocketAddr::V6(_) => {
+            (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
+        }
+    };
+    let chosen = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((elsewhere, bound.port()))?;
+        socket.local_addr()
+    });
+    let ip = chosen.map_or_else(|_| on_this_machine(bound.ip()), |address| address.ip());
+    SocketAddr::new(ip, bound.port())
 }
 
-fn loopback_of(address: SocketAddr) -> IpAddr {
-    if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() }
+fn on_this_machine(bound: IpAddr) -> IpAddr {
+    match bound {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}
+
+/// What to do about a start that failed.
+fn way_out(error: &StartError) -> &'static str {
+    match error {
+        StartError::Bind { .. } => "\n        choose another port: --port 5070",
+        StartError::Media(_) => "\n        choose other media ports: --rtp 30000-30999",
+        _ => "",
+    }
 }
 
 fn fail(reason: &str) -> ExitCode {

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -14,21 +14,24 @@ use super::{
     configuration::PhoneAccount,
 };
 
-/// What came of the show.
-pub(crate) struct Shown {
-    /// The prompts that the engine said, in order.
-    pub(crate) played: Vec<Played>,
-    /// How long the recording of the caller's ear is.
-    pub(crate) recorded: Duration,
+/// What one phone should have heard, in order, and what it did hear.
+pub(crate) struct Ear {
+    /// Which phone.
+    pub(crate) phone: &'static str,
+    /// The prompts, whoever said them.
+    pub(crate) said: Vec<Played>,
+    /// The recording.
+    pub(crate) heard: PathBuf,
 }
 
-/// Calls the menu at `house` with the three phones' accounts and writes what the first one heard.
+/// Calls the menu at `house` with the three phones' accounts and records what each one hears; the
+/// first one's recording is `heard`, those of the others stand beside it.
 pub(crate) async fn show(
-    house: &Engine,
+    account: &mut Account,
     house_address: SocketAddr,
     phones: &[PhoneAccount; 3],
     heard: &Path,
-) -> Result<Shown, Box<dyn Error>> {
+) -> Result<Vec<Ear>, Box<dyn Error>> {
     // A second engine plays the phones, so that every word passes through sockets.
     let outside = Engine::builder()
         .listen((Ipv4Addr::LOCALHOST, 0).into())
@@ -36,54 +39,71 @@ pub(crate) async fn show(
         .shards(1)
         .start()
         .await?;
-    let mut account = Account::of(house);
-
     account.tell("phone 1", "dials 8899, the menu");
     let phone = dial(&outside, house_address, &phones[0], "8899").await?;
     phone.answered().await?;
     let recording = phone.record(heard).await?;
 
     account.until_plays("diesis-menu").await?;
-    press(&mut account, &phone, "7", "a key that means nothing").await?;
+    press(account, &phone, "7", "a key that means nothing").await?;
     account.until_plays("diesis-invalid").await?;
     account.until_plays("diesis-menu").await?;
-    press(&mut account, &phone, "1", "the sub-menu").await?;
+    press(account, &phone, "1", "the sub-menu").await?;
     account.until_plays("diesis-submenu").await?;
-    press(&mut account, &phone, "1", "and its first choice").await?;
+    press(account, &phone, "1", "and its first choice").await?;
     account.until_plays("diesis-submenu-one").await?;
     account.until_plays("diesis-submenu").await?;
-    press(&mut account, &phone, "9", "back to the menu").await?;
+    press(account, &phone, "9", "back to the menu").await?;
     account.until_plays("diesis-menu").await?;
-    press(&mut account, &phone, "2", "the conference").await?;
+    press(account, &phone, "2", "the conference").await?;
     account.until_members(1).await?;
 
     account.tell("phone 2", "dials 8800, the conference");
     let second = dial(&outside, house_address, &phones[1], "8800").await?;
     account.until_members(2).await?;
+    let second_recording = second.record(beside(heard, 2)).await?;
     account.tell("phone 3", "dials 8800, the conference");
     let third = dial(&outside, house_address, &phones[2], "8800").await?;
     account.until_members(3).await?;
-    account.meanwhile(Duration::from_secs(2)).await;
-    for (who, call, says) in
-        [("phone 2", &second, "hello-world"), ("phone 3", &third, "diesis-closed")]
-    {
-        account
-            .tell(who, &format!("says  \u{201c}{}\u{201d}", super::text::of(says).unwrap_or(says)));
+    let third_recording = third.record(beside(heard, 3)).await?;
+    account.meanwhile(LISTENING).await;
+    let told_by_engine = account.played().to_vec();
+    let talk = [
+        ("phone 1", &phone, "diesis-echo"),
+        ("phone 2", &second, "hello-world"),
+        ("phone 3", &third, "diesis-closed"),
+    ];
+    for (who, call, says) in talk {
+        let text = super::text::of(says).unwrap_or(says);
+        account.tell(who, &format!("says  \u{201c}{text}\u{201d}"));
         call.play(says).await?;
     }
     account.meanwhile(Duration::from_millis(500)).await;
-    for (who, call) in [("phone 1", &phone), ("phone 2", &second), ("phone 3", &third)] {
+    for (who, call, _) in talk {
         account.tell(who, "hangs up");
         call.hangup().await?;
     }
     account.until_ended(3).await?;
-    let recorded = recording.finished().await?;
-    outside.stop().await;
 
-    let mut played = account.played().to_vec();
-    played.push(Played { name: "hello-world".to_owned() });
-    played.push(Played { name: "diesis-closed".to_owned() });
-    Ok(Shown { played, recorded })
+    let mut ears = vec![];
+    for (who, recording) in
+        [("phone 1", recording), ("phone 2", second_recording), ("phone 3", third_recording)]
+    {
+        let mut said = if who == "phone 1" { told_by_engine.clone() } else { vec![] };
+        let others = talk.iter().filter(|(speaker, ..)| *speaker != who);
+        said.extend(others.map(|(.., says)| Played { name: (*says).to_owned() }));
+        let path = recording.path().to_path_buf();
+        recording.finished().await?;
+        ears.push(Ear { phone: who, said, heard: path });
+    }
+    outside.stop().await;
+    Ok(ears)
+}
+
+/// `heard.wav` of the first phone is `heard-2.wav` of the second.
+fn beside(heard: &Path, phone: usize) -> PathBuf {
+    let stem = heard.file_stem().unwrap_or_default().to_string_lossy();
+    heard.with_file_name(format!("{stem}-{phone}.wav"))
 }
 
 async fn dial(
@@ -112,4 +132,4 @@ async fn press(
 
 const LISTENING: Duration = Duration::from_millis(2000);
 /// Apart from the engine's own range, which the operator may have opened in a firewall.
-const PHONES_RTP: std::ops::RangeInclusive<u16> = 40_000..=40_099;
+const PHONES_RTP: std::ops::RangeInclusive<u16> = 40_000..=49_999;
