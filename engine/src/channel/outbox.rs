@@ -16,6 +16,14 @@ use crate::media::{self, PlayId, Prompt, ShardId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PromptId(u64);
 
+impl PromptId {
+    /// Requests of a test that has no channels.
+    #[cfg(test)]
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A prompt somebody needs. Exactly one [`PromptReply`] answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptRequest {

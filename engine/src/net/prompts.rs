@@ -14,7 +14,7 @@ use std::{
 };
 
 use bstr::{BString, ByteSlice};
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 use diesis_sounds::{
     pcm::TELEPHONE_RATE,
     prompts::{Library, PromptError, Source},
@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use super::clock;
 use crate::{
-    channel::{PromptReply, PromptRequest},
+    channel::{PromptId, PromptReply, PromptRequest},
     media::Prompt,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct PromptLoader {
 struct Shared {
     library: Library,
     cache: DashMap<Key, Cached>,
+    /// Who waits for a prompt that is being loaded: it is loaded once, however many ask at a time.
+    loading: DashMap<Key, Vec<PromptId>>,
     bytes: AtomicUsize,
     uses: AtomicU64,
     replies: mpsc::UnboundedSender<PromptReply>,
@@ -62,6 +64,7 @@ impl PromptLoader {
         let shared = Shared {
             library,
             cache: DashMap::new(),
+            loading: DashMap::new(),
             bytes: AtomicUsize::new(0),
             uses: AtomicU64::new(0),
             replies,
@@ -77,11 +80,15 @@ impl PromptLoader {
         if let Some(prompt) = self.shared.cached(&key, now) {
             return Some(PromptReply { id, prompt: Some(prompt) });
         }
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || {
-            let prompt = shared.read(key);
-            let _ = shared.replies.send(PromptReply { id, prompt });
-        });
+        match self.shared.loading.entry(key) {
+            Entry::Occupied(mut waiting) => waiting.get_mut().push(id),
+            Entry::Vacant(first) => {
+                let key = first.key().clone();
+                first.insert(vec![id]);
+                let shared = Arc::clone(&self.shared);
+                tokio::task::spawn_blocking(move || shared.load(key));
+            }
+        }
         None
     }
 }
@@ -95,6 +102,16 @@ impl Shared {
         }
         cached.last_use = self.uses.fetch_add(1, Ordering::Relaxed);
         Some(Arc::clone(&cached.prompt))
+    }
+
+    /// Loads a prompt and answers everybody who waits for it.
+    fn load(&self, key: Key) {
+        let prompt = self.read(key.clone());
+        // From here on whoever asks finds it in memory.
+        let waiting = self.loading.remove(&key).map(|(_, waiting)| waiting);
+        for id in waiting.into_iter().flatten() {
+            let _ = self.replies.send(PromptReply { id, prompt: prompt.clone() });
+        }
     }
 
     /// Blocks on the disk.
@@ -181,6 +198,21 @@ mod tests {
         let now = clock::now().instant;
         let again = shared.cached(&key("digits/1"), now).expect("it is in memory");
         assert!(Arc::ptr_eq(&first, &again));
+    }
+
+    #[tokio::test]
+    async fn all_who_ask_while_a_prompt_is_loaded_get_the_same_one() {
+        let (loader, mut replies) = PromptLoader::new(Library::new());
+        let mut prompts = vec![];
+        for id in 0..10 {
+            let (name, language) = key("digits/2");
+            let request = PromptRequest { id: PromptId::new(id), name, language };
+            prompts.extend(loader.load(request).and_then(|reply| reply.prompt));
+        }
+        while prompts.len() < 10 {
+            prompts.push(replies.recv().await.unwrap().prompt.unwrap());
+        }
+        assert!(prompts.iter().all(|prompt| Arc::ptr_eq(prompt, &prompts[0])));
     }
 
     #[test]
