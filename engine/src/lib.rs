@@ -5,6 +5,7 @@ pub mod channel;
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub(crate) mod ip_network;
 pub mod media;
 #[cfg(feature = "net")]
 pub mod net;

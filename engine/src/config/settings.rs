@@ -30,15 +30,15 @@ pub struct TransportSettings {
     pub external_signaling_address: Option<IpAddr>,
     /// The port that goes with `external_signaling_address`; the bound one when absent.
     pub external_signaling_port: Option<u16>,
-    /// Peers in these networks are told our own address.
+    /// Peers in these networks are told our own address. Empty: no peer is.
     pub local_net: Vec<IpNetwork>,
 }
 
 impl TransportSettings {
     /// Whether a peer at `peer` is beyond the address translation, so that the external addresses
-    /// are the ones it can reach. As in Asterisk, nobody is when `local_net` is empty.
+    /// are the ones it can reach. As in Asterisk, everybody is when `local_net` is empty.
     pub fn is_external(&self, peer: IpAddr) -> bool {
-        !self.local_net.is_empty() && !self.local_net.iter().any(|network| network.contains(peer))
+        !self.local_net.iter().any(|network| network.contains(peer))
     }
 }
 
@@ -434,7 +434,7 @@ mod tests {
         let mut transport = SipSettings::default().transports.remove(0);
         let inside = "192.168.1.20".parse().unwrap();
         let outside = "203.0.113.5".parse().unwrap();
-        assert!(!transport.is_external(outside), "without local_net nobody is outside");
+        assert!(transport.is_external(inside), "without local_net everybody is outside");
         transport.local_net = vec!["192.168.0.0/16".parse().unwrap()];
         assert!(transport.is_external(outside));
         assert!(!transport.is_external(inside));

@@ -19,7 +19,7 @@ use super::transaction::layer::{Capacity, Layer, Reply, User};
 use super::{
     Branch, CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Tag, Uri,
 };
-use crate::entropy::Entropy;
+use crate::{entropy::Entropy, ip_network::IpNetwork};
 
 /// Settings of an endpoint.
 #[derive(Clone, Debug)]
@@ -43,9 +43,36 @@ pub struct EndpointConfig {
     pub path: PathPolicy,
     /// Which port responses over UDP go to; [`ResponsePort::AsAsked`].
     pub response_port: ResponsePort,
-    /// What stands for our addresses in Via and Contact, where the peer sees other ones: pairs of
-    /// local and public address. Empty: the flow's local address.
-    pub public_addresses: Vec<(SocketAddr, SocketAddr)>,
+    /// What stands for our addresses in Via and Contact, where the peer sees other ones; the first
+    /// that fits. Empty: the flow's local address.
+    pub public_addresses: Vec<PublicAddress>,
+}
+
+/// An address of ours that some peers see as another one, because of a translator on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicAddress {
+    /// The transport that is translated.
+    pub transport: Transport,
+    /// Where we listen; an unspecified address stands for all of its family.
+    pub local: SocketAddr,
+    /// What peers see.
+    pub public: SocketAddr,
+    /// Peers in these networks are on our side of the translator and see the local address.
+    pub inside: Vec<IpNetwork>,
+}
+
+impl PublicAddress {
+    /// Whether it is what the peer of a flow sees.
+    fn is_seen_on(&self, flow: &Flow) -> bool {
+        let same_ip = match self.local.ip().is_unspecified() {
+            true => self.local.is_ipv4() == flow.local.is_ipv4(),
+            false => self.local.ip() == flow.local.ip(),
+        };
+        self.transport == flow.transport
+            && self.local.port() == flow.local.port()
+            && same_ip
+            && !self.inside.iter().any(|network| network.contains(flow.peer.ip()))
+    }
 }
 
 /// What becomes of requests outside any dialog whose method is not served.
@@ -194,14 +221,16 @@ impl Core {
     }
 
     /// Our address on a flow as the peer is told it.
-    fn public_address(&self, local: SocketAddr) -> SocketAddr {
-        let known = self.config.public_addresses.iter().find(|(own, _)| *own == local);
-        known.map_or(local, |&(_, public)| public)
+    fn public_address(&self, flow: &Flow) -> SocketAddr {
+        let known = self.config.public_addresses.iter().find(|address| address.is_seen_on(flow));
+        let address = known.map_or(flow.local, |known| known.public);
+        // Without the scope of a link-local address: it means nothing to others (RFC 4007 §11.2).
+        SocketAddr::new(address.ip(), address.port())
     }
 
     /// The Contact value of a dialog on a flow.
     pub(crate) fn contact(&self, user: Option<&str>, flow: &Flow) -> String {
-        let address = self.public_address(flow.local);
+        let address = self.public_address(flow);
         let at = if user.is_some() { "@" } else { "" };
         let transport = match flow.transport {
             Transport::Udp => "",
@@ -233,7 +262,7 @@ impl Core {
         let Draft { method, parts, .. } = draft;
         let cseq = CSeq::new(draft.cseq, method.clone());
         let mut request = Request::new(method, draft.uri);
-        request.push_via(flow.transport.as_str(), self.public_address(flow.local), branch);
+        request.push_via(flow.transport.as_str(), self.public_address(&flow), branch);
         request.push(HeaderName::MaxForwards, draft.max_forwards);
         for route in draft.routes {
             request.push(HeaderName::Route, route.to_string());

@@ -9,7 +9,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::core::{ACCEPT, Core, Draft, Parts, RETRY_AFTER, ack_failure, reply_to, request_parts};
-pub use super::core::{Counters, EndpointConfig, OtherMethods, PathPolicy, ResponsePort};
+pub use super::core::{
+    Counters, EndpointConfig, OtherMethods, PathPolicy, PublicAddress, ResponsePort,
+};
 use super::deadlines::Deadlines;
 use super::event::{
     Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, RequestHandle,

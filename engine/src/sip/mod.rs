@@ -27,7 +27,9 @@ pub(crate) mod table;
 pub mod transaction;
 mod uri;
 
-pub use endpoint::{Counters, Endpoint, EndpointConfig, OtherMethods, PathPolicy, ResponsePort};
+pub use endpoint::{
+    Counters, Endpoint, EndpointConfig, OtherMethods, PathPolicy, PublicAddress, ResponsePort,
+};
 pub use event::{
     Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
     RequestHandle, TransactionHandle, VerbError,

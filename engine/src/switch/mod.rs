@@ -5,6 +5,7 @@
 //! time, and after each one everything to be done is drained through the `poll_` methods until
 //! `None`. `net` runs one; a test runs several, in virtual time.
 
+mod addresses;
 mod admission;
 mod budget;
 mod call;
@@ -48,7 +49,7 @@ use crate::{
     channel::{ChannelId, Outbox, PromptReply, PromptRequest},
     clock::Now,
     entropy::Entropy,
-    media::{self, PortLease, ShardId, StreamId},
+    media::{self, ShardId, StreamId},
     pbx::tones::Tones,
     sip,
 };
@@ -253,20 +254,6 @@ impl Switch {
             self.ready.push_back(id);
         }
     }
-
-    /// The address the far end is told to send media to.
-    fn media_address(&self, flow: &sip::Flow, port: &PortLease) -> SocketAddr {
-        let behind = self.config.sip.transports.iter().find(|transport| {
-            transport.bind.port() == flow.local.port() && transport.is_external(flow.peer.ip())
-        });
-        let external = behind.and_then(|transport| transport.external_media_address);
-        let ip = match external {
-            Some(ip) => ip,
-            None if port.address.ip().is_unspecified() => flow.local.ip(),
-            None => port.address.ip(),
-        };
-        SocketAddr::new(ip, port.address.port())
-    }
 }
 
 fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
@@ -277,6 +264,7 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         methods: requests::METHODS.to_vec(),
         // As `force_rport` of peers that nobody has named yet.
         response_port: sip::ResponsePort::Source,
+        public_addresses: addresses::public_addresses(&config.sip),
         other_methods: sip::OtherMethods::Deliver,
         ..sip::EndpointConfig::default()
     }

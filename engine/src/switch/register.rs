@@ -1,13 +1,13 @@
 //! REGISTER: which address of record a peer may bind, and what is told about it.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use bstr::{BStr, ByteSlice};
 
-use super::{Switch, SwitchConfig, SwitchEvent};
+use super::{Switch, SwitchConfig, SwitchEvent, addresses::public_addresses};
 use crate::{
     clock::Now,
-    config::{Aor, Expiration, Peer},
+    config::{Aor, Expiration, Peer, SipSettings},
     printable::Printable,
     sip::{
         self, HeaderName, Request, Response, StatusCode,
@@ -17,8 +17,14 @@ use crate::{
 
 /// A registrar without bindings.
 pub(super) fn registrar(config: &SwitchConfig) -> Registrar {
-    let local = config.sip.transports.iter().map(|transport| transport.bind).collect();
+    let local = own_addresses(&config.sip).collect();
     Registrar::new(RegistrarSettings { local, ..RegistrarSettings::default() })
+}
+
+/// Our addresses, as far as the configuration tells.
+fn own_addresses(settings: &SipSettings) -> impl Iterator<Item = SocketAddr> {
+    let public = public_addresses(settings).into_iter().map(|address| address.public);
+    settings.transports.iter().map(|transport| transport.bind).chain(public)
 }
 
 impl Switch {
@@ -81,8 +87,8 @@ impl Switch {
     fn note_local(&mut self, flow: &sip::Flow) {
         if !self.locals.contains(&flow.local) {
             self.locals.push(flow.local);
-            let bound = self.config.sip.transports.iter().map(|transport| transport.bind);
-            self.registrar.set_local(bound.chain(self.locals.iter().copied()).collect());
+            let own = own_addresses(&self.config.sip).chain(self.locals.iter().copied());
+            self.registrar.set_local(own.collect());
         }
     }
 }

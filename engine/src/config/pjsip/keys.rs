@@ -78,11 +78,6 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
     ],
     later: &[
         Later {
-            instead: "peers are told our own address for SIP; for media, external_media_address",
-            severity: Warn,
-            keys: &[("external_signaling_address", Never), ("external_signaling_port", Never)],
-        },
-        Later {
             instead: "TLS is not here yet",
             severity: Warn,
             keys: &[

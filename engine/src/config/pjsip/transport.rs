@@ -96,6 +96,16 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
             }
             _ => setting.judge(),
         });
+        if transport.external_signaling_port.is_some()
+            && transport.external_signaling_address.is_none()
+        {
+            notes.warn(
+                codes::CONTRADICTION,
+                section.place_of("external_signaling_port"),
+                "external_signaling_port has no effect by itself".to_owned(),
+                "add external_signaling_address, the address that goes with it",
+            );
+        }
         if later {
             transports.left_out.push(section.name().to_owned());
             continue;

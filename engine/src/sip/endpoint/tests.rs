@@ -823,17 +823,18 @@ fn response_with_a_second_via_is_not_ours() {
 fn public_address_stands_in_via_and_contact() {
     let local: SocketAddr = "192.0.2.9:5060".parse().expect("an address");
     let public: SocketAddr = "198.51.100.99:6000".parse().expect("an address");
-    let config =
-        EndpointConfig { public_addresses: vec![(local, public)], ..EndpointConfig::default() };
-    let mut wire = Wire::with_config(config);
-    let (call, invite) = place_call(&mut wire);
-    assert_eq!(invite.via().and_then(|via| via.response_address()), Some(public));
-    assert_eq!(
-        invite.contact().map(|contact| contact.uri().as_str()),
-        Some("sip:b@198.51.100.99:6000")
-    );
-    wire.endpoint.cancel(call, &Headers::default(), wire.now).expect("calling");
-    wire.run_out();
+    for (inside, seen) in [("192.168.0.0/16", public), ("192.0.2.0/24", local)] {
+        let inside = vec![inside.parse().expect("a network")];
+        let public = PublicAddress { transport: Transport::Udp, local, public, inside };
+        let config = EndpointConfig { public_addresses: vec![public], ..EndpointConfig::default() };
+        let mut wire = Wire::with_config(config);
+        let (call, invite) = place_call(&mut wire);
+        assert_eq!(invite.via().and_then(|via| via.response_address()), Some(seen));
+        let contact = invite.contact().map(|contact| contact.uri().as_str().to_owned());
+        assert_eq!(contact, Some(format!("sip:b@{seen}")));
+        wire.endpoint.cancel(call, &Headers::default(), wire.now).expect("calling");
+        wire.run_out();
+    }
 }
 
 #[test]

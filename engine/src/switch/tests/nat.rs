@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::{
+    config::{TransportProtocol, TransportSettings},
     media::Latching,
     sip::{Message, Method, Request},
 };
@@ -176,4 +177,83 @@ fn rtp_symmetric_lets_media_follow_the_signalling_host_only() {
         alice.bye(&mut exchange);
         exchange.assert_nothing_left();
     }
+}
+
+/// An exchange at 127.0.0.1, seen as 198.51.100.99, port 6000, from outside 127.0.1.0/24.
+fn translated(local_net: &[&str]) -> Exchange {
+    let mut settings = sip();
+    settings.transports = vec![TransportSettings {
+        name: "udp".into(),
+        protocol: TransportProtocol::Udp,
+        bind: address("0.0.0.0:5060"),
+        external_media_address: Some(address("198.51.100.98:0").ip()),
+        external_signaling_address: Some(address("198.51.100.99:0").ip()),
+        external_signaling_port: Some(6000),
+        local_net: local_net.iter().map(|net| net.parse().expect("a network")).collect(),
+    }];
+    Exchange::new(SwitchConfig { sip: Arc::new(settings), ..config() }, PLAN, &[])
+}
+
+/// The Contact and the media address that a caller is told.
+fn told(exchange: &mut Exchange, mut phone: Phone) -> (String, String) {
+    phone.dial(exchange, "100");
+    let answer = phone.last_response().expect("an answer");
+    let contact = answer.contact().expect("a Contact").uri().as_str().to_owned();
+    let sdp = String::from_utf8_lossy(answer.body()).into_owned();
+    let media = sdp.lines().find_map(|line| line.strip_prefix("c=IN IP4 ")).expect("an address");
+    phone.ack(exchange);
+    phone.bye(exchange);
+    assert_eq!(phone.last_status(), Some(200));
+    (contact, media.to_owned())
+}
+
+#[test]
+fn callers_outside_the_local_networks_are_told_the_external_addresses() {
+    let mut exchange = translated(&["127.0.1.0/24"]);
+    let (contact, media) = told(&mut exchange, alice().seen_at(address("203.0.113.7:5060")));
+    assert_eq!((&contact[..], &media[..]), ("sip:100@198.51.100.99:6000", "198.51.100.98"));
+    let (contact, media) = told(&mut exchange, Phone::new("bob", "bob-password", 2));
+    assert_eq!((&contact[..], &media[..]), ("sip:100@127.0.0.1:5060", "127.0.0.1"));
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn without_local_networks_everybody_is_told_the_external_addresses() {
+    let mut exchange = translated(&[]);
+    let (contact, media) = told(&mut exchange, alice());
+    assert_eq!((&contact[..], &media[..]), ("sip:100@198.51.100.99:6000", "198.51.100.98"));
+}
+
+#[test]
+fn phones_called_outside_the_local_networks_are_told_the_external_addresses() {
+    let mut exchange = translated(&["127.0.1.0/24"]);
+    let outside = address("203.0.113.8:5060");
+    for (listens, via, media) in [
+        (address("127.0.1.2:5060"), "127.0.0.1:5060", "127.0.0.1"),
+        (outside, "198.51.100.99:6000", "198.51.100.98"),
+    ] {
+        let mut bob = Phone::new("bob", "bob-password", 2).seen_at(listens).calling_itself(listens);
+        bob.forget_call();
+        bob.unregister(&mut exchange, "bob");
+        assert_eq!(bob.register(&mut exchange, "bob"), 200);
+        let mut alice = alice();
+        alice.dial(&mut exchange, "102");
+        let invite = request_to(&mut exchange, listens).expect("an INVITE");
+        let sent_by = invite.via().and_then(|via| via.response_address());
+        assert_eq!(sent_by, Some(address(via)));
+        let contact = invite.contact().expect("a Contact").uri().as_str().to_owned();
+        assert!(contact.ends_with(via), "{contact}");
+        let sdp = String::from_utf8_lossy(invite.body()).into_owned();
+        assert!(sdp.contains(&format!("c=IN IP4 {media}\r\n")), "{sdp}");
+        alice.cancel(&mut exchange);
+        exchange.run_for(secs(70));
+    }
+}
+
+#[test]
+fn nobody_registers_our_own_external_address() {
+    let mut exchange = translated(&["127.0.1.0/24"]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    bob = bob.calling_itself(address("198.51.100.99:6000"));
+    assert_eq!(bob.register(&mut exchange, "bob"), 403);
 }
