@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
@@ -47,7 +47,9 @@ impl UdpPort {
 
     /// Sends one datagram. A full socket buffer drops it: the transaction's timers send it again.
     pub(crate) fn send(&self, bytes: &Bytes, peer: SocketAddr) -> io::Result<()> {
-        match self.socket.try_send_to(bytes, peer) {
+        // Not `try_send_to`: tokio refuses until its reactor has first seen the socket, so the
+        // first INVITE of a new engine would wait for timer A.
+        match SockRef::from(&*self.socket).send_to(bytes, &peer.into()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             other => other.map(drop),
         }
@@ -79,3 +81,21 @@ async fn read(socket: Arc<UdpSocket>, bound: SocketAddr, inbound: mpsc::Sender<I
 
 const MAX_DATAGRAM: usize = 65_536;
 const SOCKET_BUFFER: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[allow(clippy::disallowed_methods, reason = "the claim is about a real socket")]
+    async fn the_first_datagram_leaves_before_the_runtime_has_looked_at_the_socket() {
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let (inbound, _received) = mpsc::channel(1);
+        let port = UdpPort::bind("127.0.0.1:0".parse().unwrap(), inbound).unwrap();
+        port.send(&Bytes::from_static(b"INVITE"), peer.local_addr().unwrap()).unwrap();
+        let mut buffer = [0; 16];
+        // Loopback delivers within the system call.
+        assert_eq!(peer.recv(&mut buffer).unwrap(), 6);
+    }
+}
