@@ -20,7 +20,7 @@ use bstr::BString;
 
 pub use cause::Cause;
 pub use digits::DigitSet;
-pub(crate) use digits::{DigitSource, Pressed, TypeAhead};
+pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
 pub(crate) use outbox::{Asker, Notice, Outbox};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
 pub use playback::PlayPart;
@@ -64,6 +64,7 @@ pub(crate) struct Channel {
     pub(crate) language: BString,
     audio: Audio,
     typed: TypeAhead,
+    digit_route: DigitRoute,
     task: Task,
     outcome: Option<TaskOutcome>,
 }
@@ -92,6 +93,7 @@ impl Channel {
             language,
             audio: Audio::Closed,
             typed: TypeAhead::default(),
+            digit_route: DigitRoute::default(),
             task: Task::Idle,
             outcome: None,
         }
@@ -310,14 +312,39 @@ impl Channel {
         out: &mut Outbox,
     ) {
         self.stop(out);
-        let Some((shard, stream)) = self.stream() else {
+        if self.stream().is_none() {
             return self.finish(TaskOutcome::Failed("there is no media to send digits in"));
-        };
+        }
         if signals.is_empty() {
             return self.finish(TaskOutcome::Done);
         }
-        out.command(shard, Command::SendDigits { stream, signals, tone, gap });
+        self.put_digits(signals, tone, gap, out);
         self.task = Task::Sending;
+    }
+
+    /// Sends on a digit that was heard elsewhere, beside whatever the channel does. One that was a
+    /// tone is in the sound that goes the same way, and is not sent as a tone once more.
+    pub(crate) fn pass_digit(&self, digit: Digit, source: DigitSource, out: &mut Outbox) {
+        if source != DigitSource::Tone || self.digit_route != DigitRoute::Tones {
+            self.put_digits(vec![Signal::Digit(digit)], PASSED_DIGIT, PASSED_DIGIT, out);
+        }
+    }
+
+    /// Says how digits are sent from now on.
+    pub(crate) fn set_digit_route(&mut self, route: DigitRoute) {
+        self.digit_route = route;
+    }
+
+    fn put_digits(&self, signals: Vec<Signal>, tone: Duration, gap: Duration, out: &mut Outbox) {
+        match (self.digit_route, self.stream()) {
+            (DigitRoute::Info, _) => {
+                out.tell(self.id, Notice::DigitsByInfo { signals, tone, gap });
+            }
+            (DigitRoute::TelephoneEvents | DigitRoute::Tones, Some((shard, stream))) => {
+                out.command(shard, Command::SendDigits { stream, signals, tone, gap });
+            }
+            (DigitRoute::TelephoneEvents | DigitRoute::Tones, None) => {}
+        }
     }
 
     /// Plays until something else does, or [`Channel::stop_background`]; tells nobody when it ends.
@@ -373,7 +400,7 @@ impl Channel {
                     self.read_digit(digit, now);
                 }
             }
-            Task::Echoing => self.echo_digit(out),
+            Task::Echoing => self.echo_digit(source, out),
         }
         pressed
     }
@@ -482,13 +509,9 @@ impl Channel {
         self.finish(TaskOutcome::Digits { digits, ended_by });
     }
 
-    fn echo_digit(&mut self, out: &mut Outbox) {
+    fn echo_digit(&mut self, source: DigitSource, out: &mut Outbox) {
         let Some(digit) = self.typed.next() else { return };
-        if let Some((shard, stream)) = self.stream() {
-            let (tone, gap) = (ECHOED_DIGIT, ECHOED_DIGIT);
-            let signals = vec![Signal::Digit(digit)];
-            out.command(shard, Command::SendDigits { stream, signals, tone, gap });
-        }
+        self.pass_digit(digit, source, out);
         if Some(digit) == Digit::from_char('#') {
             self.echo_state(EchoState::Off, out);
             self.finish(TaskOutcome::Done);
@@ -510,8 +533,8 @@ fn later(now: Instant, duration: Duration) -> Instant {
 /// How long an answered call waits for the caller's first packet, as Asterisk does.
 const FIRST_PACKET_WAIT: Duration = Duration::from_millis(500);
 
-/// The length of a digit sent back by an echo, and of the gap after it.
-const ECHOED_DIGIT: Duration = Duration::from_millis(100);
+/// The length of a digit that was heard and is sent on, and of the gap after it.
+const PASSED_DIGIT: Duration = Duration::from_millis(100);
 
 /// Nobody waits longer than a year; the clock could not count much longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);

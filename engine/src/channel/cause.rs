@@ -42,6 +42,8 @@ impl Cause {
     pub const TEMPORARY_FAILURE: Self = Self(41);
     /// Too much traffic.
     pub const SWITCH_CONGESTION: Self = Self(42);
+    /// The channel can not be used.
+    pub const CHANNEL_UNAVAILABLE: Self = Self(44);
     /// No codec in common.
     pub const BEARER_NOT_IMPLEMENTED: Self = Self(65);
     /// There is no such kind of channel.
@@ -82,6 +84,7 @@ impl Cause {
             38 => "Network out of order",
             41 => "Temporary failure",
             42 => "Switching equipment congestion",
+            44 => "Requested channel not available",
             47 => "Resource unavailable",
             50 | 69 => "Facility not available",
             57 => "Bearer capability not authorized",

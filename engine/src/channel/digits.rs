@@ -1,6 +1,7 @@
 //! The digits a caller pressed and nobody read yet, and the rule that no press is heard twice.
 //!
-//! Some phones send one press both as an RFC 4733 telephone event and in a SIP INFO request. A press
+//! Some phones send one press both in the media, as an RFC 4733 telephone event or a tone, and in a
+//! SIP INFO request. A press
 //! heard by one method absorbs the same digit by another method for a while, one for one: so "5 5"
 //! sent twice is two presses, and a phone that uses one method only never loses any.
 
@@ -14,9 +15,23 @@ use crate::media::Digit;
 /// How a press reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DigitSource {
-    /// RTP: a telephone event (RFC 4733) or a tone.
-    Media,
+    /// RTP: a telephone event (RFC 4733).
+    TelephoneEvent,
+    /// A tone in the sound.
+    Tone,
     /// SIP INFO with `application/dtmf-relay` or `application/dtmf`.
+    Info,
+}
+
+/// How digits are sent to the far end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum DigitRoute {
+    /// As telephone events.
+    #[default]
+    TelephoneEvents,
+    /// As tones in the sound.
+    Tones,
+    /// As INFO requests, which are the switch's to send.
     Info,
 }
 
@@ -144,7 +159,7 @@ mod tests {
     fn a_digit_sent_by_both_methods_is_heard_once() {
         let (mut digits, now) = (TypeAhead::default(), clock());
         let late = now + Duration::from_millis(1500);
-        assert_eq!(digits.press(digit('5'), DigitSource::Media, now), Pressed::Queued);
+        assert_eq!(digits.press(digit('5'), DigitSource::TelephoneEvent, now), Pressed::Queued);
         assert_eq!(digits.press(digit('5'), DigitSource::Info, late), Pressed::Duplicate);
         assert_eq!(typed(&mut digits), "5");
     }
@@ -152,7 +167,7 @@ mod tests {
     #[test]
     fn the_same_digit_twice_by_both_methods_is_two_presses() {
         let (mut digits, now) = (TypeAhead::default(), clock());
-        for source in [DigitSource::Info, DigitSource::Media] {
+        for source in [DigitSource::Info, DigitSource::TelephoneEvent] {
             digits.press(digit('5'), source, now);
             digits.press(digit('5'), source, now + Duration::from_millis(200));
         }
@@ -174,7 +189,7 @@ mod tests {
         let (mut digits, now) = (TypeAhead::default(), clock());
         digits.press(digit('1'), DigitSource::Info, now);
         let later = now + PAIRING;
-        assert_eq!(digits.press(digit('1'), DigitSource::Media, later), Pressed::Queued);
+        assert_eq!(digits.press(digit('1'), DigitSource::TelephoneEvent, later), Pressed::Queued);
     }
 
     #[test]

@@ -5,12 +5,13 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use bstr::BString;
 
 use super::ChannelId;
-use crate::media::{self, PlayId, Prompt, ShardId};
+use crate::media::{self, PlayId, Prompt, ShardId, Signal};
 
 /// Names one request for a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +53,9 @@ pub(crate) enum Notice {
     PlayStarted { names: Vec<BString> },
     /// A prompt was not there.
     PromptMissing { name: BString },
+    /// It has digits to be sent as INFO requests, after those it had before.
+    /// [`Channel::handle_digits_sent`](super::Channel::handle_digits_sent) is due when all are out.
+    DigitsByInfo { signals: Vec<Signal>, tone: Duration, gap: Duration },
 }
 
 /// The requests of all channels that nobody took yet.

@@ -32,7 +32,7 @@ impl Phone {
 
     fn press(&mut self, digits: &str) {
         for digit in digits.chars().filter_map(Digit::from_char) {
-            self.channel.handle_digit(digit, DigitSource::Media, self.now, &mut self.out);
+            self.channel.handle_digit(digit, DigitSource::TelephoneEvent, self.now, &mut self.out);
         }
     }
 

@@ -142,6 +142,13 @@ impl<'a> Setting<'a> {
         *field = Duration::from_secs(seconds);
     }
 
+    /// Takes a number of seconds up to `most`; 0 stands for none.
+    pub(super) fn optional_seconds(self, field: &mut Option<Duration>, most: u32) {
+        let mut seconds = field.unwrap_or_default();
+        self.seconds(&mut seconds, 0..=most);
+        *field = Some(seconds).filter(|seconds| !seconds.is_zero());
+    }
+
     /// Takes an IP address.
     pub(super) fn address(self, field: &mut Option<IpAddr>) {
         match value::ip_address(self.value()) {

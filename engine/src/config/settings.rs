@@ -13,6 +13,7 @@ use bstr::{BStr, BString};
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::secret::Secret;
+use crate::media::KEEPALIVE;
 pub use crate::sip::registrar::WhenFull;
 
 /// Where SIP is spoken: one listening address with its protocol (`type=transport`).
@@ -93,6 +94,12 @@ pub struct Peer {
     pub rewrite_contact: bool,
     /// Media goes back to where the peer's media comes from, within the limits of the source check.
     pub rtp_symmetric: bool,
+    /// The call ends when nothing of the peer was heard for so long. `None`: it does not.
+    pub rtp_timeout: Option<Duration>,
+    /// The same while the peer holds the call. `None`: it does not end.
+    pub rtp_timeout_hold: Option<Duration>,
+    /// After so long without sending, a frame of silence is sent. `None`: it is not.
+    pub rtp_keepalive: Option<Duration>,
 }
 
 impl Peer {
@@ -115,6 +122,11 @@ impl Peer {
             force_rport: true,
             rewrite_contact: false,
             rtp_symmetric: false,
+            rtp_timeout: None,
+            rtp_timeout_hold: None,
+            // Differs from Asterisk, which sends none: between prompts nothing is sent here, and a
+            // translator forgets the mapping.
+            rtp_keepalive: Some(KEEPALIVE),
         }
     }
 }
@@ -133,7 +145,8 @@ impl CodecName {
     pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
 }
 
-/// How keys travel between us and a peer (`dtmf_mode`).
+/// How keys travel between us and a peer (`dtmf_mode`). Those that come as INFO requests are taken
+/// in every mode; a key that comes in two ways is one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DtmfMode {
     /// As telephone events in RTP (RFC 4733): `rfc4733`.
@@ -141,6 +154,10 @@ pub enum DtmfMode {
     TelephoneEvent,
     /// As INFO requests: `info`.
     Info,
+    /// As tones in the sound: `inband`.
+    Inband,
+    /// As telephone events when the peer offers them, as tones otherwise: `auto`.
+    TelephoneEventOrInband,
     /// As telephone events when the peer offers them, as INFO otherwise: `auto_info`.
     TelephoneEventOrInfo,
 }

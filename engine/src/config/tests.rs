@@ -100,6 +100,36 @@ fn a_phone_is_an_endpoint_an_auth_and_an_aor_of_one_name() {
 }
 
 #[test]
+fn how_keys_travel_and_how_long_media_may_be_silent_is_taken() {
+    for (mode, dtmf) in [
+        ("rfc4733", DtmfMode::TelephoneEvent),
+        ("info", DtmfMode::Info),
+        ("inband", DtmfMode::Inband),
+        ("auto", DtmfMode::TelephoneEventOrInband),
+        ("auto_info", DtmfMode::TelephoneEventOrInfo),
+    ] {
+        let loaded = pjsip(&format!(
+            "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\ndtmf_mode={mode}\n\
+             rtp_timeout=30\nrtp_timeout_hold=300\nrtp_keepalive=0\n"
+        ));
+        assert!(said(&loaded).is_empty(), "{:?}", said(&loaded));
+        let peer = loaded.configuration.sip.peers.get("x".into()).unwrap();
+        let seconds = |time: Option<std::time::Duration>| time.map(|time| time.as_secs());
+        assert_eq!(peer.dtmf, dtmf);
+        assert_eq!(seconds(peer.rtp_timeout), Some(30));
+        assert_eq!(seconds(peer.rtp_timeout_hold), Some(300));
+        assert_eq!(peer.rtp_keepalive, None);
+    }
+}
+
+#[test]
+fn a_port_without_its_external_address_is_named() {
+    let loaded =
+        pjsip("[u]\ntype=transport\nprotocol=udp\nbind=0.0.0.0\nexternal_signaling_port=6000\n");
+    assert!(said(&loaded)[0].contains("has no effect by itself"), "{:?}", said(&loaded));
+}
+
+#[test]
 fn a_context_that_the_dialplan_does_not_have_is_named_once() {
     let loaded = load(&[
         ("pjsip.conf", &format!("{PHONE}[1002](phone)\nidentify_by=ip\n[1003](1002)\n")),

@@ -31,6 +31,7 @@ pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId};
 pub use prompt::Prompt;
+pub(crate) use settings::KEEPALIVE;
 pub use settings::{Codec, Direction, InbandDigits, Latching, PayloadType, StreamSettings};
 pub use statistics::StreamStatistics;
 pub use tone::{Indication, Tone, ToneSpec};

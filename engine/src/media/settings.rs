@@ -140,8 +140,8 @@ pub struct StreamSettings {
     pub inband_digits: InbandDigits,
     /// Default: both ways.
     pub direction: Direction,
-    /// After so long without an accepted packet an [`Idle`](super::Event::Idle) event is given,
-    /// once per silence and only while receiving. Default `None`: never.
+    /// After so long without an accepted packet, or an update, an [`Idle`](super::Event::Idle)
+    /// event is given, once per silence and whichever way media flows. Default `None`: never.
     pub idle_timeout: Option<Duration>,
     /// After so long without sending, one frame of silence goes out to keep a NAT binding open
     /// (RFC 6263 §4). Default 15 s; between plays nothing else is sent.
@@ -168,7 +168,7 @@ impl StreamSettings {
             inband_digits: InbandDigits::default(),
             direction: Direction::default(),
             idle_timeout: None,
-            keepalive: Some(DEFAULT_KEEPALIVE),
+            keepalive: Some(KEEPALIVE),
         }
     }
 
@@ -189,5 +189,5 @@ impl StreamSettings {
     }
 }
 
-/// RFC 6263 §5 asks for 15 s at least as often.
-const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
+/// How often at least something is sent to keep a translator's mapping (RFC 6263 §5).
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(15);

@@ -9,7 +9,7 @@ use bstr::BString;
 
 use super::{
     CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties, dial::Dialling,
-    session::Session,
+    info::InfoDigits, session::Session,
 };
 use crate::{
     bridge::Visit,
@@ -52,6 +52,8 @@ pub(super) struct Call {
     pub(super) after_ack: Option<Settle>,
     /// What an outgoing call answers a challenge with.
     pub(super) invitation: Option<Box<Invitation>>,
+    /// Digits on their way as INFO requests.
+    pub(super) info: Option<Box<InfoDigits>>,
     /// When an unanswered call is given up.
     pub(super) unanswered_until: Instant,
     /// When the call is looked at next; the same as in the switch's set of deadlines.
@@ -157,7 +159,8 @@ impl Call {
             Control::Embedder { .. } | Control::Caller(_) | Control::Nobody => None,
         };
         let dial = self.dialling.as_ref().and_then(|dialling| dialling.deadline());
-        [phase, pbx, dial, self.channel.deadline()].into_iter().flatten().min()
+        let info = self.info.as_ref().and_then(|info| info.deadline());
+        [phase, pbx, dial, info, self.channel.deadline()].into_iter().flatten().min()
     }
 
     /// How long it lasted and what its media did.

@@ -19,10 +19,10 @@ use super::{
     place::{Launch, PlaceError},
 };
 use crate::{
-    channel::{Cause, ChannelId},
+    channel::{Cause, ChannelId, DigitSource},
     clock::Now,
     config::Peer,
-    media::{Command as MediaCommand, Digit, MuteState, PlayItem, RoomId, ShardId, Signal},
+    media::{Digit, MuteState, PlayItem, RoomId, ShardId},
     printable::Printable,
     sip::{self, NameAddr, Uri},
 };
@@ -62,7 +62,7 @@ pub(super) struct DialNews {
 enum What {
     Rings,
     Answers,
-    Presses(Digit),
+    Presses(Digit, DigitSource),
     Ends(Cause),
 }
 
@@ -132,8 +132,10 @@ impl Switch {
     /// The calls of a Dial tell something.
     pub(super) fn take_dial_news(&mut self, caller: ChannelId, news: DialNews, now: Now) {
         let DialNews { leg, what } = news;
-        if let What::Presses(digit) = what {
-            return self.with_call(caller, now, |switch, call| switch.send_digit(call, digit));
+        if let What::Presses(digit, source) = what {
+            return self.with_call(caller, now, |switch, call| {
+                call.channel.pass_digit(digit, source, &mut switch.outbox);
+            });
         }
         self.with_call(caller, now, |switch, call| {
             let Some(mut dialling) = call.dialling.take() else { return };
@@ -147,7 +149,7 @@ impl Switch {
                     switch.connect(call, dialling, leg, now);
                 }
                 // Somebody else was faster; the leg was told to end already.
-                What::Answers | What::Presses(_) => call.dialling = Some(dialling),
+                What::Answers | What::Presses(..) => call.dialling = Some(dialling),
                 What::Ends(cause) => switch.leg_ended(call, dialling, leg, cause, now),
             }
         });
@@ -170,14 +172,14 @@ impl Switch {
     }
 
     /// Sends a digit on to whom the call is connected with; whether it is.
-    pub(super) fn pass_digit_on(&mut self, call: &Call, digit: Digit) -> bool {
+    pub(super) fn pass_digit_on(&mut self, call: &Call, digit: Digit, source: DigitSource) -> bool {
         let connected = call.dialling.as_ref().and_then(|dialling| dialling.connected.as_ref());
         let other = match (connected, &call.control) {
             (Some(connected), _) => connected.leg,
             (None, Control::Caller(caller)) => *caller,
             (None, _) => return false,
         };
-        let news = DialNews { leg: call.id, what: What::Presses(digit) };
+        let news = DialNews { leg: call.id, what: What::Presses(digit, source) };
         self.dial_news.push_back((other, news));
         true
     }
@@ -368,14 +370,6 @@ impl Switch {
             });
         }
     }
-
-    fn send_digit(&mut self, call: &Call, digit: Digit) {
-        if let Some((shard, stream)) = call.channel.stream() {
-            let (tone, gap) = (PASSED_DIGIT, PASSED_DIGIT);
-            let signals = vec![Signal::Digit(digit)];
-            self.outbox.command(shard, MediaCommand::SendDigits { stream, signals, tone, gap });
-        }
-    }
 }
 
 /// What a call to a contact asks for: the contact itself, or a number there.
@@ -441,6 +435,3 @@ const LONGEST_RINGING: Duration = Duration::from_secs(3600);
 
 /// Contacts called at once for one destination.
 const MOST_LEGS: usize = 16;
-
-/// How long a digit passed on sounds, and the gap after it.
-const PASSED_DIGIT: Duration = Duration::from_millis(100);

@@ -56,9 +56,14 @@ impl Switch {
             Event::ReofferRefused { call, .. } | Event::ReofferCancelled { call } => {
                 self.with_handle(call, now, |_, call| call.session.cancel_offer());
             }
-            // The switch sends no re-INVITE and no request of its own yet.
+            Event::Response { request, response } => {
+                if !response.status().is_provisional() {
+                    self.info_answered(request, Some(response.status()), now);
+                }
+            }
+            Event::RequestFailed { request, .. } => self.info_answered(request, None, now),
+            // The switch sends no re-INVITE.
             Event::ReofferAnswered { .. } | Event::ReofferDue { .. } => {}
-            Event::Response { .. } | Event::RequestFailed { .. } => {}
         }
     }
 

@@ -141,6 +141,7 @@ impl Switch {
             answered: None,
             after_ack: None,
             invitation: None,
+            info: None,
             unanswered_until: now.instant + self.config.limits.unanswered,
             armed: None,
             queued: false,
@@ -268,6 +269,7 @@ impl Switch {
     /// Opens the stream, or brings it up to what was agreed.
     pub(super) fn open_media(&mut self, call: &mut Call) {
         let Some(settings) = call.session.stream_settings(&call.flow) else { return };
+        call.channel.set_digit_route(call.session.digit_route());
         if call.channel.stream().is_some() {
             return call.channel.update(settings, &mut self.outbox);
         }

@@ -32,7 +32,11 @@ impl Switch {
             Event::Digit { stream, digit, duration } => {
                 self.with_stream(stream, now, |switch, call| {
                     tracing::debug!(call_id = %call.parties.call_id, %digit, ?duration, "digit in media");
-                    switch.hear_digit(call, digit, DigitSource::Media, now);
+                    let source = match call.session.listens_for_tones() {
+                        true => DigitSource::Tone,
+                        false => DigitSource::TelephoneEvent,
+                    };
+                    switch.hear_digit(call, digit, source, now);
                 });
             }
             Event::DigitsSent { stream } => {
@@ -46,7 +50,8 @@ impl Switch {
             }
             Event::Idle { stream, silent_for } => self.with_stream(stream, now, |switch, call| {
                 tracing::info!(call_id = %call.parties.call_id, ?silent_for, "no media from the far end");
-                switch.end(call, Cause::RECOVERY_ON_TIMER, EndedBy::Failure, now);
+                // The cause that Asterisk gives.
+                switch.end(call, Cause::CHANNEL_UNAVAILABLE, EndedBy::Failure, now);
             }),
             Event::PortsExhausted { shard } => {
                 tracing::warn!(shard = shard.0, "no RTP port left: calls will be refused with 503");
@@ -92,7 +97,7 @@ impl Switch {
         match call.channel.handle_digit(digit, source, now.instant, &mut self.outbox) {
             Pressed::Queued => {
                 self.tell(SwitchEvent::DigitHeard { call: call.id, digit });
-                if self.pass_digit_on(call, digit) {
+                if self.pass_digit_on(call, digit, source) {
                     call.channel.forget_digits();
                 }
             }

@@ -14,6 +14,7 @@ mod commands;
 mod dial;
 mod dialog;
 mod event;
+mod info;
 mod invite;
 mod media_events;
 mod place;
@@ -83,6 +84,8 @@ pub struct Switch {
     room_effects: VecDeque<RoomEffect>,
     /// What the calls of a Dial tell the one that dialled.
     dial_news: VecDeque<(ChannelId, DialNews)>,
+    /// INFO requests of ours that wait for their responses.
+    infos: HashMap<sip::RequestHandle, ChannelId>,
     ports: PortStock,
     outbox: Outbox,
     tones: Tones,
@@ -121,6 +124,7 @@ impl Switch {
             rooms: Rooms::default(),
             room_effects: VecDeque::new(),
             dial_news: VecDeque::new(),
+            infos: HashMap::new(),
             ports: PortStock::default(),
             outbox: Outbox::default(),
             tones: Tones::default(),

@@ -122,6 +122,7 @@ impl Switch {
                 let request = Request::new(Method::Invite, &target);
                 Box::new(Invitation { request, credentials, responder: Responder::new() })
             }),
+            info: None,
             unanswered_until: now.instant + ring_timeout,
             armed: None,
             queued: false,

@@ -1,12 +1,13 @@
 //! The media session of a call: offer, answer, and what they mean for its stream.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
 use crate::{
+    channel::DigitRoute,
     config::{CodecName, DtmfMode, Peer},
-    media::{Codec, Direction, Latching, StreamSettings},
+    media::{Codec, Direction, InbandDigits, KEEPALIVE, Latching, StreamSettings},
     sdp::{
         Capabilities, Negotiated, NegotiationError, OfferAnswer, SdpError, SessionDescription,
         TelephoneEvents,
@@ -49,6 +50,19 @@ pub(super) struct Session {
     /// Our answer to it, once made; sent in the 183 and again in the 200.
     description: Option<Bytes>,
     latching: Latching,
+    dtmf: DtmfMode,
+    silences: Silences,
+}
+
+/// How long media may be silent.
+#[derive(Debug, Clone, Copy)]
+struct Silences {
+    /// Until the call ends.
+    timeout: Option<Duration>,
+    /// Until the call ends, while the far end holds it.
+    on_hold: Option<Duration>,
+    /// Until we send something.
+    keepalive: Option<Duration>,
 }
 
 impl Session {
@@ -60,6 +74,12 @@ impl Session {
             offer: None,
             description: None,
             latching: if symmetric { Latching::Symmetric } else { Latching::SignalledOnly },
+            dtmf: peer.map_or_else(DtmfMode::default, |peer| peer.dtmf),
+            silences: Silences {
+                timeout: peer.and_then(|peer| peer.rtp_timeout),
+                on_hold: peer.and_then(|peer| peer.rtp_timeout_hold),
+                keepalive: peer.map_or(Some(KEEPALIVE), |peer| peer.rtp_keepalive),
+            },
         }
     }
 
@@ -125,6 +145,32 @@ impl Session {
         Ok(answer)
     }
 
+    /// Whether keys are looked for in the sound.
+    pub(super) fn listens_for_tones(&self) -> bool {
+        let negotiated = self.exchange.negotiated();
+        match self.dtmf {
+            DtmfMode::Inband => true,
+            DtmfMode::TelephoneEventOrInband => {
+                negotiated.is_some_and(|agreed| agreed.telephone_event_receive.is_empty())
+            }
+            DtmfMode::TelephoneEvent | DtmfMode::Info | DtmfMode::TelephoneEventOrInfo => false,
+        }
+    }
+
+    /// How keys are sent.
+    pub(super) fn digit_route(&self) -> DigitRoute {
+        let negotiated = self.exchange.negotiated();
+        let has_events = negotiated.is_some_and(|agreed| agreed.telephone_event.is_some());
+        match self.dtmf {
+            DtmfMode::Info => DigitRoute::Info,
+            _ if has_events => DigitRoute::TelephoneEvents,
+            DtmfMode::TelephoneEventOrInfo => DigitRoute::Info,
+            DtmfMode::TelephoneEvent | DtmfMode::Inband | DtmfMode::TelephoneEventOrInband => {
+                DigitRoute::Tones
+            }
+        }
+    }
+
     /// What was agreed, for the stream.
     pub(super) fn stream_settings(&self, flow: &sip::Flow) -> Option<StreamSettings> {
         let Negotiated {
@@ -137,8 +183,13 @@ impl Session {
             direction,
             ..
         } = self.exchange.negotiated()?.clone();
-        // The defaults for idle and keepalive are the media room's.
-        let defaults = StreamSettings::new(flow.peer, codec);
+        let is_held = remote.is_none();
+        let idle_timeout = match direction {
+            Direction::SendReceive if !is_held => self.silences.timeout,
+            // The far end wants to hear us and has nothing to say.
+            Direction::SendOnly => None,
+            _ => self.silences.on_hold,
+        };
         Some(StreamSettings {
             remote,
             signalling_ip: flow.peer.ip(),
@@ -149,7 +200,12 @@ impl Session {
             telephone_event,
             telephone_event_receive,
             direction,
-            ..defaults
+            inband_digits: match self.listens_for_tones() {
+                true => InbandDigits::Detect,
+                false => InbandDigits::Ignore,
+            },
+            idle_timeout,
+            keepalive: self.silences.keepalive,
         })
     }
 }
@@ -175,8 +231,10 @@ fn capabilities(peer: Option<&Peer>) -> Capabilities {
         CodecName::Pcma => Codec::Pcma,
     });
     let telephone_events = match peer.dtmf {
-        DtmfMode::Info => TelephoneEvents::Disabled,
-        DtmfMode::TelephoneEvent | DtmfMode::TelephoneEventOrInfo => TelephoneEvents::Enabled,
+        DtmfMode::Info | DtmfMode::Inband => TelephoneEvents::Disabled,
+        DtmfMode::TelephoneEvent
+        | DtmfMode::TelephoneEventOrInband
+        | DtmfMode::TelephoneEventOrInfo => TelephoneEvents::Enabled,
     };
     Capabilities { codecs: codecs.collect(), telephone_events }
 }

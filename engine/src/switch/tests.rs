@@ -3,8 +3,10 @@
 mod admission;
 mod dial;
 mod dialplan;
+mod digits;
 mod embedder;
 mod nat;
+mod silence;
 mod walk;
 
 use std::{sync::Arc, time::Duration};

@@ -44,18 +44,24 @@ impl Switch {
                 self.apply_room_effect(effect, now);
             } else if let Some(id) = self.ready.pop_front() {
                 self.with_call(id, now, |_, call| call.queued = false);
+            } else if let Some((call, notice)) = self.outbox.poll_notice() {
+                self.take_notice(call, notice, now);
             } else {
                 break;
             }
         }
-        while let Some((call, notice)) = self.outbox.poll_notice() {
-            match notice {
-                Notice::PlayStarted { names } => {
-                    self.tell(SwitchEvent::PlayStarted { call, names })
-                }
-                Notice::PromptMissing { name } => {
-                    tracing::warn!(channel = %call, prompt = %Printable(&name), "prompt not found");
-                }
+    }
+
+    fn take_notice(&mut self, call: ChannelId, notice: Notice, now: Now) {
+        match notice {
+            Notice::PlayStarted { names } => self.tell(SwitchEvent::PlayStarted { call, names }),
+            Notice::PromptMissing { name } => {
+                tracing::warn!(channel = %call, prompt = %Printable(&name), "prompt not found");
+            }
+            Notice::DigitsByInfo { signals, tone, gap } => {
+                self.with_call(call, now, |switch, call| {
+                    switch.send_by_info(call, signals, tone, gap, now);
+                });
             }
         }
     }
@@ -72,6 +78,7 @@ impl Switch {
                 call.channel.handle_timeout(now.instant, &mut switch.outbox);
                 switch.give_up_if_late(call, now);
                 switch.end_dial_if_late(call, now);
+                switch.go_on_by_info(call, now);
                 switch.end_dialplan_if_late(call, now);
             });
         }
@@ -258,6 +265,7 @@ impl Switch {
         }
         self.hang_up_signalling(call, cause, now);
         call.visit = None;
+        self.forget_info(call);
         self.leave_room(call);
         self.abandon_dial(call, cause, now);
         if let Some(command) = call.take_running() {

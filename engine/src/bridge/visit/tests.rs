@@ -117,7 +117,12 @@ impl Door {
     fn types(&mut self, nth: usize, digits: &str) {
         for digit in digits.chars().filter_map(Digit::from_char) {
             let caller = &mut self.callers[nth];
-            caller.channel.handle_digit(digit, DigitSource::Media, self.now, &mut self.out);
+            caller.channel.handle_digit(
+                digit,
+                DigitSource::TelephoneEvent,
+                self.now,
+                &mut self.out,
+            );
             self.run();
         }
     }

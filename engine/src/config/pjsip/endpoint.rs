@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString};
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::plan::Plan;
 
@@ -63,6 +63,11 @@ pub(super) fn read(
             b"identify_by" => identify_by(&mut peer.identify_by, setting),
             b"language" => setting.optional_text(&mut peer.language),
             b"rewrite_contact" => setting.yes_no(&mut peer.rewrite_contact),
+            b"rtp_keepalive" => setting.optional_seconds(&mut peer.rtp_keepalive, LONGEST_SILENCE),
+            b"rtp_timeout" => setting.optional_seconds(&mut peer.rtp_timeout, LONGEST_SILENCE),
+            b"rtp_timeout_hold" => {
+                setting.optional_seconds(&mut peer.rtp_timeout_hold, LONGEST_SILENCE);
+            }
             b"rtp_symmetric" => setting.yes_no(&mut peer.rtp_symmetric),
             b"transport" => match transports.find(setting.value()) {
                 Reference::Listening => setting.optional_text(&mut peer.transport),
@@ -149,24 +154,17 @@ pub(super) fn warn_of_missing_contexts(
     }
 }
 
-fn dtmf_mode(mode: &mut DtmfMode, mut setting: Setting<'_>) {
+/// The longest `rtp_timeout` and the like, in seconds: a day.
+const LONGEST_SILENCE: u32 = 86_400;
+
+fn dtmf_mode(mode: &mut DtmfMode, setting: Setting<'_>) {
     match setting.value().to_ascii_lowercase().as_slice() {
         b"rfc4733" | b"rfc2833" => *mode = DtmfMode::TelephoneEvent,
         b"info" => *mode = DtmfMode::Info,
+        b"inband" => *mode = DtmfMode::Inband,
+        b"auto" => *mode = DtmfMode::TelephoneEventOrInband,
         b"auto_info" => *mode = DtmfMode::TelephoneEventOrInfo,
-        b"auto" => {
-            *mode = DtmfMode::TelephoneEventOrInfo;
-            setting.later(
-                b"auto".as_bstr(),
-                "keys that are not telephone events are taken from INFO, \
-                                    not from the sound",
-            );
-        }
-        b"inband" => {
-            *mode = DtmfMode::TelephoneEventOrInfo;
-            setting.later(b"inband".as_bstr(), "keys are taken from telephone events and INFO");
-        }
-        _ => setting.invalid("`rfc4733`, `info`, `auto` or `auto_info`"),
+        _ => setting.invalid("`rfc4733`, `info`, `inband`, `auto` or `auto_info`"),
     }
 }
 

@@ -140,7 +140,10 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "identify_by",
         "language",
         "rewrite_contact",
+        "rtp_keepalive",
         "rtp_symmetric",
+        "rtp_timeout",
+        "rtp_timeout_hold",
         "transport",
     ],
     later: &[
@@ -237,17 +240,12 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             ],
         },
         Later {
-            instead: "calls without media are not ended, and none is sent to keep them up",
-            severity: Warn,
-            keys: &[("rtp_keepalive", Zero), ("rtp_timeout", Zero), ("rtp_timeout_hold", Zero)],
-        },
-        Later {
-            instead: "packets are not marked",
+            instead: "media is marked for expedited forwarding (EF), and frames are not marked",
             severity: Warn,
             keys: &[
                 ("cos_audio", Zero),
                 ("cos_video", Always),
-                ("tos_audio", Words(&["0", "cs0"])),
+                ("tos_audio", Words(&["ef", "184", "0xb8"])),
                 ("tos_video", Always),
             ],
         },

@@ -793,6 +793,20 @@ fn a_silent_stream_sends_a_sign_of_life_every_15_s_and_reports_a_silent_peer_onc
 }
 
 #[test]
+fn silence_is_reported_whichever_way_media_flows() {
+    let mut world = World::new();
+    let settings = StreamSettings {
+        idle_timeout: Some(Duration::from_secs(10)),
+        direction: Direction::Inactive,
+        ..StreamSettings::new(peer(1), Codec::Pcmu)
+    };
+    let stream = world.open_with(1, settings);
+    world.run_ms(11_000);
+    let silent_for = Duration::from_secs(10);
+    assert_eq!(world.events, [Event::Idle { stream, silent_for }]);
+}
+
+#[test]
 fn plays_replace_each_other_and_end_with_the_stream() {
     let mut world = World::new();
     let stream = world.open(1);

@@ -234,7 +234,7 @@ impl Stream {
             return;
         };
         let silent = moment.frame.saturating_sub(frame);
-        if self.settings.direction.is_receiving() && silent >= frames(timeout).max(1) {
+        if silent >= frames(timeout).max(1) {
             self.last_heard = Heartbeat::Silent;
             let silent_for = Duration::from_millis(silent.saturating_mul(20));
             events.push_back(Event::Idle { stream: self.id, silent_for });

@@ -35,6 +35,8 @@ struct FakeStream {
     settings: StreamSettings,
     playing: Option<(PlayId, Option<Instant>)>,
     room: Option<RoomId>,
+    /// When it is reported that nothing is heard.
+    idle: Option<Instant>,
 }
 
 impl FakeMedia {
@@ -75,12 +77,16 @@ impl FakeMedia {
                     self.bind(shard);
                 }
                 let (socket, settings) = (port.socket, *settings);
-                let opened = FakeStream { shard, socket, settings, playing: None, room: None };
+                let idle = settings.idle_timeout.map(|timeout| now + timeout);
+                let opened =
+                    FakeStream { shard, socket, settings, playing: None, room: None, idle };
                 assert!(self.streams.insert(stream, opened).is_none(), "stream opened twice");
                 self.events.push_back(Event::Opened { stream });
             }
             Command::Update { stream, settings } => {
-                self.stream(shard, stream).settings = (*settings).clone();
+                let updated = self.stream(shard, stream);
+                updated.idle = settings.idle_timeout.map(|timeout| now + timeout);
+                updated.settings = (*settings).clone();
                 self.updates.push(*settings);
             }
             Command::Close { stream } => self.close(shard, stream),
@@ -139,6 +145,10 @@ impl FakeMedia {
         for (id, stream) in &mut self.streams {
             let over = stream.playing.take_if(|(_, end)| end.is_some_and(|end| end <= now));
             ended.extend(over.map(|(play, _)| (*id, play)));
+            if stream.idle.take_if(|at| *at <= now).is_some() {
+                let silent_for = stream.settings.idle_timeout.unwrap_or_default();
+                self.events.push_back(Event::Idle { stream: *id, silent_for });
+            }
         }
         for (stream, play) in ended {
             self.finish(stream, Some((play, None)), PlayEnd::Completed);
@@ -146,9 +156,17 @@ impl FakeMedia {
         self.events.drain(..).collect()
     }
 
-    /// When the next play ends.
+    /// When the next play, or somebody's patience, ends.
     pub(in super::super) fn next_end(&self) -> Option<Instant> {
-        self.streams.values().filter_map(|stream| stream.playing?.1).min()
+        let ends = |stream: &FakeStream| [stream.playing.and_then(|(_, end)| end), stream.idle];
+        self.streams.values().flat_map(ends).flatten().min()
+    }
+
+    /// Everybody is heard now.
+    pub(in super::super) fn hear_all(&mut self, now: Instant) {
+        for stream in self.streams.values_mut() {
+            stream.idle = stream.settings.idle_timeout.map(|timeout| now + timeout);
+        }
     }
 
     pub(in super::super) fn digit(&self, stream: StreamId, digit: char) -> Option<Event> {

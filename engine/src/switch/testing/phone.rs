@@ -156,6 +156,19 @@ impl Phone {
         }
     }
 
+    /// Answers every request that came with this status.
+    pub(in super::super) fn answer_others_with(
+        &mut self,
+        exchange: &mut Exchange,
+        status: StatusCode,
+    ) {
+        for letter in exchange.letters_to(self.listens) {
+            if let Ok(Message::Request(request)) = Message::parse(letter, &Default::default()) {
+                exchange.receive(self.flow, Response::to(&request, status).to_bytes());
+            }
+        }
+    }
+
     /// OPTIONS; the final status.
     pub(in super::super) fn options(&mut self, exchange: &mut Exchange) -> u16 {
         let request = self.request(Method::Options, "sip:127.0.0.1");
