@@ -11,7 +11,7 @@ use crate::operation::{
     OriginateTarget, Outcome,
 };
 
-/// Hangup([cause]).
+/// `Hangup([cause])`.
 pub(super) fn hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let cause = cause_named(text).or_else(|| {
         scan_integer(text)
@@ -89,7 +89,7 @@ const CAUSES: [(&str, u16); 43] = [
     ("INTERWORKING", 127),
 ];
 
-/// Dial(destinations[,timeout[,options[,url]]]).
+/// `Dial(destinations[,timeout[,options[,url]]])`.
 pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
     for name in DIAL_VARIABLES {
         run.scope.assign(name.as_bytes(), b"");
@@ -252,7 +252,7 @@ pub(super) fn originate_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     Flow::Continue
 }
 
-/// SoftHangup(channel[,a]).
+/// `SoftHangup(channel[,a])`.
 pub(super) fn soft_hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let Some(channel) = parts.first().filter(|channel| !channel.is_empty()) else {
@@ -267,7 +267,7 @@ pub(super) fn soft_hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
     )
 }
 
-/// ChannelRedirect(channel,[[context,]extension,]priority).
+/// `ChannelRedirect(channel,[[context,]extension,]priority)`.
 pub(super) fn channel_redirect(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let (Some(channel), Some(target)) = (parts.first(), parts.get(1)) else {
@@ -296,7 +296,7 @@ pub(super) fn redirect_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     Flow::Continue
 }
 
-/// ChanIsAvail(channels[,options]): what a device's state tells.
+/// `ChanIsAvail(channels[,options])`: what a device's state tells.
 pub(super) fn is_available(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let peers = parts.first().map(|peers| peers.to_vec()).unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::executor::{Flow, Run};
 use crate::schedule::Schedule;
 use crate::state::FrameKind;
 
-/// Goto([[context,]extension,]priority).
+/// `Goto([[context,]extension,]priority)`.
 pub(super) fn goto(run: &mut Run<'_>, text: &[u8]) -> Flow {
     match run.parse_target(text) {
         Some(place) => {
@@ -70,7 +70,7 @@ fn branch(run: &mut Run<'_>, is_first: bool, branches: Option<&[u8]>) -> Flow {
     }
 }
 
-/// Gosub([[context,]extension,]priority[(arguments)]).
+/// `Gosub([[context,]extension,]priority[(arguments)])`.
 pub(super) fn gosub_application(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if text.is_empty() {
         run.scope.warn(format_args!(
@@ -133,7 +133,7 @@ pub(super) fn gosub_if(run: &mut Run<'_>, text: &[u8]) -> Flow {
     }
 }
 
-/// Return([value]).
+/// `Return([value])`.
 pub(super) fn return_(run: &mut Run<'_>, value: &[u8]) -> Flow {
     let Some(frame) = run.scope.state.pop_frame() else {
         run.scope
@@ -165,7 +165,7 @@ pub(super) fn raise_exception(run: &mut Run<'_>, reason: &[u8]) -> Flow {
     Flow::Jumped
 }
 
-/// Incomplete([n]).
+/// `Incomplete([n])`.
 pub(super) fn incomplete(run: &mut Run<'_>, options: &[u8]) -> Flow {
     if !options.contains(&b'n') && run.scope.host.channel_state() != crate::host::ChannelState::Up {
         return super::media::answer_first("Incomplete", b"n");

@@ -21,7 +21,7 @@ pub(super) fn is_up(run: &Run<'_>) -> bool {
     run.scope.host.channel_state() == ChannelState::Up
 }
 
-/// Answer([delay in ms][,i]).
+/// `Answer([delay in ms][,i])`.
 pub(super) fn answer(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let delay =
@@ -52,7 +52,7 @@ pub(super) fn proceeding(_: &mut Run<'_>, _: &[u8]) -> Flow {
     Flow::Ask(Operation::Proceeding, Continuation::Simple)
 }
 
-/// Busy([seconds]): never goes on.
+/// `Busy([seconds])`: never goes on.
 pub(super) fn busy(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if !is_up(run) {
         run.scope.state.set_cause(17);
@@ -60,7 +60,7 @@ pub(super) fn busy(run: &mut Run<'_>, text: &[u8]) -> Flow {
     Flow::Ask(Operation::Busy { timeout: seconds(text) }, Continuation::Never)
 }
 
-/// Congestion([seconds]): never goes on.
+/// `Congestion([seconds])`: never goes on.
 pub(super) fn congestion(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if !is_up(run) {
         run.scope.state.set_cause(34);
@@ -99,7 +99,7 @@ fn time(text: &[u8]) -> Option<Duration> {
     (milliseconds >= 1.0).then(|| Duration::from_millis(milliseconds.min(1e12) as u64))
 }
 
-/// Playback(files[,options]).
+/// `Playback(files[,options])`.
 pub(super) fn playback(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let Some(files) = parts.first().filter(|files| !files.is_empty()) else {
@@ -159,7 +159,7 @@ pub(super) fn playback_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     }
 }
 
-/// Background(files[,options[,language[,context]]]).
+/// `Background(files[,options[,language[,context]]])`.
 pub(super) fn background(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 4);
     let Some(files) = parts.first().filter(|files| !files.is_empty()) else {
@@ -235,7 +235,7 @@ pub(super) fn background_done(run: &mut Run<'_>, context: &BString, outcome: &Ou
     }
 }
 
-/// WaitExten([seconds[,options]]).
+/// `WaitExten([seconds[,options]])`.
 pub(super) fn wait_exten(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let given = parts.first().and_then(|text| scan_double(text)).filter(|seconds| *seconds > 0.0);
@@ -274,7 +274,7 @@ pub(super) fn wait_exten_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     }
 }
 
-/// WaitDigit([seconds[,digits]]).
+/// `WaitDigit([seconds[,digits]])`.
 pub(super) fn wait_digit(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let timeout = match parts.first().filter(|text| !text.is_empty()) {
@@ -340,7 +340,7 @@ pub(super) fn stop_play_tones(_: &mut Run<'_>, _: &[u8]) -> Flow {
     Flow::Ask(Operation::StopPlayTones, Continuation::Simple)
 }
 
-/// MusicOnHold(class[,seconds]).
+/// `MusicOnHold(class[,seconds])`.
 pub(super) fn music_on_hold(_: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let class = parts.first().filter(|class| !class.is_empty()).map(|class| class.to_vec().into());
@@ -357,7 +357,7 @@ pub(super) fn stop_music(_: &mut Run<'_>, _: &[u8]) -> Flow {
     Flow::Ask(Operation::StopMusicOnHold, Continuation::Simple)
 }
 
-/// SendDTMF(digits[,gap in ms[,length in ms[,channel]]]).
+/// `SendDTMF(digits[,gap in ms[,length in ms[,channel]]])`.
 pub(super) fn send_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 4);
     let digits = parts.first().map(|digits| digits.to_vec()).unwrap_or_default();
@@ -404,7 +404,7 @@ pub(super) fn say_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {
     say(run, Say::Digits(text.into()))
 }
 
-/// SayNumber(number[,gender]).
+/// `SayNumber(number[,gender])`.
 pub(super) fn say_number(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let number =
@@ -461,7 +461,7 @@ pub(super) fn say_phonetic(run: &mut Run<'_>, text: &[u8]) -> Flow {
     say(run, Say::Phonetic(text.into()))
 }
 
-/// SayUnixTime([time[,zone[,format[,options]]]]); option j lets a key leave the extension.
+/// `SayUnixTime([time[,zone[,format[,options]]]])`; option j lets a key leave the extension.
 pub(super) fn say_unix_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if !is_up(run) {
         return answer_first("SayUnixTime", text);
@@ -482,7 +482,7 @@ pub(super) fn say_unix_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
     say(run, what)
 }
 
-/// ConfBridge(room[,bridge profile[,user profile[,menu]]]).
+/// `ConfBridge(room[,bridge profile[,user profile[,menu]]])`.
 pub(super) fn conf_bridge(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 4);
     let Some(room) = parts.first().filter(|room| !room.is_empty()) else {
@@ -519,7 +519,7 @@ pub(super) fn conference_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     }
 }
 
-/// Record(file.format[,silence[,most[,options]]]).
+/// `Record(file.format[,silence[,most[,options]]])`.
 pub(super) fn record(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 4);
     let file = parts.first().map(|file| file.to_vec()).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::executor::{Continuation, Flow, ReadDigits, ReadExtension, Run};
 use crate::operation::{DigitSet, MissingFile, Operation, Outcome};
 use crate::plan::Target;
 
-/// Read(name[,files[,most[,options[,tries[,timeout]]]]]).
+/// `Read(name[,files[,most[,options[,tries[,timeout]]]]])`.
 pub(super) fn read(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 6);
     let text_of = |index: usize| parts.get(index).map(|text| text.to_vec()).unwrap_or_default();
@@ -155,7 +155,7 @@ fn finish(run: &mut Run<'_>, read: &ReadDigits, status: &[u8]) -> Flow {
     Flow::Continue
 }
 
-/// ReadExten(name[,file[,context[,options[,timeout]]]]).
+/// `ReadExten(name[,file[,context[,options[,timeout]]]])`.
 pub(super) fn read_extension(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 5);
     let text_of = |index: usize| parts.get(index).map(|text| text.to_vec()).unwrap_or_default();

@@ -51,7 +51,7 @@ pub(super) fn clear_hash(run: &mut Run<'_>, name: &[u8]) -> Flow {
     Flow::Continue
 }
 
-/// DBdeltree(family[/keytree]).
+/// `DBdeltree(family[/keytree])`.
 pub(super) fn delete_tree(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let (family, key) = match memchr::memchr(b'/', text) {
         Some(slash) => (&text[..slash], &text[slash + 1..]),
@@ -65,7 +65,7 @@ pub(super) fn delete_tree(run: &mut Run<'_>, text: &[u8]) -> Flow {
     Flow::Continue
 }
 
-/// Verbose([level,]text).
+/// `Verbose([level,]text)`.
 pub(super) fn verbose(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let (level, message) = match memchr::memchr(b',', text) {
         Some(comma) => match scan_integer(&text[..comma]) {
@@ -115,7 +115,7 @@ pub(super) fn dump(run: &mut Run<'_>, _: &[u8]) -> Flow {
     Flow::Continue
 }
 
-/// UserEvent(name[,header: value...]): goes to the log when no host takes it.
+/// `UserEvent(name[,header: value...])`: goes to the log when no host takes it.
 pub(super) fn user_event(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if run.scope.host.has_application(b"UserEvent") {
         let operation = crate::operation::Operation::Application {

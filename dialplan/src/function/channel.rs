@@ -221,7 +221,7 @@ fn group_and_category(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// GROUP([category]).
+/// `GROUP([category])`.
 pub(super) fn group(scope: &mut Scope<'_>, category: &[u8], out: &mut Vec<u8>) -> Reading {
     if let Some(group) = own_group(scope, category) {
         out.extend_from_slice(&group);
@@ -251,7 +251,7 @@ pub(super) fn set_group(scope: &mut Scope<'_>, category: &[u8], value: &[u8]) ->
     Ok(())
 }
 
-/// GROUP_COUNT([group][@category]).
+/// `GROUP_COUNT([group][@category])`.
 pub(super) fn group_count(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let (group, category) = group_and_category(arguments);
     let group = if group.is_empty() {
@@ -268,7 +268,7 @@ pub(super) fn group_count(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec
     Ok(())
 }
 
-/// GROUP_MATCH_COUNT(regex[@category regex]).
+/// `GROUP_MATCH_COUNT(regex[@category regex])`.
 pub(super) fn group_match_count(
     scope: &mut Scope<'_>,
     arguments: &[u8],
@@ -307,7 +307,7 @@ pub(super) fn group_list(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> 
     Ok(())
 }
 
-/// CHANNELS([regex]): names joined by blanks.
+/// `CHANNELS([regex])`: names joined by blanks.
 pub(super) fn channels(scope: &mut Scope<'_>, pattern: &[u8], out: &mut Vec<u8>) -> Reading {
     let regular = Regular::parse(pattern).map_err(|error| {
         FunctionError::Arguments(format!("error compiling regular expression: {error}"))

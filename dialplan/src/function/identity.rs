@@ -54,7 +54,7 @@ const REASONS: [&str; 13] = [
     "send_to_vm",
 ];
 
-/// CALLERID(item[,text]): with a text, the item of that text.
+/// `CALLERID(item[,text])`: with a text, the item of that text.
 pub(super) fn caller_id(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };

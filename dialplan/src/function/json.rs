@@ -17,7 +17,7 @@ enum Json {
     Object(Vec<(Vec<u8>, Self)>),
 }
 
-/// JSON_DECODE(name,item[,separator[,options]]); option `c` counts.
+/// `JSON_DECODE(name,item[,separator[,options]])`; option `c` counts.
 pub(super) fn decode(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 4);
     let (Some(name), Some(path)) = (parts.first(), parts.get(1)) else {

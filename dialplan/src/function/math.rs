@@ -8,7 +8,7 @@ use crate::expression::write_whole;
 use crate::host::FunctionError;
 use crate::scope::Scope;
 
-/// MATH(a op b[,type]).
+/// `MATH(a op b[,type])`.
 pub(super) fn math(_: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(text) = parts.first().filter(|text| !text.is_empty()) else {
@@ -291,7 +291,7 @@ pub(super) fn digit_sum(_: &mut Scope<'_>, text: &[u8], out: &mut Vec<u8>) -> Re
     Ok(())
 }
 
-/// RAND([min][,max]).
+/// `RAND([min][,max])`.
 pub(super) fn random(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let number = |index: usize, default: i32| {

@@ -8,7 +8,7 @@ use crate::host::FunctionError;
 use crate::plan::{NotFound, Target};
 use crate::scope::{HintPart, Scope};
 
-/// DIALPLAN_EXISTS(context[,extension[,priority or label]]).
+/// `DIALPLAN_EXISTS(context[,extension[,priority or label]])`.
 pub(super) fn dialplan_exists(
     scope: &mut Scope<'_>,
     arguments: &[u8],
@@ -35,7 +35,7 @@ pub(super) fn dialplan_exists(
     Ok(())
 }
 
-/// VALID_EXTEN([context],extension[,priority]).
+/// `VALID_EXTEN([context],extension[,priority])`.
 pub(super) fn valid_extension(
     scope: &mut Scope<'_>,
     arguments: &[u8],
@@ -71,7 +71,7 @@ fn has_step(scope: &Scope<'_>, context: &[u8], extension: &[u8], target: Target<
     )
 }
 
-/// HINT(extension[@context][,options]); option `n` is the name.
+/// `HINT(extension[@context][,options])`; option `n` is the name.
 pub(super) fn hint(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(place) = parts.first().filter(|place| !place.is_empty()) else {
@@ -114,7 +114,7 @@ fn at_context(place: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// EXTENSION_STATE(extension[@context]).
+/// `EXTENSION_STATE(extension[@context])`.
 pub(super) fn extension_state(scope: &mut Scope<'_>, place: &[u8], out: &mut Vec<u8>) -> Reading {
     let (extension, context) = at_context(place);
     if extension.is_empty() {
@@ -208,7 +208,7 @@ pub(super) fn set_device_state(scope: &mut Scope<'_>, device: &[u8], value: &[u8
     Ok(())
 }
 
-/// EVAL_EXTEN([[context,]extension,]priority): that step's arguments, evaluated there.
+/// `EVAL_EXTEN([[context,]extension,]priority)`: that step's arguments, evaluated there.
 pub(super) fn eval_extension(
     scope: &mut Scope<'_>,
     arguments: &[u8],

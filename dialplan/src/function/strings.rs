@@ -189,7 +189,7 @@ pub(super) fn filter(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>)
     Ok(())
 }
 
-/// REPLACE(name,bytes[,byte]): each of the bytes becomes the one, or goes.
+/// `REPLACE(name,bytes[,byte])`: each of the bytes becomes the one, or goes.
 pub(super) fn replace(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 3);
     let [name, find, ..] = parts.as_slice() else {
@@ -213,7 +213,7 @@ pub(super) fn replace(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>
     Ok(())
 }
 
-/// STRREPLACE(name,find[,replacement[,most]]); a `most` of 0 is no limit.
+/// `STRREPLACE(name,find[,replacement[,most]])`; a `most` of 0 is no limit.
 pub(super) fn string_replace(
     scope: &mut Scope<'_>,
     arguments: &[u8],
@@ -393,14 +393,14 @@ pub(super) fn list_filter(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec
     Ok(())
 }
 
-/// SHIFT(name[,delimiter]): takes the first field away.
+/// `SHIFT(name[,delimiter])`: takes the first field away.
 pub(super) fn shift(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     take_field(scope, arguments, out, |value, delimiter| {
         memchr::memchr(delimiter, value).map(|at| (value[..at].to_vec(), value[at + 1..].to_vec()))
     })
 }
 
-/// POP(name[,delimiter]): takes the last field away.
+/// `POP(name[,delimiter])`: takes the last field away.
 pub(super) fn pop(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     take_field(scope, arguments, out, |value, delimiter| {
         memchr::memrchr(delimiter, value).map(|at| (value[at + 1..].to_vec(), value[..at].to_vec()))
@@ -426,12 +426,12 @@ fn take_field(
     Ok(())
 }
 
-/// Set(PUSH(name[,delimiter])=value).
+/// `Set(PUSH(name[,delimiter])=value)`.
 pub(super) fn push(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Reading {
     add_field(scope, arguments, value, |old, delimiter, new| [old, &[delimiter], new].concat())
 }
 
-/// Set(UNSHIFT(name[,delimiter])=value).
+/// `Set(UNSHIFT(name[,delimiter])=value)`.
 pub(super) fn unshift(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Reading {
     add_field(scope, arguments, value, |old, delimiter, new| [new, &[delimiter], old].concat())
 }

@@ -64,7 +64,7 @@ pub(super) fn uuid(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> Readin
     Ok(())
 }
 
-/// VERSION([item]).
+/// `VERSION([item])`.
 pub(super) fn version(_: &mut Scope<'_>, item: &[u8], out: &mut Vec<u8>) -> Reading {
     match item {
         b"" => out.extend_from_slice(concat!("Diesis ", env!("CARGO_PKG_VERSION")).as_bytes()),
@@ -161,7 +161,7 @@ pub(super) fn dial_group(scope: &mut Scope<'_>, name: &[u8], out: &mut Vec<u8>) 
     Ok(())
 }
 
-/// Set(DIALGROUP(name[,add|del])=interfaces).
+/// `Set(DIALGROUP(name[,add|del])=interfaces)`.
 pub(super) fn set_dial_group(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
     let parts = split(arguments, 2);
     let Some(name) = parts.first() else { return wrong("requires a name") };

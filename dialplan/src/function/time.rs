@@ -11,7 +11,7 @@ use crate::expression::{Number, write_whole};
 use crate::scope::Scope;
 use crate::variables::Inheritance;
 
-/// STRFTIME([epoch][,[zone][,format]]).
+/// `STRFTIME([epoch][,[zone][,format]])`.
 pub(super) fn format(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 3);
     let epoch = parts.first().and_then(|text| seconds_and_micros(text));
@@ -405,7 +405,7 @@ impl Fields {
     }
 }
 
-/// Set(TESTTIME()=date time [zone]), also with commas: what GotoIfTime takes for now.
+/// `Set(TESTTIME()=date time [zone])`, also with commas: what GotoIfTime takes for now.
 pub(super) fn set_test_time(scope: &mut Scope<'_>, _: &[u8], value: &[u8]) -> Writing {
     let text = String::from_utf8_lossy(value).replace(',', " ");
     let mut parts = text.split_whitespace();

@@ -197,7 +197,7 @@ pub(super) fn stack_peek(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<
     Ok(())
 }
 
-/// SHARED(name[,channel]).
+/// `SHARED(name[,channel])`.
 pub(super) fn shared(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(name) = parts.first() else {
