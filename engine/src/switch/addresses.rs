@@ -29,7 +29,7 @@ impl Switch {
 /// What the stack writes to Via and Contact in place of our addresses.
 pub(super) fn public_addresses(settings: &SipSettings) -> Vec<PublicAddress> {
     let public = settings.transports.iter().filter_map(|transport| {
-        let port = transport.external_signaling_port.unwrap_or(transport.bind.port());
+        let port = transport.external_signaling_port.unwrap_or_else(|| transport.bind.port());
         Some(PublicAddress {
             transport: protocol(transport),
             local: transport.bind,
