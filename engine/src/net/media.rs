@@ -163,6 +163,16 @@ pub enum MediaError {
     Seed,
 }
 
+/// A command that was not taken, given back.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unsent {
+    /// Why.
+    pub reason: SendError,
+    /// What.
+    pub command: Box<Command>,
+}
+
 /// Why a command was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -341,20 +351,37 @@ impl MediaThreads {
 
     /// Queues a command. A `Move` announces the stream to its new shard first, so that commands
     /// sent there from now on wait for it.
-    pub fn send(&self, shard: ShardId, command: Command) -> Result<(), SendError> {
-        if let Command::Move { stream, to } = command
-            && to != shard
+    pub fn send(&self, shard: ShardId, command: Command) -> Result<(), Unsent> {
+        let moved = match command {
+            Command::Move { stream, to } if to != shard => Some((stream, to)),
+            _ => None,
+        };
+        if let Some((stream, to)) = moved
+            && let Err((reason, _)) = self.queue(to, Message::Expect(stream))
         {
-            self.queue(to, Message::Expect(stream))?;
+            return Err(Unsent { reason, command: Box::new(command) });
         }
-        self.queue(shard, Message::Command(command))
+        let Err((reason, message)) = self.queue(shard, Message::Command(command)) else {
+            return Ok(());
+        };
+        if let Some((stream, to)) = moved {
+            // Should there be no room for this either, the shard goes on expecting a stream that
+            // never comes: a number in a list.
+            let _ = self.queue(to, Message::ExpectNoMore(stream));
+        }
+        match message {
+            Message::Command(command) => Err(Unsent { reason, command: Box::new(command) }),
+            _ => unreachable!("what was queued comes back"),
+        }
     }
 
-    fn queue(&self, shard: ShardId, message: Message) -> Result<(), SendError> {
-        let handle = self.shards.get(usize::from(shard.0)).ok_or(SendError::Stopped)?;
+    fn queue(&self, shard: ShardId, message: Message) -> Result<(), (SendError, Message)> {
+        let Some(handle) = self.shards.get(usize::from(shard.0)) else {
+            return Err((SendError::Stopped, message));
+        };
         handle.queue.try_send(message).map_err(|error| match error {
-            TrySendError::Full(_) => SendError::Full,
-            TrySendError::Disconnected(_) => SendError::Stopped,
+            TrySendError::Full(message) => (SendError::Full, message),
+            TrySendError::Disconnected(message) => (SendError::Stopped, message),
         })
     }
 

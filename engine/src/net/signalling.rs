@@ -5,7 +5,7 @@
 //! embedder's busy runtime does not delay a call.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     io,
     net::SocketAddr,
     sync::Arc,
@@ -24,7 +24,7 @@ use super::{
     clock,
     engine::{EngineBuilder, StartError},
     local_address::LocalAddresses,
-    media::MediaThreads,
+    media::{MediaThreads, SendError, Unsent},
     outgoing::Resolved,
     prompts::PromptLoader,
     recorder::Recorder,
@@ -33,7 +33,7 @@ use super::{
 use crate::{
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
-    media,
+    media::{self, ShardId},
     sip::{Flow, Transport},
     switch::{Command, CommandId, Completion, Parties, Seeds, Switch, SwitchEvent, Verb},
 };
@@ -84,6 +84,8 @@ struct Signalling {
     transports: Transports,
     inbound: mpsc::Receiver<Inbound>,
     media: MediaThreads,
+    /// Ends of streams and returned ports for which a shard had no room: they are sent again.
+    unsent: VecDeque<(ShardId, media::Command)>,
     media_events: Arc<Notify>,
     prompts: PromptLoader,
     prompt_replies: mpsc::UnboundedReceiver<PromptReply>,
@@ -137,16 +139,17 @@ impl Signalling {
             addresses.push((transport, bound));
         }
         let media_events = Arc::new(Notify::new());
+        let media_addresses = builder.media_addresses().len();
         let media = builder.start_media(Arc::clone(&media_events))?;
         let (prompts, prompt_replies) = PromptLoader::new(builder.library());
         let mut switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
         // The first call may come with the first packet: a port must be ready for it.
-        let mut unready = media.shards();
+        let mut unready = usize::from(media.shards()) * media_addresses;
         let mut ready = HashSet::new();
         while unready > 0 {
             let Some(event) = media.next_event_timeout(PORTS_READY) else { break };
             if let media::Event::PortReady { port } = &event
-                && ready.insert(port.shard)
+                && ready.insert((port.shard, port.address.ip()))
             {
                 unready -= 1;
             }
@@ -157,6 +160,7 @@ impl Signalling {
             transports,
             inbound,
             media,
+            unsent: VecDeque::new(),
             media_events,
             prompts,
             prompt_replies,
@@ -172,7 +176,7 @@ impl Signalling {
         let mut packets = Vec::with_capacity(BATCH);
         let stopped = loop {
             self.carry_out();
-            let deadline = self.switch.poll_timeout().map(TokioInstant::from_std);
+            let deadline = self.deadline();
             tokio::select! {
                 biased;
                 () = self.media_events.notified() => self.take_media_events(),
@@ -208,7 +212,7 @@ impl Signalling {
         }
         self.carry_out();
         while !self.handles.calls.is_empty() {
-            let timer = self.switch.poll_timeout().map(TokioInstant::from_std);
+            let timer = self.deadline();
             let next = async {
                 tokio::select! {
                     () = self.media_events.notified() => None,
@@ -274,29 +278,62 @@ impl Signalling {
         Some(Flow { transport, local, peer, connection: None })
     }
 
-    /// Drains every output of the switch.
+    /// Drains every output of the switch, until what it is told meanwhile brings nothing more.
     fn carry_out(&mut self) {
-        loop {
+        for _ in 0..self.unsent.len() {
+            if let Some((shard, command)) = self.unsent.pop_front() {
+                self.send_media(shard, command);
+            }
+        }
+        // A cached prompt, for one, is a reply at once and another way in: what it causes would
+        // else lie there until the next one.
+        let mut quiet = false;
+        while !quiet {
+            quiet = true;
             while let Some(transmit) = self.switch.poll_transmit() {
                 if let Err(flow) = self.transports.send(transmit) {
+                    quiet = false;
                     self.switch.handle_transport_error(flow, clock::now());
                 }
             }
             while let Some((shard, command)) = self.switch.poll_media() {
-                if let Err(error) = self.media.send(shard, command) {
-                    tracing::error!(?shard, %error, "a media command was lost");
+                quiet = false;
+                self.send_media(shard, command);
+            }
+            while let Some(request) = self.switch.poll_prompt() {
+                if let Some(reply) = self.prompts.load(request) {
+                    quiet = false;
+                    self.switch.handle_prompt(reply, clock::now());
                 }
             }
             while let Some(event) = self.switch.poll_event() {
                 self.handles.publish(event);
             }
-            // A cached prompt is a reply at once, which is another way in: what it causes would
-            // else lie there until the next one.
-            let Some(request) = self.switch.poll_prompt() else { return };
-            if let Some(reply) = self.prompts.load(request) {
-                self.switch.handle_prompt(reply, clock::now());
-            }
         }
+    }
+
+    /// A shard that is thousands of commands behind takes no more: the call that needs it ends. What
+    /// ends a stream or gives a port back is kept until there is room.
+    fn send_media(&mut self, shard: ShardId, command: media::Command) {
+        let Err(Unsent { reason, command }) = self.media.send(shard, command) else { return };
+        match (reason, *command) {
+            (
+                SendError::Full,
+                command @ (media::Command::Close { .. } | media::Command::ReturnPort { .. }),
+            ) => self.unsent.push_back((shard, command)),
+            (SendError::Full, command) => {
+                tracing::error!(shard = shard.0, "a media thread is overloaded; a call ends");
+                self.switch.handle_lost_media(shard, command, clock::now());
+            }
+            // The thread said so itself, and its calls end by that.
+            (SendError::Stopped, _) => tracing::debug!(shard = shard.0, "a media thread is gone"),
+        }
+    }
+
+    /// When there is something to do without anything happening.
+    fn deadline(&self) -> Option<TokioInstant> {
+        let again = (!self.unsent.is_empty()).then(|| clock::now().instant + SEND_AGAIN);
+        self.switch.poll_timeout().into_iter().chain(again).min().map(TokioInstant::from_std)
     }
 }
 
@@ -396,6 +433,8 @@ fn seeds() -> Result<Seeds, StartError> {
     Ok(Seeds { entropy: u64::from_le_bytes(*entropy), digest_key })
 }
 
+/// A shard takes its commands once in each of its ticks of 5 ms.
+const SEND_AGAIN: Duration = Duration::from_millis(5);
 /// How long starting waits for the first media ports.
 const PORTS_READY: Duration = Duration::from_secs(2);
 /// How long stopping waits for the answers to its BYEs: one retransmission more than a LAN needs.

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant as TokioInstant, timeout, timeout_at};
 
@@ -56,11 +57,17 @@ impl TcpConnections {
 
     /// Binds `address` and accepts; returns the address with the port that was chosen.
     pub(crate) fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            // As over UDP: IPv4 is for a transport of its own, which may have the same port.
+            socket.set_only_v6(true)?;
+        }
         // A restart must not wait for the old connections' TIME_WAIT.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let listener = socket.listen(1024)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1024)?;
+        let listener = TcpListener::from_std(socket.into())?;
         let bound = listener.local_addr()?;
         tokio::spawn(accept(listener, self.clone()));
         Ok(bound)

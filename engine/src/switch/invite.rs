@@ -58,7 +58,7 @@ impl Switch {
         };
         let _ = self.endpoint.set_call_response_port(handle, response_port(&peer), now.instant);
         let _ = self.endpoint.set_path_policy(handle, path_policy(&peer), now.instant);
-        if self.is_full() {
+        if self.is_full(&flow) {
             let headers = self.retry_after();
             return self.refuse_invite(handle, StatusCode::SERVICE_UNAVAILABLE, &headers, now);
         }
@@ -259,7 +259,7 @@ impl Switch {
         if let Some(address) = call.media_address {
             return Ok(address);
         }
-        let port = self.ports.take().ok_or(SignalError::NoPort)?;
+        let port = self.ports.take(call.flow.local.ip()).ok_or(SignalError::NoPort)?;
         let address = self.media_address(&call.flow, &port);
         call.port = Some(port);
         call.media_address = Some(address);
@@ -313,8 +313,8 @@ impl Switch {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.calls.len() >= self.config.limits.calls || self.ports.is_empty()
+    fn is_full(&self, flow: &sip::Flow) -> bool {
+        self.calls.len() >= self.config.limits.calls || !self.ports.has(flow.local.ip())
     }
 
     pub(super) fn retry_after(&self) -> sip::Headers {

@@ -69,6 +69,26 @@ impl Switch {
         }
     }
 
+    /// A command was not taken by its shard.
+    pub(super) fn lose_command(&mut self, shard: ShardId, command: MediaCommand, now: Now) {
+        match command {
+            MediaCommand::Open { stream, port, .. } => {
+                self.outbox.command(shard, MediaCommand::ReturnPort { port });
+                self.with_stream(stream, now, |switch, call| {
+                    switch.lose_stream(call);
+                    switch.end(call, Cause::SWITCH_CONGESTION, EndedBy::Failure, now);
+                });
+            }
+            command => {
+                if let Some(stream) = command.stream() {
+                    self.with_stream(stream, now, |switch, call| {
+                        switch.end(call, Cause::SWITCH_CONGESTION, EndedBy::Failure, now);
+                    });
+                }
+            }
+        }
+    }
+
     /// A prompt came for a channel or a room.
     pub(super) fn take_prompt(&mut self, reply: PromptReply, now: Now) {
         let PromptReply { id, prompt } = reply;

@@ -171,6 +171,14 @@ impl Switch {
         self.work(now);
     }
 
+    /// A command of [`Switch::poll_media`] was not taken, because its shard is overloaded: the call
+    /// it concerns ends. Ends of streams and returned ports must be tried again instead.
+    pub fn handle_lost_media(&mut self, shard: ShardId, command: media::Command, now: Now) {
+        self.worked_at = now.instant;
+        self.lose_command(shard, command, now);
+        self.work(now);
+    }
+
     /// A prompt that was asked for came, or is not there.
     pub fn handle_prompt(&mut self, reply: PromptReply, now: Now) {
         self.worked_at = now.instant;

@@ -256,7 +256,10 @@ impl Exchange {
             }
             while let Some((shard, command)) = self.switch.poll_media() {
                 quiet = false;
-                self.media.take(shard, command, self.now.instant);
+                match self.media.accepts(&command) {
+                    true => self.media.take(shard, command, self.now.instant),
+                    false => self.switch.handle_lost_media(shard, command, self.now),
+                }
             }
             while let Some(request) = self.switch.poll_prompt() {
                 quiet = false;

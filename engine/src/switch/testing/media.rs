@@ -25,6 +25,8 @@ pub(in super::super) struct FakeMedia {
     pub(in super::super) room_plays: Vec<RoomId>,
     /// Digits sent to callers.
     pub(in super::super) sent_digits: usize,
+    /// The kind of command that shards have no room for: "open" or "play".
+    pub(in super::super) refused: Option<&'static str>,
     /// Whether a port is replaced when it is taken.
     pub(in super::super) restock: bool,
 }
@@ -50,6 +52,7 @@ impl FakeMedia {
             updates: Vec::new(),
             room_plays: Vec::new(),
             sent_digits: 0,
+            refused: None,
             restock: true,
         };
         for shard in 0..shards {
@@ -67,6 +70,15 @@ impl FakeMedia {
         let address = ([127, 0, 0, 1], number).into();
         self.leased.insert(socket);
         self.events.push_back(Event::PortReady { port: PortLease { shard, socket, address } });
+    }
+
+    /// Whether there is room for a command.
+    pub(in super::super) fn accepts(&self, command: &Command) -> bool {
+        match command {
+            Command::Open { .. } => self.refused != Some("open"),
+            Command::Play { .. } => self.refused != Some("play"),
+            _ => true,
+        }
     }
 
     pub(in super::super) fn take(&mut self, shard: ShardId, command: Command, now: Instant) {

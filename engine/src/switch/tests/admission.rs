@@ -164,6 +164,30 @@ fn a_call_without_a_free_port_is_told_to_come_again() {
 }
 
 #[test]
+fn a_call_whose_shard_takes_no_more_ends() {
+    for (nth, answered) in [("open", false), ("play", true)] {
+        let plan = "[office]\nexten => 100,1,Answer()\nsame => n,Playback(hello)\n";
+        let mut exchange = Exchange::new(config(), plan, &[("hello", 5000)]);
+        exchange.media.refused = Some(nth);
+        let mut alice = alice();
+        alice.dial(&mut exchange, "100");
+        alice.ack(&mut exchange);
+        exchange.run_for(secs(2));
+        alice.pump(&mut exchange);
+        assert!(alice.bye_received().is_some_and(|reason| reason.contains("cause=42")), "{nth}");
+        assert_eq!(
+            exchange.events.iter().any(|event| matches!(event, SwitchEvent::PlayStarted { .. })),
+            answered
+        );
+        exchange.assert_nothing_left();
+        alice.forget_call();
+        exchange.media.refused = None;
+        alice.dial(&mut exchange, "100");
+        assert_eq!(alice.last_status(), Some(200), "the port was given back");
+    }
+}
+
+#[test]
 fn noise_is_dropped() {
     let (mut exchange, mut alice) = (exchange(), alice());
     let flow = crate::sip::Flow::udp(([127, 0, 0, 1], 5060).into(), alice.address());
