@@ -1,6 +1,6 @@
 //! Calls between two engines over real sockets on loopback, with nothing else installed.
 
-use std::{env, error::Error, path::PathBuf, time::Duration};
+use std::{env, error::Error, net::Ipv6Addr, path::PathBuf, time::Duration};
 
 use diesis_engine::{Call, CallError, Engine, OutgoingCall, channel::ReadDigits};
 use diesis_sounds::{locate::Recording, prompts::Library, sound::Sound};
@@ -15,20 +15,30 @@ struct Houses {
 
 impl Houses {
     async fn new() -> Result<Self, Box<dyn Error>> {
-        let engine =
-            || Engine::builder().listen("127.0.0.1:0".parse().expect("a literal")).shards(1);
-        let house = engine()
+        Self::at("127.0.0.1:0", "127.0.0.1:0").await
+    }
+
+    /// The two listen there.
+    async fn at(house: &str, caller: &str) -> Result<Self, Box<dyn Error>> {
+        let house = Engine::builder()
+            .listen(house.parse()?)
+            .shards(1)
             .accept_calls_from("127.0.0.0/8".parse()?)
+            .accept_calls_from("::1".parse()?)
             .rtp_ports(21_000..=21_999)
             .start()
             .await?;
-        let caller = engine().rtp_ports(22_000..=22_999).start().await?;
+        let caller = Engine::builder().listen(caller.parse()?).shards(1);
+        let caller = caller.rtp_ports(22_000..=22_999).start().await?;
         Ok(Self { house, caller })
     }
 
     /// Both ends of a new call; the house has not answered yet.
     async fn call(&self, parameters: &str) -> Result<(Call, Call), Box<dyn Error>> {
-        let (_, address) = self.house.sip_addresses()[0];
+        let (_, mut address) = self.house.sip_addresses()[0];
+        if address.ip() == Ipv6Addr::UNSPECIFIED {
+            address.set_ip(Ipv6Addr::LOCALHOST.into());
+        }
         let call = OutgoingCall::to(&format!("sip:100@{address}{parameters}"));
         let caller = self.caller.call(call).await?;
         let callee = self.house.next_call().await.ok_or("the house has stopped")?;
@@ -92,6 +102,25 @@ async fn a_call_over_tcp_does_what_one_over_udp_does() -> Outcome {
     let ended = callee.ended().await?;
     assert_eq!(ended.cause.number(), 16);
     assert_eq!(callee.play("digits/1").await, Err(CallError::HungUp));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_over_ipv6_does_what_one_over_ipv4_does() -> Outcome {
+    for (house, caller) in [("[::]:0", "[::1]:0"), ("[::1]:0", "[::]:0")] {
+        for parameters in ["", ";transport=tcp"] {
+            let houses = Houses::at(house, caller).await?;
+            let (caller, callee) = houses.call(parameters).await?;
+            callee.answer().await?;
+            caller.answered().await?;
+            caller.send_digits("12#").await?;
+            assert_eq!(callee.read_digits(ReadDigits::default()).await?, "12");
+            callee.send_digits("34#").await?;
+            assert_eq!(caller.read_digits(ReadDigits::default()).await?, "34");
+            callee.hangup().await?;
+            assert_eq!(caller.ended().await?.cause.number(), 16);
+        }
+    }
     Ok(())
 }
 
