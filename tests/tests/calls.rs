@@ -1,9 +1,22 @@
 //! Calls between two engines over real sockets on loopback, with nothing else installed.
 
-use std::{env, error::Error, net::Ipv6Addr, path::PathBuf, time::Duration};
+use std::{
+    env,
+    error::Error,
+    net::{Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
-use diesis_engine::{Call, CallError, Engine, OutgoingCall, channel::ReadDigits};
+use diesis_engine::{
+    Call, CallError, Engine, OutgoingCall, channel::ReadDigits, config::Configuration,
+};
 use diesis_sounds::{locate::Recording, prompts::Library, sound::Sound};
+use diesis_tests::{
+    loopback::{ENGINE, free_port},
+    scratch::Scratch,
+};
+use tokio::{net::UdpSocket, time::timeout};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -155,6 +168,148 @@ async fn stopping_the_engine_ends_its_calls() -> Outcome {
     house.stop().await;
     call.ended().await?;
     assert_eq!(callee.answer().await, Err(CallError::EngineStopped));
+    Ok(())
+}
+
+/// An engine with these files for its configuration.
+async fn configured(pjsip: &str, extensions: &str) -> Result<Engine, Box<dyn Error>> {
+    let etc = Scratch::new("etc");
+    etc.write("pjsip.conf", pjsip);
+    etc.write("extensions.conf", extensions);
+    let loaded = Configuration::load_directory(etc.path());
+    assert!(loaded.findings().next().is_none(), "nothing is ignored");
+    let builder = Engine::builder().configuration(loaded.configuration).shards(1);
+    Ok(builder.rtp_ports(23_000..=23_999).start().await?)
+}
+
+#[tokio::test]
+async fn both_families_are_served_on_one_port() -> Outcome {
+    let port = free_port(ENGINE);
+    let transports: String =
+        [("udp", "0.0.0.0"), ("tcp", "0.0.0.0"), ("udp", "[::]"), ("tcp", "[::]")]
+            .iter()
+            .enumerate()
+            .map(|(n, (protocol, address))| {
+                format!("[t{n}]\ntype=transport\nprotocol={protocol}\nbind={address}:{port}\n")
+            })
+            .collect();
+    let pjsip = format!(
+        "{transports}[all]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
+         [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8,::1\n"
+    );
+    let house =
+        configured(&pjsip, "[office]\nexten => 100,1,Answer()\nsame => n,Hangup()\n").await?;
+    for (listen, at) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]")] {
+        let caller = Engine::builder().listen(listen.parse()?).shards(1);
+        let caller = caller.rtp_ports(22_000..=22_999).start().await?;
+        for parameters in ["", ";transport=tcp"] {
+            let call = OutgoingCall::to(&format!("sip:100@{at}:{port}{parameters}"));
+            let call = caller.call(call).await?;
+            call.answered().await?;
+            assert_eq!(call.ended().await?.cause.number(), 16, "{at}{parameters}");
+        }
+    }
+    house.stop().await;
+    Ok(())
+}
+
+/// A phone behind a translator: it tells an address that nobody has, and asks for nothing.
+struct TranslatedPhone {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    engine: SocketAddr,
+}
+
+impl TranslatedPhone {
+    fn request(&self, method: &str, uri: &str, to_tag: &str, body: &str) -> String {
+        let cseq = if method == "ACK" { "INVITE" } else { method }.len();
+        let content = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.9.9.9:5060;branch=z9hG4bK{method}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:phone@127.9.9.9>;tag=phone\r\n\
+             To: <sip:100@{}>{to_tag}\r\nCall-ID: translated\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:phone@127.9.9.9:5060>\r\n{content}Content-Length: {}\r\n\r\n{body}",
+            self.engine,
+            body.len()
+        )
+    }
+
+    async fn send(&self, text: &str) -> Outcome {
+        self.sip.send_to(text.as_bytes(), self.engine).await?;
+        Ok(())
+    }
+
+    /// The next message that begins like this.
+    async fn receive(&self, start: &str) -> Result<String, Box<dyn Error>> {
+        let mut buffer = [0; 4096];
+        loop {
+            let received = timeout(Duration::from_secs(10), self.sip.recv(&mut buffer));
+            let length = received.await??;
+            let text = String::from_utf8(buffer[..length].to_vec())?;
+            if text.starts_with(start) {
+                return Ok(text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_phone_behind_a_translator_is_answered_heard_and_hung_up() -> Outcome {
+    let pjsip = "[t]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:0\n\
+         [phone]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\nforce_rport=yes\n\
+         rewrite_contact=yes\nrtp_symmetric=yes\n\
+         [phone]\ntype=identify\nendpoint=phone\nmatch=127.0.0.2\n";
+    let plan = "[office]\nexten => 100,1,Answer()\nsame => n,Playback(digits/1&digits/2&digits/3)\n\
+         same => n,Hangup()\n";
+    let house = configured(pjsip, plan).await?;
+    let (_, engine) = house.sip_addresses()[0];
+    let (sip, rtp) = (UdpSocket::bind("127.0.0.2:0").await?, UdpSocket::bind("127.0.0.2:0").await?);
+    let phone = TranslatedPhone { sip, rtp, engine };
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.9.9.9\r\ns=-\r\nc=IN IP4 127.9.9.9\r\nt=0 0\r\n\
+         m=audio 4000 RTP/AVP 0\r\n";
+    let uri = format!("sip:100@{engine}");
+    phone.send(&phone.request("INVITE", &uri, "", sdp)).await?;
+    let answer = phone.receive("SIP/2.0 200").await?;
+    let field = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name));
+    let tag = field("To: ").and_then(|to| to.split_once(";tag=")).ok_or("a To tag")?.1;
+    let tag = format!(";tag={}", tag.split(';').next().unwrap_or(tag));
+    let media = field("m=audio ").and_then(|rest| rest.split(' ').next()).ok_or("a port")?;
+    let media = SocketAddr::new(engine.ip(), media.parse()?);
+    phone.send(&phone.request("ACK", &uri, &tag, "")).await?;
+
+    // A third party speaks first, and faster; the phone after half a second.
+    let third = UdpSocket::bind("127.0.0.3:0").await?;
+    let mut frame = [0xff; 172];
+    let mut heard = 0;
+    for n in 0..75_u16 {
+        frame[..12].fill(0);
+        frame[0] = 0x80;
+        frame[2..4].copy_from_slice(&n.to_be_bytes());
+        frame[4..8].copy_from_slice(&(u32::from(n) * 160).to_be_bytes());
+        third.send_to(&frame, media).await?;
+        third.send_to(&frame, media).await?;
+        if n >= 25 {
+            phone.rtp.send_to(&frame, media).await?;
+        }
+        let mut buffer = [0; 2048];
+        // A frame each 20 ms; the pace is the engine's once it sends.
+        if let Ok(received) =
+            timeout(Duration::from_millis(20), phone.rtp.recv_from(&mut buffer)).await
+        {
+            assert_eq!(received?.1, media);
+            heard += 1;
+        }
+    }
+    assert!(heard > 20, "{heard} frames of some 50");
+    let mut buffer = [0; 2048];
+    assert!(third.try_recv(&mut buffer).is_err(), "the third party hears nothing");
+
+    let bye = phone.receive("BYE").await?;
+    let copied = ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: "];
+    let copied = bye.lines().filter(|line| copied.iter().any(|name| line.starts_with(name)));
+    let headers: String = copied.map(|line| format!("{line}\r\n")).collect();
+    phone.send(&format!("SIP/2.0 200 OK\r\n{headers}Content-Length: 0\r\n\r\n")).await?;
+    house.stop().await;
     Ok(())
 }
 
