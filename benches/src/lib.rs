@@ -34,6 +34,7 @@ impl Server {
             .args(["run", "-C"])
             .arg(&directory)
             .args(["--shards", &shards.to_string()])
+            .env("DIESIS_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
