@@ -158,7 +158,7 @@ impl Phone {
 
     /// Answers every request that came with this status.
     pub(in super::super) fn answer_others_with(
-        &mut self,
+        &self,
         exchange: &mut Exchange,
         status: StatusCode,
     ) {
