@@ -234,7 +234,7 @@ pub struct Aor {
 /// How long a registration holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiration {
-    /// Shorter wishes are raised to this, as in Asterisk.
+    /// Shorter wishes are raised to this, as in Asterisk; RFC 3261 §10.3 would refuse them (423).
     pub minimum: Duration,
     /// For contacts without a wish.
     pub default: Duration,

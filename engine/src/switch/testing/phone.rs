@@ -108,8 +108,18 @@ impl Phone {
 
     /// REGISTER, with the password when challenged; the final status.
     pub(in super::super) fn register(&mut self, exchange: &mut Exchange, aor: &str) -> u16 {
+        self.register_for(exchange, aor, 600)
+    }
+
+    /// The same for so many seconds.
+    pub(in super::super) fn register_for(
+        &mut self,
+        exchange: &mut Exchange,
+        aor: &str,
+        expires: u32,
+    ) -> u16 {
         let to = format!("<sip:{aor}@127.0.0.1>");
-        let contact = format!("<sip:{}@{}>;expires=600", self.user, self.own);
+        let contact = format!("<sip:{}@{}>;expires={expires}", self.user, self.own);
         let mut request = self.request(Method::Register, "sip:127.0.0.1");
         request.set(HeaderName::To, to.as_str());
         let request = request.with(HeaderName::Contact, contact.as_str());

@@ -26,6 +26,24 @@ fn a_phone_registers_with_its_password() {
 }
 
 #[test]
+fn a_wish_beyond_the_bounds_of_expiry_is_brought_within_them() {
+    let mut settings = sip();
+    let bounds = Expiration { minimum: secs(180), default: secs(240), maximum: secs(300) };
+    settings.aors.insert(Aor { expiration: bounds, ..aor("ha") }).expect("a new name");
+    settings.peers.insert(peer("ha", "office")).expect("a new name");
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let (mut exchange, mut phone) =
+        (Exchange::new(config, "", &[]), Phone::new("ha", "ha-password", 4));
+    for (wish, granted) in [(30, 180), (200, 200), (3600, 300)] {
+        assert_eq!(phone.register_for(&mut exchange, "ha", wish), 200);
+        let contact = phone.last_response().and_then(|it| it.contact()).expect("the binding");
+        assert_eq!(contact.expires(), Some(secs(granted)));
+    }
+    exchange.run_for(secs(301));
+    exchange.assert_nothing_left();
+}
+
+#[test]
 fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
     let mut exchange = exchange();
     let mut wrong = Phone::new("alice", "guess", 1);
