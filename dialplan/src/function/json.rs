@@ -1,5 +1,7 @@
 //! JSON_DECODE(): one item of a JSON text.
 
+use bstr::ByteSlice;
+
 use super::{Reading, wrong};
 use crate::arguments::split;
 use crate::expression::write_whole;
@@ -10,8 +12,8 @@ use crate::scope::Scope;
 enum Json {
     Null,
     Truth(bool),
-    /// As written.
-    Number(Vec<u8>),
+    Whole(i64),
+    Real(f64),
     Text(Vec<u8>),
     List(Vec<Self>),
     Object(Vec<(Vec<u8>, Self)>),
@@ -20,65 +22,90 @@ enum Json {
 /// `JSON_DECODE(name,item[,separator[,options]])`; option `c` counts.
 pub(super) fn decode(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 4);
-    let (Some(name), Some(path)) = (parts.first(), parts.get(1)) else {
-        return wrong("usage: JSON_DECODE(varname,item[,separator[,options]])");
-    };
+    let part = |at: usize| parts.get(at).map_or(&b""[..], |part| &**part);
+    let (name, path, separator) = (part(0), part(1), part(2));
     if name.is_empty() || path.is_empty() {
         return wrong("usage: JSON_DECODE(varname,item[,separator[,options]])");
     }
-    let separator = parts.get(2).and_then(|text| text.first().copied()).unwrap_or(b'.');
-    let counts = parts.get(3).is_some_and(|options| options.contains(&b'c'));
-    let Some(text) = scope.variable(name).map(|value| value.to_vec()) else {
-        return wrong("variable not found");
-    };
+    if separator.len() > 1 {
+        scope.warn(format_args!("a separator is one byte, not '{}'", separator.as_bstr()));
+    }
+    let separator = if let [separator] = separator { *separator } else { b'.' };
+    let counts = part(3).contains(&b'c');
+    let text = scope.named(name);
     if text.is_empty() {
         return Ok(());
     }
     let mut parser = Parser { text: &text, at: 0 };
     let Some(root) = parser.document() else { return wrong("failed to parse as JSON") };
-    let path = path.strip_suffix(&[separator]).unwrap_or(path);
     let mut item = &root;
-    for step in path.split(|byte| *byte == separator) {
-        let next = match item {
-            Json::Object(members) => {
-                members.iter().find(|(key, _)| key == step).map(|(_, value)| value)
-            }
-            Json::List(items) => std::str::from_utf8(step)
-                .ok()
-                .and_then(|index| index.parse::<usize>().ok())
-                .and_then(|index| items.get(index)),
-            _ => None,
-        };
-        match next {
-            Some(next) => item = next,
-            None => return Ok(()),
-        }
-    }
-    if counts {
-        let count = match item {
-            Json::List(items) => items.len(),
-            Json::Object(members) => members.len(),
-            _ => 1,
-        };
-        write_whole(count as i64, out);
-        return Ok(());
+    let mut steps = path.split(|byte| *byte == separator);
+    // What is neither an object nor a list has nothing inside: the rest of the path does not count.
+    while matches!(item, Json::Object(_) | Json::List(_)) {
+        let Some(step) = steps.next() else { break };
+        let Some(next) = item.member(step) else { return Ok(()) };
+        item = next;
     }
     match item {
         Json::Text(text) => out.extend_from_slice(text),
         Json::Null => {}
         Json::Truth(is_true) => out.push(b'0' + u8::from(*is_true)),
-        other => other.write(out),
+        // Read into 32 bits.
+        Json::Whole(number) => write_whole(i64::from(*number as i32), out),
+        Json::Real(number) => out.extend_from_slice(real(*number).as_bytes()),
+        Json::List(items) if counts => write_whole(items.len() as i64, out),
+        Json::List(_) | Json::Object(_) => item.write(out),
     }
     Ok(())
 }
 
+/// As C's `%.17g`.
+fn real(number: f64) -> String {
+    let sign = if number.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{}", super::strings::general(number.abs(), 17, false))
+}
+
 impl Json {
+    /// What a key or an index names.
+    fn member(&self, step: &[u8]) -> Option<&Self> {
+        match self {
+            Self::Object(members) => {
+                members.iter().find(|(key, _)| key == step).map(|(_, value)| value)
+            }
+            Self::List(items) => {
+                let index = std::str::from_utf8(step.trim_ascii_start()).ok()?;
+                items.get(index.parse::<usize>().ok()?)
+            }
+            _ => None,
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Null => out.extend_from_slice(b"null"),
             Self::Truth(true) => out.extend_from_slice(b"true"),
             Self::Truth(false) => out.extend_from_slice(b"false"),
-            Self::Number(text) => out.extend_from_slice(text),
+            Self::Whole(number) => write_whole(*number, out),
+            Self::Real(number) => {
+                // A real stays one: it has a decimal, or an exponent without plus and zeros.
+                let text = real(*number);
+                match text.split_once('e') {
+                    Some((digits, exponent)) => {
+                        let (sign, size) = match exponent.strip_prefix('-') {
+                            Some(size) => ("-", size),
+                            None => ("", exponent.trim_start_matches('+')),
+                        };
+                        let size = size.trim_start_matches('0');
+                        out.extend_from_slice(format!("{digits}e{sign}{size}").as_bytes());
+                    }
+                    None => {
+                        out.extend_from_slice(text.as_bytes());
+                        if !text.contains('.') {
+                            out.extend_from_slice(b".0");
+                        }
+                    }
+                }
+            }
             Self::Text(text) => write_text(text, out),
             Self::List(items) => {
                 out.push(b'[');
@@ -116,7 +143,7 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             0x08 => out.extend_from_slice(b"\\b"),
             0x0c => out.extend_from_slice(b"\\f"),
-            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04X}").as_bytes()),
             _ => out.push(byte),
         }
     }
@@ -237,23 +264,16 @@ impl Parser<'_> {
             }
             digits(self)?;
         }
-        let text = &self.text[start..self.at];
-        let is_real = text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-        if !is_real {
-            return Some(Json::Number(text.to_vec()));
+        let text = std::str::from_utf8(&self.text[start..self.at]).ok()?;
+        let unsigned = text.trim_start_matches('-').as_bytes();
+        if unsigned.len() > 1 && unsigned[0] == b'0' && unsigned[1].is_ascii_digit() {
+            return None;
         }
-        // A real is printed with as many digits as it takes to read it back, at least one decimal.
-        let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-        let mut printed = super::strings::general(value.abs(), 17, false);
-        let shortest = format!("{:?}", value.abs());
-        if !shortest.contains('e') && printed.len() > shortest.len() {
-            printed = shortest;
+        if text.contains(['.', 'e', 'E']) {
+            return text.parse().ok().filter(|number: &f64| number.is_finite()).map(Json::Real);
         }
-        if !printed.contains(['.', 'e']) {
-            printed.push_str(".0");
-        }
-        let sign = if value.is_sign_negative() { "-" } else { "" };
-        Some(Json::Number(format!("{sign}{printed}").into_bytes()))
+        // What does not fit is an error.
+        text.parse().ok().map(Json::Whole)
     }
 
     fn string(&mut self) -> Option<Vec<u8>> {
