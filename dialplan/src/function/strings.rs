@@ -142,7 +142,7 @@ pub(super) fn field_number(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Ve
     };
     let delimiter = encoded_byte(delimiter_text).map_or(0, |(byte, _)| byte);
     let value = scope.named(name);
-    let place = if value.is_empty() || wanted.is_empty() {
+    let place = if value.is_empty() || delimiter_text.is_empty() {
         None
     } else {
         value.split(|byte| *byte == delimiter).position(|field| field.eq_ignore_ascii_case(wanted))
@@ -201,6 +201,9 @@ pub(super) fn replace(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>
         set[usize::from(byte)] = true;
         rest = &rest[taken.min(rest.len())..];
     }
+    if find.is_empty() || name.is_empty() {
+        return wrong("the bytes to find and the name must not be empty");
+    }
     let replacement = parts.get(2).and_then(|text| encoded_byte(text)).map(|(byte, _)| byte);
     let value = scope.named(name);
     for byte in value {
@@ -250,20 +253,14 @@ pub(super) fn string_between(
     arguments: &[u8],
     out: &mut Vec<u8>,
 ) -> Reading {
-    let parts = split(arguments, 2);
-    let Some(name) = parts.first() else {
+    let parts = split(arguments, 3);
+    let [name, insert] = parts.as_slice() else {
         return wrong("usage: STRBETWEEN(varname,insert-string)");
     };
-    let mut insert = Vec::new();
-    let mut rest: &[u8] = parts.get(1).map(|text| &**text).unwrap_or_default();
-    while let Some((byte, taken)) = encoded_byte(rest) {
-        insert.push(byte);
-        rest = &rest[taken.min(rest.len())..];
-    }
     let value = scope.named(name);
     for (index, byte) in value.into_iter().enumerate() {
         if index > 0 {
-            out.extend_from_slice(&insert);
+            out.extend_from_slice(insert);
         }
         out.push(byte);
         if out.len() > crate::substitute::MOST_OUT {
@@ -359,11 +356,12 @@ pub(super) fn sort(_: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Re
     if arguments.is_empty() {
         return wrong("requires an argument");
     }
-    let mut entries: Vec<(&[u8], f64)> = Vec::new();
+    let mut entries: Vec<(&[u8], f32)> = Vec::new();
     for entry in arguments.split(|byte| *byte == b',') {
-        let Some(colon) = memchr::memchr(b':', entry) else { break };
+        // What has no value is left out.
+        let Some(colon) = memchr::memchr(b':', entry) else { continue };
         let value = crate::arguments::scan_double(&entry[colon + 1..]).unwrap_or(0.0);
-        entries.push((&entry[..colon], value));
+        entries.push((&entry[..colon], value as f32));
     }
     entries.sort_by(|a, b| a.1.total_cmp(&b.1));
     for (index, (key, _)) in entries.into_iter().enumerate() {
@@ -381,16 +379,43 @@ pub(super) fn list_filter(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec
     let [name, delimiter_text, unwanted] = parts.as_slice() else {
         return wrong("usage: LISTFILTER(listname,delimiter,fieldvalue)");
     };
-    let delimiter = delimiter(Some(delimiter_text), b',');
-    let value = scope.variable(name).map(|value| value.to_vec()).unwrap_or_default();
+    let mut delimiter = encoded_text(delimiter_text);
+    if delimiter.is_empty() {
+        delimiter.push(b',');
+    }
+    let value = scope.named(name);
     let mut is_first = true;
-    for field in value.split(|byte| *byte == delimiter).filter(|field| *field != &**unwanted) {
+    let mut rest = Some(value.as_slice()).filter(|value| !value.is_empty());
+    while let Some(text) = rest {
+        let field = match memchr::memmem::find(text, &delimiter) {
+            Some(at) => {
+                rest = Some(&text[at + delimiter.len()..]);
+                &text[..at]
+            }
+            None => {
+                rest = None;
+                text
+            }
+        };
+        if field == &**unwanted {
+            continue;
+        }
         if !std::mem::take(&mut is_first) {
-            out.push(delimiter);
+            out.extend_from_slice(&delimiter);
         }
         out.extend_from_slice(field);
     }
     Ok(())
+}
+
+/// A text with its escapes decoded.
+fn encoded_text(mut text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    while let Some((byte, taken)) = encoded_byte(text) {
+        decoded.push(byte);
+        text = &text[taken.min(text.len())..];
+    }
+    decoded
 }
 
 /// `SHIFT(name[,delimiter])`: takes the first field away.
@@ -445,7 +470,9 @@ fn add_field(
     let parts = split(arguments, 2);
     let Some(name) = parts.first() else { return wrong("requires a variable name") };
     let delimiter = delimiter(parts.get(1).map(|text| &**text), b',');
-    let old = scope.named(name);
+    // Underscores say how the variable is inherited; they are no part of its name.
+    let marks = name.iter().take(2).take_while(|byte| **byte == b'_').count();
+    let old = scope.named(&name[marks..]);
     let joined = if old.is_empty() { value.to_vec() } else { join(&old, delimiter, value) };
     scope.assign(name, &joined[..joined.len().min(crate::substitute::MOST_OUT)]);
     Ok(())
@@ -472,24 +499,28 @@ pub(super) fn sprintf(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>
             out.push(byte);
             continue;
         }
-        if format.get(at) == Some(&b'%') {
+        let (spec, length) = Conversion::parse(&format[at..]);
+        at += length;
+        let Some(&conversion) = format.get(at) else { break };
+        at += 1;
+        if conversion == b'%' {
             out.push(b'%');
-            at += 1;
             continue;
         }
-        let start = at;
-        while format.get(at).is_some_and(|byte| b"-+ #0123456789.hlLqjzt".contains(byte)) {
-            at += 1;
-        }
-        let Some(&conversion) = format.get(at) else { break };
-        let spec = Conversion::parse(&format[start..at]);
-        at += 1;
         let value = values.next().map(|value| &**value);
         match conversion {
+            // The C library has no room for half a "(null)".
+            b's' if value.is_none() && spec.precision.is_some_and(|most| most < 6) => {
+                spec.pad(b"", out);
+            }
             b's' => spec.text(value.unwrap_or(b"(null)"), out),
             b'c' => {
                 let (byte, _) = value.and_then(scan_integer).ok_or_else(|| no_number(value))?;
+                let start = out.len();
                 spec.pad(&[byte as u8], out);
+                // A text ends at its first zero byte.
+                let end = memchr::memchr(0, &out[start..]).map_or(out.len(), |end| start + end);
+                out.truncate(end);
             }
             b'd' | b'i' | b'o' | b'u' | b'x' | b'X' => {
                 let (number, _) = value.and_then(scan_integer).ok_or_else(|| no_number(value))?;
@@ -533,7 +564,8 @@ struct Conversion {
 }
 
 impl Conversion {
-    fn parse(text: &[u8]) -> Self {
+    /// What stands before the letter, and how long it is.
+    fn parse(text: &[u8]) -> (Self, usize) {
         let mut spec = Self { bytes: 4, ..Self::default() };
         let mut at = 0;
         while let Some(byte) = text.get(at) {
@@ -543,6 +575,7 @@ impl Conversion {
                 b' ' => spec.is_blank = true,
                 b'#' => spec.is_alternate = true,
                 b'0' => spec.is_zero_padded = true,
+                b'\'' | b'I' => {}
                 _ => break,
             }
             at += 1;
@@ -560,13 +593,16 @@ impl Conversion {
             at += 1;
             spec.precision = Some(number(&mut at));
         }
-        let shorts = text[at..].iter().filter(|byte| **byte == b'h').count();
-        spec.bytes = match shorts {
-            0 => 4,
-            1 => 2,
-            _ => 1,
+        let (bytes, length) = match &text[at..] {
+            [b'h', b'h', ..] => (1, 2),
+            [b'h', ..] => (2, 1),
+            [b'l', b'l', ..] => (8, 2),
+            [b'l' | b'q' | b'j' | b'z' | b't', ..] => (8, 1),
+            [b'L', ..] => (4, 1),
+            _ => (4, 0),
         };
-        spec
+        spec.bytes = bytes;
+        (spec, at + length)
     }
 
     fn pad(&self, text: &[u8], out: &mut Vec<u8>) {
@@ -605,17 +641,18 @@ impl Conversion {
     }
 
     fn integer(&self, number: i32, conversion: u8, out: &mut Vec<u8>) {
+        // A long is read where 32 bits were written: the upper half is zero.
         let signed = match self.bytes {
-            1 => i32::from(number as i8),
-            2 => i32::from(number as i16),
-            _ => number,
+            1 => i64::from(number as i8),
+            2 => i64::from(number as i16),
+            8 => i64::from(number as u32),
+            _ => i64::from(number),
         };
         let unsigned = match self.bytes {
             1 => u32::from(number as u8),
             2 => u32::from(number as u16),
             _ => number as u32,
         };
-        let is_signed = matches!(conversion, b'd' | b'i');
         let mut digits = match conversion {
             b'd' | b'i' => signed.unsigned_abs().to_string(),
             b'u' => unsigned.to_string(),
@@ -629,17 +666,17 @@ impl Conversion {
             }
             digits.insert_str(0, &"0".repeat(precision.saturating_sub(digits.len())));
         }
-        if self.is_alternate && unsigned != 0 {
-            let prefix = match conversion {
-                b'o' => "0",
-                b'x' => "0x",
-                b'X' => "0X",
-                _ => "",
-            };
-            digits.insert_str(0, prefix);
+        // Zeros that fill the field stand behind the prefix, as behind a sign.
+        let prefix = match conversion {
+            b'd' | b'i' => self.sign(signed < 0),
+            b'x' if self.is_alternate && unsigned != 0 => "0x",
+            b'X' if self.is_alternate && unsigned != 0 => "0X",
+            _ => "",
+        };
+        if conversion == b'o' && self.is_alternate && !digits.starts_with('0') {
+            digits.insert(0, '0');
         }
-        let sign = if is_signed { self.sign(signed < 0) } else { "" };
-        self.number(sign, &digits, self.precision.is_none(), out);
+        self.number(prefix, &digits, self.precision.is_none(), out);
     }
 
     fn double(&self, number: f64, conversion: u8, out: &mut Vec<u8>) {
