@@ -6,6 +6,7 @@ use bstr::{BStr, BString};
 
 use super::{Reading, Writing, wrong};
 use crate::arguments::{scan_double, scan_integer};
+use crate::conf::is_true;
 use crate::expression::write_whole;
 use crate::host::{ChannelState, FunctionError};
 use crate::regular::Regular;
@@ -19,8 +20,9 @@ pub(super) fn channel(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>
     let channel = &state.channel;
     match item.as_slice() {
         b"" => return wrong("requires an item"),
-        b"name" => out.extend_from_slice(&channel.name),
+        b"name" | b"channame" => out.extend_from_slice(&channel.name),
         b"uniqueid" => out.extend_from_slice(&channel.unique_id),
+        b"linkedid" if channel.linked_id.is_empty() => out.extend_from_slice(&channel.unique_id),
         b"linkedid" => out.extend_from_slice(&channel.linked_id),
         b"channeltype" => out.extend_from_slice(&channel.technology),
         b"language" => out.extend_from_slice(&channel.language),
@@ -43,7 +45,10 @@ pub(super) fn channel(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>
         }
         b"audioreadformat" | b"audiowriteformat" => out.extend_from_slice(&channel.format),
         b"videonativeformat" => out.extend_from_slice(b"(nothing)"),
-        b"transfercapability" => out.extend_from_slice(b"SPEECH"),
+        b"transfercapability" => {
+            let value = channel.settings.get(BStr::new(&item));
+            out.extend_from_slice(value.map_or(b"SPEECH", |value| value.as_slice()));
+        }
         b"exten" => out.extend_from_slice(&state.extension),
         b"context" => out.extend_from_slice(&state.context),
         b"checkhangup" => out.push(b'0' + u8::from(state.is_hung_up)),
@@ -80,7 +85,14 @@ pub(super) fn channel(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>
         _ => {
             return match scope.host.read_function(&scope.state.channel, b"CHANNEL", arguments, out)
             {
-                Err(FunctionError::Unknown) => Err(unknown_item(arguments)),
+                Err(FunctionError::Unknown) => match item.as_slice() {
+                    b"onhold" => {
+                        out.push(b'0');
+                        Ok(())
+                    }
+                    b"peer" => Ok(()),
+                    _ => Err(unknown_item(arguments)),
+                },
                 other => other,
             };
         }
@@ -123,17 +135,37 @@ pub(super) fn set_channel(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8])
             }
             scope.state.channel.tone_zone = value.into();
         }
-        b"callgroup"
-        | b"pickupgroup"
-        | b"namedcallgroup"
-        | b"namedpickupgroup"
-        | b"hangupsource"
-        | b"dtmf_features"
-        | b"after_bridge_goto"
-        | b"secure_bridge_signaling"
-        | b"secure_bridge_media"
-        | b"tenantid"
-        | b"max_forwards" => {
+        b"callgroup" | b"pickupgroup" => {
+            channel.settings.insert(item.into(), groups(value));
+        }
+        b"secure_bridge_signaling" | b"secure_bridge_media" => {
+            let value = if is_true(value) { "1" } else { "" };
+            channel.settings.insert(item.into(), value.into());
+        }
+        b"transfercapability" => {
+            let known =
+                CAPABILITIES.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(value));
+            if let Some(known) = known {
+                channel.settings.insert(item.into(), (*known).into());
+            }
+        }
+        b"dtmf_features" => {
+            let letters = value.to_ascii_uppercase();
+            if letters.iter().any(|letter| !FEATURES.contains(letter)) {
+                return wrong("unknown feature");
+            }
+            let set: Vec<u8> =
+                FEATURES.iter().copied().filter(|letter| letters.contains(letter)).collect();
+            channel.settings.insert(item.into(), set.into());
+        }
+        b"max_forwards" => {
+            let Some((number, _)) = scan_integer(value) else {
+                return wrong("max forwards has to be a number");
+            };
+            channel.settings.insert(item.into(), number.to_string().into());
+        }
+        b"namedcallgroup" | b"namedpickupgroup" | b"hangupsource" | b"after_bridge_goto"
+        | b"tenantid" => {
             channel.settings.insert(item.into(), value.into());
         }
         b"hangup_handler_push" => {
@@ -164,6 +196,21 @@ pub(super) fn set_channel(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8])
         }
     }
     Ok(())
+}
+
+/// The numbers of a list such as `1,3-5`, spelled out: `1, 3, 4, 5`.
+fn groups(text: &[u8]) -> BString {
+    let mut set = 0_u64;
+    for piece in text.split(|byte| *byte == b',') {
+        let Some((first, end)) = scan_integer(piece) else { continue };
+        let last = match piece.get(end) {
+            Some(b'-') => scan_integer(&piece[end + 1..]).map_or(first, |(last, _)| last),
+            _ => first,
+        };
+        (first.max(0)..=last.min(63)).for_each(|group| set |= 1 << group);
+    }
+    let numbers = (0..64).filter(|group| set & (1 << group) != 0);
+    numbers.map(|group| group.to_string()).collect::<Vec<_>>().join(", ").into()
 }
 
 fn unknown_item(item: &[u8]) -> FunctionError {
@@ -360,6 +407,13 @@ pub(super) fn hangup_cause_keys(
         other => other,
     }
 }
+
+/// What a call may carry, as ISDN has it.
+const CAPABILITIES: [&str; 6] =
+    ["SPEECH", "DIGITAL", "RESTRICTED_DIGITAL", "3K1AUDIO", "DIGITAL_W_TONES", "VIDEO"];
+
+/// Features that keys start in a bridge, in the order they are shown.
+const FEATURES: &[u8] = b"TKHWX";
 
 /// Handlers pushed on one channel.
 const MOST_HANDLERS: usize = 64;

@@ -37,6 +37,9 @@ const CHARSETS: [&str; 11] = [
     "unknown",
 ];
 
+/// The type of a subaddress that is not NSAP.
+const USER_SPECIFIED: i32 = 2;
+
 /// Reasons of a diversion.
 const REASONS: [&str; 13] = [
     "unknown",
@@ -58,13 +61,13 @@ const REASONS: [&str; 13] = [
 pub(super) fn caller_id(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };
-    let item = item.to_ascii_lowercase();
+    let item = item_name(item);
     if let Some(text) = parts.get(1) {
         let (name, number) = parse_party(text);
         match item.as_slice() {
             b"all" => write_all(Some(&name), Some(&number), out),
             b"name" => out.extend_from_slice(&name),
-            b"num" | b"number" => out.extend_from_slice(&number),
+            b"num" => out.extend_from_slice(&number),
             _ => return unknown_item(&item),
         }
         return Ok(());
@@ -102,7 +105,7 @@ pub(super) fn caller_id(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u
 pub(super) fn set_caller_id(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };
-    let item = item.to_ascii_lowercase();
+    let item = item_name(item);
     let value = strip(value);
     let channel = &mut scope.state.channel;
     match item.as_slice() {
@@ -149,7 +152,7 @@ pub(super) fn connected_line(
 ) -> Reading {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };
-    let item = item.to_ascii_lowercase();
+    let item = item_name(item);
     let party = &scope.state.channel.connected;
     match item.as_slice() {
         b"all" => write_all(party.name.as_ref(), party.number.as_ref(), out),
@@ -163,7 +166,7 @@ pub(super) fn connected_line(
 pub(super) fn set_connected_line(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };
-    let item = item.to_ascii_lowercase();
+    let item = item_name(item);
     let value = strip(value);
     let party = &mut scope.state.channel.connected;
     match item.as_slice() {
@@ -186,7 +189,7 @@ pub(super) fn set_connected_line(scope: &mut Scope<'_>, arguments: &[u8], value:
 pub(super) fn redirecting(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };
-    let item = item.to_ascii_lowercase();
+    let item = item_name(item);
     let redirecting = &scope.state.channel.redirecting;
     match item.as_slice() {
         b"count" => write_whole(i64::from(redirecting.count), out),
@@ -217,7 +220,7 @@ pub(super) fn redirecting(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec
 pub(super) fn set_redirecting(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
     let parts = split(arguments, 2);
     let Some(item) = parts.first() else { return wrong("requires an item") };
-    let item = item.to_ascii_lowercase();
+    let item = item_name(item);
     let value = strip(value);
     let redirecting = &mut scope.state.channel.redirecting;
     match item.as_slice() {
@@ -259,6 +262,18 @@ pub(super) fn set_redirecting(scope: &mut Scope<'_>, arguments: &[u8], value: &[
     Ok(())
 }
 
+/// The item in small letters; what may be written out is short: `number`, `subaddress`,
+/// `presentation`.
+fn item_name(text: &[u8]) -> Vec<u8> {
+    let text = text.to_ascii_lowercase();
+    let short = |word| {
+        let known = [&b"num"[..], b"subaddr", b"pres"];
+        known.into_iter().find(|short: &&[u8]| <[u8]>::starts_with(word, short)).unwrap_or(word)
+    };
+    let words: Vec<&[u8]> = text.split(|byte| *byte == b'-').map(short).collect();
+    words.join(&b'-')
+}
+
 fn read_party(party: &Party, item: &[u8], out: &mut Vec<u8>) -> Reading {
     match item {
         b"name" => write_text(party.name.as_ref(), out),
@@ -269,7 +284,7 @@ fn read_party(party: &Party, item: &[u8], out: &mut Vec<u8>) -> Reading {
             out.extend_from_slice(charset.unwrap_or(&"unknown").as_bytes());
         }
         b"name-pres" => write_presentation(party.name_presentation, out),
-        b"num" | b"number" => write_text(party.number.as_ref(), out),
+        b"num" => write_text(party.number.as_ref(), out),
         b"num-valid" => out.push(b'0' + u8::from(party.number.is_some())),
         b"num-plan" => write_whole(i64::from(party.number_plan), out),
         b"num-pres" => write_presentation(party.number_presentation, out),
@@ -285,15 +300,15 @@ fn read_party(party: &Party, item: &[u8], out: &mut Vec<u8>) -> Reading {
 fn write_party(party: &mut Party, item: &[u8], value: &[u8]) -> Writing {
     match item {
         b"name" => party.name = Some(value.into()),
-        b"name-valid" => party.name = validity(party.name.take(), value)?,
+        b"name-valid" => party.name = validity(party.name.take(), value),
         b"name-charset" => {
             let charset =
                 CHARSETS.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(value));
             party.name_charset = charset.ok_or_else(|| bad_value(value))? as i32;
         }
         b"name-pres" => party.name_presentation = presentation(value)?,
-        b"num" | b"number" => party.number = Some(value.into()),
-        b"num-valid" => party.number = validity(party.number.take(), value)?,
+        b"num" => party.number = Some(value.into()),
+        b"num-valid" => party.number = validity(party.number.take(), value),
         b"num-plan" => party.number_plan = integer(value)?,
         b"num-pres" => party.number_presentation = presentation(value)?,
         b"tag" => party.tag = value.into(),
@@ -305,8 +320,13 @@ fn write_party(party: &mut Party, item: &[u8], value: &[u8]) -> Writing {
     Ok(())
 }
 
-fn validity(known: Option<BString>, value: &[u8]) -> Result<Option<BString>, FunctionError> {
-    Ok(if integer(value)? == 0 { None } else { Some(known.unwrap_or_default()) })
+fn validity(known: Option<BString>, value: &[u8]) -> Option<BString> {
+    is_set(value).then(|| known.unwrap_or_default())
+}
+
+/// Whether a text begins with a number other than 0.
+fn is_set(value: &[u8]) -> bool {
+    scan_integer(value).is_some_and(|(number, _)| number != 0)
 }
 
 fn read_subaddress(subaddress: Option<&Subaddress>, item: &[u8], out: &mut Vec<u8>) -> Reading {
@@ -323,10 +343,13 @@ fn read_subaddress(subaddress: Option<&Subaddress>, item: &[u8], out: &mut Vec<u
 fn write_subaddress(subaddress: &mut Option<Subaddress>, item: &[u8], value: &[u8]) -> Writing {
     match item {
         b"" => subaddress.get_or_insert_default().text = value.into(),
-        b"-type" => subaddress.get_or_insert_default().kind = integer(value)?,
-        b"-odd" => subaddress.get_or_insert_default().odd = integer(value)?,
+        // NSAP or user specified, even or odd: nothing else.
+        b"-type" => {
+            subaddress.get_or_insert_default().kind = if is_set(value) { USER_SPECIFIED } else { 0 }
+        }
+        b"-odd" => subaddress.get_or_insert_default().odd = i32::from(is_set(value)),
         b"-valid" => {
-            if integer(value)? == 0 {
+            if !is_set(value) {
                 *subaddress = None;
             } else {
                 subaddress.get_or_insert_default();
@@ -381,8 +404,10 @@ fn reason(value: &[u8]) -> Reason {
     }
 }
 
+/// A number that begins with a digit.
 fn integer(value: &[u8]) -> Result<i32, FunctionError> {
-    scan_integer(value).map(|(value, _)| value).ok_or_else(|| bad_value(value))
+    let number = Some(value).filter(|value| value.first().is_some_and(u8::is_ascii_digit));
+    number.and_then(scan_integer).map(|(value, _)| value).ok_or_else(|| bad_value(value))
 }
 
 fn bad_value(value: &[u8]) -> FunctionError {
@@ -403,8 +428,17 @@ pub(crate) fn parse_party(text: &[u8]) -> (BString, BString) {
     if let Some(open) = memchr::memrchr(b'<', text)
         && let Some(close) = memchr::memrchr(b'>', &text[open..])
     {
-        let number = strip(&text[open + 1..open + close]);
-        let name = quoted(&text[..open]).unwrap_or_else(|| strip(&text[..open]).into());
+        let number = shrink(&text[open + 1..open + close]);
+        let before = &text[..open];
+        let name = match (quoted(before), memchr::memchr(b'"', before)) {
+            (Some(name), _) => name,
+            (None, None) => strip(before).into(),
+            // The quote is closed behind the number, or never.
+            (None, Some(quote)) if text[open + close..].contains(&b'"') => {
+                before[quote + 1..].trim_ascii_end().into()
+            }
+            (None, Some(_)) => BString::default(),
+        };
         return (name, number.into());
     }
     let number = shrink(text);
