@@ -1,6 +1,6 @@
 //! `diesis run -C DIR`: the engine on an operator's directory, until it is told to stop.
 
-use std::{net::SocketAddr, process::ExitCode, time::Instant};
+use std::{io, net::SocketAddr, path::Path, process::ExitCode, time::Instant};
 
 use diesis_engine::{Engine, config::Configuration, sip::Transport};
 
@@ -9,6 +9,10 @@ use crate::cli::Run;
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(options: &Run) -> ExitCode {
     let begun = Instant::now();
+    if let Err(error) = something_to_run(&options.directory) {
+        eprintln!("diesis: {} can't be run: {error}", options.directory.display());
+        return ExitCode::from(2);
+    }
     let loaded = Configuration::load_directory(&options.directory);
     for finding in loaded.findings() {
         eprintln!("{finding}");
@@ -36,6 +40,18 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// A mistyped path would start an engine that refuses every call and looks alive.
+fn something_to_run(directory: &Path) -> io::Result<()> {
+    // Tells in the system's words why it can't be listed, if so.
+    std::fs::read_dir(directory)?;
+    if ESSENTIAL.iter().any(|name| directory.join(name).exists()) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("it has neither {} nor {}", ESSENTIAL[0], ESSENTIAL[1])))
+}
+
 fn describe((transport, address): &(Transport, SocketAddr)) -> String {
     format!("{} {address}", transport.as_str().to_lowercase())
 }
+
+const ESSENTIAL: [&str; 2] = ["pjsip.conf", "extensions.conf"];
