@@ -115,3 +115,12 @@ fn where_there_is_nothing_the_exit_code_differs() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("/nowhere/at/all can't be checked"), "{said}");
 }
+
+#[test]
+fn the_header_that_is_proposed_has_a_name() {
+    let dialplan = format!("exten => 2,1,Answer()\n{DIALPLAN}");
+    let scratch =
+        Scratch::new("header", &[("pjsip.conf", TRANSPORT), ("extensions.conf", &dialplan)]);
+    let shown = text(&check(&scratch.0, &[]));
+    assert!(shown.contains("put a header such as `[default]` above it"), "{shown}");
+}

@@ -478,7 +478,9 @@ impl Loader<'_> {
         );
         let mut help = "put a header such as `[default]` above it".to_owned();
         if let Recovery::Continue { implied_section } = &self.options.recovery {
-            help = format!("put a header such as `[{implied_section}]` above it");
+            if !implied_section.is_empty() {
+                help = format!("put a header such as `[{implied_section}]` above it");
+            }
             let section = SectionData {
                 name: implied_section.clone(),
                 header: None,
