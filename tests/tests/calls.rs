@@ -213,6 +213,36 @@ async fn both_families_are_served_on_one_port() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_trunk_is_called_from_an_engine_that_listens_everywhere() -> Outcome {
+    let Houses { house: far, caller } = Houses::new().await?;
+    let (_, trunk) = far.sip_addresses()[0];
+    for protocol in ["udp", "tcp"] {
+        let port = free_port(ENGINE);
+        let pjsip = format!(
+            "[t]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:{port}\n\
+             [u]\ntype=transport\nprotocol=tcp\nbind=0.0.0.0:{port}\n\
+             [phone]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
+             [phone]\ntype=identify\nendpoint=phone\nmatch=127.0.0.1\n\
+             [far]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\naors=far\n\
+             [far]\ntype=aor\ncontact=sip:{trunk};transport={protocol}\n"
+        );
+        let plan = "[office]\nexten => 100,1,Dial(PJSIP/300@far,20)\n";
+        let house = configured(&pjsip, plan).await?;
+        let call = OutgoingCall::to(&format!("sip:100@127.0.0.1:{port}"));
+        let call = caller.call(call).await?;
+        let called = far.next_call().await.ok_or("the far end has stopped")?;
+        let dialled = called.parties().map(|parties| parties.dialled.to_string());
+        assert_eq!(dialled.as_deref(), Some("300"));
+        called.answer().await?;
+        call.answered().await?;
+        call.hangup().await?;
+        assert_eq!(called.ended().await?.cause.number(), 16);
+        house.stop().await;
+    }
+    Ok(())
+}
+
 /// A phone behind a translator: it tells an address that nobody has, and asks for nothing.
 struct TranslatedPhone {
     sip: UdpSocket,

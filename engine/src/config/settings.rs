@@ -81,8 +81,8 @@ pub struct Peer {
     pub from_user: Option<BString>,
     /// The host part of From in requests to this peer.
     pub from_domain: Option<BString>,
-    /// The transport to use towards this peer. One that registers is reached over what it
-    /// registered on, whatever this says.
+    /// The transport to use towards a fixed contact of this peer that names none itself. One that
+    /// registers is reached over what it registered on, whatever this says.
     pub transport: Option<BString>,
     /// Responses go to where the request came from even when the peer did not ask for it (RFC 3581).
     /// Requests of nobody known are answered that way, and where it is `no` the challenge of a known

@@ -1,15 +1,16 @@
 //! What an embedder holds: the engine, how to build one, and its stream of events.
 
 use std::{
+    collections::HashMap,
     io, mem,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
     sync::Arc,
     thread,
 };
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 use diesis_dialplan::plan::Plan;
 use diesis_sounds::prompts::Library;
 use jiff::tz::TimeZone;
@@ -17,6 +18,7 @@ use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
 
 use super::{
     call::Call,
+    local_address,
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
     recorder::Recorder,
@@ -26,7 +28,7 @@ use crate::{
     config::{
         ConferenceSettings, Configuration, IdentifyBy, IpNetwork, Peer, RtpSettings, SipSettings,
     },
-    sip::Transport,
+    sip::{Transport, Uri},
     switch::{IncomingCalls, StepTrace, SwitchConfig, SwitchEvent},
 };
 
@@ -235,6 +237,7 @@ impl EngineBuilder {
             }
         }
         SwitchConfig {
+            routes: self.routes(),
             sip: Arc::new(mem::take(&mut self.sip)),
             conferences: Arc::new(mem::take(&mut self.conferences)),
             plan: Arc::clone(&self.plan),
@@ -245,6 +248,22 @@ impl EngineBuilder {
             shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
             ..SwitchConfig::default()
         }
+    }
+
+    /// Our addresses on the ways to the fixed contacts, and to the rest of the world.
+    fn routes(&self) -> HashMap<IpAddr, IpAddr> {
+        let contacts = self.sip.aors.iter().flat_map(|aor| &aor.contacts);
+        let contacts = contacts.filter_map(|contact| {
+            Some(Uri::parse(contact.to_str().ok()?).ok()?.socket_addr()?.ip())
+        });
+        let mut routes: HashMap<_, _> =
+            contacts.filter_map(|peer| Some((peer, local_address::towards(peer)?))).collect();
+        // Addresses for documentation (RFC 5737, RFC 3849): the way there is the way to anybody.
+        let v4 = local_address::towards(Ipv4Addr::new(192, 0, 2, 1).into());
+        let v6 = local_address::towards(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
+        routes.extend(v4.map(|own| (Ipv4Addr::UNSPECIFIED.into(), own)));
+        routes.extend(v6.map(|own| (Ipv6Addr::UNSPECIFIED.into(), own)));
+        routes
     }
 
     pub(super) fn library(&self) -> Library {

@@ -30,6 +30,11 @@ impl LocalAddresses {
     }
 }
 
+/// The address that the kernel would send from, if there is a way.
+pub(super) fn towards(peer: IpAddr) -> Option<IpAddr> {
+    route(SocketAddr::new(peer, 0)).filter(|own| !own.is_unspecified())
+}
+
 /// Connecting a datagram socket sends nothing; it only makes the kernel choose the source address.
 #[expect(clippy::disallowed_methods, reason = "this room owns the sockets")]
 fn route(peer: SocketAddr) -> Option<IpAddr> {

@@ -1,15 +1,56 @@
-//! Which of our addresses a peer is told: our own inside `local_net`, the translator's outside.
+//! Which of our addresses a peer is called from, and which it is told: our own inside `local_net`,
+//! the translator's outside.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::Switch;
+use bstr::BStr;
+
+use super::{Switch, place::PlaceError};
 use crate::{
     config::{SipSettings, TransportProtocol, TransportSettings},
     media::PortLease,
-    sip::{self, PublicAddress, Transport},
+    sip::{self, PublicAddress, Transport, Uri},
 };
 
 impl Switch {
+    /// The way to a URI with an IP address: by the protocol it names, else that of the transport
+    /// `named`, else UDP; from where that transport listens.
+    pub(super) fn flow_to(&self, to: &Uri, named: Option<&BStr>) -> Result<sip::Flow, PlaceError> {
+        let peer = to.socket_addr().ok_or(PlaceError::NoAddress)?;
+        let transports = &self.config.sip.transports;
+        let named = named.and_then(|name| transports.iter().find(|it| it.name == name));
+        let transport = match to.parameter("transport") {
+            Some(name) => Transport::parse(name.as_bytes()).ok_or(PlaceError::NoTransport)?,
+            None => named.map_or(Transport::Udp, protocol),
+        };
+        let listening = transports.iter().filter(|it| {
+            let is_named = named.is_none_or(|named| named.name == it.name);
+            is_named && protocol(it) == transport && it.bind.is_ipv4() == peer.is_ipv4()
+        });
+        let own = self.own_address_towards(peer.ip());
+        let local = listening
+            .filter_map(|it| match it.bind.ip().is_unspecified() {
+                true => Some(SocketAddr::new(own?, it.bind.port())),
+                false => Some(it.bind),
+            })
+            // The one that the way to the peer begins at, if any does.
+            .min_by_key(|local| Some(local.ip()) != own);
+        let local = local.ok_or(PlaceError::NoTransport)?;
+        Ok(sip::Flow { transport, local, peer, connection: None })
+    }
+
+    /// Our address on the way to a peer, as far as it is known.
+    fn own_address_towards(&self, peer: IpAddr) -> Option<IpAddr> {
+        let others = match peer {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let routes = &self.config.routes;
+        let met =
+            || self.locals.iter().map(SocketAddr::ip).find(|ip| ip.is_ipv4() == peer.is_ipv4());
+        routes.get(&peer).or_else(|| routes.get(&others)).copied().or_else(met)
+    }
+
     /// The address the far end is told to send media to.
     pub(super) fn media_address(&self, flow: &sip::Flow, port: &PortLease) -> SocketAddr {
         let external = transport_of(&self.config.sip, flow)

@@ -280,7 +280,7 @@ impl Switch {
     fn way_to(&self, peer: &Arc<Peer>, contact: &BStr, number: Option<&BStr>) -> Option<Way> {
         let contact = Uri::parse(contact.to_str().ok()?).ok()?;
         let target = target(&contact, number)?;
-        match self.flow_to(&contact) {
+        match self.flow_to(&contact, peer.transport.as_ref().map(AsRef::as_ref)) {
             Ok(flow) => Some(Way { peer: Arc::clone(peer), target, flow }),
             Err(error) => {
                 tracing::warn!(contact = contact.as_str(), %error, "Dial: contact can not be called");

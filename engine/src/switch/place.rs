@@ -12,7 +12,7 @@ use super::{
 use crate::{
     channel::{Cause, Channel, ChannelId},
     clock::Now,
-    config::{Peer, TransportProtocol},
+    config::Peer,
     sip::{
         self, HeaderName, Method, NameAddr, Request, Response, Uri,
         auth::{ChallengeError, Credentials, Responder, Secret},
@@ -66,7 +66,7 @@ impl Switch {
             .ok_or_else(|| PlaceError::From(call.from.clone()))?;
         let flow = match call.flow {
             Some(flow) => flow,
-            None => self.flow_to(&target)?,
+            None => self.flow_to(&target, None)?,
         };
         let launch = Launch {
             target,
@@ -208,19 +208,6 @@ impl Switch {
             responder.answer(response, request, &[credentials], &mut self.entropy);
         answered.ok()?;
         Some(request.headers().clone())
-    }
-
-    /// The way to an IP address over UDP, from an address that messages came to, or that a
-    /// transport is bound to.
-    pub(super) fn flow_to(&self, target: &Uri) -> Result<sip::Flow, PlaceError> {
-        let peer = target.socket_addr().ok_or(PlaceError::NoAddress)?;
-        let bound = self.config.sip.transports.iter().filter_map(|transport| {
-            let is_udp = transport.protocol == TransportProtocol::Udp;
-            (is_udp && !transport.bind.ip().is_unspecified()).then_some(transport.bind)
-        });
-        let mut known = self.locals.iter().copied().chain(bound);
-        let local = known.find(|local| local.is_ipv4() == peer.is_ipv4());
-        Ok(sip::Flow::udp(local.ok_or(PlaceError::NoTransport)?, peer))
     }
 }
 

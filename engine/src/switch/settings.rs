@@ -1,6 +1,6 @@
 //! What a switch is made of and how much of it there may be.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use bstr::BString;
 use diesis_dialplan::plan::Plan;
@@ -14,6 +14,10 @@ pub struct SwitchConfig {
     /// Transports, peers, addresses of record, identify, realm and user agent. Default: nobody is
     /// let in.
     pub sip: Arc<SipSettings>,
+    /// Which of our addresses leads to a peer, for transports that listen on all of them; the
+    /// unspecified address of a family stands for every other peer. Default: none is known before
+    /// a message came to it.
+    pub routes: HashMap<IpAddr, IpAddr>,
     /// Profiles of conference rooms and of those who enter them.
     pub conferences: Arc<ConferenceSettings>,
     /// The dialplan. Default: empty.
@@ -37,6 +41,7 @@ impl Default for SwitchConfig {
     fn default() -> Self {
         Self {
             sip: Arc::default(),
+            routes: HashMap::new(),
             conferences: Arc::default(),
             plan: Arc::default(),
             default_language: "en".into(),

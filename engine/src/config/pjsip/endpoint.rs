@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bstr::{BStr, BString};
+use bstr::BStr;
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::plan::Plan;
 
@@ -80,16 +80,6 @@ pub(super) fn read(
             },
             _ => setting.judge(),
         });
-        let is_fixed =
-            |aor: &BString| aors.get(aor.as_ref()).is_some_and(|a| !a.contacts.is_empty());
-        if peer.transport.is_some() && peer.aors.iter().any(is_fixed) {
-            let message = "`transport` of an endpoint with a fixed contact is not supported yet";
-            let span = section.place_of("transport");
-            notes.once(
-                Diagnostic::warning(codes::SETTING_LATER, span, message)
-                    .with_help("write the protocol to the contact: sip:192.0.2.7;transport=tcp"),
-            );
-        }
         if !codecs_given {
             notes.once(
                 Diagnostic::warning(

@@ -167,11 +167,7 @@ impl Phone {
     }
 
     /// Answers every request that came with this status.
-    pub(in super::super) fn answer_others_with(
-        &self,
-        exchange: &mut Exchange,
-        status: StatusCode,
-    ) {
+    pub(in super::super) fn answer_others_with(&self, exchange: &mut Exchange, status: StatusCode) {
         for letter in exchange.letters_to(self.listens) {
             if let Ok(Message::Request(request)) = Message::parse(letter, &Default::default()) {
                 exchange.receive(self.flow, Response::to(&request, status).to_bytes());

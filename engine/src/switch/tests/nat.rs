@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::{TransportProtocol, TransportSettings},
     media::Latching,
-    sip::{Message, Method, Request},
+    sip::{Message, Method, Request, Transport},
 };
 
 const PLAN: &str = "
@@ -256,4 +256,55 @@ fn nobody_registers_our_own_external_address() {
     let mut bob = Phone::new("bob", "bob-password", 2);
     bob = bob.calling_itself(address("198.51.100.99:6000"));
     assert_eq!(bob.register(&mut exchange, "bob"), 403);
+}
+
+/// Where the INVITE to a trunk with this fixed contact leaves from, and by what.
+fn trunk_called(contact: &str, transport: Option<&str>) -> (Transport, SocketAddr) {
+    let mut settings = sip();
+    let transport_of = |name: &str, protocol, bind| TransportSettings {
+        name: name.into(),
+        protocol,
+        bind: address(bind),
+        external_media_address: None,
+        external_signaling_address: None,
+        external_signaling_port: None,
+        local_net: vec![],
+    };
+    settings.transports = vec![
+        transport_of("udp", TransportProtocol::Udp, "0.0.0.0:5060"),
+        transport_of("tcp", TransportProtocol::Tcp, "0.0.0.0:5070"),
+        transport_of("lan", TransportProtocol::Udp, "10.0.0.1:5080"),
+    ];
+    settings.aors.insert(Aor { contacts: vec![contact.into()], ..aor("bobs") }).expect("new");
+    let trunk = Peer { aors: vec!["bobs".into()], auth: vec![], ..peer("trunk", "office") };
+    let transport = transport.map(Into::into);
+    settings.peers.insert(Peer { transport, ..trunk }).expect("a new name");
+    let routes = [("192.0.2.7", "127.0.0.9"), ("10.0.0.7", "10.0.0.1"), ("0.0.0.0", "127.0.0.1")];
+    let routes = routes.map(|(to, own)| (to.parse().expect("one"), own.parse().expect("one")));
+    let config = SwitchConfig { sip: Arc::new(settings), routes: routes.into(), ..config() };
+    let plan = "[office]\nexten => 100,1,Dial(PJSIP/0155171889@trunk,20)\n";
+    let mut exchange = Exchange::new(config, plan, &[]);
+    alice().dial(&mut exchange, "100");
+    let to = crate::sip::Uri::parse(contact).expect("a URI").socket_addr().expect("an address");
+    let invite = request_to(&mut exchange, to).expect("an INVITE");
+    let via = invite.via().expect("a Via");
+    let transport = Transport::parse(via.transport().as_bytes()).expect("a transport");
+    (transport, via.response_address().expect("an address"))
+}
+
+#[test]
+fn a_trunk_is_called_from_the_transport_that_leads_there() {
+    use Transport::{Tcp, Udp};
+    for (contact, transport, called) in [
+        ("sip:192.0.2.7", None, (Udp, "127.0.0.9:5060")),
+        ("sip:192.0.2.7;transport=tcp", None, (Tcp, "127.0.0.9:5070")),
+        ("sip:192.0.2.7", Some("tcp"), (Tcp, "127.0.0.9:5070")),
+        ("sip:192.0.2.7", Some("lan"), (Udp, "10.0.0.1:5080")),
+        ("sip:10.0.0.7:5062", None, (Udp, "10.0.0.1:5060")),
+        ("sip:10.0.0.7:5062", Some("lan"), (Udp, "10.0.0.1:5080")),
+        ("sip:198.51.100.7", None, (Udp, "127.0.0.1:5060")),
+    ] {
+        let (protocol, local) = called;
+        assert_eq!(trunk_called(contact, transport), (protocol, address(local)), "{contact}");
+    }
 }
