@@ -15,7 +15,7 @@ use crate::media::{
     StreamSettings,
 };
 
-const WAIT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_secs(60);
 
 fn peer() -> (UdpSocket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
