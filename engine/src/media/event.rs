@@ -138,7 +138,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Peers can bring it about as often as they like.
+    /// Peers can bring it about as often as they like: what the queue between threads may drop.
+    #[cfg(feature = "net")]
     pub(crate) fn is_caused_by_peer(&self) -> bool {
         matches!(
             self,
