@@ -10,7 +10,10 @@
 //!    = help: join it to line 30
 //! ```
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use bstr::{BStr, ByteSlice};
 
@@ -322,17 +325,19 @@ impl fmt::Display for Rendered<'_> {
         if let Some(span) = diagnostic.span {
             write!(f, "{}: ", sources.place(span))?;
         }
-        write!(f, "{}[{}]: {}", diagnostic.severity, diagnostic.code, diagnostic.message)?;
+        let message = Printable(&diagnostic.message);
+        write!(f, "{}[{}]: {message}", diagnostic.severity, diagnostic.code)?;
         if let Some(span) = diagnostic.span {
             excerpt(f, sources, span)?;
         }
         for related in &diagnostic.related {
             let place = sources.place(related.span);
-            write!(f, "\n   = {}:{}: {}", place.file, place.line, related.message)?;
+            let message = Printable(&related.message);
+            write!(f, "\n   = {}:{}: {message}", place.file, place.line)?;
             excerpt(f, sources, related.span)?;
         }
         if let Some(help) = &diagnostic.help {
-            write!(f, "\n   = help: {help}")?;
+            write!(f, "\n   = help: {}", Printable(help))?;
         }
         Ok(())
     }
@@ -355,6 +360,15 @@ fn excerpt(f: &mut fmt::Formatter<'_>, sources: &SourceMap, span: Span) -> fmt::
     let indent = " ".repeat(left.len() + from - first);
     let carets = "^".repeat(marked.min(WINDOW));
     write!(f, "\n{:5} | {}\n      | {indent}{carets}", place.line, shown.trim_end())
+}
+
+/// Messages quote the file too.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().map(printable).try_for_each(|character| f.write_char(character))
+    }
 }
 
 /// Text of a file must not reach a terminal as commands.
@@ -403,8 +417,10 @@ mod tests {
     fn control_bytes_of_a_file_do_not_reach_the_terminal() {
         let mut sources = SourceMap::new();
         let file = sources.add("f", &b"\x1b[31mred\x07\xff"[..]);
-        let diagnostic =
-            Diagnostic::warning(Code::new("D900"), span_of(&sources, file, "red"), "x");
+        let span = span_of(&sources, file, "red");
+        let diagnostic = Diagnostic::warning(Code::new("D900"), span, "no `\x1b]0;red\x07`")
+            .with_related(span, "\x1b[0m")
+            .with_help("\x1b[1m");
         assert!(!diagnostic.render(&sources).to_string().contains(['\x1b', '\x07']));
     }
 
