@@ -157,6 +157,10 @@ impl Scope<'_> {
         match result {
             Ok(()) => {
                 out.truncate(start + MOST_INSIDE);
+                // A value ends at its first zero byte, as texts of C do.
+                if let Some(end) = memchr::memchr(0, &out[start..]) {
+                    out.truncate(start + end);
+                }
                 true
             }
             Err(error) => {

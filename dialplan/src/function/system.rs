@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bstr::BString;
 
 use super::{Reading, Writing, wrong};
-use crate::arguments::{scan_integer, split};
+use crate::arguments::{scan_double, scan_integer, split};
 use crate::host::FunctionError;
 use crate::scope::Scope;
 
@@ -75,20 +75,69 @@ pub(super) fn version(_: &mut Scope<'_>, item: &[u8], out: &mut Vec<u8>) -> Read
 }
 
 /// SAYFILES(value,type): the prompts of a number, in English, joined by `&`.
-pub(super) fn say_files(_: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
+pub(super) fn say_files(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
     let parts = split(arguments, 2);
     let Some(value) = parts.first() else { return wrong("requires an argument") };
-    let kind =
-        parts.get(1).map(|kind| kind.to_ascii_lowercase()).unwrap_or_else(|| b"alpha".to_vec());
-    let files = match kind.as_slice() {
-        b"number" => {
-            let Some((number, _)) = scan_integer(value) else { return wrong("not a number") };
-            number_files(i64::from(number))
+    let kind = parts.get(1).filter(|kind| !kind.is_empty()).map_or(&b"alpha"[..], |kind| kind);
+    // Letters and digits are those whose files exist; numbers are not looked up.
+    let spelled = |file: fn(u8) -> String| -> Vec<String> {
+        let files = value.iter().map(|byte| file(*byte));
+        files.filter(|file| scope.host.has_sound(file.as_bytes())).collect()
+    };
+    let whole = || -> Option<i64> {
+        let (number, end) = scan_integer(value)?;
+        (end == value.len()).then_some(i64::from(number))
+    };
+    let numbered = |number: i64| -> Vec<String> {
+        let mut files = number_files(number);
+        files.retain(|file| file != "digits/0" || scope.host.has_sound(b"digits/0"));
+        files
+    };
+    let files = match kind {
+        b"alpha" => spelled(letter_file),
+        b"phonetic" => spelled(phonetic_file),
+        b"digits" => spelled(letter_file),
+        b"number" => match whole() {
+            Some(number) => numbered(number),
+            None => return wrong("not a number"),
+        },
+        b"ordinal" => match whole() {
+            Some(number) => {
+                let mut files = numbered(number);
+                if let Some(last) = files.last_mut().filter(|_| number != 0) {
+                    *last = last.replace("digits/", "digits/h-");
+                }
+                files
+            }
+            None => return wrong("not a number"),
+        },
+        b"money" => {
+            let dollars = scan_double(value).unwrap_or(0.0);
+            let amount = (dollars * 100.0) as i64;
+            let (whole, cents) = (amount / 100, amount - dollars as i64 * 100);
+            let mut files = vec![];
+            if amount >= 100 {
+                files.extend(number_files(whole));
+                files.push(
+                    match (whole, cents) {
+                        (1, 1..) => "letters/dollar_",
+                        (1, _) => "letters/dollar",
+                        _ => "dollars",
+                    }
+                    .to_owned(),
+                );
+                files.extend((cents > 0).then(|| "and".to_owned()));
+            }
+            if cents > 0 {
+                files.extend(number_files(cents));
+                files.push(if cents == 1 { "cent" } else { "cents" }.to_owned());
+            } else if amount == 0 {
+                files.push(numbered(0).pop().unwrap_or_default());
+                files.push("cents".to_owned());
+            }
+            files
         }
-        b"alpha" => value.iter().map(|byte| letter_file(*byte)).collect(),
-        b"phonetic" => value.iter().map(|byte| phonetic_file(*byte)).collect(),
-        b"digits" => Vec::new(),
-        _ => return wrong("unknown type: alpha, digits, number or phonetic"),
+        _ => return wrong("unknown type: alpha, phonetic, digits, number, ordinal or money"),
     };
     out.extend_from_slice(files.join("&").as_bytes());
     Ok(())

@@ -1,5 +1,7 @@
 //! The families `expressions`, `substitution` and `functions`: the value of one text.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Answer, VectorError, list, load, text, text_or_none, texts, wrong};
@@ -19,6 +21,8 @@ pub(super) fn answer(vector: &Value) -> Result<Answer, VectorError> {
     let mut executor =
         Executor::idle(channel, "default", extension, 1).with_macros(Macros::Unknown);
     let mut host = MemoryHost::new(Scenario::new("default", "s").start);
+    // The reference was asked without any sounds installed.
+    host.sounds = Some(BTreeMap::new());
     for (name, value) in loaded.plan.globals() {
         host.world.globals.set(name, value);
     }
