@@ -282,7 +282,7 @@ impl Fields {
         let named = |names: &[&str]| -> Option<(i64, &'t [u8])> {
             let text = skip_blanks(text);
             names.iter().enumerate().find_map(|(index, name)| {
-                [name.len(), 3].into_iter().find_map(|length| {
+                [name.len(), name.len().min(3)].into_iter().find_map(|length| {
                     let head = text.get(..length)?;
                     head.eq_ignore_ascii_case(&name.as_bytes()[..length])
                         .then_some((index as i64, &text[length..]))
