@@ -317,7 +317,14 @@ impl<'a> Loader<'a> {
                         .with_help("write `1`"),
                     );
                 };
-                if text.first() == Some(&b'n') { last + 1 } else { last }
+                if text.first() == Some(&b'n') {
+                    let Some(next) = last.checked_add(1) else {
+                        return self.drop_priority(statement, line);
+                    };
+                    next
+                } else {
+                    last
+                }
             }
             _ => match scan_integer(text) {
                 Some(number) if number >= 1 => number,
