@@ -122,7 +122,8 @@ impl Regular {
             let mut search =
                 GroupSearch { regular: self, text, memo: HashMap::new(), spent: 0, group: None };
             search.assign(self.root, start, end);
-            search.group
+            // What was cut short may have put the group elsewhere.
+            search.group.filter(|_| search.spent <= BUDGET)
         } else {
             None
         };
@@ -304,13 +305,20 @@ struct GroupSearch<'a> {
 }
 
 impl GroupSearch<'_> {
+    /// Counts work; `false` once there was too much of it. All that loops asks here.
+    fn spend(&mut self, work: usize) -> bool {
+        self.spent = self.spent.saturating_add(work);
+        self.spent <= BUDGET
+    }
+
     /// Ends reachable from `start`, ascending. Nothing more once the budget is spent.
     fn ends(&mut self, id: NodeId, start: usize) -> Vec<usize> {
         if let Some(ends) = self.memo.get(&(id, start)) {
-            return ends.clone();
+            let ends = ends.clone();
+            self.spend(ends.len());
+            return ends;
         }
-        self.spent += 1;
-        if self.spent > BUDGET {
+        if !self.spend(1) {
             return Vec::new();
         }
         let ends = match &self.regular.nodes[id as usize] {
@@ -346,32 +354,54 @@ impl GroupSearch<'_> {
             &Node::Repeat { inner, least, most } => {
                 let mut front = vec![start];
                 for _ in 0..least {
+                    if front.is_empty() || !self.spend(1) {
+                        break;
+                    }
                     front = self.after_all(inner, &front);
                 }
-                let mut ends = front.clone();
-                let mut round = least;
-                while !front.is_empty() && most.is_none_or(|most| round < most) {
-                    round += 1;
-                    let reached = self.after_all(inner, &front);
-                    front = reached
-                        .into_iter()
-                        .filter(|end| ends.binary_search(end).is_err())
-                        .collect();
-                    ends.extend_from_slice(&front);
-                    ends.sort_unstable();
-                }
-                ends
+                self.further(inner, front, most.map(|most| most - least))
             }
         };
-        self.spent += ends.len();
+        self.spend(ends.len());
         self.memo.insert((id, start), ends.clone());
         ends
+    }
+
+    /// Where any of `starts` leads in up to so many turns, `starts` themselves included.
+    fn further(&mut self, inner: NodeId, starts: Vec<usize>, turns: Option<u32>) -> Vec<usize> {
+        let mut is_seen = vec![false; self.text.len() + 1];
+        self.spend(is_seen.len() / 16);
+        starts.iter().for_each(|&start| is_seen[start] = true);
+        let mut seen = starts;
+        // What is seen for the first time in one turn is where the next one begins.
+        let (mut begin, mut turn) = (0, 0);
+        while begin < seen.len() && turns.is_none_or(|turns| turn < turns) {
+            let end = seen.len();
+            for index in begin..end {
+                let ends = self.ends(inner, seen[index]);
+                if !self.spend(1) {
+                    return Vec::new();
+                }
+                for at in ends {
+                    if !std::mem::replace(&mut is_seen[at], true) {
+                        seen.push(at);
+                    }
+                }
+            }
+            begin = end;
+            turn += 1;
+        }
+        seen.sort_unstable();
+        seen
     }
 
     fn after_all(&mut self, id: NodeId, starts: &[usize]) -> Vec<usize> {
         let mut ends = Vec::new();
         for &start in starts {
             ends.extend(self.ends(id, start));
+            if !self.spend(1) {
+                return Vec::new();
+            }
         }
         ends.sort_unstable();
         ends.dedup();
@@ -395,23 +425,39 @@ impl GroupSearch<'_> {
         end: usize,
     ) -> bool {
         let mut front = vec![start];
-        let mut round = 0;
-        while round < least {
-            front = self.after_all(inner, &front);
-            round += 1;
-        }
-        let mut seen = front.clone();
-        while !front.is_empty() && most.is_none_or(|most| round < most) {
-            if seen.binary_search(&end).is_ok() {
-                return true;
+        for _ in 0..least {
+            if front.is_empty() || !self.spend(1) {
+                return false;
             }
-            round += 1;
-            let reached = self.after_all(inner, &front);
-            front = reached.into_iter().filter(|at| seen.binary_search(at).is_err()).collect();
-            seen.extend_from_slice(&front);
-            seen.sort_unstable();
+            front = self.after_all(inner, &front);
         }
-        seen.binary_search(&end).is_ok()
+        let turns = most.map(|most| most.saturating_sub(least));
+        self.further(inner, front, turns).binary_search(&end).is_ok()
+    }
+
+    /// For each place from `start` to `end`, whether any number of turns leads from it to `end`.
+    fn leading(&mut self, inner: NodeId, start: usize, end: usize) -> Vec<bool> {
+        let mut leads = vec![false; end - start + 1];
+        leads[end - start] = true;
+        for at in (start..end).rev() {
+            let ends = self.ends(inner, at);
+            leads[at - start] =
+                ends.iter().any(|&next| next > at && next <= end && leads[next - start]);
+            if !self.spend(ends.len()) {
+                break;
+            }
+        }
+        leads
+    }
+
+    fn holds_first_group(&self, id: NodeId) -> bool {
+        match &self.regular.nodes[id as usize] {
+            Node::Group(number, inner) => *number == 1 || self.holds_first_group(*inner),
+            Node::Sequence(parts) => parts.iter().any(|&part| self.holds_first_group(part)),
+            Node::Either(branches) => branches.iter().any(|&it| self.holds_first_group(it)),
+            Node::Repeat { inner, .. } => self.holds_first_group(*inner),
+            Node::Empty | Node::Byte(_) | Node::Assert(_) => false,
+        }
     }
 
     /// The node matches exactly `start..end`: notes where the first group lies.
@@ -421,18 +467,24 @@ impl GroupSearch<'_> {
             Node::Group(number, inner) => {
                 if *number == 1 {
                     self.group = Some((start, end));
+                } else {
+                    self.assign(*inner, start, end);
                 }
-                self.assign(*inner, start, end);
             }
             Node::Sequence(parts) => {
+                // The parts behind the one with the group only need to fit.
+                let last = parts.iter().position(|&part| self.holds_first_group(part));
+                let Some(last) = last else { return };
                 let mut at = start;
-                for (index, &part) in parts.iter().enumerate() {
+                for (index, &part) in parts[..=last].iter().enumerate() {
                     let rest = &parts[index + 1..];
                     let ends = self.ends(part, at);
                     let chosen =
                         ends.into_iter().rev().find(|&middle| self.reaches(rest, middle, end));
                     let Some(middle) = chosen else { return };
-                    self.assign(part, at, middle);
+                    if index == last {
+                        self.assign(part, at, middle);
+                    }
                     at = middle;
                 }
             }
@@ -444,18 +496,27 @@ impl GroupSearch<'_> {
                 }
             }
             &Node::Repeat { inner, mut least, mut most } => {
+                if !self.holds_first_group(inner) {
+                    return;
+                }
+                let leads = match most {
+                    None => self.leading(inner, start, end),
+                    Some(_) => Vec::new(),
+                };
                 let mut at = start;
                 while at < end || least > 0 {
-                    if most == Some(0) {
+                    if most == Some(0) || !self.spend(1) {
                         return;
                     }
                     least = least.saturating_sub(1);
                     most = most.map(|most| most - 1);
                     let ends = self.ends(inner, at);
-                    let chosen = ends
-                        .into_iter()
-                        .rev()
-                        .find(|&middle| self.repeats(inner, least, most, middle, end));
+                    let chosen = ends.into_iter().rev().find(|&middle| match most {
+                        None if least == 0 => {
+                            middle <= end && leads.get(middle - start).is_some_and(|leads| *leads)
+                        }
+                        _ => middle <= end && self.repeats(inner, least, most, middle, end),
+                    });
                     let Some(middle) = chosen else { return };
                     self.assign(inner, at, middle);
                     if middle == at && least == 0 {
@@ -760,6 +821,19 @@ mod tests {
         assert_eq!(find("(x)*abc", "abc"), Some((0, 3, None)));
         assert_eq!(find("(a*)*", "b"), Some((0, 0, None)));
         assert_eq!(find("([0-9]{3})", "12345"), Some((0, 3, Some((0, 3)))));
+    }
+
+    #[test]
+    fn repeats_of_repeats_end_on_long_texts() {
+        let digits = "7".repeat(1000);
+        // Took minutes.
+        assert!(find("()[0-9]*{125}9", &digits).is_none());
+        find("(a|7)+[0-9]*{1255}", &digits).expect("matches");
+        let long = "c".repeat(8000);
+        assert_eq!(find("(c).+c", &long), Some((0, 8000, Some((0, 1)))));
+        assert_eq!(find("(c|cc)+", &long), Some((0, 8000, Some((7998, 8000)))));
+        // The work for the group alone is bounded: it is given up here.
+        assert_eq!(find("(.*)*.*c", &long), Some((0, 8000, None)));
     }
 
     #[test]
