@@ -156,6 +156,8 @@ struct Leg {
     executor: Executor,
     host: MemoryHost,
     role: Role,
+    /// How many legs called one another until this one was.
+    depth: usize,
     events: VecDeque<Event>,
     keys: VecDeque<Digit>,
     /// When the running operation ends, and with what.
@@ -187,6 +189,7 @@ impl Leg {
             executor,
             host,
             role,
+            depth: 0,
             events: VecDeque::new(),
             keys: VecDeque::new(),
             busy: None,
@@ -455,8 +458,8 @@ impl Simulation<'_> {
 
     /// A second call to `Local/extension@context`, from the time of the first.
     fn called(&mut self, caller: &Leg, destination: &Destination) -> Option<Leg> {
-        if !destination.technology.eq_ignore_ascii_case(b"Local") || self.channels >= MOST_CHANNELS
-        {
+        let is_too_much = self.channels >= MOST_CHANNELS || caller.depth >= MOST_DEPTH;
+        if is_too_much || !destination.technology.eq_ignore_ascii_case(b"Local") {
             return None;
         }
         let resource = destination.resource.split(|byte| *byte == b'/').next().unwrap_or_default();
@@ -492,7 +495,7 @@ impl Simulation<'_> {
         host.elapsed = caller.now();
         host.zone = caller.host.zone.clone();
         host.keep_steps = KeepSteps::Yes;
-        Leg::new(executor, host, Role::Called)
+        Leg { depth: caller.depth + 1, ..Leg::new(executor, host, Role::Called) }
     }
 
     fn dial(&mut self, caller: &mut Leg, dial: &Dial) -> (Duration, Outcome) {
@@ -797,6 +800,9 @@ const MOST_YIELDS: usize = 100;
 
 /// Channels of one simulation.
 const MOST_CHANNELS: u32 = 200;
+
+/// Legs that call one another; one more is not there. Each takes its part of the stack.
+const MOST_DEPTH: usize = 20;
 
 /// Saturday 2026-11-21 00:30 UTC: the hour and weekday of the recordings that depend on the present time.
 const RECORDED_NIGHT: i64 = 1_795_221_000;

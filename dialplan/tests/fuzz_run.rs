@@ -83,3 +83,11 @@ proptest! {
         prop_assert!(report.trace.len() <= 2_000_000);
     }
 }
+
+#[test]
+fn a_call_that_calls_itself_ends() {
+    let plan =
+        plan_of("[m]\nexten => s,1,Dial(Local/s@m)\n same => n,Originate(Local/s@m,exten,m,s,1)\n");
+    let report = Scenario::new("m", "s").run(&plan);
+    assert!(report.others.len() < 200, "{}", report.others.len());
+}
