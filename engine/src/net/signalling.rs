@@ -211,7 +211,14 @@ impl Signalling {
             self.take_request(Request::Call { call, verb, done: None });
         }
         self.carry_out();
-        while !self.handles.calls.is_empty() {
+        // A call is over for us when its BYE is sent; the far end needs that BYE to arrive.
+        let repeated = TokioInstant::from_std(clock::now().instant) + ONE_REPETITION;
+        loop {
+            let deadline = match self.handles.calls.is_empty() {
+                true if self.switch.calls_closing() == 0 => return,
+                true => repeated,
+                false => deadline,
+            };
             let timer = self.deadline();
             let next = async {
                 tokio::select! {
@@ -435,6 +442,8 @@ fn seeds() -> Result<Seeds, StartError> {
 
 /// A shard takes its commands once in each of its ticks of 5 ms.
 const SEND_AGAIN: Duration = Duration::from_millis(5);
+/// Long enough for a lost BYE to be sent once more (timer E, RFC 3261 §17.1.2.2).
+const ONE_REPETITION: Duration = Duration::from_millis(600);
 /// How long starting waits for the first media ports.
 const PORTS_READY: Duration = Duration::from_secs(2);
 /// How long stopping waits for the answers to its BYEs: one retransmission more than a LAN needs.

@@ -228,6 +228,11 @@ impl Switch {
         own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()
     }
 
+    /// Calls whose last messages are still on their way: not ended for the far end.
+    pub fn calls_closing(&self) -> usize {
+        self.endpoint.call_count()
+    }
+
     /// How many calls there are, those that are cleaning up included.
     pub fn call_count(&self) -> usize {
         self.calls.len()

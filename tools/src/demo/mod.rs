@@ -100,13 +100,14 @@ fn invite(address: SocketAddr, phones: &[PhoneAccount]) {
      8800 the conference, 8801-8898 rooms   601 echo   602 test tone   603 keys read back
      604 open or closed, by date and hour
 
-With baresip, one line (its audio is your sound card's; type 8899 and Enter, then keys):
+With baresip, one line; then just press keys, b hangs up, q quits (it needs a sound card):
 
     baresip -e '/uanew <sip:{name}@{address}>;auth_pass={password}' -e '/dial 8899'
 
 With Linphone, in its console:
 
     linphonec
+    ports sip 5062
     register sip:{name}@{address} sip:{address} {password}
     call 8899
 
