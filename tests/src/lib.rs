@@ -6,6 +6,7 @@
 pub mod baresip;
 pub mod capture;
 pub mod engine;
+pub mod fuzz;
 pub mod loopback;
 pub mod process;
 pub mod rtp_report;
