@@ -1,6 +1,6 @@
 //! Fuzzing of everything that takes bytes or text from outside, on the production code itself.
 //!
-//! [`TARGETS`] lists all targets. A target is an ordinary function of bytes: it panics when
+//! [`targets`] lists all targets. A target is an ordinary function of bytes: it panics when
 //! something that must hold does not, and tells by its [`Shape`] what it came across, so that the
 //! runner keeps inputs that lead to something new. `src/bin/fuzz.rs` runs targets for long,
 //! `tests/fuzz.rs` for a moment; both replay `tests/fuzz/regressions`. See docs/fuzzing.md.
