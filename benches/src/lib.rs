@@ -3,6 +3,8 @@
 //! The engine runs as its own process, so that its CPU time is its own; callers run in the
 //! benchmark's process, on our own engine.
 
+pub mod caller;
+
 use std::{
     env, fs,
     io::{self, BufRead, BufReader},
