@@ -5,11 +5,13 @@
 use std::fmt;
 
 use bstr::BStr;
+use jiff::Timestamp;
 
 use crate::expression;
 use crate::function;
 use crate::host::{FunctionError, Host, Level, LogLine, Place};
 use crate::plan::{Circumstances, Plan};
+use crate::schedule::Schedule;
 use crate::state::State;
 use crate::substitute::{Closed, MOST_INSIDE, MOST_OUT, Part, Reference, Slice, Template};
 use crate::variables::Inheritance;
@@ -29,6 +31,16 @@ impl Scope<'_> {
             now: self.host.now(),
             zone: self.host.time_zone(),
         }
+    }
+
+    /// Whether a time condition holds; what can not be read in it is logged.
+    pub(crate) fn holds(&mut self, spec: &[u8], now: Timestamp) -> bool {
+        let mut flaws = Vec::new();
+        let schedule = Schedule::parse_with_flaws(BStr::new(spec), &mut flaws);
+        for flaw in flaws.iter().filter(|flaw| flaw.is_logged()) {
+            self.warn(format_args!("time condition: {flaw}"));
+        }
+        schedule.is_some_and(|schedule| schedule.holds(now, &self.host.time_zone()))
     }
 
     /// Appends a template's value: at most 8191 bytes.

@@ -503,6 +503,11 @@ impl Simulation<'_> {
         let mut legs: Vec<Option<Leg>> = Vec::new();
         let (mut is_busy, mut is_congested) = (false, false);
         for destination in &dial.destinations {
+            let technology = &destination.technology;
+            if !SIMULATED.iter().any(|known| technology.eq_ignore_ascii_case(known.as_bytes())) {
+                let message = format!("no channel type registered for '{technology}'");
+                self.log.push((crate::host::Level::Warning, message));
+            }
             let Some(leg) = self.called(caller, destination) else { continue };
             // Option b runs a subroutine on the other half before the call goes out.
             if let Some(target) = dial.options.argument(b'b') {
@@ -779,6 +784,9 @@ fn screening_target(text: &[u8]) -> Vec<u8> {
     }
     target
 }
+
+/// Technologies that a dialplan may call; only `Local` has anybody to answer.
+const SIMULATED: [&str; 2] = ["Local", "PJSIP"];
 
 /// How long an answer waits for the first packet.
 const FIRST_PACKET: Duration = Duration::from_millis(500);

@@ -126,7 +126,11 @@ pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
     if destinations.is_empty() {
         return Flow::HangUp;
     }
-    let seconds = parts.get(1).and_then(|text| scan_double(text)).filter(|seconds| *seconds > 0.0);
+    let timeout = parts.get(1).filter(|text| !text.is_empty());
+    let seconds = timeout.and_then(|text| scan_double(text)).filter(|seconds| *seconds > 0.0);
+    if let (Some(text), None) = (timeout, seconds) {
+        run.scope.warn(format_args!("Dial: invalid timeout '{}'", BStr::new(&**text)));
+    }
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let continues = options.has(b'g');
     let dial = Dial { destinations, timeout, options };

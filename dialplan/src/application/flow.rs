@@ -5,7 +5,6 @@ use jiff::Timestamp;
 
 use crate::arguments::{Protection, is_true, scan_integer, separate};
 use crate::executor::{Flow, Run};
-use crate::schedule::Schedule;
 use crate::state::FrameKind;
 
 /// `Goto([[context,]extension,]priority)`.
@@ -43,13 +42,8 @@ pub(super) fn goto_if_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let now = test
         .and_then(|time| Timestamp::from_second(time).ok())
         .unwrap_or_else(|| run.scope.host.now());
-    let is_now = holds(run, times, now);
+    let is_now = run.scope.holds(times, now);
     branch(run, is_now, branches)
-}
-
-pub(super) fn holds(run: &Run<'_>, times: &[u8], now: Timestamp) -> bool {
-    Schedule::parse(BStr::new(times))
-        .is_some_and(|schedule| schedule.holds(now, &run.scope.host.time_zone()))
 }
 
 fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {

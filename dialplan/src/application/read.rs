@@ -126,6 +126,7 @@ pub(super) fn read_on(run: &mut Run<'_>, mut read: Box<ReadDigits>, outcome: &Ou
         }
         // A prompt that can not be played is passed over; when it was the last, reading fails.
         Outcome::Failed if read.is_playing && read.tone.is_none() => {
+            run.scope.warn(format_args!("Read: a prompt could not be played"));
             if read.next_file < read.files.len() {
                 return prompt(run, read);
             }

@@ -34,6 +34,9 @@ fn assign(run: &mut Run<'_>, name: &[u8], value: &[u8]) {
 
 /// MSet(a=1,b=2).
 pub(super) fn set_many(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    if text.is_empty() {
+        run.scope.warn(format_args!("MSet requires at least one variable name/value pair"));
+    }
     for pair in split(text, 24) {
         match memchr::memchr(b'=', &pair) {
             Some(equals) => assign(run, &pair[..equals], &pair[equals + 1..]),
@@ -45,7 +48,7 @@ pub(super) fn set_many(run: &mut Run<'_>, text: &[u8]) -> Flow {
     Flow::Continue
 }
 
-/// SetGlobalVar, of old.
+/// ClearHash(name).
 pub(super) fn clear_hash(run: &mut Run<'_>, name: &[u8]) -> Flow {
     function::clear_hash(&mut run.scope, name);
     Flow::Continue
@@ -240,7 +243,7 @@ pub(super) fn exec_if_time(run: &mut Run<'_>, text: &[u8]) -> Flow {
         return Flow::Continue;
     };
     let now = run.scope.host.now();
-    if !super::flow::holds(run, &text[..question], now) {
+    if !run.scope.holds(&text[..question], now) {
         return Flow::Continue;
     }
     let (name, arguments) = name_and_arguments(&text[question + 1..]);

@@ -18,9 +18,10 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// A text that came out of an operation: digits alone count as a number.
+    /// A text that came out of an operation: digits and points alone count as a number.
     pub(super) fn made(text: Vec<u8>) -> Self {
-        if !text.is_empty() && text.iter().all(u8::is_ascii_digit) {
+        let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        if !text.is_empty() && text.iter().all(is_number) {
             Self::Numeric(text.into())
         } else {
             Self::Text(text.into())

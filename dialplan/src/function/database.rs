@@ -1,6 +1,6 @@
 //! The key-value database.
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
 use super::{Reading, Writing, wrong};
 use crate::expression::write_whole;
@@ -28,6 +28,10 @@ pub(super) fn write(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Wr
     let Some((family, key)) = place(arguments) else { return wrong(USAGE) };
     if scope.host.world().database.len() >= MOST_ENTRIES {
         return wrong("the database is full");
+    }
+    if key.starts_with(b"/") || key.contains(&b' ') {
+        let key = BStr::new(key);
+        scope.warn(format_args!("DB(): unusual key '{key}'"));
     }
     scope.host.world_mut().database.set(family, key, value);
     Ok(())

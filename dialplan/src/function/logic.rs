@@ -35,7 +35,7 @@ pub(super) fn choose_by_time(
         return wrong("syntax: IFTIME(<timespec>?[<true>][:<false>])");
     }
     let now = scope.host.now();
-    let chosen = if super::holds_at(scope, times, now) { yes } else { no };
+    let chosen = if scope.holds(times, now) { yes } else { no };
     out.extend_from_slice(unquoted(strip(chosen.unwrap_or_default())));
     Ok(())
 }

@@ -14,8 +14,6 @@ mod system;
 mod time;
 mod variables;
 
-use jiff::Timestamp;
-
 use crate::host::FunctionError;
 use crate::scope::Scope;
 
@@ -128,12 +126,6 @@ pub fn find(name: &[u8]) -> Option<&'static Function> {
 #[must_use]
 pub fn all() -> &'static [Function] {
     FUNCTIONS
-}
-
-/// Whether a time condition holds.
-fn holds_at(scope: &Scope<'_>, spec: &[u8], now: Timestamp) -> bool {
-    crate::schedule::Schedule::parse(bstr::BStr::new(spec))
-        .is_some_and(|schedule| schedule.holds(now, &scope.host.time_zone()))
 }
 
 fn wrong<T>(usage: &str) -> Result<T, FunctionError> {

@@ -76,7 +76,7 @@ pub(super) fn cut(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) ->
         while number < first && next_field(&mut rest, delimiter).is_some() {
             number += 1;
         }
-        if first > 0 && number > first {
+        if number > first {
             scope.warn(format_args!("CUT(): already past the field {first}"));
         }
         while number <= last {
@@ -109,7 +109,7 @@ fn field_range(spec: &[u8]) -> Option<(i32, i32)> {
     if let [b'-', rest @ ..] = spec
         && let Some((last, _)) = scan_integer(rest)
     {
-        return Some((0, last));
+        return Some((1, last));
     }
     let (first, end) = scan_integer(spec)?;
     Some(if spec.get(end) == Some(&b'-') { (first, i32::MAX) } else { (first, first) })
