@@ -10,6 +10,7 @@ pub mod media;
 #[cfg(feature = "net")]
 pub mod net;
 pub(crate) mod pbx;
+pub mod presence;
 pub(crate) mod printable;
 pub mod sdp;
 pub mod sip;
