@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{
-    Conf, EntryData, FileSource, Marks, Options, Recovery, SectionData, Spliced, Text, filter,
+    Conf, EntryData, FileSource, Marks, Options, Recovery, SectionData, Spliced, Text,
+    filter::Filter,
     line::{Line, Lines, trim},
     source,
 };
@@ -27,6 +28,7 @@ pub fn load(name: &str, files: &dyn FileSource, options: &Options) -> Conf {
         files_left: options.files,
         entries_left: options.entries,
         depth: 0,
+        recovering: None,
         stopped: false,
     };
     match loader.include(name, 1, None) {
@@ -58,6 +60,8 @@ struct Loader<'a> {
     /// How many files are being read, and how many were cut short: Asterisk forgets to take those
     /// off again.
     depth: usize,
+    /// Behind an error for which Asterisk reads no further: `depth` at that error.
+    recovering: Option<usize>,
     /// A limit was reached: nothing more is read.
     stopped: bool,
 }
@@ -144,6 +148,7 @@ impl Loader<'_> {
     fn read_lines(&mut self, file: FileId, bytes: &[u8], mut place: Place) -> Result<(), Refused> {
         let mut lines = Lines::new(file, bytes);
         let mut refused = Ok(());
+        let outside = self.recovering;
         while let Some(line) = lines.next(&mut self.conf.diagnostics) {
             let outcome = match line.bytes[0] {
                 b'[' => self.header(&line, &mut place),
@@ -158,6 +163,12 @@ impl Loader<'_> {
             }
         }
         lines.finish(&mut self.conf.diagnostics);
+        // What was read behind an error must not decide what becomes of other files.
+        if outside.is_none()
+            && let Some(depth) = self.recovering.take()
+        {
+            self.depth = depth;
+        }
         refused
     }
 
@@ -172,6 +183,7 @@ impl Loader<'_> {
             None => consequence.to_owned(),
         };
         self.conf.diagnostics.push(diagnostic.with_help(help));
+        self.recovering.get_or_insert(self.depth);
         Refused
     }
 
@@ -186,6 +198,7 @@ impl Loader<'_> {
             name: trim_if(close.is_none(), name).into(),
             header: Some(line.span(1, 1 + name.len())),
             template: false,
+            recovered: false,
             entries: vec![],
         };
         let Some(close) = close else {
@@ -194,8 +207,8 @@ impl Loader<'_> {
                 line.whole(),
                 "this section header has no closing `]`",
             );
-            self.append(section, place);
-            return Err(self.refuse(place, error.with_help("write `[name]`")));
+            let refused = self.refuse(place, error.with_help("write `[name]`"));
+            return Err(self.recover(section, refused, place));
         };
         let rest = &text[close + 1..];
         self.carriage_return(line, close + 1);
@@ -208,8 +221,8 @@ impl Loader<'_> {
             let span = line.span(close + 1, text.len());
             let message = "the options of this section have no closing `)`";
             let error = Diagnostic::error(codes::OPTIONS_UNCLOSED, span, message);
-            self.append(section, place);
-            return Err(self.refuse(place, error));
+            let refused = self.refuse(place, error);
+            return Err(self.recover(section, refused, place));
         };
         self.header_options(section, &options[..end], line, first, place)
     }
@@ -238,8 +251,10 @@ impl Loader<'_> {
                 }
             } else if let Some(filter) = option.strip_prefix(b"+") {
                 let Some(section) = &pending else { continue };
-                match self.find(section.name.as_bstr(), filter.as_bstr(), span) {
+                let filter = Filter::parse(filter).map_err(BString::from);
+                match self.find(section.name.as_bstr(), filter, span) {
                     Some(index) => {
+                        outcome = outcome.and_then(|()| self.known_to_asterisk(index));
                         let existing = &mut self.conf.sections[index];
                         existing.template |= section.template;
                         let section = pending.take();
@@ -253,8 +268,10 @@ impl Loader<'_> {
                         outcome = Err(self.refuse(place, error));
                     }
                 }
-            } else if let Some(base) = self.find(option.as_bstr(), "TEMPLATES=include".into(), span)
+            } else if let Some(base) =
+                self.find(option.as_bstr(), Ok(Filter::templates_too()), span)
             {
+                outcome = outcome.and_then(|()| self.known_to_asterisk(base));
                 let inherited = self.inherited(base)?;
                 match (&mut pending, added_to) {
                     (Some(section), _) => section.entries.extend(inherited),
@@ -282,36 +299,54 @@ impl Loader<'_> {
         outcome
     }
 
+    /// Keeps a section whose header Asterisk does not understand, when reading goes on.
+    fn recover(&mut self, section: SectionData, refused: Refused, place: &mut Place) -> Refused {
+        if self.options.recovery != Recovery::Refuse {
+            self.append(section, place);
+        }
+        refused
+    }
+
     fn append(&mut self, mut section: SectionData, place: &mut Place) {
         if let Some(header) = section.header.filter(|_| section.name.len() > NAME_LIMIT) {
             let message = format!("this name is cut to {NAME_LIMIT} bytes");
             self.report(Diagnostic::warning(codes::SECTION_NAME_TOO_LONG, header, message));
             section.name.truncate(NAME_LIMIT);
         }
+        section.recovered = self.recovering.is_some();
         self.conf.sections.push(section);
         self.current = Some(self.conf.sections.len() - 1);
         place.section = self.current;
     }
 
     /// The first section of a name, in any letter case, that fits the filter. The empty name is
-    /// any name.
-    fn find(&mut self, name: &BStr, filter: &BStr, span: Span) -> Option<usize> {
-        for (index, section) in self.conf.sections.iter().enumerate() {
-            if !name.is_empty() && !section.name.eq_ignore_ascii_case(name) {
-                continue;
+    /// any name. One that Asterisk would not have read is only found where there is no other.
+    fn find(&mut self, name: &BStr, filter: Result<Filter, BString>, span: Span) -> Option<usize> {
+        let filter = match filter {
+            Ok(filter) => filter,
+            Err(part) => {
+                let message = format!("`{part}` is no regular expression");
+                let error = Diagnostic::error(codes::FILTER_INVALID, span, message);
+                self.conf.diagnostics.push(error);
+                return None;
             }
-            match filter::fits(&self.conf, section, filter) {
-                Ok(true) => return Some(index),
-                Ok(false) => {}
-                Err(part) => {
-                    let message = format!("`{}` is no regular expression", part.as_bstr());
-                    let error = Diagnostic::error(codes::FILTER_INVALID, span, message);
-                    self.conf.diagnostics.push(error);
-                    return None;
-                }
-            }
+        };
+        let fits = |section: &SectionData| {
+            (name.is_empty() || section.name.eq_ignore_ascii_case(name))
+                && filter.fits(&self.conf, section)
+        };
+        let sections = &self.conf.sections;
+        let read = sections.iter().position(|section| !section.recovered && fits(section));
+        read.or_else(|| sections.iter().position(fits))
+    }
+
+    /// Refers to a section that Asterisk would not have: an error there, though named already.
+    fn known_to_asterisk(&mut self, section: usize) -> Result<(), Refused> {
+        if !self.conf.sections[section].recovered {
+            return Ok(());
         }
-        None
+        self.recovering.get_or_insert(self.depth);
+        Err(Refused)
     }
 
     fn inherited(&mut self, base: usize) -> Result<Vec<EntryData>, Refused> {
@@ -485,9 +520,12 @@ impl Loader<'_> {
                 name: implied_section.clone(),
                 header: None,
                 template: false,
+                recovered: false,
                 entries: vec![],
             };
+            let refused = self.refuse(place, error.with_help(help));
             self.append(section, place);
+            return refused;
         }
         self.refuse(place, error.with_help(help))
     }
@@ -559,7 +597,10 @@ impl Loader<'_> {
         let added = &line.bytes[from..];
         bytes.extend_from_slice(added);
         // A value added from another file has no place of its own in this one.
-        let last = origins.last().copied().unwrap_or(entries[base].value.span.end);
+        let last = origins.last().copied().unwrap_or_else(|| {
+            // An empty value ends behind its `=`, where there may be nothing more.
+            entries[base].value.span.end.saturating_sub(1)
+        });
         let same_file = line.whole().file == file;
         origins.extend((from..line.bytes.len()).map(|at| match same_file {
             true => line.span(at, at + 1).start,

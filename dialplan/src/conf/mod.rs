@@ -115,6 +115,8 @@ struct SectionData {
     /// The header; `None` if there was none and the section was implied.
     header: Option<Span>,
     template: bool,
+    /// Read behind an error for which Asterisk reads no further: it is not there for Asterisk.
+    recovered: bool,
     entries: Vec<EntryData>,
 }
 
