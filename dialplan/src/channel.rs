@@ -51,8 +51,23 @@ pub struct Channel {
     pub timeouts: Timeouts,
     /// HANGUPCAUSE: Q.850, 0 until known.
     pub hangup_cause: u16,
-    /// Other items of CHANNEL() that are only kept.
+    /// Headers that PJSIP_HEADER() and SIPAddHeader add to the next request. A host that accepts them (its
+    /// [`write_function`](crate::host::Host::write_function) says `Ok` to `PJSIP_HEADER`) sends them.
+    pub outgoing_headers: Vec<OutgoingHeader>,
+    /// Other items of CHANNEL() that are only kept, and what [`Host::write_function`] accepted:
+    /// `VOLUME(tx)`, `CONFBRIDGE(user,admin)`.
+    ///
+    /// [`Host::write_function`]: crate::host::Host::write_function
     pub settings: BTreeMap<BString, BString>,
+}
+
+/// A header to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingHeader {
+    /// Its name, a token.
+    pub name: BString,
+    /// Its value, without line ends.
+    pub value: BString,
 }
 
 /// One party's name and number.
@@ -165,8 +180,17 @@ impl Channel {
             format: "ulaw".into(),
             timeouts: Timeouts::default(),
             hangup_cause: 0,
+            outgoing_headers: Vec::new(),
             settings: BTreeMap::new(),
         }
+    }
+}
+
+impl OutgoingHeader {
+    /// A header of this name and value.
+    #[must_use]
+    pub fn new(name: impl Into<BString>, value: impl Into<BString>) -> Self {
+        Self { name: name.into(), value: value.into() }
     }
 }
 

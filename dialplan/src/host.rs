@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::channel::Channel;
+use crate::machine::{Machine, MemoryMachine};
+use crate::record::CallRecord;
 use crate::world::World;
 
 /// The executor's surroundings. Everything has an answer at once: what takes time is an
@@ -76,6 +78,10 @@ pub trait Host {
 
     /// As [`read_function`](Self::read_function), for `Set(NAME(arguments)=value)`.
     ///
+    /// Settings that only a host can honour come here as well, checked: `VOLUME`, `CONFBRIDGE`, `FEATUREMAP`,
+    /// `PJSIP_HEADER`, ... After `Ok` they are kept in the channel
+    /// ([`settings`](Channel::settings), [`outgoing_headers`](Channel::outgoing_headers)) for the host to read.
+    ///
     /// # Errors
     /// [`FunctionError::Unknown`] when the host has no such function.
     fn write_function(
@@ -101,6 +107,49 @@ pub trait Host {
         None
     }
 
+    /// Sets a variable of another channel (EXPORT). `false` when there is no such channel.
+    fn set_channel_variable(&mut self, channel: &[u8], variable: &[u8], value: &[u8]) -> bool {
+        let _ = (channel, variable, value);
+        false
+    }
+
+    /// The call's record (CDR); `None` when the host keeps none.
+    fn record(&self) -> Option<&CallRecord> {
+        None
+    }
+
+    /// The call's record, to write its fields.
+    fn record_mut(&mut self) -> Option<&mut CallRecord> {
+        None
+    }
+
+    /// Calls `visit` with name and value of each header of a SIP message of this call, in order. `false` when
+    /// there is no such message.
+    fn visit_headers(&self, message: SipMessage, visit: &mut dyn FnMut(&BStr, &BStr)) -> bool {
+        let _ = (message, visit);
+        false
+    }
+
+    /// A field of something that the SIP configuration or the registrar knows, by Asterisk's names: `aors` and
+    /// `context` of an endpoint, `contact` of an address of record (joined by commas), `uri`, `status` and
+    /// `rtt` of a contact. `None` when there is no such object or field.
+    fn sip_field(&self, object: SipObject, name: &[u8], field: &[u8]) -> Option<BString> {
+        let _ = (object, name, field);
+        None
+    }
+
+    /// Who is in a conference; `None` when there is none of that name.
+    fn conference(&self, name: &[u8]) -> Option<ConferenceFacts> {
+        let _ = name;
+        None
+    }
+
+    /// Files and programs, for FILE, STAT, SHELL and SYSINFO. `None`, the default, is what an operator who
+    /// allows nothing wants. A host whose thread must not wait for a disk can not give it.
+    fn machine(&mut self) -> Option<&mut dyn Machine> {
+        None
+    }
+
     /// Names of all channels (CHANNELS, CHANNEL_EXISTS).
     fn channels(&self) -> Vec<BString> {
         Vec::new()
@@ -111,6 +160,45 @@ pub trait Host {
         let _ = device;
         "INVALID".into()
     }
+}
+
+/// Which SIP message of a call is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SipMessage {
+    /// The request that began the call.
+    Request,
+    /// The final answer to the request that was sent.
+    Response,
+}
+
+/// A kind of thing that the SIP configuration or the registrar knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SipObject {
+    /// `type=endpoint`.
+    Endpoint,
+    /// `type=aor`, with what is registered.
+    Aor,
+    /// A binding, by its URI or as `aor;@hash`.
+    Contact,
+    /// A domain of ours.
+    Domain,
+}
+
+/// Who is in a conference, by channel names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConferenceFacts {
+    /// All of them.
+    pub parties: Vec<BString>,
+    /// Those who may lock and remove.
+    pub admins: Vec<BString>,
+    /// Those without whom it does not begin.
+    pub marked: Vec<BString>,
+    /// Those who wait for it to begin.
+    pub waiting: Vec<BString>,
+    /// Nobody else may join.
+    pub is_locked: bool,
+    /// All are muted.
+    pub is_muted: bool,
 }
 
 /// The state of a call, as CHANNEL(state) names it.
@@ -220,6 +308,22 @@ pub struct MemoryHost {
     pub environment: BTreeMap<BString, BString>,
     /// Names of all channels.
     pub channels: Vec<BString>,
+    /// Variables of other channels, by channel and name.
+    pub channel_variables: BTreeMap<(BString, BString), BString>,
+    /// The call's record.
+    pub record: CallRecord,
+    /// Headers of the call's request; `None` when it has none.
+    pub request: Option<Vec<(BString, BString)>>,
+    /// Headers of the answer to the call's request.
+    pub response: Option<Vec<(BString, BString)>>,
+    /// Fields of SIP objects, by kind, name and field.
+    pub sip_fields: BTreeMap<(SipObject, BString, BString), BString>,
+    /// Conferences by name.
+    pub conferences: BTreeMap<BString, ConferenceFacts>,
+    /// Files and programs; `None` is switched off.
+    pub machine: Option<MemoryMachine>,
+    /// Whether settings such as `VOLUME(TX)` are accepted.
+    pub accepts: Accepts,
     /// Steps that ran.
     pub steps: Vec<TracedStep>,
     /// Lines of the log from this level on.
@@ -227,6 +331,15 @@ pub struct MemoryHost {
     /// Steps are kept only when on.
     pub keep_steps: KeepSteps,
     seed: u64,
+}
+
+/// Whether a [`MemoryHost`] accepts settings that it has nothing to do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepts {
+    /// They are refused, as by an engine that does not have them.
+    Nothing,
+    /// They are accepted and kept in the channel.
+    Settings,
 }
 
 /// Whether a [`MemoryHost`] keeps the steps that ran.
@@ -267,6 +380,14 @@ impl MemoryHost {
             sounds: None,
             environment: BTreeMap::new(),
             channels: Vec::new(),
+            channel_variables: BTreeMap::new(),
+            record: CallRecord::new(epoch),
+            request: None,
+            response: None,
+            sip_fields: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            machine: None,
+            accepts: Accepts::Settings,
             steps: Vec::new(),
             log: Vec::new(),
             keep_steps: KeepSteps::Yes,
@@ -345,10 +466,90 @@ impl Host for MemoryHost {
         self.environment.get(BStr::new(name)).cloned()
     }
 
+    fn write_function(
+        &mut self,
+        _: &mut Channel,
+        name: &[u8],
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<(), FunctionError> {
+        let is_setting = SETTINGS.iter().any(|setting| setting.as_bytes() == name);
+        match self.accepts {
+            Accepts::Settings if is_setting => Ok(()),
+            Accepts::Settings | Accepts::Nothing => Err(FunctionError::Unknown),
+        }
+    }
+
+    fn channel_variable(&self, channel: &[u8], variable: &[u8]) -> Option<BString> {
+        self.channel_variables.get(&(channel.into(), variable.into())).cloned()
+    }
+
+    fn set_channel_variable(&mut self, channel: &[u8], variable: &[u8], value: &[u8]) -> bool {
+        let is_there = self.channels.iter().any(|name| *name == channel);
+        if is_there {
+            self.channel_variables.insert((channel.into(), variable.into()), value.into());
+        }
+        is_there
+    }
+
+    fn record(&self) -> Option<&CallRecord> {
+        Some(&self.record)
+    }
+
+    fn record_mut(&mut self) -> Option<&mut CallRecord> {
+        Some(&mut self.record)
+    }
+
+    fn visit_headers(&self, message: SipMessage, visit: &mut dyn FnMut(&BStr, &BStr)) -> bool {
+        let headers = match message {
+            SipMessage::Request => &self.request,
+            SipMessage::Response => &self.response,
+        };
+        let Some(headers) = headers else { return false };
+        headers.iter().for_each(|(name, value)| visit(name.as_ref(), value.as_ref()));
+        true
+    }
+
+    fn sip_field(&self, object: SipObject, name: &[u8], field: &[u8]) -> Option<BString> {
+        self.sip_fields.get(&(object, name.into(), field.into())).cloned()
+    }
+
+    fn conference(&self, name: &[u8]) -> Option<ConferenceFacts> {
+        self.conferences.get(BStr::new(name)).cloned()
+    }
+
+    fn machine(&mut self) -> Option<&mut dyn Machine> {
+        self.machine.as_mut().map(|machine| machine as &mut dyn Machine)
+    }
+
     fn channels(&self) -> Vec<BString> {
         self.channels.clone()
     }
 }
+
+/// What a [`MemoryHost`] accepts.
+const SETTINGS: [&str; 20] = [
+    "AGC",
+    "CONFBRIDGE",
+    "DENOISE",
+    "FEATURE",
+    "FEATUREMAP",
+    "FRAME_DROP",
+    "HOLD_INTERCEPT",
+    "JITTERBUFFER",
+    "MUTEAUDIO",
+    "PITCH_SHIFT",
+    "PJSIP_DTMF_MODE",
+    "PJSIP_HEADER",
+    "PJSIP_MEDIA_OFFER",
+    "PJSIP_MOH_PASSTHROUGH",
+    "PJSIP_SEND_SESSION_REFRESH",
+    "PJSIP_TRANSFER_HANDLING",
+    "SCRAMBLE",
+    "TALK_DETECT",
+    "TONE_DETECT",
+    "VOLUME",
+];
 
 /// Steps and log lines kept by a [`MemoryHost`]: an endless loop must not fill the memory.
 const KEPT: usize = 100_000;

@@ -7,8 +7,9 @@ use std::fmt;
 use bstr::BStr;
 use jiff::Timestamp;
 
+use crate::executor::Legacy;
 use crate::expression;
-use crate::function;
+use crate::function::{self, Availability, Function};
 use crate::host::{FunctionError, Host, Level, LogLine, Place};
 use crate::plan::{Circumstances, Plan};
 use crate::schedule::Schedule;
@@ -162,6 +163,7 @@ impl Scope<'_> {
         }
         self.state.depth += 1;
         let result = match function::find(name) {
+            Some(function) if self.is_unknown(function) => Err(FunctionError::Unknown),
             Some(function) => function.read(self, arguments, out),
             None => self.host.read_function(&self.state.channel, name, arguments, out),
         };
@@ -186,12 +188,17 @@ impl Scope<'_> {
     /// Writes `NAME(arguments)=value`; what goes wrong is logged.
     pub(crate) fn write_function(&mut self, name: &[u8], arguments: &[u8], value: &[u8]) {
         let result = match function::find(name) {
+            Some(function) if self.is_unknown(function) => Err(FunctionError::Unknown),
             Some(function) => function.write(self, arguments, value),
             None => self.host.write_function(&mut self.state.channel, name, arguments, value),
         };
         if let Err(error) = result {
             self.function_failed(name, &error);
         }
+    }
+
+    fn is_unknown(&self, function: &Function) -> bool {
+        function.availability() == Availability::Legacy && self.state.legacy == Legacy::Unknown
     }
 
     fn function_failed(&mut self, name: &[u8], error: &FunctionError) {

@@ -11,7 +11,7 @@ use bstr::{BString, ByteSlice};
 use jiff::Timestamp;
 
 use crate::channel::{Channel, Party};
-use crate::executor::{Advance, Executor, Macros};
+use crate::executor::{Advance, Executor, Legacy};
 use crate::host::{ChannelState, KeepSteps, MemoryHost, TracedStep};
 use crate::operation::{
     AnswerMedia, ConferenceEnd, Destination, Dial, DialEnd, DialPlace, DialResult, DialStatus,
@@ -37,8 +37,8 @@ pub struct Scenario {
     pub sounds: BTreeMap<BString, Duration>,
     /// The time of day at the start.
     pub start: Timestamp,
-    /// Whether Macro works.
-    pub macros: Macros,
+    /// Whether names that Asterisk no longer has work.
+    pub legacy: Legacy,
     /// When to give up on a call that does not end.
     pub limit: Duration,
 }
@@ -98,7 +98,7 @@ impl Scenario {
             events: Vec::new(),
             sounds: BTreeMap::new(),
             start: Timestamp::from_second(RECORDED_NIGHT).unwrap_or(Timestamp::UNIX_EPOCH),
-            macros: Macros::Emulated,
+            legacy: Legacy::Emulated,
             limit: Duration::from_secs(3600),
         }
     }
@@ -109,7 +109,7 @@ impl Scenario {
         let mut channel = Channel::new("Local/caller@simulation-00000001;2");
         channel.caller = self.caller.clone();
         let mut executor = Executor::new(channel, self.context.clone(), self.extension.clone(), 1)
-            .with_macros(self.macros);
+            .with_legacy(self.legacy);
         executor.channel_mut().unique_id = "1.1".into();
         let mut simulation = Simulation {
             plan,
@@ -117,7 +117,7 @@ impl Scenario {
             world: World::default(),
             others: Vec::new(),
             log: Vec::new(),
-            macros: self.macros,
+            legacy: self.legacy,
             channels: 1,
             turns: 0,
         };
@@ -146,7 +146,7 @@ struct Simulation<'a> {
     world: World,
     others: Vec<Vec<TracedStep>>,
     log: Vec<(crate::host::Level, String)>,
-    macros: Macros,
+    legacy: Legacy,
     channels: u32,
     turns: usize,
 }
@@ -488,7 +488,7 @@ impl Simulation<'_> {
             context.as_bstr()
         ));
         channel.caller = caller.executor.channel().caller.clone();
-        let mut executor = Executor::new(channel, context, extension, 1).with_macros(self.macros);
+        let mut executor = Executor::new(channel, context, extension, 1).with_legacy(self.legacy);
         // Both halves of a Local channel inherit: what is copied once arrives.
         *executor.variables_mut() = inherited_twice(caller.executor.variables());
         let mut host = MemoryHost::new(caller.host.epoch);

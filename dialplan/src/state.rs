@@ -1,8 +1,11 @@
 //! What belongs to one channel in the dialplan: where it is, its variables, its subroutine frames.
 
+use std::time::Duration;
+
 use bstr::BString;
 
 use crate::channel::Channel;
+use crate::executor::Legacy;
 use crate::variables::Variables;
 
 /// The part of an executor that substitution and functions see.
@@ -23,6 +26,24 @@ pub(crate) struct State {
     pub(crate) spare: Vec<Vec<u8>>,
     /// Evaluations inside evaluations (EVAL of EVAL ...).
     pub(crate) depth: u32,
+    /// Whether a lock is waited for.
+    pub(crate) locking: Locking,
+    /// Whether names that Asterisk no longer has work.
+    pub(crate) legacy: Legacy,
+}
+
+/// Whether the present step needs a lock that another channel holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locking {
+    None,
+    /// LOCK() did not get it: the step is tried again until then.
+    Wanted {
+        until: Duration,
+    },
+    /// The step is tried again.
+    Again {
+        until: Duration,
+    },
 }
 
 /// Whether a run loop drives the channel.
@@ -78,6 +99,8 @@ impl State {
             hangup_handlers: Vec::new(),
             spare: Vec::new(),
             depth: 0,
+            locking: Locking::None,
+            legacy: Legacy::default(),
         }
     }
 

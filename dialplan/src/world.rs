@@ -23,6 +23,45 @@ pub struct World {
     pub environment: BTreeMap<BString, BString>,
     /// (channel, category, group) of every channel in a group, in the order set.
     pub groups: Vec<(BString, BString, BString)>,
+    /// Locks that channels hold (LOCK).
+    pub locks: Vec<Lock>,
+    /// Channels that wait for a signal (WaitForSignal).
+    pub waiters: Vec<Waiter>,
+    /// Custom presences (PRESENCE_STATE).
+    pub presences: BTreeMap<BString, Presence>,
+}
+
+/// A lock that a channel holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// Its name.
+    pub name: BString,
+    /// The channel that holds it; gone when the call ends.
+    pub channel: BString,
+    /// How often that channel took it.
+    pub depth: u32,
+}
+
+/// A channel that waits for a signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiter {
+    /// The signal's name.
+    pub signal: BString,
+    /// The channel.
+    pub channel: BString,
+    /// What came with the signal, once it came.
+    pub payload: Option<BString>,
+}
+
+/// Whether a person can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// `available`, `away`, `xa`, `chat`, `dnd`, `unavailable` or `not_set`.
+    pub state: &'static str,
+    /// Further detail.
+    pub subtype: BString,
+    /// What they say.
+    pub message: BString,
 }
 
 /// The key-value database: keys are `family/key`, ordered by bytes.

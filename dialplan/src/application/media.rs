@@ -69,7 +69,7 @@ pub(super) fn congestion(run: &mut Run<'_>, text: &[u8]) -> Flow {
 }
 
 /// A positive number of seconds; anything else is for ever.
-fn seconds(text: &[u8]) -> Option<Duration> {
+pub(super) fn seconds(text: &[u8]) -> Option<Duration> {
     let seconds = scan_double(text).filter(|seconds| *seconds > 0.0)?;
     Duration::try_from_secs_f64(seconds).ok()
 }
@@ -383,18 +383,36 @@ pub(super) fn send_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {
 }
 
 /// What SAY_DTMF_INTERRUPT allows.
-fn say(run: &Run<'_>, what: Say) -> Flow {
-    let is_interruptible = run.scope.variable(b"SAY_DTMF_INTERRUPT").is_some_and(|value| {
+fn is_interruptible(run: &Run<'_>) -> bool {
+    run.scope.variable(b"SAY_DTMF_INTERRUPT").is_some_and(|value| {
         matches!(
             value.to_ascii_lowercase().as_slice(),
             b"1" | b"true" | b"yes" | b"on" | b"y" | b"t"
         )
-    });
-    if is_interruptible {
+    })
+}
+
+fn say(run: &Run<'_>, what: Say) -> Flow {
+    if is_interruptible(run) {
         Flow::Ask(Operation::Say { what, interrupt: DigitSet::ALL }, Continuation::Interruptible)
     } else {
         Flow::Ask(Operation::Say { what, interrupt: DigitSet::NONE }, Continuation::Simple)
     }
+}
+
+/// Plays the files of something that is said.
+pub(super) fn play_said(run: &Run<'_>, files: Vec<BString>) -> Flow {
+    if files.is_empty() {
+        return Flow::Continue;
+    }
+    let (interrupt, continuation) = if is_interruptible(run) {
+        (DigitSet::ALL, Continuation::Interruptible)
+    } else {
+        (DigitSet::NONE, Continuation::Simple)
+    };
+    let operation =
+        Operation::Play { files, interrupt, missing: MissingFile::Skip, language: None };
+    Flow::Ask(operation, continuation)
 }
 
 pub(super) fn say_digits(run: &mut Run<'_>, text: &[u8]) -> Flow {

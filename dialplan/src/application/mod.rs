@@ -2,16 +2,19 @@
 
 mod call;
 mod flow;
+mod legacy;
 mod loops;
 mod media;
 mod read;
 mod table;
+mod timing;
 mod variables;
 
 use crate::executor::{Continuation, Flow, Run};
 use crate::operation::Outcome;
 
 pub(crate) use flow::gosub;
+pub(crate) use timing::Condition;
 
 /// An application of the dialplan. Names ignore case.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +30,8 @@ pub struct Application {
 pub(crate) enum Support {
     /// Runs here, perhaps asking for operations.
     Run(fn(&mut Run<'_>, &[u8]) -> Flow),
-    /// As `Run`, only while macros are emulated.
-    Macro(fn(&mut Run<'_>, &[u8]) -> Flow),
+    /// As `Run`, only while names that Asterisk no longer has work.
+    Legacy(fn(&mut Run<'_>, &[u8]) -> Flow),
     /// Known to Asterisk; only a host that registers it has it.
     Absent,
     /// Refused unless a host registers it; the text says why.
@@ -60,13 +63,15 @@ impl Application {
         self.run().is_some()
     }
 
-    pub(crate) fn is_macro(&self) -> bool {
-        matches!(self.support, Support::Macro(_))
+    /// Whether Asterisk no longer has it.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        matches!(self.support, Support::Legacy(_))
     }
 
     pub(crate) fn run(&self) -> Option<fn(&mut Run<'_>, &[u8]) -> Flow> {
         match self.support {
-            Support::Run(run) | Support::Macro(run) => Some(run),
+            Support::Run(run) | Support::Legacy(run) => Some(run),
             Support::Absent | Support::Refused(_) => None,
         }
     }
@@ -74,7 +79,9 @@ impl Application {
     pub(crate) fn refusal(&self) -> &'static str {
         match self.support {
             Support::Refused(reason) => reason,
-            Support::Macro(_) => "macros are switched off",
+            Support::Legacy(_) => {
+                "it is gone since Asterisk 21 or before, and old names are switched off"
+            }
             Support::Run(_) | Support::Absent => "this engine does not have it",
         }
     }
@@ -84,7 +91,7 @@ impl std::fmt::Debug for Support {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Run(_) => "Run",
-            Self::Macro(_) => "Macro",
+            Self::Legacy(_) => "Legacy",
             Self::Absent => "Absent",
             Self::Refused(_) => "Refused",
         })
@@ -156,7 +163,12 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
         Continuation::Originate => call::originate_done(run, &outcome),
         Continuation::Redirect => call::redirect_done(run, &outcome),
-        Continuation::CollectDigit | Continuation::Beside => Flow::Continue,
+        Continuation::WaitUntil => timing::wait_until_done(run, &outcome),
+        Continuation::Condition(condition) => timing::condition_on(run, condition, &outcome),
+        Continuation::Signal { variable, until } => {
+            timing::signal_on(run, variable, until, &outcome)
+        }
+        Continuation::CollectDigit | Continuation::Beside | Continuation::Again => Flow::Continue,
     }
 }
 

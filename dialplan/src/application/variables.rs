@@ -151,7 +151,7 @@ pub(super) fn try_exec(run: &mut Run<'_>, text: &[u8]) -> Flow {
     }
     let (name, arguments) = name_and_arguments(text);
     let is_known = super::find(name)
-        .is_some_and(|application| application.is_here() && !application.is_macro())
+        .is_some_and(|application| application.is_here() && run.is_enabled(application))
         || run.scope.host.has_application(name);
     if !is_known {
         run.scope.warn(format_args!("could not find application '{}'", BStr::new(name)));

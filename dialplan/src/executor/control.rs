@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::executor::Macros;
+use crate::application::Condition;
 use crate::operation::{Digit, Operation, Outcome};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
@@ -13,7 +13,6 @@ pub(crate) struct Control {
     pub(crate) phase: Phase,
     pub(crate) waiting: Option<Continuation>,
     pub(crate) outcome: Option<Outcome>,
-    pub(crate) macros: Macros,
     pub(crate) macro_frames: Vec<MacroFrame>,
     pub(crate) loops: Loops,
     pub(crate) is_overtime: bool,
@@ -117,6 +116,14 @@ pub(crate) enum Continuation {
     Tried(Box<Self>),
     /// Of an application that runs beside the flow.
     Beside,
+    WaitUntil,
+    Condition(Box<Condition>),
+    Signal {
+        variable: BString,
+        until: Option<Duration>,
+    },
+    /// The present step is tried again: it needs a lock.
+    Again,
 }
 
 /// Read between two keys.

@@ -63,13 +63,13 @@ pub enum Advance {
     },
 }
 
-/// Whether Macro and MacroExit, gone since Asterisk 21, work.
+/// Whether what Asterisk no longer has works: Macro, SetVar, SIPAddHeader, LANGUAGE() and their like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Macros {
+pub enum Legacy {
     /// They work as they did.
     #[default]
     Emulated,
-    /// They are unknown applications: the call ends.
+    /// They are unknown, as in Asterisk 22: the application ends the call, the function is empty.
     Unknown,
 }
 
@@ -109,10 +109,11 @@ impl Executor {
         executor
     }
 
-    /// Whether Macro works. Default: [`Macros::Emulated`], since a fifth of the dialplans out there use it.
+    /// Whether old names work. Default: [`Legacy::Emulated`], since a fifth of the dialplans out there use
+    /// Macro alone.
     #[must_use]
-    pub fn with_macros(mut self, macros: Macros) -> Self {
-        self.control.macros = macros;
+    pub fn with_legacy(mut self, legacy: Legacy) -> Self {
+        self.state.legacy = legacy;
         self
     }
 

@@ -10,7 +10,7 @@ use crate::host::{Level, Place, Step};
 use crate::operation::{Digit, Operation, Outcome};
 use crate::plan::{ContextId, FallThrough, Found, Target};
 use crate::scope::Scope;
-use crate::state::{Exception, Frame, FrameKind};
+use crate::state::{Exception, Frame, FrameKind, Locking};
 
 /// One call of `advance`.
 pub(crate) struct Run<'a> {
@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
         self.scope.state.hangup_handlers.clear();
         while self.scope.state.pop_frame().is_some() {}
         self.control.beside.clear();
+        self.release_locks();
         self.control.phase = Phase::Finished;
     }
 
@@ -124,6 +125,11 @@ impl<'a> Run<'a> {
         };
         let mut arguments = self.scope.take_spare();
         self.scope.evaluate(step.template(), &mut arguments);
+        if self.scope.state.locking != Locking::None && self.waits_for_lock() {
+            self.scope.give_back(arguments);
+            let operation = Operation::Wait { duration: LOCK_PAUSE };
+            return self.ask(operation, Continuation::Again);
+        }
         let state = &self.scope.state;
         self.scope.host.trace(&Step {
             place: Place {
@@ -164,8 +170,29 @@ impl<'a> Run<'a> {
         None
     }
 
-    fn is_enabled(&self, application: &Application) -> bool {
-        !application.is_macro() || self.control.macros == super::Macros::Emulated
+    pub(crate) fn is_enabled(&self, application: &Application) -> bool {
+        !application.is_legacy() || self.scope.state.legacy == super::Legacy::Emulated
+    }
+
+    /// Whether the step that was just evaluated has to be tried again for a lock.
+    fn waits_for_lock(&mut self) -> bool {
+        let locking = std::mem::replace(&mut self.scope.state.locking, Locking::None);
+        if let Locking::Wanted { until } = locking {
+            self.scope.state.locking = Locking::Again { until };
+            return true;
+        }
+        false
+    }
+
+    /// A call that ends gives its locks back, and waits for no signal any more.
+    fn release_locks(&mut self) {
+        let name = &self.scope.state.channel.name;
+        if self.scope.host.world().waiters.iter().any(|waiter| waiter.channel == *name) {
+            self.scope.host.world_mut().waiters.retain(|waiter| waiter.channel != *name);
+        }
+        if self.scope.host.world().locks.iter().any(|lock| lock.channel == *name) {
+            self.scope.host.world_mut().locks.retain(|lock| lock.channel != *name);
+        }
     }
 
     /// Runs an application by its name, in any letter case.
@@ -419,6 +446,8 @@ impl<'a> Run<'a> {
                 Flow::Jumped
             }
             Continuation::Beside => Flow::Jumped,
+            Continuation::Again if matches!(outcome, Outcome::HungUp { .. }) => Flow::HangUp,
+            Continuation::Again => Flow::Jumped,
             other => application::resume(self, other, outcome),
         }
     }
@@ -447,6 +476,7 @@ impl<'a> Run<'a> {
     fn next_handler(&mut self) -> Turn {
         let Some(handler) = self.scope.state.hangup_handlers.pop() else {
             while self.scope.state.pop_frame().is_some() {}
+            self.release_locks();
             self.control.phase = Phase::Finished;
             return Turn::Next;
         };
@@ -746,6 +776,9 @@ const MOST_STEPS: usize = 1000;
 
 /// Steps that a call may run after its hangup.
 const MOST_STEPS_AFTER_HANGUP: usize = 100_000;
+
+/// Between two tries of a step that needs a lock.
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// How long the tone after a failed Dial sounds.
 const FALL_THROUGH_TONE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -198,6 +198,24 @@ pub(super) fn set_channel(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8])
     Ok(())
 }
 
+/// LANGUAGE(), of old.
+pub(super) fn old_language(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> Reading {
+    channel(scope, b"language", out)
+}
+
+pub(super) fn set_old_language(scope: &mut Scope<'_>, _: &[u8], value: &[u8]) -> Writing {
+    set_channel(scope, b"language", value)
+}
+
+/// MUSICCLASS(), of old.
+pub(super) fn old_music_class(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> Reading {
+    channel(scope, b"musicclass", out)
+}
+
+pub(super) fn set_old_music_class(scope: &mut Scope<'_>, _: &[u8], value: &[u8]) -> Writing {
+    set_channel(scope, b"musicclass", value)
+}
+
 /// The numbers of a list such as `1,3-5`, spelled out: `1, 3, 4, 5`.
 fn groups(text: &[u8]) -> BString {
     let mut set = 0_u64;

@@ -94,5 +94,18 @@ fn elements(scope: &Scope<'_>, prefix: &[u8]) -> Vec<BString> {
     elements
 }
 
+/// BLACKLIST(): whether the caller's number or name is in the family `blacklist`.
+pub(super) fn blacklist(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> Reading {
+    let caller = &scope.state.channel.caller;
+    let database = &scope.host.world().database;
+    let parts = [caller.number.as_ref(), caller.name.as_ref()];
+    let is_listed = parts
+        .into_iter()
+        .flatten()
+        .any(|part| !part.is_empty() && database.value(b"blacklist", part).is_some());
+    out.push(b'0' + u8::from(is_listed));
+    Ok(())
+}
+
 /// The database must not fill the memory.
 const MOST_ENTRIES: usize = 1_000_000;

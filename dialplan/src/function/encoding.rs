@@ -16,7 +16,7 @@ pub(super) fn base64_encode(_: &mut Scope<'_>, text: &[u8], out: &mut Vec<u8>) -
     Ok(())
 }
 
-fn encode_base64(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode_base64(text: &[u8], out: &mut Vec<u8>) {
     for chunk in text.chunks(3) {
         let mut bits = [0u8; 3];
         bits[..chunk.len()].copy_from_slice(chunk);
@@ -45,7 +45,7 @@ pub(super) fn base64_decode(_: &mut Scope<'_>, text: &[u8], out: &mut Vec<u8>) -
 }
 
 /// Everything up to the first `=`; foreign bytes are passed over.
-fn decode_base64(text: &[u8]) -> Vec<u8> {
+pub(super) fn decode_base64(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len() * 3 / 4);
     let (mut word, mut bits) = (0u32, 0);
     for byte in text.iter().take_while(|byte| **byte != b'=') {
@@ -156,6 +156,27 @@ fn sha1_digest(text: &[u8]) -> [u8; 20] {
 }
 
 const AES_USAGE: &str = "the key must be 16 bytes long, and the data must not be empty";
+
+/// SQL_ESC(text).
+pub(super) fn sql_escape(_: &mut Scope<'_>, text: &[u8], out: &mut Vec<u8>) -> Reading {
+    doubled(text, b'\'', out);
+    Ok(())
+}
+
+/// SQL_ESC_BACKSLASHES(text).
+pub(super) fn sql_escape_backslashes(_: &mut Scope<'_>, text: &[u8], out: &mut Vec<u8>) -> Reading {
+    doubled(text, b'\\', out);
+    Ok(())
+}
+
+fn doubled(text: &[u8], byte: u8, out: &mut Vec<u8>) {
+    for &other in text {
+        out.push(other);
+        if other == byte {
+            out.push(byte);
+        }
+    }
+}
 
 /// AES_ENCRYPT(key,text): AES-128 block by block, the last filled with zeros, in base64.
 pub(super) fn aes_encrypt(_: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {

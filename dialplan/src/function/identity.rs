@@ -144,6 +144,15 @@ pub(super) fn set_caller_id(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8
     Ok(())
 }
 
+/// CALLERPRES(), of old: CALLERID(pres).
+pub(super) fn presentation_of_old(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> Reading {
+    caller_id(scope, b"pres", out)
+}
+
+pub(super) fn set_presentation_of_old(scope: &mut Scope<'_>, _: &[u8], value: &[u8]) -> Writing {
+    set_caller_id(scope, b"pres", value)
+}
+
 /// CONNECTEDLINE(item).
 pub(super) fn connected_line(
     scope: &mut Scope<'_>,

@@ -247,6 +247,18 @@ pub(super) fn import(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>)
     Ok(())
 }
 
+/// Set(EXPORT(channel,name)=value).
+pub(super) fn export(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
+    let parts = split(arguments, 2);
+    let [channel, name] = parts.as_slice() else { return wrong("usage: EXPORT(channel,variable)") };
+    if **channel == **scope.state.channel.name {
+        scope.assign(name, value);
+    } else if !scope.host.set_channel_variable(channel, name, value) {
+        return wrong("there is no such channel");
+    }
+    Ok(())
+}
+
 /// MASTER_CHANNEL(name): this channel is its own master unless the host says otherwise.
 pub(super) fn master_channel(scope: &mut Scope<'_>, name: &[u8], out: &mut Vec<u8>) -> Reading {
     let linked = scope.state.channel.linked_id.clone();
@@ -258,7 +270,10 @@ pub(super) fn master_channel(scope: &mut Scope<'_>, name: &[u8], out: &mut Vec<u
 }
 
 pub(super) fn set_master_channel(scope: &mut Scope<'_>, name: &[u8], value: &[u8]) -> Writing {
-    scope.assign(name, value);
+    let linked = scope.state.channel.linked_id.clone();
+    if !scope.host.set_channel_variable(&linked, name, value) {
+        scope.assign(name, value);
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, VectorError, list, load, text, text_or_none, texts, wrong};
 use crate::channel::{Channel, Party};
-use crate::executor::{Executor, Macros};
+use crate::executor::{Executor, Legacy};
 use crate::host::MemoryHost;
 use crate::simulation::Scenario;
 
@@ -19,7 +19,7 @@ pub(super) fn answer(vector: &Value) -> Result<Answer, VectorError> {
     channel.account_code = "acct7".into();
     let extension = text_or_none(vector, "exten")?.unwrap_or("2125551234");
     let mut executor =
-        Executor::idle(channel, "default", extension, 1).with_macros(Macros::Unknown);
+        Executor::idle(channel, "default", extension, 1).with_legacy(Legacy::Unknown);
     let mut host = MemoryHost::new(Scenario::new("default", "s").start);
     // The reference was asked without any sounds installed.
     host.sounds = Some(BTreeMap::new());

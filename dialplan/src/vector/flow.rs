@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, VectorError, has_warned, list, load, text, text_or_none, wrong};
 use crate::channel::Party;
-use crate::executor::Macros;
+use crate::executor::Legacy;
 use crate::host::TracedStep;
 use crate::operation::Digit;
 use crate::simulation::{Action, Event, Scenario};
@@ -15,7 +15,7 @@ use crate::simulation::{Action, Event, Scenario};
 pub(super) fn answer(vector: &Value) -> Result<Answer, VectorError> {
     let loaded = load(text(vector, "dialplan")?, []);
     let mut scenario = Scenario::new(text(vector, "context")?, text(vector, "exten")?);
-    scenario.macros = Macros::Unknown;
+    scenario.legacy = Legacy::Unknown;
     let caller = &vector["callerid"];
     if !caller.is_null() {
         let part = |name| Ok(text_or_none(caller, name)?.map(BString::from));

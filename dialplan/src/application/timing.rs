@@ -1,0 +1,252 @@
+//! Applications that wait: for a time, for a condition, for another channel.
+
+use std::time::Duration;
+
+use bstr::{BStr, BString};
+use jiff::Timestamp;
+
+use crate::arguments::{is_true, scan_double, scan_integer, split};
+use crate::executor::{Continuation, Flow, Run};
+use crate::operation::{Operation, Outcome};
+use crate::world::Waiter;
+
+/// WaitUntil(epoch): WAITUNTILSTATUS.
+pub(super) fn wait_until(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let Some(until) = scan_double(text) else {
+        run.scope.warn(format_args!("WaitUntil requires a time in seconds since 1970"));
+        run.scope.assign(b"WAITUNTILSTATUS", b"FAILURE");
+        return Flow::Continue;
+    };
+    let seconds = until - seconds_of(run.scope.host.now());
+    match Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()) {
+        Some(duration) => Flow::Ask(Operation::Wait { duration }, Continuation::WaitUntil),
+        None => {
+            run.scope.assign(b"WAITUNTILSTATUS", b"PAST");
+            Flow::Continue
+        }
+    }
+}
+
+pub(super) fn wait_until_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
+    let is_gone = matches!(outcome, Outcome::HungUp { .. });
+    run.scope.assign(b"WAITUNTILSTATUS", if is_gone { b"HANGUP" } else { b"OK" });
+    if is_gone { Flow::HangUp } else { Flow::Continue }
+}
+
+/// A condition that is waited for.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    /// With `$` where the author wrote another byte.
+    expression: BString,
+    interval: Duration,
+    until: Option<Duration>,
+}
+
+/// `WaitForCondition(byte,expression[,timeout[,interval]])`: the byte stands for `$`, so that the expression is
+/// evaluated again and again, not once before.
+pub(super) fn wait_for_condition(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 4);
+    let (Some([byte]), Some(expression)) =
+        (parts.first().map(|byte| &**byte), parts.get(1).filter(|text| !text.is_empty()))
+    else {
+        run.scope.warn(format_args!(
+            "usage: WaitForCondition(replacement,expression[,timeout[,interval]])"
+        ));
+        run.scope.assign(b"WAITFORCONDITIONSTATUS", b"FAILURE");
+        return Flow::Continue;
+    };
+    let expression: Vec<u8> =
+        expression.iter().map(|other| if other == byte { b'$' } else { *other }).collect();
+    let seconds = |index: usize| {
+        let given = parts.get(index).and_then(|text| scan_double(text));
+        given.filter(|seconds| *seconds > 0.0).and_then(|s| Duration::try_from_secs_f64(s).ok())
+    };
+    let until = seconds(2).map(|timeout| run.scope.host.monotonic().saturating_add(timeout));
+    let interval = seconds(3).unwrap_or(INTERVAL).max(SHORTEST);
+    look(run, Box::new(Condition { expression: expression.into(), interval, until }))
+}
+
+pub(super) fn condition_on(
+    run: &mut Run<'_>,
+    condition: Box<Condition>,
+    outcome: &Outcome,
+) -> Flow {
+    if matches!(outcome, Outcome::HungUp { .. }) {
+        run.scope.assign(b"WAITFORCONDITIONSTATUS", b"HANGUP");
+        return Flow::HangUp;
+    }
+    look(run, condition)
+}
+
+fn look(run: &mut Run<'_>, condition: Box<Condition>) -> Flow {
+    let mut value = run.scope.take_spare();
+    run.scope.substitute(&condition.expression, &mut value);
+    let holds = is_true(&value);
+    run.scope.give_back(value);
+    if holds {
+        run.scope.assign(b"WAITFORCONDITIONSTATUS", b"TRUE");
+        return Flow::Continue;
+    }
+    let left = condition.until.map(|until| until.saturating_sub(run.scope.host.monotonic()));
+    if left.is_some_and(|left| left.is_zero()) {
+        run.scope.assign(b"WAITFORCONDITIONSTATUS", b"TIMEOUT");
+        return Flow::Continue;
+    }
+    let duration = left.map_or(condition.interval, |left| left.min(condition.interval));
+    Flow::Ask(Operation::Wait { duration }, Continuation::Condition(condition))
+}
+
+/// `Signal(name[,payload])`: wakes all channels that wait for the name.
+pub(super) fn signal(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 2);
+    let Some(name) = parts.first().filter(|name| !name.is_empty()) else {
+        run.scope.warn(format_args!("Signal requires a name"));
+        run.scope.assign(b"SIGNALSTATUS", b"FAILURE");
+        return Flow::Continue;
+    };
+    let payload = parts.get(1).map(|payload| BString::from(&**payload)).unwrap_or_default();
+    let mut is_heard = false;
+    for waiter in &mut run.scope.host.world_mut().waiters {
+        if *waiter.signal == **name && waiter.payload.is_none() {
+            waiter.payload = Some(payload.clone());
+            is_heard = true;
+        }
+    }
+    run.scope.assign(b"SIGNALSTATUS", if is_heard { b"SUCCESS" } else { b"FAILURE" });
+    Flow::Continue
+}
+
+/// `WaitForSignal(name[,timeout[,variable]])`: WAITFORSIGNALSTATUS.
+pub(super) fn wait_for_signal(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 3);
+    let Some(name) = parts.first().filter(|name| !name.is_empty()) else {
+        run.scope.warn(format_args!("WaitForSignal requires a name"));
+        return Flow::HangUp;
+    };
+    let timeout = parts.get(1).and_then(|text| scan_double(text)).filter(|seconds| *seconds > 0.0);
+    let timeout = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let until = timeout.map(|timeout| run.scope.host.monotonic().saturating_add(timeout));
+    let variable = parts.get(2).map(|name| BString::from(&**name)).unwrap_or_default();
+    let channel = run.scope.state.channel.name.clone();
+    let waiters = &mut run.scope.host.world_mut().waiters;
+    waiters.retain(|waiter| waiter.channel != channel);
+    if waiters.len() >= MOST_WAITERS {
+        run.scope.warn(format_args!("WaitForSignal: too many channels wait"));
+        return Flow::HangUp;
+    }
+    waiters.push(Waiter { signal: (&**name).into(), channel, payload: None });
+    let duration = timeout.map_or(INTERVAL, |timeout| timeout.min(INTERVAL));
+    Flow::Ask(Operation::Wait { duration }, Continuation::Signal { variable, until })
+}
+
+pub(super) fn signal_on(
+    run: &mut Run<'_>,
+    variable: BString,
+    until: Option<Duration>,
+    outcome: &Outcome,
+) -> Flow {
+    let now = run.scope.host.monotonic();
+    let channel = run.scope.state.channel.name.clone();
+    let waiters = &mut run.scope.host.world_mut().waiters;
+    let at = waiters.iter().position(|waiter| waiter.channel == channel);
+    let payload = at.and_then(|at| waiters[at].payload.take());
+    let is_gone = matches!(outcome, Outcome::HungUp { .. });
+    let left = until.map_or(INTERVAL, |until| until.saturating_sub(now));
+    if payload.is_none() && !is_gone && !left.is_zero() {
+        let duration = left.min(INTERVAL);
+        return Flow::Ask(Operation::Wait { duration }, Continuation::Signal { variable, until });
+    }
+    if let Some(at) = at {
+        waiters.swap_remove(at);
+    }
+    let status: &[u8] = match (&payload, is_gone) {
+        (_, true) => b"HANGUP",
+        (Some(_), false) => b"SIGNALED",
+        (None, false) => b"TIMEOUT",
+    };
+    run.scope.assign(b"WAITFORSIGNALSTATUS", status);
+    if let Some(payload) = payload.filter(|_| !variable.is_empty()) {
+        run.scope.assign(&variable, &payload);
+    }
+    if is_gone { Flow::HangUp } else { Flow::Continue }
+}
+
+/// HangupCauseClear(): forgets the causes of called channels.
+pub(super) fn clear_causes(run: &mut Run<'_>, _: &[u8]) -> Flow {
+    // A host that keeps no causes has none to forget.
+    let _ = run.scope.host.write_function(&mut run.scope.state.channel, b"HANGUPCAUSE", b"", b"");
+    Flow::Continue
+}
+
+/// `ResetCDR([options])`: `v` keeps the fields of the dialplan's own.
+pub(super) fn reset_record(run: &mut Run<'_>, options: &[u8]) -> Flow {
+    let now = run.scope.host.now();
+    let Some(record) = run.scope.host.record_mut() else {
+        run.scope.warn(format_args!("ResetCDR: this engine keeps no record of the call"));
+        return Flow::Continue;
+    };
+    record.restart(now);
+    if !options.contains(&b'v') {
+        record.fields = crate::variables::Variables::new();
+    }
+    if let Some(strange) = options.iter().find(|letter| !b"vwe".contains(letter)) {
+        let strange = BStr::new(std::slice::from_ref(strange)).to_owned();
+        run.scope.warn(format_args!("ResetCDR: unknown option '{strange}'"));
+    }
+    Flow::Continue
+}
+
+/// `AELSub(routine[,arguments])`: a subroutine that a compiler made.
+pub(super) fn compiled_subroutine(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let (routine, arguments) = match memchr::memchr(b',', text) {
+        Some(comma) => (&text[..comma], &text[comma + 1..]),
+        None => (text, &b""[..]),
+    };
+    if routine.is_empty() {
+        run.scope.warn(format_args!("AELSub requires a routine"));
+        return Flow::HangUp;
+    }
+    let target = [routine, b",~~s~~,1(", arguments, b")"].concat();
+    super::flow::gosub_application(run, &target)
+}
+
+/// SayOrdinal(number), in English as Asterisk has it.
+pub(super) fn say_ordinal(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 2);
+    let number = parts.first().map(|number| number.to_vec()).unwrap_or_default();
+    if scan_integer(&number).is_none_or(|(_, end)| end != number.len()) {
+        let number = BString::from(number);
+        run.scope.warn(format_args!("SayOrdinal: '{number}' is no number"));
+        return Flow::Continue;
+    }
+    say_files(run, &number, "ordinal")
+}
+
+/// SayMoney(dollars), in English as Asterisk has it.
+pub(super) fn say_money(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    if scan_double(text).is_none() {
+        let text = BStr::new(text).to_owned();
+        run.scope.warn(format_args!("SayMoney: '{text}' is no amount"));
+        return Flow::Continue;
+    }
+    say_files(run, text, "money")
+}
+
+fn say_files(run: &mut Run<'_>, value: &[u8], kind: &str) -> Flow {
+    let asked = [b"SAYFILES(", value, b",", kind.as_bytes(), b")"].concat();
+    let files = run.scope.named(&asked);
+    super::media::play_said(run, super::media::file_list(&files))
+}
+
+fn seconds_of(time: Timestamp) -> f64 {
+    time.as_microsecond() as f64 / 1e6
+}
+
+/// How often a condition is looked at.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A dialplan must not keep the engine busy.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// Channels that wait for signals.
+const MOST_WAITERS: usize = 10_000;
