@@ -63,6 +63,16 @@ pub(crate) enum RoomRefusal {
     AlreadyInside,
 }
 
+/// What is known of somebody in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemberFacts {
+    pub(crate) channel: ChannelId,
+    pub(crate) is_admin: bool,
+    pub(crate) is_marked: bool,
+    /// In silence until a marked member comes.
+    pub(crate) is_waiting: bool,
+}
+
 /// What a newcomer finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -197,6 +207,17 @@ impl Rooms {
     /// How many members the room has.
     pub(crate) fn count(&self, name: &BStr) -> usize {
         self.rooms.get(name).map_or(0, |room| room.members.len())
+    }
+
+    /// Who is in a room, in the order they came.
+    pub(crate) fn members(&self, name: &BStr) -> impl Iterator<Item = MemberFacts> + '_ {
+        let members = self.rooms.get(name).map_or(&[][..], |room| &room.members);
+        members.iter().map(|member| MemberFacts {
+            channel: member.channel,
+            is_admin: member.profile.admin,
+            is_marked: member.profile.marked,
+            is_waiting: member.place == Place::Waiting,
+        })
     }
 
     /// Whether there is no room at all.

@@ -99,7 +99,7 @@ What stands between `${` and `}` with parentheses. Names are case-sensitive. `${
         let why = match found.availability() {
             Availability::Refused => "refused: ",
             Availability::Host => "only where the program that embeds the engine provides it: ",
-            Availability::Here => "",
+            Availability::Here | Availability::Legacy => "",
         };
         let _ = writeln!(
             text,

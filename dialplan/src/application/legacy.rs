@@ -296,7 +296,6 @@ mod tests {
     use bstr::BString;
     use jiff::Timestamp;
 
-    use super::*;
     use crate::channel::Channel;
     use crate::executor::{Executor, Legacy};
     use crate::host::MemoryHost;

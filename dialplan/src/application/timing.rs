@@ -250,3 +250,71 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Channels that wait for signals.
 const MOST_WAITERS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Channel;
+    use crate::executor::{Advance, Executor};
+    use crate::host::MemoryHost;
+    use crate::plan::Plan;
+
+    fn plan(text: &str) -> Plan {
+        let files = crate::conf::MemoryFiles::new().with("extensions.conf", text);
+        let conf = crate::conf::load("extensions.conf", &files, &crate::conf::Options::default());
+        Plan::load(&conf, &crate::plan::LoadOptions::default()).0
+    }
+
+    /// Runs until the end or until the time is up; every wait takes its time.
+    fn run(executor: &mut Executor, plan: &Plan, host: &mut MemoryHost, most: Duration) {
+        while host.elapsed < most {
+            match executor.advance(plan, host) {
+                Advance::Operation(Operation::Wait { duration }) => {
+                    host.elapsed += duration;
+                    executor.handle_outcome(Outcome::Done);
+                }
+                Advance::Finished { .. } => return,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn waits_end_by_time_condition_and_signal() {
+        let plan = plan(
+            "[a]\nexten => s,1,WaitUntil(5)\n same => n,Set(one=${WAITUNTILSTATUS})\n\
+             same => n,WaitUntil(1)\n same => n,Set(two=${WAITUNTILSTATUS})\n\
+             same => n,WaitForCondition(#,#[#{EPOCH} >= 8],30,1)\n\
+             same => n,Set(three=${WAITFORCONDITIONSTATUS} ${EPOCH})\n\
+             same => n,WaitForCondition(#,#{never},2)\n\
+             same => n,Set(four=${WAITFORCONDITIONSTATUS} ${EPOCH})\n\
+             same => n,WaitForSignal(go,3,x)\n same => n,Set(five=${WAITFORSIGNALSTATUS})\n",
+        );
+        let mut host = MemoryHost::new(Timestamp::UNIX_EPOCH);
+        let mut executor = Executor::new(Channel::new("Test/1"), "a", "s", 1);
+        run(&mut executor, &plan, &mut host, Duration::from_secs(60));
+        let value = |name: &str| executor.variable(name.as_bytes()).map(ToString::to_string);
+        assert_eq!(value("one").as_deref(), Some("OK"));
+        assert_eq!(value("two").as_deref(), Some("PAST"));
+        assert_eq!(value("three").as_deref(), Some("TRUE 8"));
+        assert_eq!(value("four").as_deref(), Some("TIMEOUT 10"));
+        assert_eq!(value("five").as_deref(), Some("TIMEOUT"));
+        assert!(host.world.waiters.is_empty());
+    }
+
+    #[test]
+    fn a_signal_wakes_the_channel_that_waits_for_it() {
+        let plan = plan(
+            "[a]\nexten => s,1,WaitForSignal(go,,x)\nexten => t,1,Signal(go,now)\n same => n,Signal(no)\n",
+        );
+        let mut host = MemoryHost::new(Timestamp::UNIX_EPOCH);
+        let mut waits = Executor::new(Channel::new("Test/1"), "a", "s", 1);
+        run(&mut waits, &plan, &mut host, Duration::from_millis(200));
+        let mut wakes = Executor::new(Channel::new("Test/2"), "a", "t", 1);
+        assert!(matches!(wakes.advance(&plan, &mut host), Advance::Finished { .. }));
+        assert_eq!(wakes.variable(b"SIGNALSTATUS"), Some("FAILURE".into()));
+        run(&mut waits, &plan, &mut host, Duration::from_secs(60));
+        assert_eq!(waits.variable(b"x"), Some("now".into()));
+        assert_eq!(waits.variable(b"WAITFORSIGNALSTATUS"), Some("SIGNALED".into()));
+    }
+}

@@ -48,7 +48,7 @@ pub(super) fn kept(
 }
 
 fn key(function: &str, arguments: &[u8]) -> BString {
-    [function.as_bytes(), b"(", arguments, b")"].concat().into()
+    [function.as_bytes(), b"(", &arguments.to_ascii_lowercase(), b")"].concat().into()
 }
 
 /// `Set(CONFBRIDGE(bridge|user|menu,option)=value)`: of the conference that is joined next. `clear` forgets all.

@@ -286,7 +286,7 @@ pub(super) fn peer(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -
     let Some(name) = parts.first().filter(|name| !name.is_empty()) else {
         return wrong("requires a peer: SIPPEER(name[,item])");
     };
-    let item = parts.get(1).map_or(b"ip".to_vec(), |item| item.to_ascii_lowercase());
+    let item = parts.get(1).map_or_else(|| b"ip".to_vec(), |item| item.to_ascii_lowercase());
     let host = &scope.host;
     let Some(aors) = host.sip_field(SipObject::Endpoint, name, b"aors") else { return Ok(()) };
     let contact = list(&aors).find_map(|aor| {
@@ -300,7 +300,9 @@ pub(super) fn peer(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -
     let part = |part: UriPart| uri.as_ref().and_then(|uri| Some(Uri::parse(uri)?.part(part)));
     let value = match item.as_slice() {
         b"ip" => part(UriPart::Host),
-        b"port" => part(UriPart::Port).filter(|port| !port.is_empty()).or(Some("5060".into())),
+        b"port" => {
+            part(UriPart::Port).filter(|port| !port.is_empty()).or_else(|| Some("5060".into()))
+        }
         b"status" => Some(match of_contact(b"status").as_ref().map(|status| status.as_slice()) {
             None => "UNKNOWN".into(),
             Some(b"Reachable" | b"Avail") => {

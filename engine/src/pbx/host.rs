@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use bstr::{BStr, BString};
 use diesis_dialplan::{
     channel::Channel as PlanChannel,
-    host::{ChannelState, FunctionError, Host, Level, LogLine, Step},
+    host::{ChannelState, ConferenceFacts, FunctionError, Host, Level, LogLine, SipObject, Step},
     world::World,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -44,6 +44,18 @@ impl fmt::Display for Message<'_> {
     }
 }
 
+/// What a dialplan may ask of the switch beyond its own call.
+pub(crate) trait Knowledge {
+    /// Names of all channels.
+    fn channels(&self) -> Vec<BString>;
+
+    /// See [`Host::sip_field`].
+    fn sip_field(&self, object: SipObject, name: &BStr, field: &BStr) -> Option<BString>;
+
+    /// See [`Host::conference`].
+    fn conference(&self, name: &BStr) -> Option<ConferenceFacts>;
+}
+
 /// The host of one advance of one executor.
 pub(crate) struct PbxHost<'a> {
     pub(crate) now: Now,
@@ -53,8 +65,8 @@ pub(crate) struct PbxHost<'a> {
     pub(crate) entropy: &'a mut Entropy,
     pub(crate) facts: &'a CallFacts,
     pub(crate) zone: &'a TimeZone,
-    /// Names of all channels, asked for seldom.
-    pub(crate) channels: &'a dyn Fn() -> Vec<BString>,
+    /// What the switch knows besides, asked for seldom.
+    pub(crate) knowledge: &'a dyn Knowledge,
     /// Takes the steps when somebody wants them.
     pub(crate) steps: Option<&'a mut Vec<StepTaken>>,
 }
@@ -151,6 +163,14 @@ impl Host for PbxHost<'_> {
     }
 
     fn channels(&self) -> Vec<BString> {
-        (self.channels)()
+        self.knowledge.channels()
+    }
+
+    fn sip_field(&self, object: SipObject, name: &[u8], field: &[u8]) -> Option<BString> {
+        self.knowledge.sip_field(object, name.into(), field.into())
+    }
+
+    fn conference(&self, name: &[u8]) -> Option<ConferenceFacts> {
+        self.knowledge.conference(name.into())
     }
 }

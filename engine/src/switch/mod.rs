@@ -16,6 +16,7 @@ mod dialog;
 mod event;
 mod info;
 mod invite;
+mod knowledge;
 mod media_events;
 mod place;
 mod plan;

@@ -15,6 +15,7 @@ use super::{
     Direction, EndedBy, Parties, StepTrace, Switch, SwitchEvent,
     call::{Call, Control, Phase, Settle},
     invite::{SignalError, channel_name},
+    knowledge::Known,
 };
 use crate::{
     channel::{Cause, ChannelId, OtherDigits, PlayPart, PlayRequest},
@@ -93,11 +94,13 @@ impl Switch {
         let facts = facts(call);
         let plan = Arc::clone(&self.config.plan);
         let mut steps = Vec::new();
-        let calls = &self.calls;
-        let own_name = &call.name;
-        let channels = || {
-            let others = calls.values().map(|call| call.name.clone());
-            others.chain([own_name.clone()]).collect()
+        let known = Known {
+            calls: &self.calls,
+            own: (call.id, call.name.as_ref()),
+            registrar: &self.registrar,
+            sip: &self.config.sip,
+            rooms: &self.rooms,
+            now,
         };
         let mut host = PbxHost {
             now,
@@ -106,7 +109,7 @@ impl Switch {
             entropy: &mut self.entropy,
             facts: &facts,
             zone: &self.config.time_zone,
-            channels: &channels,
+            knowledge: &known,
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
         let advance = pbx.advance(&plan, &mut host);
