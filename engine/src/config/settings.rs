@@ -50,6 +50,8 @@ pub enum TransportProtocol {
     Udp,
     /// Connections.
     Tcp,
+    /// Connections within TLS.
+    Tls,
 }
 
 /// The port of SIP over UDP and TCP (RFC 3261 §19.1.2).

@@ -72,7 +72,7 @@ impl Engine {
     /// When the address makes no sense or the engine has stopped. That nobody picks up is told by
     /// [`Call::answered`].
     pub async fn call(&self, call: OutgoingCall) -> Result<Call, PlaceError> {
-        let call = Box::new(call.resolve().await?);
+        let call = Box::new(call.resolve()?);
         let (done, placed) = oneshot::channel();
         let request = Request::Place { call, done };
         self.requests.send(request).await.map_err(|_| PlaceError::EngineStopped)?;
@@ -134,6 +134,7 @@ pub struct EngineBuilder {
     pub(super) incoming: IncomingCalls,
     pub(super) trace_steps: StepTrace,
     pub(super) accept_from: Vec<IpNetwork>,
+    pub(super) name_servers: Vec<SocketAddr>,
 }
 
 impl Default for EngineBuilder {
@@ -149,6 +150,7 @@ impl Default for EngineBuilder {
             incoming: IncomingCalls::Embedder,
             trace_steps: StepTrace::Off,
             accept_from: vec![],
+            name_servers: vec![],
         }
     }
 }
@@ -178,6 +180,12 @@ impl EngineBuilder {
     /// Lets calls from these addresses in without a password. Default: nobody.
     pub fn accept_calls_from(mut self, network: IpNetwork) -> Self {
         self.accept_from.push(network);
+        self
+    }
+
+    /// Asks this name server; called again, another too. Default: those of the system.
+    pub fn name_server(mut self, address: SocketAddr) -> Self {
+        self.name_servers.push(address);
         self
     }
 
@@ -323,14 +331,6 @@ pub enum PlaceError {
     /// The target is not a SIP address.
     #[error("{0:?} is not a SIP address such as sip:100@192.0.2.7")]
     Address(String),
-    /// The target's host has no address.
-    #[error("the host of {target:?} can not be found")]
-    Resolve {
-        /// What was to be called.
-        target: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
     /// The engine refuses.
     #[error("{0}")]
     Refused(String),

@@ -11,6 +11,7 @@ pub mod media;
 mod outgoing;
 mod prompts;
 mod recorder;
+mod resolver;
 mod signalling;
 mod tcp;
 mod transport;

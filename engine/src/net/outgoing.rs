@@ -1,8 +1,6 @@
 //! An outgoing call as an embedder describes it, and where it goes.
 
-use std::{io, net::SocketAddr, time::Duration};
-
-use tokio::net::lookup_host;
+use std::{net::SocketAddr, time::Duration};
 
 use super::engine::PlaceError;
 use crate::{
@@ -26,16 +24,16 @@ pub struct OutgoingCall {
     ring_timeout: Duration,
 }
 
-/// A call with its next hop known.
+/// A call with what its address says.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) call: PlaceCall,
-    pub(crate) transport: Transport,
-    pub(crate) peer: SocketAddr,
+    /// Over what and where, when the address says so without a question to name servers.
+    pub(crate) place: Option<(Transport, SocketAddr)>,
 }
 
 impl OutgoingCall {
-    /// Calls a SIP address; over TCP with `;transport=tcp`, else over UDP.
+    /// Calls a SIP address; over what `;transport=` says, or the domain (RFC 3263), else over UDP.
     pub fn to(target: &str) -> Self {
         Self {
             target: target.to_owned(),
@@ -68,32 +66,32 @@ impl OutgoingCall {
         self
     }
 
-    pub(crate) async fn resolve(self) -> Result<Resolved, PlaceError> {
+    /// Checks the address. Where a name is, the switch finds out.
+    pub(crate) fn resolve(self) -> Result<Resolved, PlaceError> {
         let Self { target, from, credentials, ring_timeout } = self;
         let bad = || PlaceError::Address(target.clone());
         let uri = Uri::parse(&target).map_err(|_| bad())?;
-        if uri.scheme() != Scheme::Sip {
-            return Err(bad());
-        }
-        let transport = match uri.parameter("transport") {
-            Some(name) => Transport::parse(name.as_bytes()).ok_or_else(bad)?,
-            None => Transport::Udp,
+        let transport = match (uri.scheme(), uri.parameter("transport")) {
+            (Scheme::Sips, _) => Transport::Tls,
+            (Scheme::Sip, Some(name)) => Transport::parse(name.as_bytes()).ok_or_else(bad)?,
+            (Scheme::Sip, None) => Transport::Udp,
+            _ => return Err(bad()),
         };
-        let port = uri.port().unwrap_or(crate::config::SIP_PORT);
-        let peer = match uri.host().and_then(Host::address) {
-            Some(address) => SocketAddr::new(address, port),
+        let port = uri.port().unwrap_or_else(|| transport.default_port());
+        let address = uri.host().and_then(Host::address);
+        let place = address.map(|address| (transport, SocketAddr::new(address, port)));
+        let from = match from {
+            Some(from) => from,
             None => {
-                let lookup = |source| PlaceError::Resolve { target: target.clone(), source };
-                let mut found = lookup_host((uri.host_str(), port)).await.map_err(lookup)?;
-                found.next().ok_or_else(|| lookup(io::ErrorKind::NotFound.into()))?
+                let user = credentials.as_ref().map_or("anonymous", |own| own.username.as_str());
+                Uri::sip(user.as_bytes(), uri.host_str(), None)
+                    .map_err(|_| bad())?
+                    .as_str()
+                    .to_owned()
             }
         };
-        let from = from.unwrap_or_else(|| {
-            let user = credentials.as_ref().map_or("anonymous", |own| own.username.as_str());
-            Uri::sip_at(user.as_bytes(), peer).as_str().to_owned()
-        });
         let call = PlaceCall { target, flow: None, from, credentials, ring_timeout };
-        Ok(Resolved { call, transport, peer })
+        Ok(Resolved { call, place })
     }
 }
 

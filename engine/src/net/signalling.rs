@@ -28,6 +28,7 @@ use super::{
     outgoing::Resolved,
     prompts::PromptLoader,
     recorder::Recorder,
+    resolver::{self, NameServers},
     transport::{Inbound, Transports},
 };
 use crate::{
@@ -91,6 +92,8 @@ struct Signalling {
     prompt_replies: mpsc::UnboundedReceiver<PromptReply>,
     requests: mpsc::Receiver<Request>,
     local_addresses: LocalAddresses,
+    name_servers: NameServers,
+    answers: mpsc::UnboundedReceiver<resolver::Resolved>,
     handles: Handles,
 }
 
@@ -123,6 +126,7 @@ impl Signalling {
             let transport = match settings.protocol {
                 TransportProtocol::Udp => Transport::Udp,
                 TransportProtocol::Tcp => Transport::Tcp,
+                TransportProtocol::Tls => Transport::Tls,
             };
             // The port that the first was given for port 0 is the port of the others too.
             let same = addresses.iter().find(|(_, bound)| bound.ip() == settings.bind.ip());
@@ -142,6 +146,7 @@ impl Signalling {
         let media_addresses = builder.media_addresses().len();
         let media = builder.start_media(Arc::clone(&media_events))?;
         let (prompts, prompt_replies) = PromptLoader::new(builder.library());
+        let (name_servers, answers) = NameServers::new(&builder.name_servers);
         let mut switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
         // The first call may come with the first packet: a port must be ready for it.
         let mut unready = usize::from(media.shards()) * media_addresses;
@@ -166,6 +171,8 @@ impl Signalling {
             prompt_replies,
             requests,
             local_addresses: LocalAddresses::default(),
+            name_servers,
+            answers,
             handles,
         };
         Ok((signalling, addresses))
@@ -188,6 +195,7 @@ impl Signalling {
                 Some(reply) = self.prompt_replies.recv() => {
                     self.switch.handle_prompt(reply, clock::now());
                 }
+                Some(answer) = self.answers.recv() => self.take_answer(&answer),
                 request = self.requests.recv() => match request {
                     Some(Request::Stop { done }) => break Some(done),
                     Some(request) => self.take_request(request),
@@ -257,14 +265,21 @@ impl Signalling {
         }
     }
 
+    fn take_answer(&mut self, resolved: &resolver::Resolved) {
+        let resolver::Resolved { question, answer, time_to_live } = resolved;
+        self.switch.handle_answer(question, answer.clone(), *time_to_live, clock::now());
+    }
+
     fn take_request(&mut self, request: Request) {
         let id = CommandId::new(self.handles.next_command);
         self.handles.next_command += 1;
         let command = match request {
             Request::Place { call, done } => {
                 self.handles.waiting.insert(id, Waiting::Place(done));
-                let Resolved { mut call, transport, peer } = *call;
-                call.flow = self.flow(transport, peer);
+                let Resolved { mut call, place } = *call;
+                if let Some((transport, peer)) = place {
+                    call.flow = self.flow(transport, peer);
+                }
                 Command::PlaceCall { id, call: Box::new(call) }
             }
             Request::Call { call, verb, done } => {
@@ -306,6 +321,9 @@ impl Signalling {
             while let Some((shard, command)) = self.switch.poll_media() {
                 quiet = false;
                 self.send_media(shard, command);
+            }
+            while let Some(question) = self.switch.poll_question() {
+                self.name_servers.ask(question);
             }
             while let Some(request) = self.switch.poll_prompt() {
                 if let Some(reply) = self.prompts.load(request) {

@@ -53,7 +53,7 @@ impl Transports {
                 self.udp.push(port);
                 Ok(bound)
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let bound = self.tcp.listen(address)?;
                 self.tcp_addresses.push(bound);
                 Ok(bound)
@@ -72,7 +72,7 @@ impl Transports {
                     flow
                 })
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 self.tcp.send(flow, bytes);
                 Ok(())
             }
@@ -84,7 +84,7 @@ impl Transports {
         let same_family = |address: &SocketAddr| address.is_ipv4() == peer.is_ipv4();
         match transport {
             Transport::Udp => self.udp.iter().map(UdpPort::address).find(same_family),
-            Transport::Tcp => self.tcp_addresses.iter().copied().find(same_family),
+            Transport::Tcp | Transport::Tls => self.tcp_addresses.iter().copied().find(same_family),
         }
     }
 

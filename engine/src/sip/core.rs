@@ -17,7 +17,8 @@ use super::transaction::Timers;
 use super::transaction::key::{Key, RequestParts};
 use super::transaction::layer::{Capacity, Layer, Reply, User};
 use super::{
-    Branch, CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Tag, Uri,
+    Branch, CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, Scheme, StatusCode,
+    Tag, Uri,
 };
 use crate::{entropy::Entropy, ip_network::IpNetwork};
 
@@ -235,6 +236,7 @@ impl Core {
         let transport = match flow.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
         };
         format!("<sip:{}{at}{address}{transport}>", user.unwrap_or(""))
     }
@@ -354,9 +356,12 @@ impl Core {
         if translated || nowhere {
             return latest;
         }
-        let transport = match next_hop.parameter("transport") {
-            Some(name) => Transport::parse(name.as_bytes()).unwrap_or(latest.transport),
-            None => Transport::Udp,
+        let named = next_hop.parameter("transport");
+        let transport = match (next_hop.scheme(), named) {
+            // Nothing weaker may carry it (RFC 3261 §26.2.2).
+            (Scheme::Sips, _) => Transport::Tls,
+            (_, Some(name)) => Transport::parse(name.as_bytes()).unwrap_or(latest.transport),
+            (_, None) => Transport::Udp,
         };
         if address == latest.peer && transport == latest.transport {
             return latest;

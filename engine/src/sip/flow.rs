@@ -14,6 +14,8 @@ pub enum Transport {
     Udp,
     /// A stream, framed by Content-Length: nothing is retransmitted by the transactions.
     Tcp,
+    /// The same within TLS (RFC 3261 §26.3.1).
+    Tls,
 }
 
 impl Transport {
@@ -21,7 +23,7 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
         }
     }
 
@@ -30,6 +32,15 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// The port where it is spoken unless said otherwise (RFC 3261 §19.1.2).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 
@@ -39,6 +50,8 @@ impl Transport {
             Some(Self::Udp)
         } else if name.eq_ignore_ascii_case(b"tcp") {
             Some(Self::Tcp)
+        } else if name.eq_ignore_ascii_case(b"tls") {
+            Some(Self::Tls)
         } else {
             None
         }
@@ -73,6 +86,11 @@ impl Flow {
     pub fn tcp(local: SocketAddr, peer: SocketAddr, connection: ConnectionId) -> Self {
         Self { transport: Transport::Tcp, local, peer, connection: Some(connection) }
     }
+
+    /// A path over an open connection within TLS.
+    pub fn tls(local: SocketAddr, peer: SocketAddr, connection: ConnectionId) -> Self {
+        Self { transport: Transport::Tls, local, peer, connection: Some(connection) }
+    }
 }
 
 /// One message to be sent.
@@ -93,6 +111,8 @@ mod tests {
         assert_eq!(Transport::parse(b"UdP"), Some(Transport::Udp));
         assert_eq!(Transport::parse(b"tcp"), Some(Transport::Tcp));
         assert_eq!(Transport::parse(b"sctp"), None);
+        assert_eq!(Transport::parse(b"TLS").map(Transport::default_port), Some(5061));
+        assert!(Transport::Tls.is_reliable());
         assert!(Transport::Tcp.is_reliable() && !Transport::Udp.is_reliable());
     }
 }

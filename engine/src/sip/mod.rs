@@ -15,6 +15,7 @@ mod header;
 mod headers;
 mod id;
 mod invite;
+pub mod locate;
 mod message;
 mod method;
 #[cfg(test)]

@@ -151,6 +151,7 @@ impl Pair {
         match self.link.transport {
             Transport::Udp => Flow::udp(local, peer),
             Transport::Tcp => Flow::tcp(local, peer, ConnectionId(1)),
+            Transport::Tls => Flow::tls(local, peer, ConnectionId(1)),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{Switch, place::PlaceError};
 use crate::{
     config::{SipSettings, TransportProtocol, TransportSettings},
     media::PortLease,
-    sip::{self, PublicAddress, Transport, Uri},
+    sip::{self, PublicAddress, Scheme, Transport, Uri},
 };
 
 impl Switch {
@@ -19,9 +19,14 @@ impl Switch {
         let peer = to.socket_addr().ok_or(PlaceError::NoAddress)?;
         let transports = &self.config.sip.transports;
         let named = named.and_then(|name| transports.iter().find(|it| it.name == name));
-        let transport = match to.parameter("transport") {
-            Some(name) => Transport::parse(name.as_bytes()).ok_or(PlaceError::NoTransport)?,
-            None => named.map_or(Transport::Udp, protocol),
+        let transport = match (to.scheme(), to.parameter("transport")) {
+            (Scheme::Sips, _) => Transport::Tls,
+            (_, Some(name)) => Transport::parse(name.as_bytes()).ok_or(PlaceError::NoTransport)?,
+            (_, None) => named.map_or(Transport::Udp, protocol),
+        };
+        let peer = match to.port() {
+            Some(_) => peer,
+            None => SocketAddr::new(peer.ip(), transport.default_port()),
         };
         let listening = transports.iter().filter(|it| {
             let is_named = named.is_none_or(|named| named.name == it.name);
@@ -40,7 +45,7 @@ impl Switch {
     }
 
     /// Our address on the way to a peer, as far as it is known.
-    fn own_address_towards(&self, peer: IpAddr) -> Option<IpAddr> {
+    pub(super) fn own_address_towards(&self, peer: IpAddr) -> Option<IpAddr> {
         let others = match peer {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -93,9 +98,10 @@ fn transport_of<'s>(settings: &'s SipSettings, flow: &sip::Flow) -> Option<&'s T
     })
 }
 
-fn protocol(transport: &TransportSettings) -> Transport {
+pub(super) fn protocol(transport: &TransportSettings) -> Transport {
     match transport.protocol {
         TransportProtocol::Udp => Transport::Udp,
         TransportProtocol::Tcp => Transport::Tcp,
+        TransportProtocol::Tls => Transport::Tls,
     }
 }

@@ -55,8 +55,8 @@ pub enum Command {
 pub struct PlaceCall {
     /// Where the INVITE goes and whom it names: `sip:bob@192.0.2.7:5060`.
     pub target: String,
-    /// The flow to send on; `None` takes the target's own host and port over UDP from the first
-    /// transport of [`SwitchConfig`](super::SwitchConfig).
+    /// The flow to send on; `None` finds where the target is (RFC 3263) and tries one address after
+    /// the other.
     pub flow: Option<crate::sip::Flow>,
     /// The `From` address: `"Alice" <sip:alice@example.com>`.
     pub from: String,

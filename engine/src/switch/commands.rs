@@ -19,10 +19,7 @@ impl Switch {
     /// Carries out a command, or begins to.
     pub(super) fn take_command(&mut self, command: Command, now: Now) {
         match command {
-            Command::PlaceCall { id, call } => match self.place_call(*call, now) {
-                Ok(placed) => self.complete(id, Completion::Placed(placed)),
-                Err(error) => self.complete(id, Completion::Failed(error.to_string())),
-            },
+            Command::PlaceCall { id, call } => self.begin_placing(id, call, now),
             Command::Call { id, call, verb } => self.command_call(id, call, verb, now),
         }
     }

@@ -157,6 +157,9 @@ impl Switch {
 
     /// The stack's call is over.
     fn take_end(&mut self, call: &mut Call, end: &sip::End, now: Now) {
+        if self.try_elsewhere(call, end, now) {
+            return;
+        }
         let (cause, by) = match end {
             sip::End::Bye { request } => (stated_cause(request), EndedBy::FarEnd),
             sip::End::Cancelled { request } => (stated_cause(request), EndedBy::FarEnd),

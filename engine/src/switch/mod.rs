@@ -19,10 +19,12 @@ mod invite;
 mod knowledge;
 mod media_events;
 mod place;
+mod placing;
 mod plan;
 mod ports;
 mod register;
 mod requests;
+mod resolve;
 mod rooms;
 mod session;
 mod settings;
@@ -58,6 +60,7 @@ use crate::{
 use admission::Gate;
 use call::Call;
 use dial::DialNews;
+use placing::{Elsewhere, Unplaced};
 use ports::PortStock;
 
 /// The signalling core. See the module's description for the order of its verbs.
@@ -87,6 +90,11 @@ pub struct Switch {
     dial_news: VecDeque<(ChannelId, DialNews)>,
     /// INFO requests of ours that wait for their responses.
     infos: HashMap<sip::RequestHandle, ChannelId>,
+    resolver: resolve::Resolver,
+    /// Calls to be placed once it is known where to.
+    unplaced: HashMap<resolve::LookupId, Unplaced>,
+    /// Where else calls can be tried that nobody answered yet.
+    elsewhere: HashMap<ChannelId, Elsewhere>,
     ports: PortStock,
     outbox: Outbox,
     tones: Tones,
@@ -126,6 +134,9 @@ impl Switch {
             room_effects: VecDeque::new(),
             dial_news: VecDeque::new(),
             infos: HashMap::new(),
+            resolver: resolve::Resolver::default(),
+            unplaced: HashMap::new(),
+            elsewhere: HashMap::new(),
             ports: PortStock::default(),
             outbox: Outbox::default(),
             tones: Tones::default(),
@@ -200,6 +211,7 @@ impl Switch {
         self.endpoint.handle_timeout(now.instant);
         self.wake(now);
         self.expire_bindings(now);
+        self.resolver.handle_timeout(now.instant);
         self.work(now);
     }
 
@@ -225,7 +237,11 @@ impl Switch {
 
     /// When [`Switch::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let own = [self.next_call_deadline(), self.registrar.poll_timeout()];
+        let own = [
+            self.next_call_deadline(),
+            self.registrar.poll_timeout(),
+            self.resolver.poll_timeout(),
+        ];
         own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()
     }
 

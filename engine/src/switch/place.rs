@@ -156,7 +156,7 @@ impl Switch {
         }
     }
 
-    fn invite(
+    pub(super) fn invite(
         &mut self,
         call: &mut Call,
         target: Uri,

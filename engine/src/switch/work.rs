@@ -46,6 +46,8 @@ impl Switch {
                 self.with_call(id, now, |_, call| call.queued = false);
             } else if let Some((call, notice)) = self.outbox.poll_notice() {
                 self.take_notice(call, notice, now);
+            } else if let Some((lookup, result)) = self.resolver.poll_finished() {
+                self.take_located(lookup, result, now);
             } else {
                 break;
             }
@@ -296,6 +298,7 @@ impl Switch {
         if let Some(handle) = call.handle {
             self.handles.remove(&handle);
         }
+        self.elsewhere.remove(&call.id);
         let Phase::Down(ending) = &call.phase else { return };
         if matches!(call.control, Control::Dialplan(_)) {
             tracing::warn!(

@@ -119,7 +119,7 @@ pub(crate) struct Layer {
     server_deadlines: Deadlines,
     /// Client transactions by where they were sent, for errors of that path.
     by_path: BTreeSet<(Transport, SocketAddr, Handle)>,
-    connections: HashMap<ConnectionId, SocketAddr>,
+    connections: HashMap<ConnectionId, (Transport, SocketAddr)>,
     transmits: VecDeque<Transmit>,
     outcomes: VecDeque<Outcome>,
 }
@@ -151,15 +151,15 @@ impl Layer {
     /// Learns that a connection lives.
     pub(crate) fn note_flow(&mut self, flow: Flow) {
         if let Some(id) = flow.connection {
-            self.connections.insert(id, flow.peer);
+            self.connections.insert(id, (flow.transport, flow.peer));
         }
     }
 
     /// Forgets a connection; what was sent on it and not answered has failed.
     pub(crate) fn handle_connection_closed(&mut self, id: ConnectionId) {
-        let Some(peer) = self.connections.remove(&id) else { return };
+        let Some((transport, peer)) = self.connections.remove(&id) else { return };
         // What asked for a connection to this peer was sent on this one.
-        self.fail(Transport::Tcp, peer, |flow| flow.connection.is_none_or(|own| own == id));
+        self.fail(transport, peer, |flow| flow.connection.is_none_or(|own| own == id));
     }
 
     /// A path could not be used: what was sent on it and not answered has failed.
