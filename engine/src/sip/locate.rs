@@ -193,8 +193,10 @@ impl Locate {
         entropy: &mut Entropy,
     ) -> Self {
         // `maddr` says where, whatever the host is (RFC 3263 §4).
-        let host =
-            uri.parameter("maddr").filter(|maddr| !maddr.is_empty()).unwrap_or(uri.host_str());
+        let host = uri
+            .parameter("maddr")
+            .filter(|maddr| !maddr.is_empty())
+            .unwrap_or_else(|| uri.host_str());
         let literal = Host::parse(host).and_then(Host::address);
         let named = uri.parameter("transport").filter(|name| !name.is_empty()).map(str::to_owned);
         let preferred = preferred.map(|preferred| preferred.as_str().to_owned());
