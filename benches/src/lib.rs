@@ -31,7 +31,7 @@ impl Server {
         fs::create_dir_all(&directory)?;
         fs::write(directory.join("extensions.conf"), dialplan)?;
         fs::write(directory.join("pjsip.conf"), PJSIP.replace("ADDRESS", &address.to_string()))?;
-        fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=20000\nrtpend=29999\n")?;
+        fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=10000\nrtpend=29999\n")?;
         let mut child = Command::new(binary()?)
             .args(["run", "-C"])
             .arg(&directory)

@@ -146,14 +146,30 @@ impl Loader<'_> {
     }
 
     fn read_lines(&mut self, file: FileId, bytes: &[u8], mut place: Place) -> Result<(), Refused> {
+        let outside = self.recovering;
+        let outcome = self.read_each_line(file, bytes, &mut place);
+        // What was read behind an error must not decide what becomes of other files.
+        if outside.is_none()
+            && let Some(depth) = self.recovering.take()
+        {
+            self.depth = depth;
+        }
+        outcome
+    }
+
+    fn read_each_line(
+        &mut self,
+        file: FileId,
+        bytes: &[u8],
+        place: &mut Place,
+    ) -> Result<(), Refused> {
         let mut lines = Lines::new(file, bytes);
         let mut refused = Ok(());
-        let outside = self.recovering;
         while let Some(line) = lines.next(&mut self.conf.diagnostics) {
             let outcome = match line.bytes[0] {
-                b'[' => self.header(&line, &mut place),
-                b'#' => self.directive(&line, &mut place),
-                _ => self.entry(&line, &mut place),
+                b'[' => self.header(&line, place),
+                b'#' => self.directive(&line, place),
+                _ => self.entry(&line, place),
             };
             if outcome.is_err() {
                 refused = Err(Refused);
@@ -163,12 +179,6 @@ impl Loader<'_> {
             }
         }
         lines.finish(&mut self.conf.diagnostics);
-        // What was read behind an error must not decide what becomes of other files.
-        if outside.is_none()
-            && let Some(depth) = self.recovering.take()
-        {
-            self.depth = depth;
-        }
         refused
     }
 
