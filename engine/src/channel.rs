@@ -6,6 +6,7 @@
 
 mod cause;
 mod digits;
+mod music;
 pub(crate) mod outbox;
 mod playback;
 mod task;
@@ -21,6 +22,7 @@ use bstr::BString;
 pub use cause::Cause;
 pub use digits::DigitSet;
 pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
+pub(crate) use music::MusicSource;
 pub(crate) use outbox::{Asker, Notice, Outbox};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
 pub use playback::PlayPart;
@@ -29,9 +31,10 @@ pub(crate) use task::TaskOutcome;
 pub use task::{ReadDigits, ReadEnd};
 
 use crate::media::{
-    Command, Digit, EchoState, MuteState, PlayId, PlayItem, PortLease, Prompt, Repeat, RoomId,
-    ShardId, Signal, StreamId, StreamSettings, TalkDetection,
+    Command, Digit, EchoState, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat,
+    RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection,
 };
+use music::Music;
 use task::Task;
 
 /// Names one channel for as long as the process lives.
@@ -67,6 +70,8 @@ pub(crate) struct Channel {
     digit_route: DigitRoute,
     task: Task,
     outcome: Option<TaskOutcome>,
+    /// What is heard beside the task.
+    music: Option<Music>,
 }
 
 /// The channel's stream.
@@ -96,6 +101,7 @@ impl Channel {
             digit_route: DigitRoute::default(),
             task: Task::Idle,
             outcome: None,
+            music: None,
         }
     }
 
@@ -155,6 +161,7 @@ impl Channel {
         self.task = Task::Idle;
         self.outcome = None;
         self.typed.clear();
+        self.music = None;
         if let Some((shard, stream)) = self.stream() {
             out.command(shard, Command::Close { stream });
         }
@@ -163,6 +170,7 @@ impl Channel {
 
     /// The stream is gone without our asking: its shard ended or it never opened.
     pub(crate) fn lose_stream(&mut self) {
+        self.music = None;
         self.audio = Audio::Closed;
         self.finish(TaskOutcome::Failed("the media is gone"));
     }
@@ -363,6 +371,26 @@ impl Channel {
         }
     }
 
+    /// Plays music beside whatever the channel does, in place of any that plays.
+    pub(crate) fn start_music(&mut self, source: MusicSource, out: &mut Outbox) {
+        self.stop_music(out);
+        if let Some(stream) = self.stream() {
+            self.music = Some(Music::start(self.id, stream, source, out));
+        }
+    }
+
+    /// Ends the music, if there is any.
+    pub(crate) fn stop_music(&mut self, out: &mut Outbox) {
+        if let (Some(mut music), Some(stream)) = (self.music.take(), self.stream()) {
+            music.stop(stream, out);
+        }
+    }
+
+    /// Sends digits beside whatever the channel does.
+    pub(crate) fn slip_digits(&self, signals: Vec<Signal>, tone: Duration, out: &mut Outbox) {
+        self.put_digits(signals, tone, tone, out);
+    }
+
     /// Forgets the digits nobody read.
     pub(crate) fn forget_digits(&mut self) {
         self.typed.clear();
@@ -412,7 +440,10 @@ impl Channel {
         prompt: Option<Arc<Prompt>>,
         out: &mut Outbox,
     ) {
-        let Some((shard, _)) = self.stream() else { return };
+        let Some((shard, stream)) = self.stream() else { return };
+        if let Some(music) = &mut self.music {
+            music.handle_prompt(id, prompt.as_ref(), self.id, (shard, stream), out);
+        }
         if let Task::Playing { playback, .. } = &mut self.task {
             let progress = playback.handle_prompt(id, prompt, shard, out);
             self.finish_played(progress);
@@ -420,7 +451,10 @@ impl Channel {
     }
 
     /// A play on the stream ended.
-    pub(crate) fn handle_play_finished(&mut self, play: PlayId) {
+    pub(crate) fn handle_play_finished(&mut self, play: PlayId, end: PlayEnd, out: &mut Outbox) {
+        if let Some(music) = &mut self.music {
+            music.handle_play_finished(play, end, self.id, out);
+        }
         if let Task::Playing { playback, .. } = &mut self.task {
             let progress = playback.handle_play_finished(play);
             self.finish_played(progress);

@@ -12,8 +12,10 @@ use bstr::BStr;
 use diesis_dialplan::{
     channel::Channel as PlanChannel,
     executor::{self, Executor},
+    host::Place,
     operation::{Operation, Outcome},
     plan::Plan,
+    variables::Variables,
 };
 
 use crate::channel::Cause;
@@ -28,6 +30,8 @@ pub(crate) enum Advance {
     Waits,
     /// It could go on without end.
     Yields,
+    /// The subroutine of [`Pbx::start_subroutine`] is over.
+    Returned,
     /// It is over; the call ends with this cause.
     Finished { cause: Cause },
 }
@@ -51,12 +55,74 @@ impl Pbx {
         Self { executor: Executor::new(channel, context, extension, 1), started }
     }
 
+    /// A channel that runs no dialplan of its own, only subroutines on behalf of another call.
+    pub(crate) fn idle(
+        channel: PlanChannel,
+        variables: Variables,
+        (context, extension, priority): (&BStr, &BStr, u32),
+        started: Instant,
+    ) -> Self {
+        let mut executor = Executor::idle(channel, context, extension, priority);
+        *executor.variables_mut() = variables;
+        Self { executor, started }
+    }
+
+    /// The same channel and variables with a dialplan of its own that starts at a place.
+    pub(crate) fn moved_to(self, context: &BStr, extension: &BStr, priority: u32) -> Self {
+        let channel = self.executor.channel().clone();
+        let variables = self.executor.variables().clone();
+        let mut executor = Executor::new(channel, context, extension, priority);
+        *executor.variables_mut() = variables;
+        Self { executor, started: self.started }
+    }
+
+    /// Starts a subroutine beside whatever runs: `[[context,]extension,]priority[(arguments)]`. Its
+    /// end is [`Advance::Returned`]. `false` when there is no such place.
+    pub(crate) fn start_subroutine(
+        &mut self,
+        plan: &Plan,
+        host: &mut PbxHost<'_>,
+        target: &[u8],
+    ) -> bool {
+        self.executor.start_subroutine(plan, host, target)
+    }
+
+    /// What channels created by this one start with.
+    pub(crate) fn inherited(&self) -> Variables {
+        self.executor.variables().inherited()
+    }
+
+    /// All its variables.
+    pub(crate) fn variables(&self) -> Variables {
+        self.executor.variables().clone()
+    }
+
+    /// Gives it these variables in place of its own.
+    pub(crate) fn set_variables(&mut self, variables: Variables) {
+        *self.executor.variables_mut() = variables;
+    }
+
+    /// A variable's value.
+    pub(crate) fn variable(&self, name: &str) -> Option<&BStr> {
+        self.executor.variable(name.as_bytes())
+    }
+
+    /// Sets a variable.
+    pub(crate) fn set_variable(&mut self, name: &str, value: &[u8]) {
+        self.executor.variables_mut().set(name.as_bytes(), value);
+    }
+
+    /// Where the dialplan is.
+    pub(crate) fn place(&self) -> Place<'_> {
+        self.executor.place()
+    }
+
     /// Goes on until it wants something, for a bounded number of steps.
     pub(crate) fn advance(&mut self, plan: &Plan, host: &mut PbxHost<'_>) -> Advance {
         match self.executor.advance(plan, host) {
             executor::Advance::Operation(operation) => Advance::Operation(operation),
-            // Subroutines beside the flow are not started here, so none returns.
-            executor::Advance::Waiting | executor::Advance::Returned => Advance::Waits,
+            executor::Advance::Waiting => Advance::Waits,
+            executor::Advance::Returned => Advance::Returned,
             executor::Advance::Yielded => Advance::Yields,
             executor::Advance::Finished { cause } => {
                 let named = u8::try_from(cause).ok().and_then(Cause::new);
@@ -92,5 +158,10 @@ impl Pbx {
     /// The channel as the dialplan has it.
     pub(crate) fn channel(&self) -> &PlanChannel {
         self.executor.channel()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn channel_mut(&mut self) -> &mut PlanChannel {
+        self.executor.channel_mut()
     }
 }

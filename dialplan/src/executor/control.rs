@@ -164,13 +164,15 @@ pub(crate) struct MacroFrame {
 }
 
 /// Where the flow was when a subroutine beside it began.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Beside {
     pub(crate) context: BString,
     pub(crate) extension: BString,
     pub(crate) priority: u32,
     pub(crate) phase: Phase,
     pub(crate) frames: usize,
+    /// The operation that goes on meanwhile, and its outcome if that came already.
+    pub(crate) waiting: Option<(Continuation, Option<Outcome>)>,
 }
 
 /// While and If blocks. A loop's label is its place on the stack; leaving a loop by Goto leaves it there, and

@@ -494,11 +494,15 @@ impl<'a> Run<'a> {
             priority: self.scope.state.priority,
             phase: self.control.phase.clone(),
             frames: self.scope.state.frames.len(),
+            waiting: None,
         };
         self.found = None;
         if !application::gosub(self, target, FrameKind::Outermost) {
             return false;
         }
+        let waiting = self.control.waiting.take();
+        let waiting = waiting.map(|waiting| (waiting, self.control.outcome.take()));
+        let beside = Beside { waiting, ..beside };
         self.control.beside.push(beside);
         self.control.phase = Phase::Subroutine;
         true
@@ -521,6 +525,12 @@ impl<'a> Run<'a> {
         self.control.phase = beside.phase;
         self.context = None;
         self.found = None;
+        if let Some((waiting, outcome)) = beside.waiting {
+            let hung_up = self.scope.state.is_hung_up;
+            let cause = self.scope.state.channel.hangup_cause;
+            self.control.waiting = Some(waiting);
+            self.control.outcome = outcome.or_else(|| hung_up.then_some(Outcome::HungUp { cause }));
+        }
     }
 
     // Places.

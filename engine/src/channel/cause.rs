@@ -1,7 +1,8 @@
 //! Why a call ended: Q.850 causes, and how they become SIP status codes and back.
 //!
-//! From cause to status is RFC 3398 §7.2.4.1, back is §8.2.6.1; a cause or status that those do not
-//! list becomes 480 or 127.
+//! Both ways are those of Asterisk's chan_pjsip, since dialplans decide by the numbers it gives.
+//! Differs from RFC 3398 §8.2.6.1 where that would make two failures look the same: 503 is 34 and
+//! not 41, 480 is 19, 408 is 18, 500 is 38. What the tables do not list becomes 480 or 127.
 
 use std::fmt;
 
@@ -28,6 +29,10 @@ impl Cause {
     pub const CALL_REJECTED: Self = Self(21);
     /// The number moved.
     pub const NUMBER_CHANGED: Self = Self(22);
+    /// The call went around, or too far.
+    pub const EXCHANGE_ROUTING_ERROR: Self = Self(25);
+    /// The callee forwards, and the caller does not want that.
+    pub const BUSY_FORWARD: Self = Self(23);
     /// Somebody else was faster.
     pub const ANSWERED_ELSEWHERE: Self = Self(26);
     /// The number has too few digits.
@@ -75,6 +80,8 @@ impl Cause {
             20 => "Subscriber absent",
             21 => "Call rejected",
             22 => "Number changed",
+            23 => "Redirected to new destination",
+            25 => "Exchange routing error",
             26 => "Answered elsewhere",
             27 => "Destination out of order",
             28 => "Invalid number format",
@@ -106,17 +113,17 @@ impl Cause {
             17 => 486,
             18 => 408,
             19 | 20 | 31 => 480,
-            // RFC 3398 §7.2.4.1: 603 where the user itself rejects, which is what we are.
             21 => 603,
             22 | 23 => 410,
             27 => 502,
             28 => 484,
+            25 => 483,
             29 | 69 | 79 => 501,
-            34 | 38 | 41 | 42 | 47 | 58 | 66 | 88 => 503,
+            34 | 41 | 42 | 47 | 66 | 88 => 503,
             55 | 57 | 87 => 403,
-            65 | 70 => 488,
+            58 | 65 | 70 => 488,
             102 => 504,
-            111 | 127 => 500,
+            38 | 111 | 127 => 500,
             // Normal clearing before an answer is a refusal without more to say.
             16 => 603,
             _ => 480,
@@ -126,20 +133,23 @@ impl Cause {
     /// The cause behind a status that refused our call.
     pub const fn from_status(status: u16) -> Self {
         match status {
-            400 | 481 | 500 | 503 => Self::TEMPORARY_FAILURE,
             401..=403 | 407 | 603 => Self::CALL_REJECTED,
             404 | 485 | 604 => Self::UNALLOCATED,
-            405 => Self(63),
-            406 | 415 | 501 => Self(79),
-            408 | 504 => Self::RECOVERY_ON_TIMER,
+            408 => Self::NO_USER_RESPONSE,
+            409 => Self::TEMPORARY_FAILURE,
             410 => Self::NUMBER_CHANGED,
-            480 => Self(18),
-            482 | 483 => Self(25),
+            420 => Self::NO_ROUTE,
+            480 | 483 => Self::NO_ANSWER,
             484 => Self::INVALID_NUMBER_FORMAT,
             486 | 600 => Self::USER_BUSY,
             487 => Self::NORMAL_CLEARING,
-            488 | 606 => Self::BEARER_NOT_IMPLEMENTED,
-            502 => Self::NETWORK_OUT_OF_ORDER,
+            488 | 606 => Self(58),
+            500 => Self::NETWORK_OUT_OF_ORDER,
+            501 => Self(29),
+            502 => Self(27),
+            504 => Self::RECOVERY_ON_TIMER,
+            505 => Self::INTERWORKING,
+            503 | 506..=599 => Self::CONGESTION,
             _ => Self::INTERWORKING,
         }
     }

@@ -298,3 +298,89 @@ pub(super) const COMPAT: KeyTable = KeyTable {
         ],
     }],
 };
+
+pub(super) const FEATURES: KeyTable = KeyTable {
+    kind: "features.conf [general]",
+    read: &["featuredigittimeout"],
+    later: &[
+        Later {
+            instead: "transfers and pick-ups by keys are not here yet",
+            severity: Warn,
+            keys: &[
+                ("atxferabort", Always),
+                ("atxfercallbackretries", Always),
+                ("atxfercomplete", Always),
+                ("atxferdropcall", Always),
+                ("atxferloopdelay", Always),
+                ("atxfernoanswertimeout", Always),
+                ("atxferswap", Always),
+                ("atxferthreeway", Always),
+                ("pickupexten", Never),
+                ("pickupfailsound", Always),
+                ("pickupsound", Always),
+                ("transferannouncesound", Always),
+                ("transferdialattempts", Always),
+                ("transferdigittimeout", Always),
+                ("transferinvalidsound", Always),
+                ("transferretrysound", Always),
+                ("xferfailsound", Always),
+                ("xfersound", Always),
+            ],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[("courtesytone", Never), ("recordingfailsound", Always)],
+        },
+    ],
+};
+
+pub(super) const FEATURE_MAP: KeyTable = KeyTable {
+    kind: "features.conf [featuremap]",
+    read: &["disconnect", "blindxfer", "atxfer", "parkcall"],
+    later: &[Later {
+        instead: "calls are not recorded yet",
+        severity: Warn,
+        keys: &[("automon", Never), ("automixmon", Never)],
+    }],
+};
+
+pub(super) const MUSIC_GENERAL: KeyTable = KeyTable {
+    kind: "musiconhold.conf [general]",
+    read: &[],
+    later: &[Later {
+        instead: "it has no effect",
+        severity: Warn,
+        keys: &[("cachertclasses", Off), ("preferchannelclass", On)],
+    }],
+};
+
+pub(super) const MUSIC: KeyTable = KeyTable {
+    kind: "music class",
+    read: &["mode", "directory"],
+    later: &[
+        Later {
+            instead: "files are played by name, each caller beginning with another",
+            severity: Warn,
+            keys: &[
+                ("sort", Words(&["alpha", "alphabetical", "random", "randstart"])),
+                ("random", Always),
+                ("loop_last", Off),
+            ],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("announcement", Never),
+                ("answeredonly", Off),
+                ("application", Never),
+                ("digit", Never),
+                ("entry", Never),
+                ("format", Always),
+                ("kill_escalation_delay", Always),
+                ("kill_method", Always),
+            ],
+        },
+    ],
+};

@@ -17,7 +17,9 @@ use super::notes::Notes;
 use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
-use super::{codes, conference, pjsip, rtp, system, unread};
+use super::{
+    FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, rtp, system, unread,
+};
 
 /// Everything that the files of a directory say, as typed settings.
 #[derive(Clone, Debug)]
@@ -28,6 +30,10 @@ pub struct Configuration {
     pub rtp: RtpSettings,
     /// `confbridge.conf`.
     pub conferences: ConferenceSettings,
+    /// `features.conf`.
+    pub features: FeatureSettings,
+    /// `musiconhold.conf`.
+    pub music: MusicSettings,
     /// `asterisk.conf`.
     pub system: SystemSettings,
     /// `extensions.conf`.
@@ -72,6 +78,11 @@ impl Configuration {
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();
+        let features = parts.file("features.conf", files, features::read).unwrap_or_default();
+        let data = system.sounds.as_deref().and_then(Path::parent);
+        let read =
+            |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);
+        let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
         let plan = match dialplan {
             Some(dialplan) => {
                 parts.0.push(dialplan.part);
@@ -85,7 +96,8 @@ impl Configuration {
         };
         let unread = unread::warn(files, |name| parts.has_read(name));
         parts.say(unread);
-        let configuration = Self { sip, rtp, conferences, system, plan: Arc::new(plan) };
+        let configuration =
+            Self { sip, rtp, conferences, features, music, system, plan: Arc::new(plan) };
         Loaded { configuration, parts: parts.0 }
     }
 }

@@ -83,6 +83,18 @@ pub struct Peer {
     pub from_user: Option<BString>,
     /// The host part of From in requests to this peer.
     pub from_domain: Option<BString>,
+    /// What calls to this peer answer challenges with.
+    pub outbound_auth: Vec<AuthCredentials>,
+    /// The identity that the peer asserts (P-Asserted-Identity, Remote-Party-ID) is believed.
+    pub trust_id_inbound: bool,
+    /// The peer is told numbers that are not to be shown.
+    pub trust_id_outbound: bool,
+    /// The peer is told who calls in P-Asserted-Identity.
+    pub send_pai: bool,
+    /// The peer is told who calls in Remote-Party-ID.
+    pub send_rpid: bool,
+    /// The peer is told who diverted a call. Default: yes, as in Asterisk.
+    pub send_diversion: bool,
     /// The transport to use towards a fixed contact of this peer that names none itself. One that
     /// registers is reached over what it registered on, whatever this says.
     pub transport: Option<BString>,
@@ -120,6 +132,12 @@ impl Peer {
             language: None,
             from_user: None,
             from_domain: None,
+            outbound_auth: vec![],
+            trust_id_inbound: false,
+            trust_id_outbound: false,
+            send_pai: false,
+            send_rpid: false,
+            send_diversion: true,
             transport: None,
             force_rport: true,
             rewrite_contact: false,

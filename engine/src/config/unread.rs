@@ -12,8 +12,15 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 5] =
-    ["asterisk.conf", "confbridge.conf", "extensions.conf", "pjsip.conf", "rtp.conf"];
+pub(super) const READ: [&str; 7] = [
+    "asterisk.conf",
+    "confbridge.conf",
+    "extensions.conf",
+    "features.conf",
+    "musiconhold.conf",
+    "pjsip.conf",
+    "rtp.conf",
+];
 
 /// Files that say how Asterisk itself loads, logs and names things.
 const HARMLESS: [&str; 4] = ["cli_aliases.conf", "codecs.conf", "logger.conf", "modules.conf"];

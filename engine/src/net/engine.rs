@@ -26,7 +26,8 @@ use super::{
 };
 use crate::{
     config::{
-        ConferenceSettings, Configuration, IdentifyBy, IpNetwork, Peer, RtpSettings, SipSettings,
+        ConferenceSettings, Configuration, FeatureSettings, IdentifyBy, IpNetwork, MusicSettings,
+        Peer, RtpSettings, SipSettings,
     },
     sip::{Transport, Uri},
     switch::{IncomingCalls, StepTrace, SwitchConfig, SwitchEvent},
@@ -126,6 +127,8 @@ impl Events {
 pub struct EngineBuilder {
     pub(super) sip: SipSettings,
     pub(super) conferences: ConferenceSettings,
+    pub(super) features: FeatureSettings,
+    pub(super) music: MusicSettings,
     pub(super) plan: Arc<Plan>,
     pub(super) rtp_ports: RangeInclusive<u16>,
     pub(super) prompt_directories: Vec<PathBuf>,
@@ -142,6 +145,8 @@ impl Default for EngineBuilder {
         Self {
             sip: SipSettings::default(),
             conferences: ConferenceSettings::default(),
+            features: FeatureSettings::default(),
+            music: MusicSettings::default(),
             plan: Arc::default(),
             rtp_ports: RtpSettings::default().ports,
             prompt_directories: vec![],
@@ -163,6 +168,8 @@ impl EngineBuilder {
         self.incoming = IncomingCalls::Dialplan;
         self.sip = configuration.sip;
         self.conferences = configuration.conferences;
+        self.features = configuration.features;
+        self.music = configuration.music;
         self.rtp_ports = configuration.rtp.ports;
         self.language = configuration.system.default_language;
         self.prompt_directories.extend(configuration.system.sounds);
@@ -248,6 +255,8 @@ impl EngineBuilder {
             routes: self.routes(),
             sip: Arc::new(mem::take(&mut self.sip)),
             conferences: Arc::new(mem::take(&mut self.conferences)),
+            features: Arc::new(mem::take(&mut self.features)),
+            music: Arc::new(mem::take(&mut self.music)),
             plan: Arc::clone(&self.plan),
             default_language: self.language.clone(),
             time_zone: TimeZone::system(),

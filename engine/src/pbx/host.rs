@@ -5,12 +5,15 @@ use std::{fmt, time::Duration};
 use bstr::{BStr, BString};
 use diesis_dialplan::{
     channel::Channel as PlanChannel,
-    host::{ChannelState, ConferenceFacts, FunctionError, Host, Level, LogLine, SipObject, Step},
+    host::{
+        ChannelState, ConferenceFacts, FunctionError, Host, Level, LogLine, SipMessage, SipObject,
+        Step,
+    },
     world::World,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{clock::Now, entropy::Entropy, printable::Printable};
+use crate::{clock::Now, entropy::Entropy, printable::Printable, sip};
 
 /// What the dialplan may know of the call it runs for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,22 @@ pub(crate) struct StepTaken {
     pub(crate) priority: u32,
     pub(crate) application: BString,
     pub(crate) arguments: BString,
+}
+
+/// The headers that PJSIP_HEADER() reads.
+pub(crate) struct Headers<'a> {
+    /// Those of the INVITE that came.
+    pub(crate) received: Option<&'a sip::Headers>,
+}
+
+/// Whether a dialplan may set a header: not those that the stack writes itself.
+fn may_send(arguments: &[u8]) -> Result<(), FunctionError> {
+    let name = arguments.split(|byte| *byte == b',').nth(1).unwrap_or_default().trim_ascii();
+    let known = sip::HeaderName::parse(name);
+    if sip::is_reserved(known) || known == sip::HeaderName::Contact {
+        return Err(FunctionError::Unavailable("this header is written by the engine alone"));
+    }
+    Ok(())
 }
 
 /// What a dialplan logs, which holds what callers say of themselves; formatted only when shown.
@@ -67,6 +86,7 @@ pub(crate) struct PbxHost<'a> {
     pub(crate) zone: &'a TimeZone,
     /// What the switch knows besides, asked for seldom.
     pub(crate) knowledge: &'a dyn Knowledge,
+    pub(crate) headers: Headers<'a>,
     /// Takes the steps when somebody wants them.
     pub(crate) steps: Option<&'a mut Vec<StepTaken>>,
 }
@@ -160,6 +180,26 @@ impl Host for PbxHost<'_> {
         };
         out.extend_from_slice(value.unwrap_or_default());
         Ok(())
+    }
+
+    fn write_function(
+        &mut self,
+        _channel: &mut PlanChannel,
+        name: &[u8],
+        arguments: &[u8],
+        _value: &[u8],
+    ) -> Result<(), FunctionError> {
+        match name {
+            b"PJSIP_HEADER" => may_send(arguments),
+            _ => Err(FunctionError::Unknown),
+        }
+    }
+
+    fn visit_headers(&self, message: SipMessage, visit: &mut dyn FnMut(&BStr, &BStr)) -> bool {
+        let SipMessage::Request = message else { return false };
+        let Some(headers) = self.headers.received else { return false };
+        headers.fields().for_each(|field| visit(field.name_text.into(), field.value.into()));
+        true
     }
 
     fn channels(&self) -> Vec<BString> {

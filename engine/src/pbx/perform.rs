@@ -39,6 +39,10 @@ pub(crate) enum Wish {
     Proceed,
     /// Refuse an unanswered call; on an answered one play the tone and wait.
     Refuse { refusal: Refusal, timeout: Option<Duration> },
+    /// Play music until the caller hangs up or the time is over.
+    Music { class: Option<BString>, duration: Option<Duration> },
+    /// Play music beside whatever comes next.
+    StartMusic { class: Option<BString> },
     /// Call others and connect with the first that answers.
     Dial(Box<Dial>),
     /// Enter a conference room.
@@ -161,6 +165,14 @@ pub(crate) fn perform(
             channel.send_digits(signals(digits.as_ref()), duration, gap, out);
             Performed::Begun
         }
+        Operation::MusicOnHold { class, duration } => {
+            Performed::Wish(Wish::Music { class, duration })
+        }
+        Operation::StartMusicOnHold { class } => Performed::Wish(Wish::StartMusic { class }),
+        Operation::StopMusicOnHold => {
+            channel.stop_music(out);
+            Performed::Over(Outcome::Done)
+        }
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
         operation => unavailable(&operation),
     }
@@ -193,8 +205,6 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
 /// Named in the log, so that an operator sees why the call ended or went on.
 fn unavailable(operation: &Operation) -> Performed {
     let name = match operation {
-        Operation::MusicOnHold { .. } | Operation::StartMusicOnHold { .. } => "music on hold",
-        Operation::StopMusicOnHold => return Performed::Over(Outcome::Done),
         Operation::Record(_) => "Record",
         Operation::Originate(_) => "Originate",
         Operation::SoftHangup { .. } => "SoftHangup",
@@ -219,7 +229,7 @@ fn plan_digit(digit: Digit) -> Option<PlanDigit> {
 }
 
 /// Digits with `w` for half a second and `W` for a second of pause; other bytes are skipped.
-fn signals(digits: &BStr) -> Vec<Signal> {
+pub(crate) fn signals(digits: &BStr) -> Vec<Signal> {
     let signal = |byte: &u8| match byte {
         b'w' => Some(Signal::Pause(Duration::from_millis(500))),
         b'W' => Some(Signal::Pause(Duration::from_secs(1))),

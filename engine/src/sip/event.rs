@@ -217,6 +217,11 @@ pub(crate) fn check_extra(headers: &Headers) -> Result<(), VerbError> {
 }
 
 /// What only the endpoint writes.
+/// Whether the stack writes headers of this name itself, and takes none from anybody.
+pub fn is_reserved(name: HeaderName) -> bool {
+    RESERVED.contains(&name)
+}
+
 const RESERVED: &[HeaderName] = &[
     HeaderName::Via,
     HeaderName::From,

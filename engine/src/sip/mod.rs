@@ -33,7 +33,7 @@ pub use endpoint::{
 };
 pub use event::{
     Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
-    RequestHandle, TransactionHandle, VerbError,
+    RequestHandle, TransactionHandle, VerbError, is_reserved,
 };
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
 pub use framing::{Frame, Framing, PONG, StreamTimeouts};

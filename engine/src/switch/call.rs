@@ -8,8 +8,13 @@ use std::{
 use bstr::BString;
 
 use super::{
-    CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties, dial::Dialling,
-    info::InfoDigits, session::Session,
+    CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties,
+    bridges::Bridged,
+    dial::{Dialling, Leg},
+    features::KeyCollector,
+    identity::Identity,
+    info::InfoDigits,
+    session::Session,
 };
 use crate::{
     bridge::Visit,
@@ -50,6 +55,22 @@ pub(super) struct Call {
     pub(super) answered: Option<Instant>,
     /// Answered with our offer: what follows once the ACK brings the answer.
     pub(super) after_ack: Option<Settle>,
+    /// What an outgoing call will ask for, until its INVITE is sent.
+    pub(super) departure: Option<Box<Departure>>,
+    /// The INVITE of an incoming call, for PJSIP_HEADER().
+    pub(super) request: Option<Box<sip::Request>>,
+    /// Who calls, as far as the caller is believed; on an outgoing call who answered.
+    pub(super) identity: Identity,
+    /// How many more hops the call may take.
+    pub(super) max_forwards: u8,
+    /// The other half of a Local channel; such a call has no signalling of its own.
+    pub(super) other_half: Option<ChannelId>,
+    /// The bridge it is in.
+    pub(super) bridged: Option<Bridged>,
+    /// Whether the far end holds the call.
+    pub(super) hold: Hold,
+    /// The keys it may press in a bridge to ask for something.
+    pub(super) keys: KeyCollector,
     /// What an outgoing call answers a challenge with.
     pub(super) invitation: Option<Box<Invitation>>,
     /// Digits on their way as INFO requests.
@@ -67,8 +88,29 @@ pub(super) struct Call {
 pub(super) struct Invitation {
     /// The INVITE's headers so far: what was refused is not sent again.
     pub(super) request: sip::Request,
-    pub(super) credentials: OutboundCredentials,
+    pub(super) credentials: Vec<OutboundCredentials>,
     pub(super) responder: sip::auth::Responder,
+}
+
+/// An INVITE that is not sent yet.
+#[derive(Debug, Clone)]
+pub(super) struct Departure {
+    pub(super) target: sip::Uri,
+    pub(super) from: sip::NameAddr,
+    /// Headers of ours beside those that every INVITE has.
+    pub(super) headers: sip::Headers,
+    /// The contact, when it is a name that has to be found first.
+    pub(super) locate: Option<sip::Uri>,
+    /// What rings out when nobody answers.
+    pub(super) ring_timeout: Duration,
+}
+
+/// Whether the far end of a call holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Hold {
+    #[default]
+    Active,
+    Held,
 }
 
 /// How a channel settles after an answer.
@@ -122,8 +164,8 @@ pub(super) enum Control {
     Embedder { running: Option<CommandId> },
     /// The dialplan.
     Dialplan(Box<Pbx>),
-    /// The call whose Dial made this one.
-    Caller(ChannelId),
+    /// The call whose Dial made this one, and what this one has to do for it.
+    Leg(Box<Leg>),
     /// Nobody any more.
     Nobody,
 }
@@ -156,11 +198,12 @@ impl Call {
         };
         let pbx = match &self.control {
             Control::Dialplan(pbx) => pbx.deadline(),
-            Control::Embedder { .. } | Control::Caller(_) | Control::Nobody => None,
+            Control::Embedder { .. } | Control::Leg(_) | Control::Nobody => None,
         };
         let dial = self.dialling.as_ref().and_then(|dialling| dialling.deadline());
         let info = self.info.as_ref().and_then(|info| info.deadline());
-        [phase, pbx, dial, info, self.channel.deadline()].into_iter().flatten().min()
+        let keys = self.keys.deadline();
+        [phase, pbx, dial, info, keys, self.channel.deadline()].into_iter().flatten().min()
     }
 
     /// How long it lasted and what its media did.
@@ -183,7 +226,25 @@ impl Call {
     pub(super) fn take_running(&mut self) -> Option<CommandId> {
         match &mut self.control {
             Control::Embedder { running } => running.take(),
-            Control::Dialplan(_) | Control::Caller(_) | Control::Nobody => None,
+            Control::Dialplan(_) | Control::Leg(_) | Control::Nobody => None,
+        }
+    }
+
+    /// The channel as a dialplan sees it, when one does.
+    pub(super) fn pbx(&self) -> Option<&Pbx> {
+        match &self.control {
+            Control::Dialplan(pbx) => Some(pbx),
+            Control::Leg(leg) => Some(&leg.pbx),
+            Control::Embedder { .. } | Control::Nobody => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn pbx_mut(&mut self) -> Option<&mut Pbx> {
+        match &mut self.control {
+            Control::Dialplan(pbx) => Some(pbx),
+            Control::Leg(leg) => Some(&mut leg.pbx),
+            Control::Embedder { .. } | Control::Nobody => None,
         }
     }
 }

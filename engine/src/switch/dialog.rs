@@ -1,10 +1,13 @@
 //! What the SIP stack tells about calls in progress: answers, new offers, INFO, the end.
 
+use bstr::BString;
 use bytes::Bytes;
+use diesis_dialplan::channel::Party;
 
 use super::{
     EndedBy, Switch,
     call::{Call, Phase},
+    identity::Identity,
     session::{self, SessionError},
 };
 use crate::{
@@ -96,7 +99,7 @@ impl Switch {
         if let Some(settle) = call.after_ack.take() {
             self.settle(call, settle, now);
         }
-        self.join_connected(call, now);
+        self.join_audio(call);
     }
 
     /// A re-INVITE or UPDATE: hold, another codec, another address. One without a body asks for
@@ -115,6 +118,7 @@ impl Switch {
                 );
                 if accepted.is_ok() && !call.session.is_offer_pending() {
                     self.open_media(call);
+                    self.follow_hold(call);
                 }
             }
             Err(error) => {
@@ -164,7 +168,14 @@ impl Switch {
             sip::End::Bye { request } => (stated_cause(request), EndedBy::FarEnd),
             sip::End::Cancelled { request } => (stated_cause(request), EndedBy::FarEnd),
             sip::End::Refused { response } => {
-                (Cause::from_status(response.status().code()), EndedBy::FarEnd)
+                if let Some(to) = forwarded_to(response)
+                    && self.tell_caller_to_forward(call, to)
+                {
+                    tracing::info!(call_id = %call.parties.call_id, "the callee forwards the call");
+                }
+                let stated = reason_cause(response.headers());
+                let cause = stated.unwrap_or(Cause::from_status(response.status().code()));
+                (cause, EndedBy::FarEnd)
             }
             sip::End::Local => (Cause::NORMAL_CLEARING, EndedBy::Us),
             sip::End::Expired => (Cause::NO_ANSWER, EndedBy::FarEnd),
@@ -186,12 +197,13 @@ impl Switch {
         {
             self.open_media(call);
             call.phase = Phase::EarlyMedia;
-            // Early media stays with this call; whoever dialled it hears that it rings.
-            self.tell_caller_it_rings(call);
+            self.tell_caller_it_progresses(call);
         }
-        if response.status() == StatusCode::RINGING && call.phase == Phase::Proceeding {
-            call.phase = Phase::Ringing;
-            self.tell_phase(call);
+        if response.status() == StatusCode::RINGING {
+            if call.phase == Phase::Proceeding {
+                call.phase = Phase::Ringing;
+                self.tell_phase(call);
+            }
             self.tell_caller_it_rings(call);
         }
     }
@@ -211,7 +223,16 @@ impl Switch {
         }
         call.phase = Phase::Up;
         call.answered = Some(now.instant);
+        if let Some(peer) = self.peer_of(call) {
+            let identity = Identity::read(response.headers(), &peer);
+            let party = identity.party.or_else(|| {
+                let own = peer.caller_id.as_ref();
+                own.map(|own| Party::new(own.name.clone(), own.number.clone()))
+            });
+            call.identity = Identity { party, ..identity };
+        }
         self.open_media(call);
+        self.join_audio(call);
         self.tell_phase(call);
         self.tell_caller_it_answered(call);
     }
@@ -261,14 +282,30 @@ fn parse_digit(text: &str) -> Option<Digit> {
 
 /// The Q.850 cause in a Reason header (RFC 3326); normal clearing without one.
 fn stated_cause(request: &Request) -> Cause {
-    let reasons = request.elements(HeaderName::Reason);
-    let stated = reasons.filter_map(|reason| std::str::from_utf8(reason).ok()).find_map(|reason| {
+    reason_cause(request.headers()).unwrap_or(Cause::NORMAL_CLEARING)
+}
+
+/// Where a redirection sends the call: the user part of its first contact, as Asterisk's
+/// `redirect_method=user` takes it.
+fn forwarded_to(response: &Response) -> Option<BString> {
+    if !matches!(response.status().code(), 300..=302 | 305 | 380) {
+        return None;
+    }
+    let contact = response.contact()?;
+    let user = contact.uri().user_decoded()?;
+    // It becomes part of a Dial's argument: nothing that separates there may be in it.
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._*#".contains(byte);
+    (!user.is_empty() && user.iter().all(is_plain)).then(|| BString::from(user.into_owned()))
+}
+
+fn reason_cause(headers: &sip::Headers) -> Option<Cause> {
+    let reasons = headers.elements(HeaderName::Reason);
+    reasons.filter_map(|reason| std::str::from_utf8(reason).ok()).find_map(|reason| {
         let mut parts = reason.split(';').map(str::trim);
         parts.next().filter(|protocol| protocol.eq_ignore_ascii_case("q.850"))?;
         let number = parts.find_map(|part| part.strip_prefix("cause="))?;
         Cause::new(number.trim().parse().ok()?)
-    });
-    stated.unwrap_or(Cause::NORMAL_CLEARING)
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use bstr::BString;
 
-use super::{Completion, command::CommandId};
+use diesis_dialplan::operation::DialStatus;
+
+use super::{BridgeId, Completion, Feature, command::CommandId};
 use crate::{
     channel::{Cause, ChannelId},
     media::{Digit, StreamStatistics},
@@ -71,6 +73,62 @@ pub enum SwitchEvent {
         call: ChannelId,
         /// The prompts' names.
         names: Vec<BString>,
+    },
+    /// A call calls another by Dial.
+    DialBegan {
+        /// The call that dials.
+        call: ChannelId,
+        /// The call that is made.
+        leg: ChannelId,
+        /// The name of the channel that is made.
+        channel: BString,
+    },
+    /// A Dial connected its call with one that answered.
+    DialAnswered {
+        /// The call that dialled.
+        call: ChannelId,
+        /// The call that answered.
+        leg: ChannelId,
+    },
+    /// A Dial ended.
+    DialEnded {
+        /// The call that dialled.
+        call: ChannelId,
+        /// DIALSTATUS.
+        status: DialStatus,
+        /// Why the last of those called ended.
+        cause: Cause,
+    },
+    /// A call entered a bridge.
+    BridgeEntered {
+        /// The bridge.
+        bridge: BridgeId,
+        /// The call.
+        call: ChannelId,
+    },
+    /// A call left a bridge.
+    BridgeLeft {
+        /// The bridge.
+        bridge: BridgeId,
+        /// The call.
+        call: ChannelId,
+    },
+    /// The far end holds the call.
+    CallHeld {
+        /// The call.
+        call: ChannelId,
+    },
+    /// The far end goes on with a call that it held.
+    CallResumed {
+        /// The call.
+        call: ChannelId,
+    },
+    /// One of two who talk asked for something by keys.
+    FeaturePressed {
+        /// Who pressed.
+        call: ChannelId,
+        /// For what.
+        feature: Feature,
     },
     /// A call joined a conference room.
     RoomJoined {

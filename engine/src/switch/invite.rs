@@ -7,14 +7,17 @@ use bstr::{BStr, BString};
 use super::{
     Direction, EndedBy, IncomingCalls, Parties, Switch, SwitchEvent,
     admission::{Admission, response_port},
-    call::{Call, Control, Phase, Settle},
+    call::{Call, Control, Hold, Phase, Settle},
+    features::KeyCollector,
+    identity::{self, Identity, Privacy, Role},
+    local::LocalNews,
     session::{self, Session, SessionError},
 };
 use crate::{
     channel::{Cause, Channel, ChannelId},
     clock::Now,
     config::{CallerId, Peer},
-    media::{Command as MediaCommand, StreamId},
+    media::{Command as MediaCommand, StreamId, StreamSettings},
     printable::Printable,
     sip::{self, HeaderName, Request, StatusCode, VerbError},
 };
@@ -72,8 +75,9 @@ impl Switch {
             return self.refuse_invite(handle, error.status(), &headers, now);
         }
         let id = self.next_channel();
-        let parties = parties(request, &peer);
-        let Some(control) = self.taker(&parties, &peer, id, now) else {
+        let identity = Identity::read(request.headers(), &peer);
+        let parties = parties(request, &peer, &identity);
+        let Some(mut control) = self.taker(&parties, &peer, id, now) else {
             tracing::info!(
                 peer = %peer.name, context = %peer.context, exten = %Printable(&parties.dialled),
                 "no such extension"
@@ -89,7 +93,22 @@ impl Switch {
         if self.endpoint.proceed(handle, now.instant).is_err() {
             return;
         }
-        self.begin_call(id, handle, flow, peer, parties, session, control, now);
+        if let Control::Dialplan(pbx) = &mut control {
+            let channel = pbx.channel_mut();
+            let presentation = identity.privacy.presentation();
+            let withheld = match &identity.party {
+                Some(party) => Privacy::of(party).presentation(),
+                None => presentation,
+            };
+            channel.caller.number_presentation = withheld;
+            channel.caller.name_presentation = withheld;
+            if let Some(redirecting) = &identity.redirecting {
+                channel.redirecting = (**redirecting).clone();
+            }
+        }
+        let hops = request.max_forwards().unwrap_or(sip::MAX_FORWARDS).min(sip::MAX_FORWARDS);
+        let about = About { request: Box::new(request.clone()), identity, hops };
+        self.begin_call(id, handle, flow, peer, parties, session, control, about, now);
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a call, each made by its own step")]
@@ -102,6 +121,7 @@ impl Switch {
         parties: Parties,
         session: Session,
         control: Control,
+        about: About,
         now: Now,
     ) {
         let name = channel_name(peer.name.as_ref(), id);
@@ -140,6 +160,14 @@ impl Switch {
             started: now,
             answered: None,
             after_ack: None,
+            departure: None,
+            request: Some(about.request),
+            identity: about.identity,
+            max_forwards: about.hops,
+            other_half: None,
+            bridged: None,
+            hold: Hold::Active,
+            keys: KeyCollector::default(),
             invitation: None,
             info: None,
             unanswered_until: now.instant + self.config.limits.unanswered,
@@ -175,6 +203,11 @@ impl Switch {
 
     /// Sends 180.
     pub(super) fn ring(&mut self, call: &mut Call, now: Now) -> Result<(), SignalError> {
+        if call.other_half.is_some() && call.phase == Phase::Proceeding {
+            call.phase = Phase::Ringing;
+            self.tell_other_half(call, LocalNews::Rings);
+            return Ok(());
+        }
         let handle = waiting(call)?;
         if call.phase == Phase::Proceeding {
             self.endpoint.ring(
@@ -192,6 +225,11 @@ impl Switch {
     /// Opens the media before the answer (183). A caller who left the offer to us gets no media
     /// yet, since a 183 that may be lost can not carry an offer (RFC 3261 §13.2.1).
     pub(super) fn progress(&mut self, call: &mut Call, now: Now) -> Result<(), SignalError> {
+        if call.other_half.is_some() && matches!(call.phase, Phase::Proceeding | Phase::Ringing) {
+            call.phase = Phase::EarlyMedia;
+            self.tell_other_half(call, LocalNews::Progresses);
+            return Ok(());
+        }
         let handle = waiting(call)?;
         if call.phase == Phase::EarlyMedia {
             return Ok(());
@@ -227,6 +265,14 @@ impl Switch {
             self.settle(call, settle, now);
             return Ok(());
         }
+        if call.other_half.is_some() && !call.is_down() {
+            call.phase = Phase::Up;
+            call.answered = Some(now.instant);
+            self.tell(SwitchEvent::CallAnswered { call: call.id });
+            self.tell_other_half(call, LocalNews::Answers);
+            self.settle(call, settle, now);
+            return Ok(());
+        }
         let handle = waiting(call)?;
         let local = self.lease_port(call)?;
         let has_offer = call.session.has_offer();
@@ -235,7 +281,8 @@ impl Switch {
             false => call.session.offer(local)?,
         };
         let body = sip::Body::sdp(body);
-        self.endpoint.answer(handle, &sip::Headers::default(), Some(&body), now.instant)?;
+        let headers = self.connected_line(call);
+        self.endpoint.answer(handle, &headers, Some(&body), now.instant)?;
         call.phase = Phase::Up;
         call.answered = Some(now.instant);
         self.tell(SwitchEvent::CallAnswered { call: call.id });
@@ -246,6 +293,16 @@ impl Switch {
             call.after_ack = Some(settle);
         }
         Ok(())
+    }
+
+    /// Who the caller is connected with, for the 200.
+    fn connected_line(&self, call: &Call) -> sip::Headers {
+        let mut headers = sip::Headers::default();
+        if let (Some(pbx), Some(peer)) = (call.pbx(), self.peer_of(call)) {
+            let connected = &pbx.channel().connected;
+            identity::write_identity(&mut headers, connected, &peer, call.flow.local, Role::Called);
+        }
+        headers
     }
 
     /// Lets the channel settle after an answer.
@@ -273,6 +330,11 @@ impl Switch {
         if call.channel.stream().is_some() {
             return call.channel.update(settings, &mut self.outbox);
         }
+        self.open_stream(call, settings);
+    }
+
+    /// Opens the stream on the port that was leased for it.
+    pub(super) fn open_stream(&mut self, call: &mut Call, settings: StreamSettings) {
         let Some(port) = call.port.take() else { return };
         self.streams_opened += 1;
         let (shard, stream) = (port.shard, StreamId(self.streams_opened));
@@ -330,6 +392,13 @@ impl Switch {
     }
 }
 
+/// What is kept of an INVITE.
+struct About {
+    request: Box<Request>,
+    identity: Identity,
+    hops: u8,
+}
+
 /// The stack's call, while an incoming call is not answered.
 fn waiting(call: &Call) -> Result<sip::CallHandle, SignalError> {
     let unanswered = matches!(call.phase, Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia);
@@ -357,10 +426,14 @@ pub(super) fn channel_name(peer: &BStr, id: ChannelId) -> BString {
 }
 
 /// Who calls whom. What the peer's settings say of the caller comes before what the caller says.
-fn parties(request: &Request, peer: &Peer) -> Parties {
+fn parties(request: &Request, peer: &Peer, identity: &Identity) -> Parties {
     let from = request.from_header();
     let (number, name) = match &peer.caller_id {
         Some(CallerId { name, number }) => (number.clone(), name.clone()),
+        None if identity.party.is_some() => {
+            let party = identity.party.clone().unwrap_or_default();
+            (party.number.unwrap_or_default(), party.name.unwrap_or_default())
+        }
         None => {
             let number = from.as_ref().and_then(|from| from.uri().user_decoded());
             let name = from.as_ref().and_then(|from| from.display_name());
@@ -384,6 +457,10 @@ fn parties(request: &Request, peer: &Peer) -> Parties {
 /// A Reason header (RFC 3326) for a cause.
 fn reason(cause: Cause) -> sip::Headers {
     let mut headers = sip::Headers::default();
+    if cause == Cause::ANSWERED_ELSEWHERE {
+        // What phones look for before they show a missed call (RFC 3326 §3.1).
+        headers.push(HeaderName::Reason, "SIP;cause=200;text=\"Call completed elsewhere\"");
+    }
     let value = format!("Q.850;cause={};text=\"{}\"", cause.number(), cause.text());
     headers.push(HeaderName::Reason, value);
     headers

@@ -26,8 +26,10 @@ impl Switch {
                 tracing::debug!(call_id = %call.parties.call_id, %remote, "media source");
                 call.channel.handle_latched(now.instant, &mut switch.outbox);
             }),
-            Event::PlayFinished { stream, play, .. } => {
-                self.with_stream(stream, now, |_, call| call.channel.handle_play_finished(play));
+            Event::PlayFinished { stream, play, end, .. } => {
+                self.with_stream(stream, now, |switch, call| {
+                    call.channel.handle_play_finished(play, end, &mut switch.outbox);
+                });
             }
             Event::Digit { stream, digit, duration } => {
                 self.with_stream(stream, now, |switch, call| {
@@ -117,7 +119,9 @@ impl Switch {
         match call.channel.handle_digit(digit, source, now.instant, &mut self.outbox) {
             Pressed::Queued => {
                 self.tell(SwitchEvent::DigitHeard { call: call.id, digit });
-                if self.pass_digit_on(call, digit, source) {
+                if self.press_while_dialling(call, digit, now)
+                    || self.press_in_bridge(call, digit, source, now)
+                {
                     call.channel.forget_digits();
                 }
             }

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod admission;
+mod bridges;
 mod budget;
 mod call;
 mod command;
@@ -14,10 +15,14 @@ mod commands;
 mod dial;
 mod dialog;
 mod event;
+mod features;
+mod identity;
 mod info;
 mod invite;
 mod knowledge;
+mod local;
 mod media_events;
+mod music;
 mod place;
 mod placing;
 mod plan;
@@ -44,8 +49,10 @@ use std::{
 use bytes::Bytes;
 use diesis_dialplan::{plan::Plan, world::World};
 
+pub use bridges::BridgeId;
 pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
 pub use event::{CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
+pub use features::Feature;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 
 use crate::{
@@ -58,8 +65,10 @@ use crate::{
     sip,
 };
 use admission::Gate;
+use bridges::{Bridge, BridgeNews};
 use call::Call;
 use dial::DialNews;
+use local::LocalNews;
 use placing::{Elsewhere, Unplaced};
 use ports::PortStock;
 
@@ -88,11 +97,18 @@ pub struct Switch {
     room_effects: VecDeque<RoomEffect>,
     /// What the calls of a Dial tell the one that dialled.
     dial_news: VecDeque<(ChannelId, DialNews)>,
+    bridges: HashMap<BridgeId, Bridge>,
+    /// What members of a bridge tell each other.
+    bridge_news: VecDeque<(ChannelId, BridgeNews)>,
+    /// What the halves of Local channels tell each other.
+    local_news: VecDeque<(ChannelId, LocalNews)>,
     /// INFO requests of ours that wait for their responses.
     infos: HashMap<sip::RequestHandle, ChannelId>,
     resolver: resolve::Resolver,
     /// Calls to be placed once it is known where to.
     unplaced: HashMap<resolve::LookupId, Unplaced>,
+    /// Legs of a Dial that wait for the same.
+    legs_to_locate: HashMap<resolve::LookupId, ChannelId>,
     /// Where else calls can be tried that nobody answered yet.
     elsewhere: HashMap<ChannelId, Elsewhere>,
     ports: PortStock,
@@ -133,9 +149,13 @@ impl Switch {
             rooms: Rooms::default(),
             room_effects: VecDeque::new(),
             dial_news: VecDeque::new(),
+            bridges: HashMap::new(),
+            bridge_news: VecDeque::new(),
+            local_news: VecDeque::new(),
             infos: HashMap::new(),
             resolver: resolve::Resolver::default(),
             unplaced: HashMap::new(),
+            legs_to_locate: HashMap::new(),
             elsewhere: HashMap::new(),
             ports: PortStock::default(),
             outbox: Outbox::default(),

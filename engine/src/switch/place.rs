@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bstr::BString;
+
 use super::{
     Direction, EndedBy, OutboundCredentials, Parties, PlaceCall, Switch, SwitchEvent,
     admission::response_port,
-    call::{Call, Control, Invitation, Phase},
+    call::{Call, Control, Departure, Hold, Invitation, Phase},
+    features::KeyCollector,
+    identity::Identity,
     invite::{SignalError, channel_name, path_policy},
     session::Session,
 };
@@ -47,10 +51,13 @@ pub(super) struct Launch {
     pub(super) target: Uri,
     pub(super) from: NameAddr,
     pub(super) flow: sip::Flow,
-    pub(super) credentials: Option<OutboundCredentials>,
+    pub(super) credentials: Vec<OutboundCredentials>,
     pub(super) ring_timeout: Duration,
     pub(super) control: Control,
     pub(super) peer: Option<Arc<Peer>>,
+    /// Headers beside those that every INVITE has.
+    pub(super) headers: sip::Headers,
+    pub(super) max_forwards: u8,
 }
 
 impl Switch {
@@ -72,34 +79,55 @@ impl Switch {
             target,
             from,
             flow,
-            credentials: call.credentials,
+            credentials: call.credentials.into_iter().collect(),
             ring_timeout: call.ring_timeout,
             control: Control::Embedder { running: None },
             peer: None,
+            headers: sip::Headers::default(),
+            max_forwards: sip::MAX_FORWARDS,
         };
-        self.launch(launch, now)
+        let mut outgoing = self.prepare(launch, now)?;
+        self.depart(&mut outgoing, now)?;
+        let id = outgoing.id;
+        self.put_back(outgoing, now);
+        Ok(id)
     }
 
-    /// Sends the INVITE of a new call.
-    pub(super) fn launch(&mut self, launch: Launch, now: Now) -> Result<ChannelId, PlaceError> {
+    /// A new call whose INVITE is not sent yet.
+    pub(super) fn prepare(&mut self, launch: Launch, now: Now) -> Result<Box<Call>, PlaceError> {
         if self.calls.len() >= self.config.limits.calls {
             return Err(PlaceError::Full);
         }
-        let Launch { target, from, flow, credentials, ring_timeout, control, peer } = launch;
+        let Launch {
+            target,
+            from,
+            flow,
+            credentials,
+            ring_timeout,
+            control,
+            peer,
+            headers,
+            max_forwards,
+        } = launch;
         let id = self.next_channel();
-        let dialled = target.user().unwrap_or_default();
+        let dialled = BString::from(target.user().unwrap_or_default());
         let peer_name = peer.as_ref().map(|peer| peer.name.clone());
         let parties = Parties {
             caller_number: from.uri().user().unwrap_or_default().into(),
             caller_name: from.display_name().unwrap_or_default().into(),
-            dialled: dialled.into(),
+            dialled: dialled.clone(),
             peer: peer_name.clone(),
             call_id: sip::CallId::random(&mut self.entropy).as_str().into(),
         };
-        let name = peer_name.as_ref().map_or_else(|| dialled.into(), AsRef::as_ref);
+        let name = peer_name.as_ref().map_or_else(|| dialled.as_ref(), AsRef::as_ref);
         let language = peer.as_ref().and_then(|peer| peer.language.clone());
         let language = language.unwrap_or_else(|| self.config.default_language.clone());
-        let mut outgoing = Call {
+        let invitation = (!credentials.is_empty()).then(|| {
+            let request = Request::new(Method::Invite, &target);
+            Box::new(Invitation { request, credentials, responder: Responder::new() })
+        });
+        let departure = Departure { target, from, headers, ring_timeout, locate: None };
+        Ok(Box::new(Call {
             id,
             channel: Channel::new(id, language),
             name: channel_name(name, id),
@@ -118,53 +146,67 @@ impl Switch {
             started: now,
             answered: None,
             after_ack: None,
-            invitation: credentials.map(|credentials| {
-                let request = Request::new(Method::Invite, &target);
-                Box::new(Invitation { request, credentials, responder: Responder::new() })
-            }),
+            departure: Some(Box::new(departure)),
+            request: None,
+            identity: Identity::default(),
+            max_forwards,
+            other_half: None,
+            bridged: None,
+            hold: Hold::Active,
+            keys: KeyCollector::default(),
+            invitation,
             info: None,
             unanswered_until: now.instant + ring_timeout,
             armed: None,
             queued: false,
-        };
-        match self.invite(&mut outgoing, target, from, now) {
-            Ok(handle) => {
-                outgoing.handle = Some(handle);
-                if let Some(peer) = &peer {
-                    let (path, port) = (path_policy(peer), response_port(peer));
-                    // The call was made just now: it is there.
-                    let _ = self.endpoint.set_path_policy(handle, path, now.instant);
-                    let _ = self.endpoint.set_call_response_port(handle, port, now.instant);
-                }
-                self.handles.insert(handle, id);
-                tracing::info!(
-                    call_id = %outgoing.parties.call_id, channel = %outgoing.name, "placing a call"
-                );
-                self.tell(SwitchEvent::CallStarted {
-                    call: id,
-                    channel: outgoing.name.clone(),
-                    parties: outgoing.parties.clone(),
-                    direction: Direction::Outgoing,
-                });
-                self.put_back(Box::new(outgoing), now);
-                Ok(id)
-            }
+        }))
+    }
+
+    /// Sends the INVITE of a prepared call. When that fails the call is as it was, and to be thrown
+    /// away.
+    pub(super) fn depart(&mut self, call: &mut Call, now: Now) -> Result<(), PlaceError> {
+        let Some(departure) = call.departure.take() else { return Ok(()) };
+        call.unanswered_until = now.instant + departure.ring_timeout;
+        let handle = match self.invite(call, *departure, now) {
+            Ok(handle) => handle,
             Err(error) => {
-                self.give_port_back(&mut outgoing);
-                Err(error.into())
+                self.give_port_back(call);
+                return Err(error.into());
             }
+        };
+        call.handle = Some(handle);
+        if let Some(peer) = self.peer_of(call) {
+            let (path, port) = (path_policy(&peer), response_port(&peer));
+            // The call was made just now: it is there.
+            let _ = self.endpoint.set_path_policy(handle, path, now.instant);
+            let _ = self.endpoint.set_call_response_port(handle, port, now.instant);
         }
+        self.handles.insert(handle, call.id);
+        tracing::info!(call_id = %call.parties.call_id, channel = %call.name, "placing a call");
+        self.tell(SwitchEvent::CallStarted {
+            call: call.id,
+            channel: call.name.clone(),
+            parties: call.parties.clone(),
+            direction: Direction::Outgoing,
+        });
+        Ok(())
+    }
+
+    /// The peer at the far end of a call.
+    pub(super) fn peer_of(&self, call: &Call) -> Option<Arc<Peer>> {
+        let name = call.parties.peer.as_ref()?;
+        Some(self.gate.peer(self.config.sip.peers.position(name.as_ref())?))
     }
 
     pub(super) fn invite(
         &mut self,
         call: &mut Call,
-        target: Uri,
-        from: NameAddr,
+        departure: Departure,
         now: Now,
     ) -> Result<sip::CallHandle, SignalError> {
         let local = self.lease_port(call)?;
         let offer = call.session.offer(local)?;
+        let Departure { target, from, headers, .. } = departure;
         let invite = sip::OutgoingCall {
             to: NameAddr::new(target.clone()),
             target,
@@ -172,9 +214,9 @@ impl Switch {
             from,
             routes: Vec::new(),
             call_id: sip::CallId::parse(&call.parties.call_id.to_string()),
-            max_forwards: sip::MAX_FORWARDS,
+            max_forwards: call.max_forwards,
             body: Some(sip::Body::sdp(offer)),
-            headers: sip::Headers::default(),
+            headers,
         };
         Ok(self.endpoint.call(invite, now.instant)?)
     }
@@ -195,17 +237,17 @@ impl Switch {
     /// password was refused before.
     fn answer_challenge(&mut self, call: &mut Call, response: &Response) -> Option<sip::Headers> {
         let Invitation { request, credentials, responder } = call.invitation.as_deref_mut()?;
-        let realm = match &credentials.realm {
-            Some(realm) => realm.clone(),
-            None => realm_of(response)?,
-        };
-        let credentials = Credentials {
-            username: credentials.username.as_bytes(),
-            realm: &realm,
-            secret: Secret::Password(credentials.password.as_bytes()),
-        };
+        let challenged = realm_of(response)?;
+        let known: Vec<Credentials<'_>> = credentials
+            .iter()
+            .map(|known| Credentials {
+                username: known.username.as_bytes(),
+                realm: known.realm.as_deref().unwrap_or(&challenged),
+                secret: Secret::Password(known.password.as_bytes()),
+            })
+            .collect();
         let answered: Result<(), ChallengeError> =
-            responder.answer(response, request, &[credentials], &mut self.entropy);
+            responder.answer(response, request, &known, &mut self.entropy);
         answered.ok()?;
         Some(request.headers().clone())
     }

@@ -2,12 +2,13 @@
 //! target is of no use (RFC 3263 §4.3).
 
 use super::{
-    CommandId, Completion, PlaceCall, Switch,
-    call::{Call, Phase},
+    CommandId, Completion, EndedBy, PlaceCall, Switch,
+    call::{Call, Departure, Phase},
     place::PlaceError,
     resolve::{Located, LookupId, Route},
 };
 use crate::{
+    channel::Cause,
     clock::Now,
     sip::{self, NameAddr, StatusCode, Uri, locate::LocateError},
 };
@@ -23,8 +24,7 @@ pub(super) struct Unplaced {
 #[derive(Debug)]
 pub(super) struct Elsewhere {
     route: Route,
-    target: Uri,
-    from: NameAddr,
+    departure: Departure,
 }
 
 impl Switch {
@@ -52,6 +52,51 @@ impl Switch {
     ) {
         if let Some(Unplaced { id, call }) = self.unplaced.remove(&lookup) {
             self.place_at(id, *call, found, now);
+        } else if let Some(leg) = self.legs_to_locate.remove(&lookup) {
+            self.with_call(leg, now, |switch, call| switch.depart_to(call, found, now));
+        }
+    }
+
+    /// Calls a leg whose contact is a name, once it is known where that is.
+    pub(super) fn depart_named(&mut self, call: &mut Call, now: Now) {
+        let Some(departure) = &call.departure else { return };
+        let Some(uri) = departure.locate.clone() else { return };
+        let peer = self.peer_of(call);
+        let transport = peer.as_ref().and_then(|peer| peer.transport.as_ref());
+        match self.locate(&uri, transport.map(AsRef::as_ref), now) {
+            Located::Ready(found) => self.depart_to(call, found, now),
+            Located::Pending(lookup) => {
+                self.legs_to_locate.insert(lookup, call.id);
+            }
+        }
+    }
+
+    fn depart_to(&mut self, call: &mut Call, found: Result<Route, LocateError>, now: Now) {
+        let departure = call.departure.as_mut().map(|departure| {
+            departure.locate = None;
+            (**departure).clone()
+        });
+        let Some(departure) = departure.filter(|_| !call.is_down()) else { return };
+        let mut route = match found {
+            Ok(route) => route,
+            Err(error) => {
+                tracing::info!(call_id = %call.parties.call_id, %error, "a leg can not be placed");
+                return self.end(call, Cause::NO_ROUTE, EndedBy::Failure, now);
+            }
+        };
+        let Some(flow) = self.next_flow(&mut route) else {
+            return self.end(call, Cause::NO_ROUTE, EndedBy::Failure, now);
+        };
+        call.flow = flow;
+        match self.depart(call, now) {
+            Ok(()) if route.is_exhausted() => {}
+            Ok(()) => {
+                self.elsewhere.insert(call.id, Elsewhere { route, departure });
+            }
+            Err(error) => {
+                tracing::warn!(call_id = %call.parties.call_id, %error, "Dial");
+                self.end(call, error.into(), EndedBy::Failure, now);
+            }
         }
     }
 
@@ -81,7 +126,10 @@ impl Switch {
         let elsewhere = route.filter(|route| !route.is_exhausted()).and_then(|route| {
             let target = Uri::parse(&call.target).ok()?;
             let from = NameAddr::parse(call.from.as_bytes())?;
-            Some(Elsewhere { route, target, from })
+            let headers = sip::Headers::default();
+            let ring_timeout = call.ring_timeout;
+            let departure = Departure { target, from, headers, ring_timeout, locate: None };
+            Some(Elsewhere { route, departure })
         });
         match self.place_call(call, now) {
             Ok(placed) => {
@@ -107,8 +155,7 @@ impl Switch {
             tracing::info!(call_id = %call.parties.call_id, peer = %flow.peer, "trying the next target");
             call.flow = flow;
             call.session.cancel_offer();
-            let (target, from) = (elsewhere.target.clone(), elsewhere.from.clone());
-            match self.invite(call, target, from, now) {
+            match self.invite(call, elsewhere.departure.clone(), now) {
                 Ok(handle) => {
                     call.handle = Some(handle);
                     self.handles.insert(handle, call.id);

@@ -1,6 +1,6 @@
 //! Calls that the dialplan has: how they start, take their steps, and what its operations do here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::{
@@ -23,7 +23,7 @@ use crate::{
     config::Peer,
     pbx::{
         Advance, Pbx,
-        host::{CallFacts, PbxHost, StepTaken},
+        host::{CallFacts, Headers, PbxHost, StepTaken},
         perform::{Performed, Refusal, Wish, perform},
     },
 };
@@ -90,7 +90,50 @@ impl Switch {
     }
 
     /// Lets a dialplan go on until it wants something done.
-    pub(super) fn advance_pbx(&mut self, pbx: &mut Pbx, call: &mut Call, now: Now) -> Advance {
+    pub(super) fn advance_pbx(&mut self, call: &mut Call, now: Now) -> Option<Advance> {
+        let advance = self.with_host(call, now, |plan, host, pbx| pbx.advance(plan, host))?;
+        if let Some(language) = call.pbx().map(|pbx| pbx.channel().language.clone()) {
+            call.channel.language = language;
+        }
+        Some(advance)
+    }
+
+    /// Starts a subroutine on a call that a dialplan sees; whether there is such a place.
+    pub(super) fn start_subroutine(&mut self, call: &mut Call, target: &BStr, now: Now) -> bool {
+        let started = |plan: &Plan, host: &mut PbxHost<'_>, pbx: &mut Pbx| {
+            pbx.start_subroutine(plan, host, target)
+        };
+        self.with_host(call, now, started).unwrap_or(false)
+    }
+
+    /// Whether the dialplan has a place for this caller.
+    pub(super) fn has_place(
+        &self,
+        call: &Call,
+        context: &BStr,
+        extension: &BStr,
+        now: Now,
+    ) -> bool {
+        let parties = Parties { dialled: extension.into(), ..call.parties.clone() };
+        self.has_extension(context, &parties, now)
+    }
+
+    /// Lets something happen to a call's dialplan, with all that it sees of the engine.
+    fn with_host<R>(
+        &mut self,
+        call: &mut Call,
+        now: Now,
+        act: impl FnOnce(&Plan, &mut PbxHost<'_>, &mut Pbx) -> R,
+    ) -> Option<R> {
+        let mut control = std::mem::replace(&mut call.control, Control::Nobody);
+        let pbx = match &mut control {
+            Control::Dialplan(pbx) => &mut **pbx,
+            Control::Leg(leg) => &mut leg.pbx,
+            Control::Embedder { .. } | Control::Nobody => {
+                call.control = control;
+                return None;
+            }
+        };
         let facts = facts(call);
         let plan = Arc::clone(&self.config.plan);
         let mut steps = Vec::new();
@@ -110,14 +153,15 @@ impl Switch {
             facts: &facts,
             zone: &self.config.time_zone,
             knowledge: &known,
+            headers: Headers { received: call.request.as_deref().map(|request| request.headers()) },
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
-        let advance = pbx.advance(&plan, &mut host);
-        call.channel.language.clone_from(&pbx.channel().language);
+        let done = act(&plan, &mut host, pbx);
         for step in steps {
             self.tell(step_event(call.id, step));
         }
-        advance
+        call.control = control;
+        Some(done)
     }
 
     /// The dialplan's own time limit is over: whatever it does is abandoned.
@@ -192,8 +236,23 @@ impl Switch {
                 };
                 return self.end(call, cause, EndedBy::Us, now);
             }
+            Wish::Music { class, duration } => {
+                self.start_music(call, class);
+                // Lasts as long as the wait does.
+                let duration = duration.unwrap_or(Duration::MAX);
+                return call.channel.wait(
+                    duration,
+                    OtherDigits::Drop,
+                    now.instant,
+                    &mut self.outbox,
+                );
+            }
+            Wish::StartMusic { class } => {
+                self.start_music(call, class);
+                Ok(())
+            }
             Wish::Dial(dial) => {
-                if let Some(outcome) = self.dial(call, &dial, now) {
+                if let Some(outcome) = self.dial(call, dial, now) {
                     resume(call, outcome);
                 }
                 return;
@@ -224,7 +283,7 @@ impl Switch {
 
 /// Hands an outcome to the call's dialplan.
 fn resume(call: &mut Call, outcome: Outcome) {
-    if let Control::Dialplan(pbx) = &mut call.control {
+    if let Some(pbx) = call.pbx_mut() {
         pbx.handle_outcome(outcome);
     }
 }
@@ -236,7 +295,7 @@ pub(super) fn set_globals(plan: &Plan, world: &mut World) {
     }
 }
 
-fn plan_channel(
+pub(super) fn plan_channel(
     name: BString,
     parties: &Parties,
     language: &BString,

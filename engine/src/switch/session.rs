@@ -145,6 +145,14 @@ impl Session {
         Ok(answer)
     }
 
+    /// Whether the far end has put us on hold: it takes nothing of ours, or nothing at all flows.
+    pub(super) fn is_held_by_far_end(&self) -> bool {
+        self.exchange.negotiated().is_some_and(|agreed| {
+            agreed.remote.is_none()
+                || matches!(agreed.direction, Direction::ReceiveOnly | Direction::Inactive)
+        })
+    }
+
     /// Whether keys are looked for in the sound.
     pub(super) fn listens_for_tones(&self) -> bool {
         let negotiated = self.exchange.negotiated();

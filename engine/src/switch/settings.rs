@@ -6,7 +6,7 @@ use bstr::BString;
 use diesis_dialplan::plan::Plan;
 use jiff::tz::TimeZone;
 
-use crate::config::{ConferenceSettings, SipSettings};
+use crate::config::{ConferenceSettings, FeatureSettings, MusicSettings, SipSettings};
 
 /// Settings of a [`Switch`](super::Switch). Start from `Default` and change what differs.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ pub struct SwitchConfig {
     pub routes: HashMap<IpAddr, IpAddr>,
     /// Profiles of conference rooms and of those who enter them.
     pub conferences: Arc<ConferenceSettings>,
+    /// Key codes of connected calls. Default: as without a `features.conf`.
+    pub features: Arc<FeatureSettings>,
+    /// Music on hold by class. Default: no class; a tone is played.
+    pub music: Arc<MusicSettings>,
     /// The dialplan. Default: empty.
     pub plan: Arc<Plan>,
     /// The language of prompts for peers that name none. Default: `en`, as in Asterisk.
@@ -43,6 +47,8 @@ impl Default for SwitchConfig {
             sip: Arc::default(),
             routes: HashMap::new(),
             conferences: Arc::default(),
+            features: Arc::default(),
+            music: Arc::default(),
             plan: Arc::default(),
             default_language: "en".into(),
             time_zone: TimeZone::UTC,

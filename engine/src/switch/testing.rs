@@ -239,6 +239,8 @@ impl Exchange {
         assert!(switch.handles.is_empty() && switch.streams.is_empty());
         assert!(switch.deadlines.is_empty() && switch.ready.is_empty());
         assert!(switch.yielded.is_empty() && switch.room_effects.is_empty());
+        assert!(switch.bridges.is_empty(), "bridges: {:?}", switch.bridges);
+        assert!(switch.bridge_news.is_empty() && switch.local_news.is_empty());
         assert!(switch.infos.is_empty(), "INFO requests: {:?}", switch.infos);
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);
         assert!(switch.endpoint.is_idle(), "the stack has something left");

@@ -5,6 +5,8 @@ mod dial;
 mod dialplan;
 mod digits;
 mod embedder;
+mod letters;
+mod local;
 mod nat;
 mod silence;
 mod walk;

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Completion, EndedBy, Switch, SwitchEvent,
     call::{Call, Control, Ending, FinalMedia, Phase},
+    local::LocalNews,
 };
 use crate::{
     bridge::{Surroundings, VisitEnd, VisitProgress},
@@ -40,6 +41,10 @@ impl Switch {
                 self.handle_sip_event(event, now);
             } else if let Some((caller, news)) = self.dial_news.pop_front() {
                 self.take_dial_news(caller, news, now);
+            } else if let Some((call, news)) = self.bridge_news.pop_front() {
+                self.take_bridge_news(call, news, now);
+            } else if let Some((call, news)) = self.local_news.pop_front() {
+                self.take_local_news(call, news, now);
             } else if let Some(effect) = self.room_effects.pop_front() {
                 self.apply_room_effect(effect, now);
             } else if let Some(id) = self.ready.pop_front() {
@@ -80,6 +85,7 @@ impl Switch {
                 call.channel.handle_timeout(now.instant, &mut switch.outbox);
                 switch.give_up_if_late(call, now);
                 switch.end_dial_if_late(call, now);
+                switch.release_keys(call, now);
                 switch.go_on_by_info(call, now);
                 switch.end_dialplan_if_late(call, now);
             });
@@ -155,8 +161,8 @@ impl Switch {
 
     /// Hands the outcome of the channel's task to whoever waits for it.
     fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
-        if call.dialling.is_some() {
-            // The caller settles while it is connected; nobody waits for that.
+        if call.dialling.as_ref().is_some_and(|dialling| !dialling.is_before()) {
+            // The caller settles, or hears something, while others are called; nobody waits for it.
             return;
         }
         if let Some(mut visit) = call.visit.take_if(|visit| !visit.is_inside()) {
@@ -179,7 +185,11 @@ impl Switch {
                     self.complete(command, completion(outcome));
                 }
             }
-            Control::Caller(_) | Control::Nobody => {}
+            Control::Leg(leg) if leg.runs_subroutine() => {
+                leg.pbx.handle_outcome(pbx::perform::outcome(outcome));
+            }
+            Control::Leg(leg) if leg.runs_task() => self.errand_over(call, now),
+            Control::Leg(_) | Control::Nobody => {}
         }
     }
 
@@ -217,7 +227,8 @@ impl Switch {
                             self.complete(command, completion);
                         }
                     }
-                    Control::Caller(_) | Control::Nobody => {}
+                    Control::Leg(leg) => leg.pbx.handle_outcome(pbx::perform::left_room(end)),
+                    Control::Nobody => {}
                 }
             }
         }
@@ -225,16 +236,15 @@ impl Switch {
 
     /// Lets the dialplan go on.
     fn advance(&mut self, call: &mut Call, now: Now) -> Turn {
-        let mut control = std::mem::replace(&mut call.control, Control::Nobody);
-        let Control::Dialplan(pbx) = &mut control else {
-            call.control = control;
-            return Turn::Waits;
+        let runs = match &call.control {
+            Control::Dialplan(_) => true,
+            Control::Leg(leg) => leg.runs_subroutine(),
+            Control::Embedder { .. } | Control::Nobody => false,
         };
-        let advance = self.advance_pbx(pbx, call, now);
-        let finished = matches!(advance, Advance::Finished { .. });
-        if !finished {
-            call.control = control;
+        if !runs {
+            return Turn::Waits;
         }
+        let Some(advance) = self.advance_pbx(call, now) else { return Turn::Waits };
         match advance {
             Advance::Operation(operation) => {
                 self.perform(call, operation, now);
@@ -242,7 +252,18 @@ impl Switch {
             }
             Advance::Waits => Turn::Waits,
             Advance::Yields => Turn::Yields,
+            Advance::Returned | Advance::Finished { .. }
+                if matches!(call.control, Control::Leg(_)) =>
+            {
+                self.errand_over(call, now);
+                Turn::Progressed
+            }
+            Advance::Returned => {
+                self.dial_after_subroutine(call, now);
+                Turn::Progressed
+            }
             Advance::Finished { cause } => {
+                call.control = Control::Nobody;
                 self.end(call, cause, EndedBy::Us, now);
                 Turn::Waits
             }
@@ -270,6 +291,9 @@ impl Switch {
         self.forget_info(call);
         self.leave_room(call);
         self.abandon_dial(call, cause, now);
+        self.tell_other_half(call, LocalNews::Ends(cause));
+        call.other_half = None;
+        self.say_farewell(call, cause);
         if let Some(command) = call.take_running() {
             self.complete(command, Completion::HungUp);
         }

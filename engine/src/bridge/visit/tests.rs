@@ -96,8 +96,8 @@ impl Door {
             }
             while let Some((_, command)) = self.out.poll_media() {
                 if let Command::Play { stream, play, .. } = command {
-                    let _ = PlayEnd::Completed;
-                    self.callers[stream.0 as usize].channel.handle_play_finished(play);
+                    let channel = &mut self.callers[stream.0 as usize].channel;
+                    channel.handle_play_finished(play, PlayEnd::Completed, &mut self.out);
                 }
             }
             for nth in 0..self.callers.len() {

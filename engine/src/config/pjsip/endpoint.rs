@@ -62,6 +62,18 @@ pub(super) fn read(
             b"from_user" => setting.optional_text(&mut peer.from_user),
             b"identify_by" => identify_by(&mut peer.identify_by, setting),
             b"language" => setting.optional_text(&mut peer.language),
+            b"outbound_auth" => {
+                let value = setting.value();
+                let known = |name: &BStr| auth_sections.contains(name);
+                let names = resolved(value, "auth", &mut setting, known);
+                peer.outbound_auth =
+                    names.iter().filter_map(|n| auths.get(n.as_ref()).cloned()).collect();
+            }
+            b"send_diversion" => setting.yes_no(&mut peer.send_diversion),
+            b"send_pai" => setting.yes_no(&mut peer.send_pai),
+            b"send_rpid" => setting.yes_no(&mut peer.send_rpid),
+            b"trust_id_inbound" => setting.yes_no(&mut peer.trust_id_inbound),
+            b"trust_id_outbound" => setting.yes_no(&mut peer.trust_id_outbound),
             b"rewrite_contact" => setting.yes_no(&mut peer.rewrite_contact),
             b"rtp_keepalive" => setting.optional_seconds(&mut peer.rtp_keepalive, LONGEST_SILENCE),
             b"rtp_timeout" => setting.optional_seconds(&mut peer.rtp_timeout, LONGEST_SILENCE),

@@ -191,6 +191,11 @@ impl FakeMedia {
         self.rooms.values().map(BTreeSet::len).filter(|size| *size > 0).collect()
     }
 
+    /// Whether the nth stream plays anything.
+    pub(in super::super) fn is_playing(&self, nth: u64) -> bool {
+        self.streams.get(&StreamId(nth)).is_some_and(|stream| stream.playing.is_some())
+    }
+
     pub(in super::super) fn streams(&self) -> usize {
         self.streams.len()
     }

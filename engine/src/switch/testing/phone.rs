@@ -373,6 +373,31 @@ impl Phone {
         self.pump(exchange);
     }
 
+    /// Answers an INVITE that came to this phone with a description, whatever the status.
+    pub(in super::super) fn answer_call_with(
+        &mut self,
+        exchange: &mut Exchange,
+        invite: &Request,
+        status: u16,
+        direction: &str,
+    ) {
+        let status = StatusCode::new(status).expect("a status");
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
+        let tag = crate::sip::Tag::parse(&self.from_tag).expect("a tag");
+        let sdp = self.sdp(direction);
+        let response = Response::to(invite, status)
+            .with_to_tag(&tag)
+            .with(HeaderName::Contact, contact.as_str())
+            .with_body("application/sdp", sdp);
+        self.reply(exchange, &response);
+    }
+
+    /// Sends a response as it is.
+    pub(in super::super) fn reply(&mut self, exchange: &mut Exchange, response: &Response) {
+        exchange.receive(self.flow, response.to_bytes());
+        self.pump(exchange);
+    }
+
     /// BYE from this phone for a call that came to it.
     pub(in super::super) fn hang_up_callee(&mut self, exchange: &mut Exchange, invite: &Request) {
         let target = invite.contact().expect("a Contact").uri().to_owned();

@@ -1,0 +1,280 @@
+//! Whom a Dial calls: the endpoints, contacts and extensions that a destination stands for.
+
+use std::{sync::Arc, time::Duration};
+
+use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::{
+    channel::{Channel as PlanChannel, Dialed, Party},
+    operation::{Destination, Options},
+};
+
+use super::super::{
+    OutboundCredentials, Switch, SwitchEvent,
+    call::{Call, Control},
+    identity,
+    invite::path_policy,
+    place::{Launch, PlaceError},
+};
+use super::{Leg, Placed};
+use crate::{
+    channel::Cause,
+    clock::Now,
+    config::{AuthSecret, Peer},
+    pbx::Pbx,
+    printable::Printable,
+    sip::{self, Uri},
+};
+
+/// Where one phone can be called.
+struct Way {
+    peer: Arc<Peer>,
+    target: Uri,
+    /// `None` when the contact is a name that has to be found first.
+    flow: Option<sip::Flow>,
+    contact: Uri,
+}
+
+impl Switch {
+    /// Calls what one destination of a Dial stands for; the cause when that is nobody.
+    pub(super) fn call_destination(
+        &mut self,
+        call: &Call,
+        destination: &Destination,
+        options: &Options,
+        timeout: Option<Duration>,
+        now: Now,
+    ) -> Result<Vec<Placed>, Cause> {
+        let Destination { technology, resource } = destination;
+        if call.max_forwards <= 1 {
+            tracing::warn!(call_id = %call.parties.call_id, "Dial: the call has gone too many hops");
+            return Err(Cause::EXCHANGE_ROUTING_ERROR);
+        }
+        // The Dial's own timeout comes first; this one bounds a Dial without.
+        let timeout = timeout.map_or(LONGEST_RINGING, |timeout| timeout.min(LONGEST_RINGING));
+        let is = |name: &str| technology.eq_ignore_ascii_case(name.as_bytes());
+        let placed = if is("local") {
+            let half = self.prepare_local(call, resource.as_ref(), timeout, now)?;
+            vec![self.place_leg(call, half, resource, options, now)]
+        } else if is("pjsip") || is("sip") {
+            let ways = self.ways(resource.as_ref(), now);
+            if let Err(cause) = &ways {
+                tracing::info!(
+                    call_id = %call.parties.call_id, technology = %Printable(technology),
+                    resource = %Printable(resource), %cause, "Dial: nobody to call"
+                );
+            }
+            let mut placed = Vec::new();
+            let mut failed = Cause::SUBSCRIBER_ABSENT;
+            for way in ways? {
+                match self.prepare_leg(call, way, timeout, now) {
+                    Ok(leg) => placed.push(self.place_leg(call, leg, resource, options, now)),
+                    Err(error) => {
+                        tracing::warn!(call_id = %call.parties.call_id, %error, "Dial");
+                        failed = error.into();
+                    }
+                }
+            }
+            if placed.is_empty() {
+                return Err(failed);
+            }
+            placed
+        } else {
+            tracing::warn!(technology = %Printable(technology), "Dial: this technology is not available");
+            return Err(Cause::UNKNOWN_TECHNOLOGY);
+        };
+        Ok(placed)
+    }
+
+    /// Makes a prepared call a leg of `call`, and lets it begin.
+    fn place_leg(
+        &mut self,
+        call: &Call,
+        mut leg: Box<Call>,
+        resource: &BString,
+        options: &Options,
+        now: Now,
+    ) -> Placed {
+        let id = leg.id;
+        let channel = self.leg_channel(call, &leg, options, now);
+        let variables = call.pbx().map(Pbx::inherited).unwrap_or_default();
+        let place = call.pbx().map(|pbx| {
+            let place = pbx.place();
+            (place.context.to_owned(), place.extension.to_owned(), place.priority)
+        });
+        let (context, extension, priority) = place.unwrap_or_default();
+        let place = (context.as_ref(), extension.as_ref(), priority);
+        let pbx = Pbx::idle(channel, variables, place, self.started);
+        leg.control = Control::Leg(Box::new(Leg::new(call, pbx, options)));
+        self.tell(SwitchEvent::DialBegan { call: call.id, leg: id, channel: leg.name.clone() });
+        self.put_back(leg, now);
+        self.with_call(id, now, |switch, leg| switch.next_errand(leg, now));
+        Placed { leg: id, resource: resource.clone() }
+    }
+
+    /// The leg's channel as subroutines see it.
+    fn leg_channel(&self, call: &Call, leg: &Call, options: &Options, now: Now) -> PlanChannel {
+        let mut channel = PlanChannel::new(leg.name.clone());
+        channel.unique_id = format!("{}.{}", now.wall.as_second(), leg.id.number()).into();
+        channel.language = leg.channel.language.clone();
+        let dialled = &leg.parties.dialled;
+        channel.dialed = Dialed { number: dialled.clone(), ..Dialed::default() };
+        // Asterisk: the callee's channel is the dialled number, unless option o says otherwise.
+        channel.caller = Party::new("", dialled.clone());
+        let Some(caller) = call.pbx().map(Pbx::channel) else { return channel };
+        channel.linked_id = caller.linked_id.clone();
+        channel.account_code = caller.account_code.clone();
+        channel.connected = caller.caller.clone();
+        channel.redirecting = caller.redirecting.clone();
+        // As the old driver's SIPAddHeader has it: what the caller adds goes out with its calls.
+        channel.outgoing_headers = caller.outgoing_headers.clone();
+        channel.music_class = caller.music_class.clone();
+        if options.has(b'o') {
+            channel.caller = match options.argument(b'o').filter(|text| !text.is_empty()) {
+                Some(number) => Party::new("", number),
+                None => caller.caller.clone(),
+            };
+        }
+        if let Some(tag) = options.argument(b's') {
+            channel.caller.tag = tag.into();
+        }
+        channel
+    }
+
+    fn prepare_leg(
+        &mut self,
+        call: &Call,
+        way: Way,
+        ring_timeout: Duration,
+        now: Now,
+    ) -> Result<Box<Call>, PlaceError> {
+        let Way { peer, target, flow, contact } = way;
+        let locate = flow.is_none().then_some(contact);
+        let flow = flow.unwrap_or(call.flow);
+        let (caller, redirecting) = match call.pbx().map(Pbx::channel) {
+            Some(channel) => (channel.caller.clone(), Some(channel.redirecting.clone())),
+            None => {
+                let parties = &call.parties;
+                (Party::new(parties.caller_name.clone(), parties.caller_number.clone()), None)
+            }
+        };
+        let said = identity::outward(&caller, redirecting.as_ref(), &peer, flow.local);
+        let identity::Outward { from, headers } =
+            said.ok_or_else(|| PlaceError::From(caller.number.unwrap_or_default().to_string()))?;
+        let credentials = credentials(&peer);
+        let control = Control::Nobody;
+        let (peer, max_forwards) = (Some(peer), call.max_forwards - 1);
+        let launch = Launch {
+            target,
+            from,
+            flow,
+            credentials,
+            ring_timeout,
+            control,
+            peer,
+            headers,
+            max_forwards,
+        };
+        let mut leg = self.prepare(launch, now)?;
+        if let Some(departure) = &mut leg.departure {
+            departure.locate = locate;
+        }
+        Ok(leg)
+    }
+
+    /// Where a resource of PJSIP/ can be called now; the cause when nowhere.
+    fn ways(&self, resource: &BStr, now: Now) -> Result<Vec<Way>, Cause> {
+        // `number@peer` asks the peer for a number; `peer/sip:..` names the address outright.
+        let (name, number, address) =
+            match (resource.split_once_str("@"), resource.split_once_str("/")) {
+                (_, Some((peer, uri))) => (peer.as_bstr(), None, Some(uri.as_bstr())),
+                (Some((number, peer)), None) => (peer.as_bstr(), Some(number.as_bstr()), None),
+                (None, None) => (resource, None, None),
+            };
+        let index = self.config.sip.peers.position(name).ok_or(Cause::NO_ROUTE)?;
+        let peer = self.gate.peer(index);
+        let found = match address {
+            Some(uri) => self.way_to(&peer, uri, None, now).into_iter().collect(),
+            None => self.contacts(&peer, number, now),
+        };
+        if found.is_empty() { Err(Cause::SUBSCRIBER_ABSENT) } else { Ok(found) }
+    }
+
+    fn contacts(&self, peer: &Arc<Peer>, number: Option<&BStr>, now: Now) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for name in &peer.aors {
+            for binding in self.registrar.bindings(name.as_ref(), now.instant) {
+                let contact = binding.contact();
+                let flow = self.endpoint.path_to(contact, binding.flow(), path_policy(peer));
+                let target = target(contact, number);
+                ways.extend(target.map(|target| Way {
+                    peer: Arc::clone(peer),
+                    target,
+                    flow: Some(flow),
+                    contact: contact.clone(),
+                }));
+            }
+            let aor = self.config.sip.aors.get(name.as_ref());
+            for contact in aor.iter().flat_map(|aor| &aor.contacts) {
+                ways.extend(self.way_to(peer, contact.as_ref(), number, now));
+            }
+        }
+        ways.truncate(MOST_LEGS);
+        ways
+    }
+
+    fn way_to(
+        &self,
+        peer: &Arc<Peer>,
+        contact: &BStr,
+        number: Option<&BStr>,
+        now: Now,
+    ) -> Option<Way> {
+        let contact = Uri::parse(contact.to_str().ok()?).ok()?;
+        let target = target(&contact, number)?;
+        // A contact that a phone registered is reached over what it registered on.
+        let registered =
+            peer.aors.iter().flat_map(|aor| self.registrar.bindings(aor.as_ref(), now.instant));
+        let mut registered = registered.filter(|it| it.contact().as_str() == contact.as_str());
+        if let Some(binding) = registered.next() {
+            let flow = self.endpoint.path_to(&contact, binding.flow(), path_policy(peer));
+            return Some(Way { peer: Arc::clone(peer), target, flow: Some(flow), contact });
+        }
+        if contact.socket_addr().is_none() {
+            return Some(Way { peer: Arc::clone(peer), target, flow: None, contact });
+        }
+        match self.flow_to(&contact, peer.transport.as_ref().map(AsRef::as_ref)) {
+            Ok(flow) => Some(Way { peer: Arc::clone(peer), target, flow: Some(flow), contact }),
+            Err(error) => {
+                tracing::warn!(contact = contact.as_str(), %error, "Dial: contact can not be called");
+                None
+            }
+        }
+    }
+}
+
+/// What a call to a contact asks for: the contact itself, or a number there.
+fn target(contact: &Uri, number: Option<&BStr>) -> Option<Uri> {
+    match number {
+        Some(number) => Uri::sip(number, contact.host_str(), contact.port()).ok(),
+        None => Some(contact.clone()),
+    }
+}
+
+/// What calls to a peer answer challenges with.
+fn credentials(peer: &Peer) -> Vec<OutboundCredentials> {
+    let known = peer.outbound_auth.iter().filter_map(|auth| match &auth.secret {
+        AuthSecret::Password(password) => Some(OutboundCredentials {
+            username: auth.username.to_string(),
+            password: password.reveal().to_str().ok()?.to_owned(),
+            realm: auth.realm.as_ref().map(ToString::to_string),
+        }),
+        AuthSecret::Md5(_) => None,
+    });
+    known.collect()
+}
+
+/// A Dial without a timeout rings as long as an unanswered call may last.
+const LONGEST_RINGING: Duration = Duration::from_secs(3600);
+
+/// Contacts called at once for one destination.
+const MOST_LEGS: usize = 16;

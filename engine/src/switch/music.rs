@@ -1,0 +1,36 @@
+//! Music on hold: which class a call hears, from `musiconhold.conf`.
+
+use bstr::{BString, ByteSlice};
+
+use super::{Switch, call::Call};
+use crate::{channel::MusicSource, printable::Printable};
+
+impl Switch {
+    /// Lets a call hear music beside whatever it does: of this class, of its CHANNEL(musicclass), or
+    /// of the class `default`; a quiet tone where there is no such class.
+    pub(super) fn start_music(&mut self, call: &mut Call, class: Option<BString>) {
+        let named = |name: &BString| !name.is_empty();
+        let own = call.pbx().map(|pbx| pbx.channel().music_class.clone());
+        let class = class.filter(named).or(own.filter(named)).unwrap_or_else(|| "default".into());
+        let files = self.config.music.classes.get(class.as_bstr()).filter(|it| !it.is_empty());
+        let source = match files {
+            Some(names) => {
+                // Callers do not all hear the beginning of the same piece.
+                let first = self.entropy.next_u64() as usize % names.len();
+                MusicSource::Files { names: names.clone(), first }
+            }
+            None => {
+                if class != "default" {
+                    let class = Printable(&class);
+                    tracing::warn!(call_id = %call.parties.call_id, %class, "no such music class: a tone is played");
+                }
+                let Some(tone) = self.tones.named(HOLD_TONE.into()) else { return };
+                MusicSource::Tone(tone)
+            }
+        };
+        call.channel.start_music(source, &mut self.outbox);
+    }
+}
+
+/// What is heard without any music: a short note every five seconds says that the line is alive.
+const HOLD_TONE: &str = "440/200,0/200,523/200,0/4400";
