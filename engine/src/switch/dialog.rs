@@ -174,7 +174,7 @@ impl Switch {
                     tracing::info!(call_id = %call.parties.call_id, "the callee forwards the call");
                 }
                 let stated = reason_cause(response.headers());
-                let cause = stated.unwrap_or(Cause::from_status(response.status().code()));
+                let cause = stated.unwrap_or_else(|| Cause::from_status(response.status().code()));
                 (cause, EndedBy::FarEnd)
             }
             sip::End::Local => (Cause::NORMAL_CLEARING, EndedBy::Us),

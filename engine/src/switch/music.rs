@@ -11,7 +11,8 @@ impl Switch {
     pub(super) fn start_music(&mut self, call: &mut Call, class: Option<BString>) {
         let named = |name: &BString| !name.is_empty();
         let own = call.pbx().map(|pbx| pbx.channel().music_class.clone());
-        let class = class.filter(named).or(own.filter(named)).unwrap_or_else(|| "default".into());
+        let class =
+            class.filter(named).or_else(|| own.filter(named)).unwrap_or_else(|| "default".into());
         let files = self.config.music.classes.get(class.as_bstr()).filter(|it| !it.is_empty());
         let source = match files {
             Some(names) => {

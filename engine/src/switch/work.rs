@@ -293,7 +293,7 @@ impl Switch {
         self.abandon_dial(call, cause, now);
         self.tell_other_half(call, LocalNews::Ends(cause));
         call.other_half = None;
-        self.say_farewell(call, cause);
+        Self::say_farewell(call, cause);
         if let Some(command) = call.take_running() {
             self.complete(command, Completion::HungUp);
         }

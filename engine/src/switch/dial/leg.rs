@@ -267,7 +267,7 @@ impl Switch {
     }
 
     /// What remains for a leg that is over: extension `h` where option e asks for it.
-    pub(in super::super) fn say_farewell(&mut self, call: &mut Call, cause: Cause) {
+    pub(in super::super) fn say_farewell(call: &mut Call, cause: Cause) {
         let control = std::mem::replace(&mut call.control, Control::Nobody);
         let Control::Leg(leg) = control else {
             call.control = control;

@@ -303,7 +303,7 @@ impl Switch {
             let leg = answered.leg;
             self.send_leg_to(leg, place, now);
         } else {
-            self.end_legs(&dialling.legs, Cause::NORMAL_CLEARING, now);
+            self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
         }
         let result = DialResult {
             cause: 0,
@@ -326,7 +326,7 @@ impl Switch {
             call.dialling = Some(dialling);
             return self.follow_limit(call, leg, step, now);
         }
-        self.end_legs(&dialling.legs, Cause::NORMAL_CLEARING, now);
+        self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
         let result = result(&dialling, DialStatus::NoAnswer, Cause::NO_ANSWER, now);
         // As in Asterisk the cause of an earlier call stays when nobody answers in time.
         self.finish(call, DialResult { cause: 0, ..result }, Cause::NO_ANSWER);
@@ -334,7 +334,7 @@ impl Switch {
 
     /// Ends the calls of a Dial that is given up, without an outcome.
     pub(super) fn end_dial(&mut self, call: &mut Call, dialling: &Dialling, now: Now) {
-        self.end_legs(&dialling.legs, Cause::NORMAL_CLEARING, now);
+        self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
         call.channel.stop_music(&mut self.outbox);
         self.leave_bridge(call);
     }
@@ -345,7 +345,7 @@ impl Switch {
             // The callee: its end is what the caller's Dial waits for.
             return self.end(call, Cause::NORMAL_CLEARING, EndedBy::Us, now);
         };
-        self.end_legs(&dialling.legs, Cause::NORMAL_CLEARING, now);
+        self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
         let answered = matches!(dialling.stage, Stage::Talking(..));
         let status = if answered { DialStatus::Answer } else { DialStatus::Cancel };
         let cause = Cause::NORMAL_CLEARING;
@@ -369,10 +369,10 @@ impl Switch {
             let extension = BString::from(digit.as_char().to_string());
             let Some(pbx) = call.pbx() else { return false };
             let context = pbx.variable("EXITCONTEXT").filter(|context| !context.is_empty());
-            let context = context.unwrap_or(pbx.place().context).to_owned();
+            let context = context.unwrap_or_else(|| pbx.place().context).to_owned();
             if self.has_place(call, context.as_ref(), extension.as_ref(), now) {
                 let Some(dialling) = call.dialling.take() else { return false };
-                self.end_legs(&dialling.legs, Cause::NORMAL_CLEARING, now);
+                self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
                 let cause = Cause::NORMAL_CLEARING;
                 let place = DialPlace {
                     context: Some(context),
@@ -616,6 +616,9 @@ impl Switch {
 
     fn end_legs(&mut self, legs: &[Placed], cause: Cause, now: Now) {
         for placed in legs {
+            // One that has answered is not told that somebody else did.
+            let is_up = self.calls.get(&placed.leg).is_some_and(|leg| leg.is_up());
+            let cause = if is_up { Cause::NORMAL_CLEARING } else { cause };
             self.end_bridged(placed.leg, cause, now);
         }
     }

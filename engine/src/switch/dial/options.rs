@@ -21,7 +21,7 @@ pub(super) fn admit(options: &Options, call: &Call) -> bool {
             b'w' | b'W' | b'x' | b'X' => {
                 tracing::warn!(%call_id, %option, "Dial: recording by keys is not available");
             }
-            b'n' | b'N' | b'j' | b'O' | b'E' | b'Z' | b'v' | b'C' => {
+            b'n' | b'N' | b'f' | b'u' | b'j' | b'O' | b'E' | b'Z' | b'v' | b'C' => {
                 tracing::warn!(%call_id, %option, "Dial: this option is not available and ignored");
             }
             _ => {}
@@ -107,6 +107,11 @@ pub(super) fn next_priority(place: &DialPlace, call: &Call) -> DialPlace {
     }
 }
 
+/// Why those who still ring are told to stop: option c says that somebody else answered.
+pub(super) fn given_up(options: &Options) -> Cause {
+    if options.has(b'c') { Cause::ANSWERED_ELSEWHERE } else { Cause::NORMAL_CLEARING }
+}
+
 /// A cause by its number.
 pub(super) fn cause(text: &[u8]) -> Option<Cause> {
     Cause::new(text.to_str().ok()?.trim().parse().ok()?)
@@ -147,7 +152,7 @@ pub(super) fn forwarded(to: &BString, call: &Call) -> Destination {
     }
     let context = call.pbx().map(|pbx| {
         let named = pbx.variable("FORWARD_CONTEXT").filter(|context| !context.is_empty());
-        named.unwrap_or(pbx.place().context).to_owned()
+        named.unwrap_or_else(|| pbx.place().context).to_owned()
     });
     let mut resource = to.clone();
     resource.push(b'@');

@@ -69,7 +69,9 @@ fn channels_that_dial_themselves_end() {
     let mut alice = alice();
     alice.dial(&mut exchange, "102");
     exchange.run_for(secs(5));
-    assert!(has(&exchange, "NoOp(status CHANUNAVAIL)"), "{:?}", exchange.steps());
+    // Whichever bound is met first: hops, or ports.
+    assert!(has(&exchange, "NoOp(status C"), "{:?}", exchange.steps());
+    assert!(exchange.steps().len() < 30);
     alice.pump(&mut exchange);
     alice.ack(&mut exchange);
     exchange.assert_nothing_left();
