@@ -4,6 +4,7 @@
 //! benchmark's process, on our own engine.
 
 pub mod caller;
+pub mod registrant;
 
 use std::{
     env, fs,
@@ -26,11 +27,19 @@ impl Server {
     /// Starts the release binary on a directory with this dialplan, on a free port of loopback.
     /// Everybody on loopback may call; calls start in context `bench`.
     pub fn start(dialplan: &str, shards: usize) -> io::Result<Self> {
+        Self::start_with(dialplan, EVERYBODY, shards)
+    }
+
+    /// The same with these peers in `pjsip.conf`, beside the transport.
+    pub fn start_with(dialplan: &str, peers: &str, shards: usize) -> io::Result<Self> {
         let address = free_address()?;
         let directory = env::temp_dir().join(format!("diesis-bench-{}", address.port()));
         fs::create_dir_all(&directory)?;
         fs::write(directory.join("extensions.conf"), dialplan)?;
-        fs::write(directory.join("pjsip.conf"), PJSIP.replace("ADDRESS", &address.to_string()))?;
+        fs::write(
+            directory.join("pjsip.conf"),
+            TRANSPORT.replace("ADDRESS", &address.to_string()) + peers,
+        )?;
         fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=10000\nrtpend=29999\n")?;
         let mut child = Command::new(binary()?)
             .args(["run", "-C"])
@@ -132,11 +141,15 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     UdpSocket::bind(address)
 }
 
-const PJSIP: &str = "\
+const TRANSPORT: &str = "\
 [transport-udp]
 type = transport
 protocol = udp
 bind = ADDRESS
+";
+
+/// All that come from loopback, without a password.
+const EVERYBODY: &str = "\
 [load]
 type = endpoint
 context = bench
