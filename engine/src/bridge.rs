@@ -193,7 +193,6 @@ impl Rooms {
     }
 
     /// The room the channel is in.
-    #[cfg(test)]
     pub(crate) fn name_of(&self, channel: ChannelId) -> Option<&BStr> {
         self.whereabouts.get(&channel).map(|name| name.as_ref())
     }

@@ -2,18 +2,24 @@
 
 mod check;
 mod cli;
+mod control;
 mod demo;
 mod dialplan;
 mod log;
 mod run;
+mod show;
 mod signals;
 
 use std::{future::Future, process::ExitCode};
 
 use clap::Parser;
+use diesis_engine::net::control::protocol::Command as Order;
 use tracing::Level;
 
-use cli::{Arguments, Command};
+use cli::{
+    Arguments, Command,
+    operate::{Hangup, Stop},
+};
 
 // Calls come and go on many threads; the system's allocator makes them wait for each other.
 #[global_allocator]
@@ -24,6 +30,14 @@ fn main() -> ExitCode {
     match command {
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
+        Some(Command::Show(show)) => show::run(&show),
+        Some(Command::Hangup(Hangup { channel, target })) => {
+            control::ask(&target, Order::Hangup { channel }, control::print)
+        }
+        Some(Command::Stop(Stop { when_idle, within, target })) => {
+            let when_idle = when_idle.then_some(within);
+            control::ask(&target, Order::Stop { when_idle }, control::print)
+        }
         Some(Command::Run(run)) => {
             log::start(&run.verbosity, Level::INFO);
             block_on(run::run(&run))

@@ -21,7 +21,8 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
         eprintln!("diesis: {} is not run with these errors", options.directory.display());
         return ExitCode::FAILURE;
     }
-    let mut builder = Engine::builder().configuration(loaded.configuration);
+    let mut builder =
+        Engine::builder().configuration(loaded.configuration).directory(&options.directory);
     if let Some(shards) = options.shards {
         builder = builder.shards(shards);
     }
@@ -34,7 +35,10 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
     };
     let listening: Vec<String> = engine.sip_addresses().iter().map(describe).collect();
     println!("Diesis ready: {} ({} ms)", listening.join(", "), begun.elapsed().as_millis());
-    crate::signals::wanted_to_stop().await;
+    tokio::select! {
+        () = crate::signals::wanted_to_stop() => {}
+        () = engine.stop_wanted() => {}
+    }
     println!("Diesis stopping: hanging up.");
     engine.stop().await;
     ExitCode::SUCCESS

@@ -191,7 +191,7 @@ pub(super) const USER: KeyTable = KeyTable {
 
 pub(super) const DIRECTORIES: KeyTable = KeyTable {
     kind: "asterisk.conf [directories]",
-    read: &["astdatadir"],
+    read: &["astdatadir", "astdbdir", "astlogdir", "astrundir", "astvarlibdir"],
     later: &[Later {
         // Places that Asterisk needs for itself.
         instead: "it is not used",
@@ -199,15 +199,11 @@ pub(super) const DIRECTORIES: KeyTable = KeyTable {
         keys: &[
             ("astagidir", Always),
             ("astcachedir", Always),
-            ("astdbdir", Always),
             ("astetcdir", Always),
             ("astkeydir", Always),
-            ("astlogdir", Always),
             ("astmoddir", Always),
-            ("astrundir", Always),
             ("astsbindir", Always),
             ("astspooldir", Always),
-            ("astvarlibdir", Always),
         ],
     }],
 };

@@ -47,6 +47,15 @@ impl Configuration {
         Self::read(&DirectoryFiles::new(directory), Some(directory))
     }
 
+    /// Where the things of the engine that runs this directory are: its socket, above all.
+    pub fn system_of(directory: &Path) -> SystemSettings {
+        let read =
+            |blocks: &[Block<'_>], notes: &mut Notes| system::read(blocks, Some(directory), notes);
+        let files = DirectoryFiles::new(directory);
+        let settings = Parts::default().file("asterisk.conf", &files, read);
+        settings.unwrap_or_else(|| SystemSettings::new(Some(directory)))
+    }
+
     /// Reads files that are in no directory: embedded ones, or those of a test.
     ///
     /// ```

@@ -434,6 +434,12 @@ pub struct SystemSettings {
     /// The operator's prompts, by language: `sounds` below `astdatadir`. `None`: only those inside
     /// the binary, and names that start with `/`.
     pub sounds: Option<PathBuf>,
+    /// Where the control socket is: `astrundir`. `None`: there is no such socket.
+    pub run_directory: Option<PathBuf>,
+    /// Where the database is: `astdbdir`, else `astvarlibdir`. `None`: nothing is kept.
+    pub database_directory: Option<PathBuf>,
+    /// Where call records are written: `astlogdir`. `None`: nowhere.
+    pub log_directory: Option<PathBuf>,
     /// The language of prompts for peers that name none.
     pub default_language: BString,
 }
@@ -445,8 +451,18 @@ impl SystemSettings {
             // Differs from Asterisk's /var/lib/asterisk: without an asterisk.conf, sounds beside
             // the configuration are more likely meant than those of another program.
             sounds: directory.map(|directory| directory.join("sounds")),
+            run_directory: directory.map(|directory| directory.join("run")),
+            database_directory: directory.map(|directory| directory.join("var")),
+            log_directory: directory.map(|directory| directory.join("log")),
             default_language: "en".into(),
         }
+    }
+}
+
+impl SystemSettings {
+    /// The control socket: `diesis.ctl` in the run directory.
+    pub fn control_socket(&self) -> Option<PathBuf> {
+        self.run_directory.as_ref().map(|directory| directory.join("diesis.ctl"))
     }
 }
 

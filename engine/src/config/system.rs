@@ -25,13 +25,24 @@ pub(super) fn read(
             directory.unwrap_or_else(|| Path::new("")).join(path).components().collect::<PathBuf>(),
         )
     };
+    let mut database = None;
     for section in sections {
         match section.name().to_ascii_lowercase().as_slice() {
             b"directories" => section.each(&keys::DIRECTORIES, notes, |name, setting| match name {
                 b"astdatadir" => match path(&setting) {
                     Some(path) => settings.sounds = Some(path.join("sounds")),
-                    None => setting.invalid("the path of a directory"),
+                    None => setting.invalid(DIRECTORY),
                 },
+                b"astrundir" | b"astdbdir" | b"astvarlibdir" | b"astlogdir" => {
+                    let Some(path) = path(&setting) else { return setting.invalid(DIRECTORY) };
+                    match name {
+                        b"astrundir" => settings.run_directory = Some(path),
+                        b"astlogdir" => settings.log_directory = Some(path),
+                        b"astdbdir" => database = Some(path),
+                        // Where Asterisk's database is unless `astdbdir` says otherwise.
+                        _ => settings.database_directory = Some(path),
+                    }
+                }
                 _ => setting.judge(),
             }),
             b"options" => section.each(&keys::OPTIONS, notes, |name, setting| match name {
@@ -49,5 +60,10 @@ pub(super) fn read(
             ),
         }
     }
+    if database.is_some() {
+        settings.database_directory = database;
+    }
     settings
 }
+
+const DIRECTORY: &str = "the path of a directory";

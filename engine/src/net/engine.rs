@@ -14,10 +14,12 @@ use bstr::{BString, ByteSlice};
 use diesis_dialplan::plan::Plan;
 use diesis_sounds::prompts::Library;
 use jiff::tz::TimeZone;
-use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot, watch};
 
 use super::{
     call::Call,
+    clock,
+    control::{self, SocketFile, Wires},
     local_address,
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
@@ -54,6 +56,9 @@ pub struct Engine {
     incoming: Mutex<mpsc::Receiver<Call>>,
     events: broadcast::Sender<Arc<SwitchEvent>>,
     addresses: Vec<(Transport, SocketAddr)>,
+    stop_wanted: Arc<Notify>,
+    /// The control socket, for as long as the engine runs.
+    _socket: Option<SocketFile>,
 }
 
 impl Engine {
@@ -88,6 +93,12 @@ impl Engine {
     /// Where SIP is listened for, with the ports that were chosen for port 0.
     pub fn sip_addresses(&self) -> &[(Transport, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Waits until an operator orders a stop over the control socket. [`Engine::stop`] is still to
+    /// be called then.
+    pub async fn stop_wanted(&self) {
+        self.stop_wanted.notified().await;
     }
 
     /// Hangs up every call and stops. Bounded: a peer that does not answer is not waited for long.
@@ -138,6 +149,8 @@ pub struct EngineBuilder {
     pub(super) trace_steps: StepTrace,
     pub(super) accept_from: Vec<IpNetwork>,
     pub(super) name_servers: Vec<SocketAddr>,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) control_socket: Option<PathBuf>,
 }
 
 impl Default for EngineBuilder {
@@ -156,6 +169,8 @@ impl Default for EngineBuilder {
             trace_steps: StepTrace::Off,
             accept_from: vec![],
             name_servers: vec![],
+            directory: None,
+            control_socket: None,
         }
     }
 }
@@ -171,8 +186,22 @@ impl EngineBuilder {
         self.features = configuration.features;
         self.music = configuration.music;
         self.rtp_ports = configuration.rtp.ports;
+        self.control_socket = configuration.system.control_socket();
         self.language = configuration.system.default_language;
         self.prompt_directories.extend(configuration.system.sounds);
+        self
+    }
+
+    /// The directory that the configuration came from, which a reload reads again.
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// A Unix socket for `diesis show` and its kin, for the owner and the group. One that can not
+    /// be had is told in the log and left out. Default: none.
+    pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.control_socket = Some(path.into());
         self
     }
 
@@ -229,10 +258,24 @@ impl EngineBuilder {
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
         let recorder = Arc::new(Recorder::start().map_err(StartError::Thread)?);
+        let (alive, is_alive) = watch::channel(());
+        let weak = requests.downgrade();
         let handles =
-            signalling::Handles::new(requests.downgrade(), recorder, incoming, events.clone());
+            signalling::Handles::new(weak.clone(), recorder, incoming, events.clone(), alive);
+        let stop_wanted = Arc::new(Notify::new());
+        let wires =
+            Wires { requests: weak, stop_wanted: Arc::clone(&stop_wanted), started: clock::now() };
+        let socket = self.control_socket.clone();
         let addresses = signalling::start(self, received, handles).await?;
-        Ok(Engine { requests, incoming: Mutex::new(calls), events, addresses })
+        let socket = socket.and_then(|path| match control::start(path, wires, is_alive) {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                tracing::warn!(%error, "no control socket: `diesis show` and its kin can not reach this engine");
+                None
+            }
+        });
+        let incoming = Mutex::new(calls);
+        Ok(Engine { requests, incoming, events, addresses, stop_wanted, _socket: socket })
     }
 
     pub(super) fn start_media(&self, events: Arc<Notify>) -> Result<MediaThreads, StartError> {

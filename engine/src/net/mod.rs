@@ -5,6 +5,7 @@
 
 mod call;
 mod clock;
+pub mod control;
 mod engine;
 mod local_address;
 pub mod media;

@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     call::{Call, CallState, Ended},
     clock,
+    control::{Inside, Look},
     engine::{EngineBuilder, StartError},
     local_address::LocalAddresses,
     media::{MediaThreads, SendError, Unsent},
@@ -46,6 +47,8 @@ pub(crate) enum Request {
     Place { call: Box<Resolved>, done: oneshot::Sender<Result<Call, String>> },
     /// A verb on a call; without `done` nobody waits for its end.
     Call { call: ChannelId, verb: Verb, done: Option<oneshot::Sender<Completion>> },
+    /// Looks at the switch, or does something to it, at once.
+    Look(Look),
     /// Refuses new calls, ends the running ones, and stops.
     Stop { done: oneshot::Sender<()> },
 }
@@ -107,6 +110,8 @@ pub(crate) struct Handles {
     calls: HashMap<ChannelId, Option<watch::Sender<CallState>>>,
     waiting: HashMap<CommandId, Waiting>,
     next_command: u64,
+    /// Lets the control socket know that the engine is there.
+    _alive: watch::Sender<()>,
 }
 
 enum Waiting {
@@ -288,6 +293,10 @@ impl Signalling {
                 }
                 Command::Call { id, call, verb }
             }
+            Request::Look(look) => {
+                let (switch, transports) = (&mut self.switch, &self.transports);
+                return look.at(Inside { switch, transports, now: clock::now() });
+            }
             Request::Stop { .. } => return,
         };
         self.switch.handle_command(command, clock::now());
@@ -368,6 +377,7 @@ impl Handles {
         recorder: Arc<Recorder>,
         incoming: mpsc::Sender<Call>,
         events: broadcast::Sender<Arc<SwitchEvent>>,
+        alive: watch::Sender<()>,
     ) -> Self {
         Self {
             requests,
@@ -377,6 +387,7 @@ impl Handles {
             calls: HashMap::new(),
             waiting: HashMap::new(),
             next_command: 0,
+            _alive: alive,
         }
     }
 

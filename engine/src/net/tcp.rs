@@ -98,6 +98,11 @@ impl TcpConnections {
         }
     }
 
+    /// How many connections there are.
+    pub(crate) fn count(&self) -> usize {
+        self.table().writers.len()
+    }
+
     fn register(
         &self,
         table: &mut Table,

@@ -88,6 +88,14 @@ impl Transports {
         }
     }
 
+    /// What is listened on, and how many connections each kind has.
+    pub(crate) fn view(&self) -> Vec<(Transport, SocketAddr, Option<usize>)> {
+        let udp = self.udp.iter().map(|port| (Transport::Udp, port.address(), None));
+        let connections = self.tcp.count();
+        let tcp = self.tcp_addresses.iter();
+        udp.chain(tcp.map(|&address| (Transport::Tcp, address, Some(connections)))).collect()
+    }
+
     /// The socket that `local` names: the same address, else the same port, else the same family.
     fn udp_port(&self, local: SocketAddr, peer: SocketAddr) -> Option<&UdpPort> {
         let family = || self.udp.iter().filter(|port| port.address().is_ipv4() == peer.is_ipv4());

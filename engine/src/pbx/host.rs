@@ -87,6 +87,8 @@ pub(crate) struct PbxHost<'a> {
     /// What the switch knows besides, asked for seldom.
     pub(crate) knowledge: &'a dyn Knowledge,
     pub(crate) headers: Headers<'a>,
+    /// Takes the application and arguments of each step.
+    pub(crate) last_step: Option<&'a mut (BString, BString)>,
     /// Takes the steps when somebody wants them.
     pub(crate) steps: Option<&'a mut Vec<StepTaken>>,
 }
@@ -145,6 +147,13 @@ impl Host for PbxHost<'_> {
             exten = %Printable(place.extension), priority = place.priority,
             "{}({})", Printable(application), Printable(arguments)
         );
+        if let Some((last, data)) = self.last_step.as_deref_mut() {
+            // The buffers stay: a step does not allocate.
+            last.clear();
+            last.extend_from_slice(application);
+            data.clear();
+            data.extend_from_slice(arguments);
+        }
         if let Some(steps) = &mut self.steps {
             steps.push(StepTaken {
                 context: place.context.into(),

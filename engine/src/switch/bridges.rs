@@ -35,6 +35,13 @@ pub(super) struct Bridge {
     members: Vec<ChannelId>,
 }
 
+impl Bridge {
+    /// Who is in it besides this one.
+    pub(super) fn other_than(&self, call: ChannelId) -> Option<ChannelId> {
+        self.members.iter().copied().find(|&member| member != call)
+    }
+}
+
 /// A call's place in a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bridged {

@@ -71,6 +71,8 @@ pub(super) struct Call {
     pub(super) hold: Hold,
     /// The keys it may press in a bridge to ask for something.
     pub(super) keys: KeyCollector,
+    /// The application that the dialplan ran last before the call ended, and its arguments.
+    pub(super) last_step: (BString, BString),
     /// What an outgoing call answers a challenge with.
     pub(super) invitation: Option<Box<Invitation>>,
     /// Digits on their way as INFO requests.

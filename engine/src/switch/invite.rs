@@ -168,6 +168,7 @@ impl Switch {
             bridged: None,
             hold: Hold::Active,
             keys: KeyCollector::default(),
+            last_step: Default::default(),
             invitation: None,
             info: None,
             unanswered_until: now.instant + self.config.limits.unanswered,
@@ -376,7 +377,9 @@ impl Switch {
     }
 
     fn is_full(&self, flow: &sip::Flow) -> bool {
-        self.calls.len() >= self.config.limits.calls || !self.ports.has(flow.local.ip())
+        self.is_draining()
+            || self.calls.len() >= self.config.limits.calls
+            || !self.ports.has(flow.local.ip())
     }
 
     pub(super) fn retry_after(&self) -> sip::Headers {

@@ -100,6 +100,7 @@ impl Switch {
                 started: now,
                 answered: None,
                 after_ack: None,
+                last_step: Default::default(),
                 departure: None,
                 request: None,
                 identity: Identity::default(),

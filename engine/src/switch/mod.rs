@@ -37,6 +37,7 @@ mod settings;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 mod work;
 
 use std::{
@@ -54,6 +55,7 @@ pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials,
 pub use event::{CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use features::Feature;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
+pub use view::{CallView, ContactView, PeerView, RoomView};
 
 use crate::{
     bridge::{RoomEffect, Rooms},
@@ -118,6 +120,7 @@ pub struct Switch {
     /// Events that nobody took in time.
     events_dropped: u64,
     calls_begun: u64,
+    new_calls: NewCalls,
     streams_opened: u64,
     /// The latest time anything came in.
     worked_at: Instant,
@@ -163,6 +166,7 @@ impl Switch {
             events: VecDeque::new(),
             events_dropped: 0,
             calls_begun: 0,
+            new_calls: NewCalls::Welcome,
             streams_opened: 0,
             worked_at: now.instant,
             started: now.instant,
@@ -275,6 +279,26 @@ impl Switch {
         self.calls.len()
     }
 
+    /// Refuses every new call with 503 and Retry-After from now on; those in progress go on.
+    pub fn drain(&mut self) {
+        self.new_calls = NewCalls::Refused;
+    }
+
+    /// Takes new calls again after [`Switch::drain`].
+    pub fn resume(&mut self) {
+        self.new_calls = NewCalls::Welcome;
+    }
+
+    /// Whether [`Switch::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.new_calls == NewCalls::Refused
+    }
+
+    /// How many calls there were so far.
+    pub fn calls_begun(&self) -> u64 {
+        self.calls_begun
+    }
+
     /// Ends every call, as when the engine shuts down.
     pub fn hang_up_all(&mut self, now: Now) {
         self.worked_at = now.instant;
@@ -308,6 +332,13 @@ impl Switch {
             self.ready.push_back(id);
         }
     }
+}
+
+/// Whether new calls are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NewCalls {
+    Welcome,
+    Refused,
 }
 
 fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {

@@ -155,6 +155,7 @@ impl Switch {
             hold: Hold::Active,
             keys: KeyCollector::default(),
             invitation,
+            last_step: Default::default(),
             info: None,
             unanswered_until: now.instant + ring_timeout,
             armed: None,

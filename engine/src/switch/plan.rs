@@ -154,6 +154,11 @@ impl Switch {
             zone: &self.config.time_zone,
             knowledge: &known,
             headers: Headers { received: call.request.as_deref().map(|request| request.headers()) },
+            last_step: match call.is_down() {
+                // What a call ran last is told of the call, not of its `h` extension.
+                true => None,
+                false => Some(&mut call.last_step),
+            },
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
         let done = act(&plan, &mut host, pbx);

@@ -1,6 +1,7 @@
 //! The command line, as typed arguments.
 
 pub(crate) mod dialplan;
+pub(crate) mod operate;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -34,6 +35,12 @@ Environment:
 pub(crate) enum Command {
     /// Run a configuration directory, such as /etc/asterisk
     Run(Run),
+    /// Look at a running engine: its calls, phones, peers, rooms
+    Show(operate::Show),
+    /// End a call of a running engine
+    Hangup(operate::Hangup),
+    /// Stop a running engine
+    Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file
     Check(Check),
     /// Ask a dialplan without a call: evaluate, show, look up

@@ -1,0 +1,140 @@
+//! The lines of the control socket.
+//!
+//! A request is one line, `{"version":1,"command":"show","what":"calls"}`. The answer is any number of
+//! lines, each a [`Reply`], the last of them [`Reply::Done`] or [`Reply::Error`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the protocol that is spoken here. A request of another one is refused by name.
+pub const VERSION: u32 = 1;
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What is wanted.
+    #[serde(flatten)]
+    pub command: Command,
+}
+
+impl Ask {
+    /// A request of this version.
+    pub fn new(command: Command) -> Self {
+        Self { version: VERSION, command }
+    }
+}
+
+/// What can be wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Command {
+    /// A table.
+    Show {
+        /// Which one.
+        what: What,
+        /// Numbers of the stations to show, `FIRST-LAST` or one; all when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<String>,
+    },
+    /// End a call, or all of them.
+    Hangup {
+        /// The channel's name or number, or `all`.
+        channel: String,
+    },
+    /// Stop the engine.
+    Stop {
+        /// Refuse new calls and wait for the running ones to end, at most so many seconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when_idle: Option<u64>,
+    },
+}
+
+/// The tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum What {
+    /// One row a call, for people who look for their call.
+    Calls,
+    /// One row a channel, with its place in the dialplan.
+    Channels,
+    /// Where phones are.
+    Contacts,
+    /// The configured peers.
+    Peers,
+    /// Conference rooms and who is inside.
+    Conferences,
+    /// Where SIP is listened for.
+    Transports,
+    /// The state of the links to other systems.
+    Connections,
+    /// The state of phones by number.
+    Stations,
+    /// Since when the engine runs, and what it has done.
+    Uptime,
+    /// Which engine this is.
+    Version,
+}
+
+/// One line of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Reply {
+    /// A table.
+    Table(Table),
+    /// Something to tell, whatever the format.
+    Text(String),
+    /// It was refused or failed. The last line.
+    Error(String),
+    /// It is done. The last line.
+    Done,
+}
+
+/// A table: every row has a cell for each column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// The columns' names, as keys of JSON: lower case, without spaces.
+    pub columns: Vec<String>,
+    /// The rows. A cell is a text, a number, a list of texts, or null where there is nothing.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(columns: &[&str]) -> Self {
+        Self { columns: columns.iter().map(ToString::to_string).collect(), rows: vec![] }
+    }
+
+    /// Appends a row.
+    pub fn push(&mut self, row: Vec<Value>) {
+        debug_assert_eq!(row.len(), self.columns.len());
+        self.rows.push(row);
+    }
+}
+
+/// The longest line of a request.
+pub const LONGEST_REQUEST: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_flat_object() {
+        let ask = Ask::new(Command::Show { what: What::Contacts, range: None });
+        let line = serde_json::to_string(&ask).unwrap();
+        assert_eq!(line, r#"{"version":1,"command":"show","what":"contacts"}"#);
+        assert_eq!(serde_json::from_str::<Ask>(&line).unwrap(), ask);
+    }
+
+    #[test]
+    fn nonsense_is_no_request() {
+        for line in ["", "{}", "[1]", r#"{"version":1,"command":"dance"}"#, "\u{0}"] {
+            assert!(serde_json::from_str::<Ask>(line).is_err(), "{line}");
+        }
+    }
+}

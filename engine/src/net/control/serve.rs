@@ -1,0 +1,129 @@
+//! What is done for each request.
+
+use std::time::Duration;
+
+use super::{
+    Gone, Wires,
+    listener::Answer,
+    protocol::{Command, Reply, What},
+    tables,
+};
+use crate::{
+    channel::Cause,
+    net::clock,
+    switch::{Command as SwitchCommand, CommandId, Verb},
+};
+
+/// Carries a request out; sends what comes before the last line, and returns that.
+pub(super) async fn serve(command: Command, wires: &Wires, answer: &mut Answer) -> Reply {
+    let done = match command {
+        Command::Show { what, range } => show(what, range, wires, answer).await,
+        Command::Hangup { channel } => hang_up(channel, wires, answer).await,
+        Command::Stop { when_idle } => stop(when_idle, wires, answer).await,
+    };
+    match done {
+        Ok(()) => Reply::Done,
+        Err(why) => Reply::Error(why),
+    }
+}
+
+/// Why a request failed, for the operator.
+type Why = String;
+
+async fn tell(answer: &mut Answer, text: impl Into<String>) {
+    // An operator who is gone hears nothing; what was ordered is done all the same.
+    let _ = answer.send(&Reply::Text(text.into())).await;
+}
+
+impl From<Gone> for String {
+    fn from(gone: Gone) -> Self {
+        gone.to_string()
+    }
+}
+
+async fn show(
+    what: What,
+    range: Option<String>,
+    wires: &Wires,
+    answer: &mut Answer,
+) -> Result<(), Why> {
+    let table = match what {
+        What::Calls => tables::calls(&wires.look(|at| at.switch.view_calls(at.now)).await?),
+        What::Channels => tables::channels(&wires.look(|at| at.switch.view_calls(at.now)).await?),
+        What::Contacts => {
+            tables::contacts(&wires.look(|at| at.switch.view_contacts(at.now)).await?)
+        }
+        What::Peers => tables::peers(&wires.look(|at| at.switch.view_peers(at.now)).await?),
+        What::Connections => {
+            tables::connections(&wires.look(|at| at.switch.view_peers(at.now)).await?)
+        }
+        What::Stations => {
+            let range = range.as_deref().map(tables::Range::parse).transpose()?;
+            tables::stations(&wires.look(|at| at.switch.view_peers(at.now)).await?, range)
+        }
+        What::Conferences => tables::rooms(&wires.look(|at| at.switch.view_rooms()).await?),
+        What::Transports => tables::transports(&wires.look(|at| at.transports.view()).await?),
+        What::Uptime => {
+            let (calls, begun, draining) = wires
+                .look(|at| {
+                    (at.switch.call_count(), at.switch.calls_begun(), at.switch.is_draining())
+                })
+                .await?;
+            tables::uptime(wires.started, clock::now(), calls, begun, draining)
+        }
+        What::Version => tables::version(),
+    };
+    answer.send(&Reply::Table(table)).await.map_err(|error| error.to_string())
+}
+
+async fn hang_up(channel: String, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
+    if channel == "all" {
+        let count = wires
+            .look(|at| {
+                let count = at.switch.call_count();
+                at.switch.hang_up_all(at.now);
+                count
+            })
+            .await?;
+        tell(answer, format!("{count} calls hung up")).await;
+        return Ok(());
+    }
+    let name = channel.clone();
+    let found = wires.look(move |at| {
+        let call = at.switch.find_call(name.as_bytes())?;
+        // Nobody waits for its completion.
+        let (id, verb) = (CommandId::new(u64::MAX), Verb::Hangup(Cause::NORMAL_CLEARING));
+        at.switch.handle_command(SwitchCommand::Call { id, call, verb }, at.now);
+        Some(())
+    });
+    found.await?.ok_or_else(|| format!("there is no channel {channel:?}; see `show channels`"))?;
+    tell(answer, format!("{channel} hung up")).await;
+    Ok(())
+}
+
+async fn stop(when_idle: Option<u64>, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
+    if let Some(seconds) = when_idle {
+        let mut count = wires
+            .look(|at| {
+                at.switch.drain();
+                at.switch.call_count()
+            })
+            .await?;
+        tracing::info!(calls = count, seconds, "draining: new calls are refused");
+        tell(answer, format!("new calls are refused; waiting for {count} to end")).await;
+        let limit = tokio::time::Instant::now() + Duration::from_secs(seconds);
+        while count > 0 && tokio::time::Instant::now() < limit {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            count = wires.look(|at| at.switch.call_count()).await?;
+        }
+        if count > 0 {
+            tell(answer, format!("{count} calls did not end in time and are hung up")).await;
+        }
+    }
+    tell(answer, "the engine stops").await;
+    wires.stop_wanted.notify_one();
+    Ok(())
+}
+
+/// How often a draining engine is looked at: it ends calls by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);

@@ -1,0 +1,289 @@
+//! Views of the switch as tables.
+
+use std::{fmt::Display, net::SocketAddr, time::Duration};
+
+use bstr::{BStr, ByteSlice};
+use serde_json::{Value, json};
+
+use super::protocol::Table;
+use crate::{
+    clock::Now,
+    printable::Printable,
+    sip::Transport,
+    switch::{CallView, ContactView, Direction, PeerView, RoomView},
+};
+
+/// Text of others as a cell: control characters stay out of terminals.
+fn text(bytes: &[u8]) -> Value {
+    match bytes.is_empty() {
+        true => Value::Null,
+        false => Value::String(Printable(bytes).to_string()),
+    }
+}
+
+fn shown(value: Option<impl Display>) -> Value {
+    value.map_or(Value::Null, |value| Value::String(value.to_string()))
+}
+
+fn seconds(duration: Duration) -> Value {
+    json!(duration.as_secs())
+}
+
+pub(super) fn calls(calls: &[CallView]) -> Table {
+    let mut table = Table::new(&["from", "to", "state", "seconds", "talks_with", "channel"]);
+    for call in calls {
+        table.push(vec![
+            text(&call.parties.caller_number),
+            text(&call.parties.dialled),
+            json!(call.state),
+            seconds(call.answered.unwrap_or(call.duration)),
+            text(call.partner.as_ref().or(call.room.as_ref()).map_or(&[], |name| name)),
+            text(&call.channel),
+        ]);
+    }
+    table
+}
+
+pub(super) fn channels(calls: &[CallView]) -> Table {
+    let mut table = Table::new(&[
+        "channel",
+        "context",
+        "extension",
+        "priority",
+        "state",
+        "application",
+        "arguments",
+        "direction",
+        "seconds",
+        "peer",
+        "remote",
+        "media",
+        "call_id",
+    ]);
+    for call in calls {
+        let (context, extension, priority) = match &call.place {
+            Some((context, extension, priority)) => {
+                (text(context), text(extension), json!(priority))
+            }
+            None => (Value::Null, text(&call.parties.dialled), Value::Null),
+        };
+        table.push(vec![
+            text(&call.channel),
+            context,
+            extension,
+            priority,
+            json!(call.state),
+            text(&call.application.0),
+            text(&call.application.1),
+            json!(match call.direction {
+                Direction::Incoming => "in",
+                Direction::Outgoing => "out",
+            }),
+            seconds(call.duration),
+            text(call.parties.peer.as_ref().map_or(&[], |peer| peer)),
+            json!(format!("{}:{}", scheme(call.transport), call.remote)),
+            shown(call.media),
+            text(&call.parties.call_id),
+        ]);
+    }
+    table
+}
+
+pub(super) fn contacts(contacts: &[ContactView]) -> Table {
+    let mut table = Table::new(&["aor", "contact", "source", "expires", "user_agent"]);
+    for contact in contacts {
+        table.push(vec![
+            text(&contact.aor),
+            text(contact.contact.as_bytes()),
+            shown(contact.source.map(|(over, from)| format!("{}:{from}", scheme(over)))),
+            contact.expires.map_or(Value::Null, seconds),
+            text(contact.user_agent.as_bytes()),
+        ]);
+    }
+    table
+}
+
+pub(super) fn peers(peers: &[PeerView]) -> Table {
+    let mut table =
+        Table::new(&["peer", "context", "aors", "state", "contacts", "calls", "remote"]);
+    for peer in peers {
+        table.push(vec![
+            text(&peer.name),
+            text(&peer.context),
+            json!(peer.aors.iter().map(|aor| Printable(aor).to_string()).collect::<Vec<_>>()),
+            json!(state(peer)),
+            json!(peer.contacts),
+            json!(peer.calls),
+            shown(peer.remote),
+        ]);
+    }
+    table
+}
+
+/// SIP-9: the links to other systems and phones.
+pub(super) fn connections(peers: &[PeerView]) -> Table {
+    let mut table =
+        Table::new(&["connection", "host", "connected", "current", "total", "port", "domain"]);
+    for peer in peers {
+        table.push(vec![
+            text(&peer.name),
+            shown(peer.remote.map(|remote| remote.ip())),
+            json!(peer.contacts > 0),
+            json!(peer.contacts),
+            json!(peer.capacity),
+            peer.remote.map_or(Value::Null, |remote| json!(remote.port())),
+            text(peer.domain.as_ref().map_or(&[], |domain| domain)),
+        ]);
+    }
+    table
+}
+
+/// SIP-10: the state of phones by number.
+pub(super) fn stations(peers: &[PeerView], range: Option<Range>) -> Table {
+    let mut table =
+        Table::new(&["number", "state", "type", "lines", "calls", "provider", "user_agent"]);
+    let mut stations: Vec<(u128, &PeerView)> =
+        peers.iter().filter_map(|peer| Some((number(peer.name.as_bstr())?, peer))).collect();
+    stations.sort_unstable_by_key(|&(number, _)| number);
+    for (number, peer) in stations {
+        if range.is_some_and(|range| !range.contains(number)) {
+            continue;
+        }
+        table.push(vec![
+            text(&peer.name),
+            json!(state(peer)),
+            json!("VOIP"),
+            json!(peer.capacity),
+            json!(peer.calls),
+            shown(peer.remote),
+            text(peer.user_agent.as_bytes()),
+        ]);
+    }
+    table
+}
+
+/// In the words of SIP-10.
+fn state(peer: &PeerView) -> &'static str {
+    match peer.contacts {
+        0 => "Disconnected",
+        _ => "Connected",
+    }
+}
+
+fn number(name: &BStr) -> Option<u128> {
+    let digits = name.iter().all(u8::is_ascii_digit);
+    digits.then(|| name.to_str().ok()?.parse().ok()).flatten()
+}
+
+/// Stations from a number to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    first: u128,
+    last: u128,
+}
+
+impl Range {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let parse = |text: &str| number(text.trim().into());
+        match (parse(first), parse(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
+            _ => Err(format!("{text:?} is no range of numbers such as 1000-1999")),
+        }
+    }
+
+    fn contains(self, number: u128) -> bool {
+        (self.first..=self.last).contains(&number)
+    }
+}
+
+pub(super) fn rooms(rooms: &[RoomView]) -> Table {
+    let mut table = Table::new(&["room", "members", "channels"]);
+    for room in rooms {
+        let channels: Vec<_> =
+            room.members.iter().map(|member| Printable(member).to_string()).collect();
+        table.push(vec![text(&room.name), json!(channels.len()), json!(channels)]);
+    }
+    table
+}
+
+pub(super) fn transports(bound: &[(Transport, SocketAddr, Option<usize>)]) -> Table {
+    let mut table = Table::new(&["transport", "address", "port", "connections"]);
+    for (transport, address, connections) in bound {
+        table.push(vec![
+            json!(scheme(*transport)),
+            json!(address.ip().to_string()),
+            json!(address.port()),
+            connections.map_or(Value::Null, |count| json!(count)),
+        ]);
+    }
+    table
+}
+
+pub(super) fn uptime(started: Now, now: Now, calls: usize, begun: u64, draining: bool) -> Table {
+    let mut table = Table::new(&["started", "seconds", "calls", "calls_begun", "new_calls"]);
+    table.push(vec![
+        json!(started.wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        seconds(now.instant.saturating_duration_since(started.instant)),
+        json!(calls),
+        json!(begun),
+        json!(if draining { "refused" } else { "welcome" }),
+    ]);
+    table
+}
+
+pub(super) fn version() -> Table {
+    let mut table = Table::new(&["name", "version", "protocol", "pid"]);
+    table.push(vec![
+        json!("Diesis"),
+        json!(env!("CARGO_PKG_VERSION")),
+        json!(super::protocol::VERSION),
+        json!(std::process::id()),
+    ]);
+    table
+}
+
+fn scheme(transport: Transport) -> String {
+    transport.as_str().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(name: &str, contacts: usize) -> PeerView {
+        PeerView {
+            name: name.into(),
+            context: "phones".into(),
+            aors: vec![name.into()],
+            contacts,
+            capacity: 2,
+            calls: 0,
+            transport: None,
+            remote: None,
+            domain: None,
+            user_agent: String::new(),
+        }
+    }
+
+    #[test]
+    fn stations_are_peers_with_numbers_in_numeric_order() {
+        let peers = [peer("1010", 1), peer("trunk", 1), peer("999", 0), peer("2000", 0)];
+        let numbers = |range: Option<&str>| -> Vec<Value> {
+            let range = range.map(|range| Range::parse(range).unwrap());
+            stations(&peers, range).rows.into_iter().map(|row| row[0].clone()).collect()
+        };
+        assert_eq!(numbers(None), [json!("999"), json!("1010"), json!("2000")]);
+        assert_eq!(numbers(Some("1000-1999")), [json!("1010")]);
+        assert_eq!(numbers(Some("2000")), [json!("2000")]);
+        for wrong in ["", "a", "2-1", "1-", "-", "1-2-3"] {
+            assert!(Range::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(stations(&peers, None).rows[0][1], json!("Disconnected"));
+    }
+
+    #[test]
+    fn what_callers_say_can_not_steer_a_terminal() {
+        assert_eq!(text(b"\x1b[2Jevil"), json!("\\u{1b}[2Jevil"));
+    }
+}

@@ -1,0 +1,229 @@
+//! What an operator sees of a switch: its calls, contacts, peers and rooms at one moment.
+//!
+//! Copies, so that nothing of the switch is held while somebody looks.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use bstr::{BString, ByteSlice};
+
+use super::{
+    Direction, Parties, Switch,
+    call::{Call, Control, Phase},
+};
+use crate::{channel::ChannelId, clock::Now, sip::Transport};
+
+/// One call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView {
+    /// The call.
+    pub id: ChannelId,
+    /// The channel's name.
+    pub channel: BString,
+    /// Who calls whom.
+    pub parties: Parties,
+    /// Which way it was set up.
+    pub direction: Direction,
+    /// How far along it is: `proceeding`, `ringing`, `early`, `up`, `ending`.
+    pub state: &'static str,
+    /// Where its dialplan is: context, extension, priority.
+    pub place: Option<(BString, BString, u32)>,
+    /// The application that runs, and its arguments.
+    pub application: (BString, BString),
+    /// How long since it began.
+    pub duration: Duration,
+    /// How long since it was answered.
+    pub answered: Option<Duration>,
+    /// The conference room it visits.
+    pub room: Option<BString>,
+    /// The channel it talks with, or that called it.
+    pub partner: Option<BString>,
+    /// Where its signalling comes from.
+    pub remote: SocketAddr,
+    /// Over what.
+    pub transport: Transport,
+    /// Where we receive its media.
+    pub media: Option<SocketAddr>,
+}
+
+/// One contact of an address of record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactView {
+    /// The address of record.
+    pub aor: BString,
+    /// The address as registered or configured.
+    pub contact: String,
+    /// Where it registered from; `None` for a configured one.
+    pub source: Option<(Transport, SocketAddr)>,
+    /// How long it still holds; `None` for a configured one.
+    pub expires: Option<Duration>,
+    /// What the phone calls itself.
+    pub user_agent: String,
+}
+
+/// One configured peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// The section's name.
+    pub name: BString,
+    /// Where its calls start.
+    pub context: BString,
+    /// Its addresses of record.
+    pub aors: Vec<BString>,
+    /// How many contacts it has now.
+    pub contacts: usize,
+    /// How many contacts it could have: those that may register, and the configured ones.
+    pub capacity: usize,
+    /// How many calls it has now.
+    pub calls: usize,
+    /// The transport of its first contact.
+    pub transport: Option<Transport>,
+    /// The address of its first contact.
+    pub remote: Option<SocketAddr>,
+    /// The host of its first configured contact, or the domain it is told we are.
+    pub domain: Option<BString>,
+    /// What its first contact calls itself.
+    pub user_agent: String,
+}
+
+/// One conference room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomView {
+    /// The room's name.
+    pub name: BString,
+    /// The channels in it.
+    pub members: Vec<BString>,
+}
+
+impl Switch {
+    /// All calls, the oldest first.
+    pub fn view_calls(&self, now: Now) -> Vec<CallView> {
+        let mut calls: Vec<_> = self.calls.values().map(|call| self.view_call(call, now)).collect();
+        calls.sort_unstable_by_key(|call| call.id);
+        calls
+    }
+
+    /// All contacts, in the order of the configuration.
+    pub fn view_contacts(&self, now: Now) -> Vec<ContactView> {
+        let aors = self.config.sip.aors.iter();
+        aors.flat_map(|aor| self.view_contacts_of(aor.name.as_ref(), now)).collect()
+    }
+
+    /// All peers, in the order of the configuration.
+    pub fn view_peers(&self, now: Now) -> Vec<PeerView> {
+        let mut calls: BTreeMap<&BString, usize> = BTreeMap::new();
+        for peer in self.calls.values().filter_map(|call| call.parties.peer.as_ref()) {
+            *calls.entry(peer).or_default() += 1;
+        }
+        let sip = &self.config.sip;
+        let view = |peer: &crate::config::Peer| {
+            let aors = peer.aors.iter().filter_map(|name| sip.aors.get(name.as_bstr()));
+            let contacts: Vec<_> = peer
+                .aors
+                .iter()
+                .flat_map(|aor| self.view_contacts_of(aor.as_bstr(), now))
+                .collect();
+            let first = contacts.first();
+            let fixed = |contact: &ContactView| {
+                let uri = crate::sip::Uri::parse(&contact.contact).ok()?;
+                Some((uri.socket_addr()?, BString::from(uri.host()?.to_string())))
+            };
+            PeerView {
+                name: peer.name.clone(),
+                context: peer.context.clone(),
+                aors: peer.aors.clone(),
+                capacity: aors.map(|aor| aor.max_contacts + aor.contacts.len()).sum(),
+                calls: calls.get(&peer.name).copied().unwrap_or_default(),
+                transport: first.and_then(|contact| Some(contact.source?.0)),
+                remote: first.and_then(|contact| match contact.source {
+                    Some((_, source)) => Some(source),
+                    None => Some(fixed(contact)?.0),
+                }),
+                domain: peer.from_domain.clone().or_else(|| Some(fixed(first?)?.1)),
+                user_agent: first.map(|contact| contact.user_agent.clone()).unwrap_or_default(),
+                contacts: contacts.len(),
+            }
+        };
+        sip.peers.iter().map(view).collect()
+    }
+
+    /// All conference rooms with somebody inside, by name.
+    pub fn view_rooms(&self) -> Vec<RoomView> {
+        let mut rooms: BTreeMap<BString, Vec<(ChannelId, BString)>> = BTreeMap::new();
+        for call in self.calls.values() {
+            if let Some(room) = self.rooms.name_of(call.id) {
+                rooms.entry(room.into()).or_default().push((call.id, call.name.clone()));
+            }
+        }
+        let view = |(name, mut members): (BString, Vec<(ChannelId, BString)>)| {
+            members.sort_unstable();
+            RoomView { name, members: members.into_iter().map(|(_, channel)| channel).collect() }
+        };
+        rooms.into_iter().map(view).collect()
+    }
+
+    /// The call of this channel name, or of this number.
+    pub fn find_call(&self, name: &[u8]) -> Option<ChannelId> {
+        let named = |call: &Call| call.name == name || call.id.to_string().as_bytes() == name;
+        self.calls.values().find(|call| named(call)).map(|call| call.id)
+    }
+
+    fn view_call(&self, call: &Call, now: Now) -> CallView {
+        let place = match &call.control {
+            Control::Dialplan(pbx) => {
+                let place = pbx.place();
+                Some((place.context.into(), place.extension.into(), place.priority))
+            }
+            Control::Embedder { .. } | Control::Leg(_) | Control::Nobody => None,
+        };
+        let bridge = call.bridged.and_then(|bridged| self.bridges.get(&bridged.bridge));
+        let partner = match (bridge, &call.control) {
+            (Some(bridge), _) => bridge.other_than(call.id),
+            (None, Control::Leg(leg)) => Some(leg.dialler),
+            (None, _) => None,
+        };
+        let partner = partner.and_then(|id| self.calls.get(&id)).map(|call| call.name.clone());
+        let statistics = call.statistics(now.instant);
+        CallView {
+            id: call.id,
+            channel: call.name.clone(),
+            parties: call.parties.clone(),
+            direction: call.direction,
+            state: match call.phase {
+                Phase::Proceeding => "proceeding",
+                Phase::Ringing => "ringing",
+                Phase::EarlyMedia => "early",
+                Phase::Up => "up",
+                Phase::Down(_) => "ending",
+            },
+            place,
+            application: call.last_step.clone(),
+            duration: statistics.duration,
+            answered: call.answered.map(|_| statistics.answered),
+            room: self.rooms.name_of(call.id).map(Into::into),
+            partner,
+            remote: call.flow.peer,
+            transport: call.flow.transport,
+            media: call.media_address,
+        }
+    }
+
+    fn view_contacts_of(&self, aor: &bstr::BStr, now: Now) -> Vec<ContactView> {
+        let Some(settings) = self.config.sip.aors.get(aor) else { return vec![] };
+        let fixed = settings.contacts.iter().map(|contact| ContactView {
+            aor: aor.into(),
+            contact: contact.to_str_lossy().into_owned(),
+            source: None,
+            expires: None,
+            user_agent: String::new(),
+        });
+        let bound = self.registrar.bindings(aor, now.instant).into_iter();
+        let bound = bound.map(|binding| ContactView {
+            aor: aor.into(),
+            contact: binding.contact().as_str().to_owned(),
+            source: Some((binding.flow().transport, binding.flow().peer)),
+            expires: Some(binding.remaining(now.instant)),
+            user_agent: binding.user_agent().to_owned(),
+        });
+        fixed.chain(bound).collect()
+    }
+}
