@@ -525,6 +525,12 @@ impl Options {
         self.entries.iter().map(|(letter, _)| *letter)
     }
 
+    /// Takes a letter out, with its argument; one without parentheses has an empty one.
+    pub(crate) fn take(&mut self, letter: u8) -> Option<BString> {
+        let at = self.entries.iter().position(|(other, _)| *other == letter)?;
+        Some(self.entries.remove(at).1.unwrap_or_default())
+    }
+
     pub(crate) fn insert(&mut self, letter: u8, argument: Option<BString>) {
         match self.entries.iter_mut().find(|(l, _)| *l == letter) {
             Some(entry) => entry.1 = argument,

@@ -622,16 +622,18 @@ impl Simulation<'_> {
                     return refuse(self, callee, result, DialEnd::Caller, DialStatus::Answer);
                 }
                 _ if decision.len() > 5 && decision[..5].eq_ignore_ascii_case(b"GOTO:") => {
-                    let mut pieces: Vec<BString> =
-                        decision[5..].split(|byte| *byte == b'^').map(Into::into).collect();
-                    let priority = pieces.pop().unwrap_or_default();
-                    let extension = pieces.pop();
-                    let context = pieces.pop();
-                    result.place = Some(DialPlace { context, extension, priority });
+                    result.place = Some(place_of(&decision[5..]));
                     return refuse(self, callee, result, DialEnd::Continue, DialStatus::Answer);
                 }
                 _ => {}
             }
+        }
+        if let Some(target) = dial.options.argument(b'G') {
+            let place = place_of(target);
+            self.part(caller, callee, &place, answered);
+            result.place = Some(place);
+            result.ended_by = DialEnd::Continue;
+            return (answered, dialed(result));
         }
         let milliseconds = dial.options.argument(b'L').and_then(crate::arguments::scan_integer);
         let seconds = dial.options.argument(b'S').and_then(crate::arguments::scan_double);
@@ -664,6 +666,47 @@ impl Simulation<'_> {
         result.dialed = Some(end.saturating_sub(start));
         result.answered = Some(end.saturating_sub(answered));
         (end, dialed(result))
+    }
+
+    /// Option G: the caller goes to a place, the near half of the called channel to the priority behind it.
+    fn part(&mut self, caller: &Leg, callee: &mut Leg, place: &DialPlace, at: Duration) {
+        let here = caller.executor.place();
+        let context = place.context.as_ref().map_or(here.context, |context| context.as_bstr());
+        let extension =
+            place.extension.as_ref().map_or(here.extension, |extension| extension.as_bstr());
+        let priority = match crate::arguments::scan_integer(&place.priority) {
+            Some((number, end)) if end == place.priority.len() => number.max(0) as u32,
+            _ => {
+                let circumstances = crate::plan::Circumstances {
+                    caller: None,
+                    now: caller.host.epoch,
+                    zone: caller.host.zone.clone(),
+                };
+                let label = crate::plan::Target::Label(place.priority.as_bstr());
+                let found = self.plan.find_in(context, extension, label, &circumstances);
+                match found.map(|found| self.plan.step(found.step).priority()) {
+                    Ok(crate::plan::Priority::Number(number)) => number,
+                    _ => return,
+                }
+            }
+        };
+        let mut near = self.second(caller, extension, context);
+        near.executor.redirect(None, None, priority.saturating_add(1));
+        near.host.state = ChannelState::Up;
+        near.host.elapsed = at;
+        loop {
+            // The end of one half is the end of the other.
+            let (near_time, far_time) = (near.next_time(), callee.next_time());
+            let (Some(near_time), Some(far_time)) = (near_time, far_time) else { break };
+            let goes_on =
+                if near_time <= far_time { self.turn(&mut near) } else { self.turn(callee) };
+            if !goes_on {
+                break;
+            }
+        }
+        let end = if near.is_finished { near.now() } else { callee.now() };
+        self.cancel_ref(callee, end);
+        self.cancel(near, end);
     }
 
     /// Runs a subroutine on the near half of a called channel; gives GOSUB_RESULT.
@@ -757,6 +800,15 @@ fn dialed(result: DialResult) -> Outcome {
 /// A Local channel's near half inherits from the caller, and its far half all of that.
 fn inherited_twice(variables: &Variables) -> Variables {
     variables.inherited()
+}
+
+/// `[[context^]extension^]priority`.
+fn place_of(text: &[u8]) -> DialPlace {
+    let mut pieces: Vec<BString> = text.split(|byte| *byte == b'^').map(Into::into).collect();
+    let priority = pieces.pop().unwrap_or_default();
+    let extension = pieces.pop();
+    let context = pieces.pop();
+    DialPlace { context, extension, priority }
 }
 
 /// `context^extension^priority(arguments)` as a Gosub target.

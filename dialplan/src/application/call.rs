@@ -5,11 +5,12 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 
 use crate::arguments::{options, scan_double, scan_integer, split};
-use crate::executor::{Continuation, Flow, Run};
+use crate::executor::{Continuation, Flow, PendingDial, Run};
 use crate::operation::{
     Destination, Dial, DialEnd, DialResult, DialStatus, HangupScope, Operation, Options, Originate,
     OriginateTarget, Outcome,
 };
+use crate::state::FrameKind;
 
 /// `Hangup([cause])`.
 pub(super) fn hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
@@ -91,6 +92,22 @@ const CAUSES: [(&str, u16); 43] = [
 
 /// `Dial(destinations[,timeout[,options[,url]]])`.
 pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    prepare(run, text, Before::Todo)
+}
+
+/// Goes on with a Dial whose subroutine of option `B` has returned.
+pub(crate) fn dial_on(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    prepare(run, text, Before::Done)
+}
+
+/// Whether the subroutine of option `B` has still to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Todo,
+    Done,
+}
+
+fn prepare(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
     for name in DIAL_VARIABLES {
         run.scope.assign(name.as_bytes(), b"");
     }
@@ -102,7 +119,7 @@ pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
     };
     let mut strange = Vec::new();
     let letters = parts.get(2).map(|options| options.to_vec()).unwrap_or_default();
-    let Ok(options) = options(&letters, DIAL_OPTIONS, |letter| strange.push(letter)) else {
+    let Ok(mut options) = options(&letters, DIAL_OPTIONS, |letter| strange.push(letter)) else {
         run.scope.warn(format_args!("Dial: options can not be read: '{}'", BStr::new(&letters)));
         run.scope.assign(b"DIALSTATUS", b"INVALIDARGS");
         return Flow::Continue;
@@ -132,6 +149,20 @@ pub(super) fn dial(run: &mut Run<'_>, text: &[u8]) -> Flow {
         run.scope.warn(format_args!("Dial: invalid timeout '{}'", BStr::new(&**text)));
     }
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    // Option B runs a subroutine on this channel first, so that its host never sees it.
+    if let Some(target) = options.take(b'B').filter(|_| before == Before::Todo) {
+        let target: Vec<u8> =
+            target.iter().map(|byte| if *byte == b'^' { b',' } else { *byte }).collect();
+        let state = &run.scope.state;
+        let (frames, priority) = (state.frames.len(), state.priority);
+        if super::gosub(run, &target, FrameKind::Gosub) {
+            if let Some(frame) = run.scope.state.frames.last_mut() {
+                frame.priority = priority;
+            }
+            run.control.pending = Some(PendingDial { frames, arguments: text.into() });
+            return Flow::Jumped;
+        }
+    }
     let continues = options.has(b'g');
     let dial = Dial { destinations, timeout, options };
     Flow::Ask(Operation::Dial(Box::new(dial)), Continuation::Dial { continues })

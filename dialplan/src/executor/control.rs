@@ -20,8 +20,19 @@ pub(crate) struct Control {
     pub(crate) steps_after_hangup: usize,
     /// The outcome's cause is told only when the dialplan named one.
     pub(crate) named_cause: Option<u16>,
+    /// A Dial whose subroutine of option `B` runs.
+    pub(crate) pending: Option<PendingDial>,
     /// Whether a subroutine runs beside the flow, and what to go back to.
     pub(crate) beside: Vec<Beside>,
+}
+
+/// A Dial that goes on when its subroutine has returned.
+#[derive(Debug)]
+pub(crate) struct PendingDial {
+    /// How many subroutine frames there were.
+    pub(crate) frames: usize,
+    /// Evaluated arguments.
+    pub(crate) arguments: BString,
 }
 
 /// What runs.

@@ -116,6 +116,11 @@ impl<'a> Run<'a> {
         if self.scope.state.is_hung_up && self.control.phase == Phase::Steps {
             return self.hang_up();
         }
+        if self.control.pending.is_some()
+            && let Some(flow) = self.go_on_with_dial()
+        {
+            return self.follow(flow);
+        }
         let Some(found) = self.find() else { return self.no_step() };
         self.found = Some(found);
         let plan = self.scope.plan;
@@ -172,6 +177,13 @@ impl<'a> Run<'a> {
 
     pub(crate) fn is_enabled(&self, application: &Application) -> bool {
         !application.is_legacy() || self.scope.state.legacy == super::Legacy::Emulated
+    }
+
+    /// The Dial that waited for its subroutine, once that has returned.
+    fn go_on_with_dial(&mut self) -> Option<Flow> {
+        let frames = self.scope.state.frames.len();
+        let pending = self.control.pending.take_if(|pending| pending.frames == frames)?;
+        Some(application::dial_on(self, &pending.arguments))
     }
 
     /// Whether the step that was just evaluated has to be tried again for a lock.
@@ -455,6 +467,7 @@ impl<'a> Run<'a> {
     /// Ends the flow: extension `h`, then the hangup handlers.
     fn hang_up(&mut self) -> Turn {
         self.found = None;
+        self.control.pending = None;
         self.control.macro_frames.clear();
         // A subroutine beside the flow ends with it.
         if let Some(beside) = self.control.beside.pop() {
