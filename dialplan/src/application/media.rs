@@ -5,7 +5,7 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 
 use crate::arguments::{options, scan_double, scan_integer, split, strip};
-use crate::executor::{Continuation, Flow, Run, digit_of};
+use crate::executor::{Accompanied, Continuation, Flow, Run, Stage, digit_of};
 use crate::host::ChannelState;
 use crate::operation::{
     AnswerMedia, DigitSet, MissingFile, Operation, Options, Outcome, Record, SaidCase, Say,
@@ -243,11 +243,62 @@ pub(super) fn wait_exten(run: &mut Run<'_>, text: &[u8]) -> Flow {
         Some(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
         None => run.scope.state.channel.timeouts.response,
     };
-    if parts.get(1).is_some_and(|options| !options.is_empty()) {
-        run.scope
-            .warn(format_args!("WaitExten: music and dial tone while waiting are not available"));
+    let mut strange = Vec::new();
+    let letters = parts.get(1).map(|options| options.to_vec()).unwrap_or_default();
+    let known: Options =
+        options(&letters, b"md", |letter| strange.push(letter)).unwrap_or_default();
+    for letter in strange {
+        run.scope.warn(format_args!("WaitExten: unknown option '{}'", letter as char));
+    }
+    let argument = |letter: u8| known.argument(letter).filter(|text| !text.is_empty());
+    let company = if known.has(b'm') {
+        let class = argument(b'm').map(BString::from);
+        Some((Operation::StartMusicOnHold { class }, Operation::StopMusicOnHold))
+    } else if known.has(b'd') {
+        let tones = argument(b'd').map_or_else(|| "dial".into(), BString::from);
+        Some((Operation::PlayTones { tones }, Operation::StopPlayTones))
+    } else {
+        None
+    };
+    if let Some((begins_with, ends_with)) = company {
+        let wait = Accompanied { timeout, ends_with, stage: Stage::Beginning };
+        return Flow::Ask(begins_with, Continuation::WaitExtenOver(Box::new(wait)));
     }
     Flow::Ask(Operation::WaitDigit { timeout: Some(timeout) }, Continuation::WaitExten)
+}
+
+/// The stages of a WaitExten with music or a tone.
+pub(super) fn wait_exten_on(
+    run: &mut Run<'_>,
+    mut wait: Box<Accompanied>,
+    outcome: Outcome,
+) -> Flow {
+    match std::mem::replace(&mut wait.stage, Stage::Waiting) {
+        Stage::Beginning => {
+            let timeout = Some(wait.timeout);
+            match outcome {
+                Outcome::HungUp { .. } => Flow::HangUp,
+                // Without company the key is waited for all the same.
+                Outcome::Failed => {
+                    run.scope.warn(format_args!("WaitExten: the tone can not be played"));
+                    Flow::Ask(Operation::WaitDigit { timeout }, Continuation::WaitExten)
+                }
+                _ => {
+                    let next = Continuation::WaitExtenOver(wait);
+                    Flow::Ask(Operation::WaitDigit { timeout }, next)
+                }
+            }
+        }
+        Stage::Waiting => {
+            if matches!(outcome, Outcome::HungUp { .. }) {
+                return Flow::HangUp;
+            }
+            let ends_with = wait.ends_with.clone();
+            wait.stage = Stage::Ending(outcome);
+            Flow::Ask(ends_with, Continuation::WaitExtenOver(wait))
+        }
+        Stage::Ending(held) => wait_exten_done(run, &held),
+    }
 }
 
 pub(super) fn wait_exten_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {

@@ -156,6 +156,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::Playback => media::playback_done(run, &outcome),
         Continuation::Background { context } => media::background_done(run, &context, &outcome),
         Continuation::WaitExten => media::wait_exten_done(run, &outcome),
+        Continuation::WaitExtenOver(wait) => media::wait_exten_on(run, wait, outcome),
         Continuation::WaitDigit { wanted } => media::wait_digit_done(run, &wanted, &outcome),
         Continuation::Read(read) => read::read_on(run, read, &outcome),
         Continuation::ReadExten(read) => read::read_extension_on(run, read, &outcome),
@@ -175,7 +176,68 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::channel::Channel;
+    use crate::executor::{Advance, Executor};
+    use crate::host::MemoryHost;
+    use crate::operation::{Digit, Operation};
+    use crate::plan::{LoadOptions, Plan};
+
+    /// Runs a dialplan from `a,s,1`, giving each operation but the hidden ones its outcome in turn; says what
+    /// was asked for.
+    fn asked(text: &str, outcomes: &[Outcome]) -> (Vec<String>, Executor) {
+        let files = crate::conf::MemoryFiles::new().with("extensions.conf", text);
+        let conf = crate::conf::load("extensions.conf", &files, &crate::conf::Options::default());
+        let plan = Plan::load(&conf, &LoadOptions::default()).0;
+        let mut host = MemoryHost::new(Timestamp::UNIX_EPOCH);
+        let mut executor = Executor::new(Channel::new("Test/1"), "a", "s", 1);
+        let mut said = Vec::new();
+        let mut outcomes = outcomes.iter().cloned();
+        while let Advance::Operation(operation) = executor.advance(&plan, &mut host) {
+            let name = format!("{operation:?}");
+            said.push(name.split([' ', '(']).next().unwrap_or_default().to_owned());
+            let outcome = match operation {
+                Operation::WaitDigit { .. } => outcomes.next().unwrap_or(Outcome::TimedOut),
+                _ => Outcome::Done,
+            };
+            executor.handle_outcome(outcome);
+        }
+        (said, executor)
+    }
+
+    fn key(byte: u8) -> Outcome {
+        Outcome::Digit(Digit::new(byte).expect("a key"))
+    }
+
+    #[test]
+    fn a_tone_of_read_stops_at_the_first_key() {
+        let (said, executor) =
+            asked("[a]\nexten => s,1,Read(x,dial,2,i)\n", &[key(b'4'), key(b'2')]);
+        assert_eq!(said, ["PlayTones", "WaitDigit", "StopPlayTones", "WaitDigit"]);
+        assert_eq!(executor.variable(b"x"), Some("42".into()));
+        assert_eq!(executor.variable(b"READSTATUS"), Some("OK".into()));
+    }
+
+    #[test]
+    fn an_ending_key_alone_is_read_where_the_option_says_so() {
+        for (option, expected) in [("e", "#"), ("", "")] {
+            let text = format!("[a]\nexten => s,1,Read(x,,5,{option})\n");
+            let (_, executor) = asked(&text, &[key(b'#')]);
+            assert_eq!(executor.variable(b"x"), Some(expected.into()));
+        }
+    }
+
+    #[test]
+    fn waiting_for_an_extension_has_company_until_the_key() {
+        let text = "[a]\nexten => s,1,WaitExten(5,d)\nexten => 4,1,Set(x=4)\n";
+        let (said, executor) = asked(text, &[key(b'4')]);
+        assert_eq!(said, ["PlayTones", "WaitDigit", "StopPlayTones"]);
+        assert_eq!(executor.variable(b"x"), Some("4".into()));
+        let (said, _) = asked("[a]\nexten => s,1,WaitExten(5,m(jazz))\n", &[]);
+        assert_eq!(said, ["StartMusicOnHold", "WaitDigit", "StopMusicOnHold"]);
+    }
 
     #[test]
     fn every_application_is_found_in_any_letter_case() {

@@ -71,6 +71,8 @@ pub(super) fn read(run: &mut Run<'_>, text: &[u8]) -> Flow {
         enders,
         is_playing: false,
         tone,
+        reads_ender: options.has(b'e'),
+        held: None,
     });
     if let Some(tones) = read.tone.clone() {
         read.is_playing = true;
@@ -111,12 +113,21 @@ fn wait(run: &Run<'_>, mut read: Box<ReadDigits>) -> Flow {
 }
 
 pub(super) fn read_on(run: &mut Run<'_>, mut read: Box<ReadDigits>, outcome: &Outcome) -> Flow {
+    if let Some(held) = read.held.take() {
+        return read_on(run, read, &held);
+    }
+    // The first key, and the end of the wait, stop the tone.
+    let is_over = matches!(outcome, Outcome::Digit(_) | Outcome::TimedOut);
+    if is_over && !read.is_playing && read.tone.take().is_some() {
+        read.held = Some(outcome.clone());
+        return Flow::Ask(Operation::StopPlayTones, Continuation::Read(read));
+    }
     match outcome {
         Outcome::HungUp { .. } => finish(run, &read, b"HANGUP"),
         Outcome::Digit(digit) => {
             let byte = digit.as_byte();
             let is_ender = read.enders.contains(&byte);
-            if !is_ender {
+            if !is_ender || read.reads_ender && read.digits.is_empty() {
                 read.digits.push(byte);
             }
             if is_ender || read.digits.len() >= read.most {

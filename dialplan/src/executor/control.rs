@@ -109,6 +109,8 @@ pub(crate) enum Continuation {
         context: BString,
     },
     WaitExten,
+    /// WaitExten behind music or a tone: first that begins, then a key is waited for, then it ends.
+    WaitExtenOver(Box<Accompanied>),
     WaitDigit {
         wanted: BString,
     },
@@ -150,6 +152,26 @@ pub(crate) struct ReadDigits {
     pub(crate) enders: BString,
     pub(crate) is_playing: bool,
     pub(crate) tone: Option<BString>,
+    /// Option `e`: an ending key alone is what was read.
+    pub(crate) reads_ender: bool,
+    /// What ended the wait while the tone is being stopped.
+    pub(crate) held: Option<Outcome>,
+}
+
+/// WaitExten with something to hear.
+#[derive(Debug)]
+pub(crate) struct Accompanied {
+    pub(crate) timeout: Duration,
+    pub(crate) ends_with: Operation,
+    pub(crate) stage: Stage,
+}
+
+/// How far an accompanied wait is.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    Beginning,
+    Waiting,
+    Ending(Outcome),
 }
 
 /// ReadExten between two keys.

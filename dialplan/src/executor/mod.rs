@@ -32,8 +32,8 @@ use crate::state::{Running, State};
 use crate::variables::Variables;
 
 pub(crate) use control::{
-    Continuation, Control, Flow, Loop, LoopPlace, MacroFrame, PendingDial, ReadDigits,
-    ReadExtension,
+    Accompanied, Continuation, Control, Flow, Loop, LoopPlace, MacroFrame, PendingDial, ReadDigits,
+    ReadExtension, Stage,
 };
 pub(crate) use run::{MOST_FRAMES, Run, digit_of};
 

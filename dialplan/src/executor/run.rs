@@ -425,6 +425,11 @@ impl<'a> Run<'a> {
 
     /// The outcome of an operation, for the application that asked.
     fn resume(&mut self, continuation: Continuation, outcome: Outcome) -> Flow {
+        // Music that is not there is no reason not to wait for a key.
+        let outcome = match (outcome, &continuation) {
+            (Outcome::Unsupported, Continuation::WaitExtenOver(_)) => Outcome::Failed,
+            (outcome, _) => outcome,
+        };
         if outcome == Outcome::Unsupported {
             let extension = self.scope.state.extension.clone();
             self.scope.log(

@@ -29,6 +29,7 @@ pub(super) struct Builder {
     application_names: Vec<BString>,
     globals: Vec<(BString, BString)>,
     globals_by_name: HashMap<BString, usize>,
+    global_lines: Vec<(BString, BString)>,
     pub(super) settings: Settings,
     pub(super) files: Vec<String>,
 }
@@ -115,6 +116,11 @@ pub(super) enum Added {
 
 impl Builder {
     /// Sets a global, or changes it.
+    /// Keeps a line of `[globals]` as it is written.
+    pub(super) fn keep_global_line(&mut self, name: &BStr, text: &BStr) {
+        self.global_lines.push((name.into(), text.into()));
+    }
+
     pub(super) fn set_global(&mut self, name: &BStr, value: BString) {
         match self.globals_by_name.get(name) {
             Some(&index) => self.globals[index].1 = value,
@@ -355,6 +361,7 @@ impl Builder {
     pub(super) fn finish(mut self) -> Plan {
         let mut plan = Plan {
             globals: std::mem::take(&mut self.globals),
+            global_lines: std::mem::take(&mut self.global_lines),
             settings: std::mem::take(&mut self.settings),
             files: std::mem::take(&mut self.files),
             applications: std::mem::take(&mut self.application_names),

@@ -164,6 +164,7 @@ impl<'a> Loader<'a> {
             self.conf.sections().filter(|section| section.name().eq_ignore_ascii_case(b"globals"));
         for entry in sections.flat_map(|section| section.entries()) {
             let value = self.substitute(entry.value(), None);
+            self.builder.keep_global_line(entry.name(), entry.value());
             self.set_global(entry, value);
         }
     }
@@ -171,17 +172,29 @@ impl<'a> Loader<'a> {
     fn set_global(&mut self, entry: Entry<'_>, value: BString) {
         let name = entry.name();
         if name.ends_with(b")") {
-            let message = format!("`{name}` writes a function, which `[globals]` cannot do here");
-            self.diagnostics.push(
-                Diagnostic::error(codes::GLOBAL_INVALID, entry.name_span(), message)
-                    .with_help("set it in the dialplan with `Set`"),
-            );
+            self.write_function(entry, &value);
             return;
         }
         // Underscores mean inheritance, which globals do not have; the name is without them.
         let name = name.strip_prefix(b"__").or_else(|| name.strip_prefix(b"_")).unwrap_or(name);
         self.host.world.globals.set(name, &value);
         self.builder.set_global(name.as_bstr(), value);
+    }
+
+    /// `DB(family/key) = value`: seen by what is evaluated while loading; the engine's own world gets it from
+    /// [`Plan::set_globals`].
+    fn write_function(&mut self, entry: Entry<'_>, value: &BString) {
+        let before = self.host.log.len();
+        Scope { state: &mut self.state, plan: &self.nothing, host: &mut self.host }
+            .assign(entry.name(), value);
+        if let Some((_, why)) = self.host.log.get(before) {
+            let message = format!("this is not set: {why}");
+            self.diagnostics.push(Diagnostic::error(
+                codes::GLOBAL_INVALID,
+                entry.name_span(),
+                message,
+            ));
+        }
     }
 
     fn read_context(&mut self, section: Section<'a>) {

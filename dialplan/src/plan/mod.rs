@@ -34,8 +34,12 @@ pub use lookup::{Circumstances, Found, NotFound, Target};
 
 use crate::{
     application::Application,
+    channel::Channel,
+    host::Host,
     pattern::{Element, Name},
     schedule::Schedule,
+    scope::Scope,
+    state::State,
     substitute::Template,
 };
 use index::ContextIndex;
@@ -60,6 +64,8 @@ pub struct Plan {
     /// What runs each of `applications`.
     programs: Vec<Option<&'static Application>>,
     globals: Vec<(BString, BString)>,
+    /// What `[globals]` says, in order, nothing replaced.
+    global_lines: Vec<(BString, BString)>,
     settings: Settings,
     files: Vec<String>,
 }
@@ -264,6 +270,23 @@ impl Plan {
     /// The globals, with the values they have after loading.
     pub fn globals(&self) -> &[(BString, BString)] {
         &self.globals
+    }
+
+    /// Puts `[globals]` in force: evaluates its lines in order in the host's world and at its time, and writes
+    /// the functions among them, such as `DB(family/key) = value`.
+    pub fn set_globals(&self, host: &mut dyn Host) {
+        let mut state = State::new(Channel::new(""));
+        let mut scope = Scope { state: &mut state, plan: self, host };
+        for (name, text) in &self.global_lines {
+            let mut value = Vec::new();
+            scope.substitute(text, &mut value);
+            if name.ends_with(b")") {
+                scope.assign(name, &value);
+                continue;
+            }
+            let name = name.strip_prefix(b"__").or_else(|| name.strip_prefix(b"_")).unwrap_or(name);
+            scope.host.world_mut().globals.set(name, &value);
+        }
     }
 
     /// What `[general]` says.

@@ -322,3 +322,18 @@ fn any_text_of_this_language_can_be_loaded() {
         }
     });
 }
+
+#[test]
+fn globals_are_put_in_force_at_the_time_of_the_host_and_write_functions() {
+    let text = "[globals]\nA=one\nWHEN=${EPOCH}\nDB(fam/key)=${A} two\nB=${DB(fam/key)}\nNOSUCH(x)=1\n[a]\nexten => s,1,NoOp\n";
+    let (plan, diagnostics) = (load(text), diagnose(text));
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    let now = jiff::Timestamp::from_second(1_700_000_000).expect("in range");
+    let mut host = crate::host::MemoryHost::new(now);
+    plan.set_globals(&mut host);
+    let value = |name: &str| host.world.globals.value(name.as_bytes()).map(ToString::to_string);
+    assert_eq!(value("A").as_deref(), Some("one"));
+    assert_eq!(value("WHEN").as_deref(), Some("1700000000"));
+    assert_eq!(value("B").as_deref(), Some("one two"));
+    assert!(host.world.database.value(b"fam", b"key").is_some());
+}

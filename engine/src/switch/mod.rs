@@ -133,7 +133,7 @@ impl Switch {
     pub fn new(config: SwitchConfig, seeds: &Seeds, now: Now) -> Self {
         let mut entropy = Entropy::new(seeds.entropy);
         let mut world = World::default();
-        plan::set_globals(&config.plan, &mut world);
+        plan::set_globals(&config.plan, &mut world, now, &config.time_zone);
         let endpoint = sip::Endpoint::new(stack_config(&config), entropy.fork());
         Self {
             gate: Gate::new(&config, seeds, now),
@@ -174,8 +174,8 @@ impl Switch {
     }
 
     /// Puts a new dialplan in force. Calls in progress look their next step up in it.
-    pub fn replace_plan(&mut self, plan: Arc<Plan>) {
-        plan::set_globals(&plan, &mut self.world);
+    pub fn replace_plan(&mut self, plan: Arc<Plan>, now: Now) {
+        plan::set_globals(&plan, &mut self.world, now, &self.config.time_zone);
         self.config.plan = plan;
     }
 

@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::{
     channel::{Channel as PlanChannel, Dialed, Party},
-    host::ChannelState,
+    host::{Accepts, ChannelState, Level, MemoryHost},
     operation::{ConferenceEnd, Operation, Outcome},
     plan::{Circumstances, Plan},
     world::World,
 };
+
+use jiff::tz::TimeZone;
 
 use super::{
     Direction, EndedBy, Parties, StepTrace, Switch, SwitchEvent,
@@ -26,6 +28,7 @@ use crate::{
         host::{CallFacts, Headers, PbxHost, StepTaken},
         perform::{Performed, Refusal, Wish, perform},
     },
+    printable::Printable,
 };
 
 /// Why a call can not be given to the dialplan.
@@ -293,10 +296,16 @@ fn resume(call: &mut Call, outcome: Outcome) {
     }
 }
 
-/// Puts the globals of a plan in force.
-pub(super) fn set_globals(plan: &Plan, world: &mut World) {
-    for (name, value) in plan.globals() {
-        world.globals.set(name, value);
+/// Puts the globals of a plan in force, as of now.
+pub(super) fn set_globals(plan: &Plan, world: &mut World, now: Now, zone: &TimeZone) {
+    let mut host = MemoryHost::new(now.wall);
+    host.zone = zone.clone();
+    host.accepts = Accepts::Nothing;
+    std::mem::swap(&mut host.world, world);
+    plan.set_globals(&mut host);
+    std::mem::swap(&mut host.world, world);
+    for (_, line) in host.log.iter().filter(|(level, _)| *level >= Level::Warning) {
+        tracing::warn!(line = %Printable(line.as_bytes()), "[globals]");
     }
 }
 
