@@ -8,7 +8,7 @@ use crate::application::{self, Application};
 use crate::arguments::scan_integer;
 use crate::host::{Level, Place, Step};
 use crate::operation::{Digit, Operation, Outcome};
-use crate::plan::{ContextId, FallThrough, Found, Target};
+use crate::plan::{ContextId, FallThrough, Found, Target, Way};
 use crate::scope::Scope;
 use crate::state::{Exception, Frame, FrameKind, Locking};
 
@@ -562,7 +562,17 @@ impl<'a> Run<'a> {
         let context = self.context()?;
         let circumstances = self.scope.circumstances();
         let target = Target::Priority(self.scope.state.priority);
-        plan.find(context, self.scope.state.extension.as_ref(), target, &circumstances).ok()
+        let mut way = Way::default();
+        let extension = self.scope.state.extension.as_ref();
+        let found =
+            plan.find_and_land(context, extension, target, &circumstances, &mut way).ok()?;
+        if let Some(landing) = way.landing {
+            // The call is there from now on.
+            self.set_context(plan.view(landing.context).name());
+            self.set_extension(&landing.extension);
+            self.context = Some(landing.context);
+        }
+        Some(found)
     }
 
     fn context(&mut self) -> Option<ContextId> {

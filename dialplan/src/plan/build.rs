@@ -487,6 +487,7 @@ impl Builder {
                     (text, name)
                 })
                 .collect(),
+            loopbacks: super::loopback::templates(&built.switches),
             switches: std::mem::take(&mut built.switches),
             auto_hints: built.auto_hints,
         }

@@ -622,6 +622,14 @@ impl<'a> Loader<'a> {
             self.report(Diagnostic::warning(codes::SWITCHED_TWICE, span, message));
             return;
         }
+        if name.eq_ignore_ascii_case(b"Loopback") {
+            if !super::loopback::is_simple(data) {
+                let message =
+                    "only EXTEN, CONTEXT and PRIORITY are known here: anything else is empty";
+                self.report(Diagnostic::warning(codes::SWITCH_UNKNOWN, span, message));
+            }
+            return;
+        }
         let message = format!("there is no switch `{}` here: it finds nothing", name.as_bstr());
         self.report(
             Diagnostic::warning(codes::SWITCH_UNKNOWN, span, message)

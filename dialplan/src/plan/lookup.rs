@@ -1,13 +1,14 @@
 //! Which step a dialled text leads to (main/pbx.c: pbx_find_extension).
 
-use std::ops::ControlFlow;
+use std::{cell::Cell, ops::ControlFlow};
 
 use bstr::{BStr, ByteSlice};
 use jiff::{Timestamp, tz::TimeZone};
 use smallvec::SmallVec;
 
 use super::{
-    ContextId, Extension, ExtensionId, HINT, NO_CALLER, Plan, StepId, index::CONTEXTS_PER_LOOKUP,
+    ContextId, Extension, ExtensionId, HINT, Landing, NO_CALLER, Plan, StepId,
+    index::CONTEXTS_PER_LOOKUP, loopback::MOST_LOOPBACKS,
 };
 use crate::pattern::{Name, Question, Verdict};
 
@@ -85,6 +86,18 @@ impl Plan {
         target: Target<'_>,
         circumstances: &Circumstances<'_>,
     ) -> Result<Found, NotFound> {
+        self.find_and_land(context, dialled, target, circumstances, &mut Way::default())
+    }
+
+    /// As [`find`](Self::find), and tells where a `Loopback` switch led.
+    pub(crate) fn find_and_land(
+        &self,
+        context: ContextId,
+        dialled: &BStr,
+        target: Target<'_>,
+        circumstances: &Circumstances<'_>,
+        way: &mut Way,
+    ) -> Result<Found, NotFound> {
         let text = WithoutDashes::of(dialled);
         let mut status = NotFound::NoExtension;
         let mut certainty = Certainty::First;
@@ -112,12 +125,42 @@ impl Plan {
                     }
                 }
             };
-            self.visit_matches(context, dialled, text.as_bstr(), Question::Match, visit)
+            self.visit_matches(context, dialled, text.as_bstr(), Question::Match, visit)?;
+            if self.contexts[context.0 as usize].loopbacks.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            self.find_elsewhere(context, dialled, target, circumstances, way)
         });
         match found {
             ControlFlow::Break(found) => Ok(found),
             ControlFlow::Continue(()) => Err(status),
         }
+    }
+
+    /// Looks where the loopbacks of a context lead.
+    fn find_elsewhere(
+        &self,
+        context: ContextId,
+        dialled: &BStr,
+        target: Target<'_>,
+        circumstances: &Circumstances<'_>,
+        way: &mut Way,
+    ) -> ControlFlow<Found> {
+        let Some(priority) = priority_of(target) else { return ControlFlow::Continue(()) };
+        if way.loopbacks >= MOST_LOOPBACKS {
+            return ControlFlow::Continue(());
+        }
+        way.loopbacks += 1;
+        for landing in self.landings(context, dialled, priority) {
+            let Some(target) = landing.target() else { continue };
+            let extension = landing.extension.as_bstr();
+            let found = self.find_and_land(landing.context, extension, target, circumstances, way);
+            if let Ok(found) = found {
+                way.landing.get_or_insert(landing);
+                return ControlFlow::Break(Found { certainty: Certainty::Later, ..found });
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// As [`find`](Self::find), in the context of a name.
@@ -182,7 +225,7 @@ impl Plan {
         target: Target<'_>,
         circumstances: &Circumstances<'_>,
     ) -> bool {
-        self.could_match(context, dialled, Question::CanMatch, target, circumstances)
+        self.could_match(context, dialled, Question::CanMatch, target, circumstances, &Cell::new(0))
     }
 
     /// Whether a text could lead to a step of this number if more were dialled: whether to wait
@@ -194,7 +237,14 @@ impl Plan {
         target: Target<'_>,
         circumstances: &Circumstances<'_>,
     ) -> bool {
-        self.could_match(context, dialled, Question::MatchMore, target, circumstances)
+        self.could_match(
+            context,
+            dialled,
+            Question::MatchMore,
+            target,
+            circumstances,
+            &Cell::new(0),
+        )
     }
 
     /// Calls `visit` for every extension of a context alone that a text matches, in the order they
@@ -223,13 +273,10 @@ impl Plan {
         question: Question,
         target: Target<'_>,
         circumstances: &Circumstances<'_>,
+        loopbacks: &Cell<u32>,
     ) -> bool {
         let text = WithoutDashes::of(dialled);
-        let priority = match target {
-            Target::Priority(priority) => i32::try_from(priority).unwrap_or(i32::MAX),
-            Target::Hint => HINT,
-            Target::Label(_) => 1,
-        };
+        let priority = priority_of(target).unwrap_or(1);
         let found = self.walk(context, circumstances, |context, _| {
             let fits = |id: ExtensionId| {
                 self.extensions[id.0 as usize].caller == NO_CALLER
@@ -250,7 +297,22 @@ impl Plan {
                     None => ControlFlow::Continue(()),
                 }
             };
-            self.visit_matches(context, dialled, text.as_bstr(), question, visit)
+            self.visit_matches(context, dialled, text.as_bstr(), question, visit)?;
+            if self.contexts[context.0 as usize].loopbacks.is_empty()
+                || loopbacks.get() >= MOST_LOOPBACKS
+            {
+                return ControlFlow::Continue(());
+            }
+            loopbacks.set(loopbacks.get() + 1);
+            let could = self.landings(context, dialled, priority).any(|landing| {
+                let Some(target) = landing.target() else { return false };
+                let (place, extension) = (landing.context, landing.extension.as_bstr());
+                self.could_match(place, extension, question, target, circumstances, loopbacks)
+            });
+            if could {
+                return ControlFlow::Break(Search::Yes);
+            }
+            ControlFlow::Continue(())
         });
         found.is_break()
     }
@@ -321,6 +383,24 @@ impl Plan {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The number of the step that is looked for; none for a label.
+fn priority_of(target: Target<'_>) -> Option<i32> {
+    match target {
+        Target::Priority(priority) => Some(i32::try_from(priority).unwrap_or(i32::MAX)),
+        Target::Hint => Some(HINT),
+        Target::Label(_) => None,
+    }
+}
+
+/// How a lookup went through loopbacks.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    /// How many were followed.
+    loopbacks: u32,
+    /// Where the last one led that the step was found behind.
+    pub(crate) landing: Option<Landing>,
 }
 
 /// What ends a search.

@@ -24,13 +24,16 @@ mod build;
 mod index;
 mod load;
 mod lookup;
+mod loopback;
 
 use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
 pub use load::{BareArguments, LoadOptions};
+pub(crate) use lookup::Way;
 pub use lookup::{Circumstances, Found, NotFound, Target};
+pub(crate) use loopback::Landing;
 
 use crate::{
     application::Application,
@@ -172,6 +175,8 @@ struct ContextData {
     includes: Vec<IncludeData>,
     ignore_patterns: Vec<(BString, Name)>,
     switches: Vec<Switch>,
+    /// The `Loopback` ones among them.
+    loopbacks: Vec<Template>,
     auto_hints: bool,
 }
 

@@ -337,3 +337,28 @@ fn globals_are_put_in_force_at_the_time_of_the_host_and_write_functions() {
     assert_eq!(value("B").as_deref(), Some("one two"));
     assert!(host.world.database.value(b"fam", b"key").is_some());
 }
+
+#[test]
+fn loopbacks_lead_elsewhere_and_rings_end() {
+    let plan = load(
+        "[a]\nexten => 100,1,NoOp(own)\nlswitch => Loopback/${EXTEN:1}@b/_9.\n[b]\nexten => _2XX,1,NoOp(b)\nexten => 300,hint,PJSIP/3\n\
+         [c]\nswitch => Loopback/@d\n[d]\nswitch => Loopback/@c\n[e]\nlswitch => Loopback/7${EXTEN}@e\n",
+    );
+    let found = |context: &str, dialled: &str, target| {
+        let context = plan.context(context).expect("it is there");
+        let found = plan.find(context, dialled.into(), target, &Circumstances::default());
+        found.map(|found| plan.step(found.step).arguments().to_string())
+    };
+    let first = Target::Priority(1);
+    assert_eq!(found("a", "100", first).as_deref(), Ok("own"));
+    assert_eq!(found("a", "9200", first).as_deref(), Ok("b"));
+    assert_eq!(found("a", "8200", first), Err(NotFound::NoExtension));
+    assert_eq!(found("a", "9300", Target::Hint).as_deref(), Ok(""));
+    assert_eq!(found("c", "1", first), Err(NotFound::NoExtension));
+    assert_eq!(found("e", "1", first), Err(NotFound::NoExtension));
+    let a = plan.context("a").expect("it is there");
+    let at = Circumstances::default();
+    assert!(plan.match_more(a, "92".into(), first, &at));
+    assert!(!plan.match_more(a, "82".into(), first, &at));
+    assert_eq!(run(&plan, "a", "9200"), ["b"]);
+}
