@@ -52,7 +52,8 @@ impl Switch {
         verb: Verb,
         now: Now,
     ) -> Result<(), String> {
-        if let (Control::Dialplan(_), false) = (&call.control, matches!(verb, Verb::Hangup(_))) {
+        let is_taken = matches!(call.control, Control::Dialplan(_) | Control::Leg(_));
+        if is_taken && !matches!(verb, Verb::Hangup(_)) {
             return Err("the dialplan has this call; it can only be hung up".into());
         }
         match verb {

@@ -518,7 +518,6 @@ impl Switch {
     ) {
         let leg = answered.leg;
         let limit = Limit::begin(&dialling.options, call, now.instant);
-        let bridge = *dialling.bridge.get_or_insert_with(|| self.open_bridge());
         let options = dialling.options.clone();
         if let Some(pbx) = call.pbx_mut() {
             pbx.set_variable("BRIDGEPEER", &answered.name);
@@ -536,6 +535,12 @@ impl Switch {
         if !call.is_up() && !self.pick_up(call, now) {
             return;
         }
+        // Only now: a call that could not be answered has no bridge to leave.
+        let Some(dialling) = &mut call.dialling else { return };
+        let bridge = match dialling.bridge {
+            Some(bridge) => bridge,
+            None => *dialling.bridge.insert(self.open_bridge()),
+        };
         if let Some(digits) = options.argument(b'D').and_then(options::digits_for_caller) {
             call.channel.slip_digits(signals(digits.as_ref()), leg::DIGIT, &mut self.outbox);
         }

@@ -42,6 +42,8 @@ pub(in super::super) struct Phone {
     /// Where the call's own 200 told to send requests.
     target: Option<Uri>,
     pub(in super::super) received: Vec<Received>,
+    /// INVITEs that were answered with 183.
+    early: Vec<Request>,
     sdp_version: u32,
 }
 
@@ -65,6 +67,7 @@ impl Phone {
             invite: None,
             target: None,
             received: Vec::new(),
+            early: Vec::new(),
             sdp_version: 0,
         }
     }
@@ -159,6 +162,26 @@ impl Phone {
             };
             if *request.method() == Method::Invite {
                 self.answer_call(exchange, &request, status);
+            } else if *request.method() != Method::Ack {
+                let answer = Response::to(&request, StatusCode::OK);
+                exchange.receive(self.flow, answer.to_bytes());
+            }
+        }
+    }
+
+    /// Answers every INVITE that came with 183 and a description, and keeps it to be answered
+    /// once more; an INVITE kept from before gets a final answer.
+    pub(in super::super) fn answer_early(&mut self, exchange: &mut Exchange, status: u16) {
+        for invite in std::mem::take(&mut self.early) {
+            self.answer_call(exchange, &invite, status);
+        }
+        for letter in exchange.letters_to(self.listens) {
+            let Ok(Message::Request(request)) = Message::parse(letter, &Default::default()) else {
+                continue;
+            };
+            if *request.method() == Method::Invite {
+                self.answer_call_with(exchange, &request, 183, "sendrecv");
+                self.early.push(request);
             } else if *request.method() != Method::Ack {
                 let answer = Response::to(&request, StatusCode::OK);
                 exchange.receive(self.flow, answer.to_bytes());
