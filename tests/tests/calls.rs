@@ -4,12 +4,12 @@ use std::{
     env,
     error::Error,
     net::{Ipv6Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use diesis_engine::{
-    Call, CallError, Engine, OutgoingCall, channel::ReadDigits, config::Configuration,
+    Call, CallError, Engine, OutgoingCall, channel::ReadDigits, config::Configuration, switch::Verb,
 };
 use diesis_sounds::{locate::Recording, prompts::Library, sound::Sound};
 use diesis_tests::{
@@ -240,6 +240,79 @@ async fn a_trunk_is_called_from_an_engine_that_listens_everywhere() -> Outcome {
         assert_eq!(called.ended().await?.cause.number(), 16);
         house.stop().await;
     }
+    Ok(())
+}
+
+/// Whether a prompt is in what was recorded, whole.
+fn hears(path: &Path, name: &str) -> Outcome {
+    let heard = Sound::read(path)?;
+    let recording = Recording::new(&heard.samples, heard.rate);
+    let prompt = Library::new().load(name, "en")?;
+    let found = recording.find(&prompt.samples, 0).ok_or("the prompt is not there")?;
+    assert!(found.score > 0.9, "{name}: {found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_local_channel_carries_sound_and_the_end_of_the_call() -> Outcome {
+    let port = free_port(ENGINE);
+    let pjsip = format!(
+        "[t]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:{port}\n\
+         [phone]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
+         [phone]\ntype=identify\nendpoint=phone\nmatch=127.0.0.1\n"
+    );
+    let plan = "[office]\nexten => 100,1,Dial(Local/200@inner/n,20)\n\
+                [inner]\nexten => 200,1,Answer()\nsame => n,Wait(0.5)\n\
+                same => n,Playback(digits/7)\nsame => n,Wait(0.5)\nsame => n,Hangup()\n";
+    let house = configured(&pjsip, plan).await?;
+    let caller = Engine::builder().listen("127.0.0.1:0".parse()?).shards(1);
+    let caller = caller.rtp_ports(22_000..=22_999).start().await?;
+    let call = caller.call(OutgoingCall::to(&format!("sip:100@127.0.0.1:{port}"))).await?;
+    call.answered().await?;
+    let path = scratch("local.wav");
+    let recording = call.record(&path).await?;
+    assert_eq!(call.ended().await?.cause.number(), 16);
+    recording.finished().await?;
+    hears(&path, "digits/7")?;
+    std::fs::remove_file(&path)?;
+    house.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_caller_hears_the_callee_before_and_after_the_answer() -> Outcome {
+    let Houses { house: far, caller } = Houses::new().await?;
+    let (_, trunk) = far.sip_addresses()[0];
+    let port = free_port(ENGINE);
+    let pjsip = format!(
+        "[t]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:{port}\n\
+         [phone]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
+         [phone]\ntype=identify\nendpoint=phone\nmatch=127.0.0.1\n\
+         [far]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\naors=far\n\
+         [far]\ntype=aor\ncontact=sip:{trunk}\n"
+    );
+    let plan = "[office]\nexten => 100,1,Dial(PJSIP/300@far,20)\n";
+    let house = configured(&pjsip, plan).await?;
+    let call = caller.call(OutgoingCall::to(&format!("sip:100@127.0.0.1:{port}"))).await?;
+    let called = far.next_call().await.ok_or("the far end has stopped")?;
+    called.complete(Verb::Progress).await?;
+    called.wait(Duration::from_millis(300)).await?;
+    let path = scratch("early.wav");
+    let recording = call.record(&path).await?;
+    called.play("digits/3").await?;
+    called.answer().await?;
+    call.answered().await?;
+    called.play("digits/20").await?;
+    call.send_digits("5#").await?;
+    assert_eq!(called.read_digits(ReadDigits::default()).await?, "5");
+    called.wait(Duration::from_millis(300)).await?;
+    called.hangup().await?;
+    assert_eq!(call.ended().await?.cause.number(), 16);
+    recording.finished().await?;
+    hears(&path, "digits/3")?;
+    hears(&path, "digits/20")?;
+    std::fs::remove_file(&path)?;
+    house.stop().await;
     Ok(())
 }
 

@@ -571,3 +571,31 @@ fn challenges_offer_md5_alone_unless_the_file_says_otherwise() {
         section(&format!("[global]\ntype=global\n{algorithms}SHA-256\n[x]\ntype=auth\n{hash}"));
     assert!(said[0].starts_with("7:2 error[C013] nobody can log in with auth [x]"), "{said:?}");
 }
+
+#[test]
+fn key_codes_and_music_are_read_and_what_is_not_here_is_named() {
+    let features = "[general]\nfeaturedigittimeout=1500\npickupexten=*8\n\
+                    [featuremap]\ndisconnect=*0\natxfer=*2\nblindxfer=##x\nautomixmon=*3\n";
+    let music = "[default]\nmode=files\ndirectory=/moh\n[stream]\nmode=custom\napplication=x\n";
+    let files = MemoryFiles::new()
+        .with("features.conf", features)
+        .with("musiconhold.conf", music)
+        .with("/moh/b.wav", "")
+        .with("/moh/a.wav", "")
+        .with("/moh/a.gsm", "")
+        .with("/moh/readme.txt", "");
+    let loaded = Configuration::load(&files);
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    for part in ["pickupexten", "##x", "automixmon", "mode=`custom`"] {
+        assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
+    }
+    let features = &loaded.configuration.features;
+    assert_eq!(features.digit_timeout.as_millis(), 1500);
+    assert_eq!(features.disconnect, "*0");
+    assert_eq!(features.attended_transfer, "*2");
+    assert_eq!(features.blind_transfer, "#", "a code that is none leaves the default");
+    let classes = &loaded.configuration.music.classes;
+    let default: Vec<String> =
+        classes.values().flat_map(|it| it.iter()).map(ToString::to_string).collect();
+    assert_eq!(default, ["/moh/a", "/moh/b"]);
+}

@@ -415,6 +415,24 @@ impl Phone {
         self.reply(exchange, &response);
     }
 
+    /// Answers an INVITE that came to this phone, with this identity.
+    pub(in super::super) fn answer_call_as(
+        &mut self,
+        exchange: &mut Exchange,
+        invite: &Request,
+        identity: &str,
+    ) {
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
+        let tag = crate::sip::Tag::parse(&self.from_tag).expect("a tag");
+        let sdp = self.sdp("sendrecv");
+        let response = Response::to(invite, StatusCode::OK)
+            .with_to_tag(&tag)
+            .with(HeaderName::Contact, contact.as_str())
+            .with(HeaderName::PAssertedIdentity, identity)
+            .with_body("application/sdp", sdp);
+        self.reply(exchange, &response);
+    }
+
     /// Sends a response as it is.
     pub(in super::super) fn reply(&mut self, exchange: &mut Exchange, response: &Response) {
         exchange.receive(self.flow, response.to_bytes());

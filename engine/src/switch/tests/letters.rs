@@ -455,3 +455,73 @@ fn others_are_told_that_the_call_was_answered_elsewhere() {
     carol.pump(&mut exchange);
     exchange.assert_nothing_left();
 }
+
+/// Alice and a trunk that is what `change` makes of it.
+fn trunk(change: impl Fn(&mut Peer, &mut Peer), plan: &str) -> (Exchange, Phone, Phone) {
+    let mut settings = SipSettings::default();
+    let (mut caller, mut trunk) = (peer("alice", "office"), peer("bob", "office"));
+    change(&mut caller, &mut trunk);
+    for peer in [caller, trunk] {
+        let name = peer.name.to_string();
+        settings.peers.insert(peer).expect("a new name");
+        settings.aors.insert(aor(&name)).expect("a new name");
+    }
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, plan, &[]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    (exchange, alice(), bob)
+}
+
+#[test]
+fn a_trunk_is_told_who_calls_and_the_caller_who_answered() {
+    let plan = "[office]\nexten => 200,1,Set(CALLERID(all)=Ann <33123>)\n\
+                same => n,Set(REDIRECTING(from-num)=444)\n\
+                same => n,Set(REDIRECTING(reason)=cfb)\n\
+                same => n,Dial(PJSIP/bob,20)\n";
+    let change = |caller: &mut Peer, trunk: &mut Peer| {
+        trunk.send_pai = true;
+        trunk.send_rpid = true;
+        trunk.trust_id_inbound = true;
+        trunk.from_user = Some("account".into());
+        caller.send_pai = true;
+    };
+    let (mut exchange, mut alice, mut bob) = trunk(change, plan);
+    alice.dial(&mut exchange, "200");
+    let invite = bob.take_invite(&mut exchange);
+    let headers = invite.headers();
+    assert_eq!(invite.from_header().expect("a From").uri().user(), Some("account"));
+    let asserted = headers.text(HeaderName::PAssertedIdentity).expect("asserted");
+    assert!(asserted.starts_with("\"Ann\" <sip:33123@"), "{asserted}");
+    let told = headers.text(HeaderName::RemotePartyId).expect("told");
+    assert!(told.contains("privacy=off"), "{told}");
+    let diverted = headers.text(HeaderName::Diversion).expect("diverted");
+    assert!(diverted.contains("sip:444@") && diverted.contains("reason=user-busy"), "{diverted}");
+    bob.answer_call_as(&mut exchange, &invite, "\"Bobby\" <sip:999@far>");
+    alice.pump(&mut exchange);
+    let answer = alice.last_response().expect("an answer");
+    let connected = answer.headers().text(HeaderName::PAssertedIdentity).expect("asserted");
+    assert!(connected.starts_with("\"Bobby\" <sip:999@"), "{connected}");
+    alice.ack(&mut exchange);
+    alice.bye(&mut exchange);
+    bob.pump(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_callee_that_asks_for_a_password_gets_it_once() {
+    let plan = "[office]\nexten => 200,1,Dial(PJSIP/bob,20)\nsame => n,NoOp(${DIALSTATUS})\n";
+    let change = |_: &mut Peer, trunk: &mut Peer| trunk.outbound_auth = trunk.auth.clone();
+    let (mut exchange, mut alice, bob) = trunk(change, plan);
+    alice.dial(&mut exchange, "200");
+    let invite = bob.take_invite(&mut exchange);
+    bob.challenge_call(&mut exchange, &invite, "once");
+    let again = bob.take_invite(&mut exchange);
+    let answer = again.headers().text(HeaderName::Authorization).expect("an answer");
+    assert!(answer.contains("username=\"bob\""), "{answer}");
+    bob.challenge_call(&mut exchange, &again, "twice");
+    alice.pump(&mut exchange);
+    assert!(exchange.steps().iter().any(|step| step.contains("NoOp(CHANUNAVAIL)")));
+    alice.ack(&mut exchange);
+    exchange.assert_nothing_left();
+}
