@@ -195,3 +195,12 @@ fn a_function_that_only_other_engines_have_is_refused_by_name() {
     assert_eq!(bench.value("[${QUEUE_MEMBER(q,count)}]"), "[]");
     assert!(bench.host.log[0].1.contains("QUEUE_MEMBER(): this engine does not have it"));
 }
+
+#[test]
+fn years_beyond_9999_are_written() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.value("${STRFTIME(253402300800,UTC,%F %a)}"), "10000-01-01 Sat");
+    assert_eq!(bench.value("${STRFTIME(9999999999999,UTC,%Y %j %s)}"), "318857 140 9999999999999");
+    assert_eq!(bench.value("${STRFTIME(-99999999999,UTC,%Y-%m-%d)}"), "-1199-02-15");
+    assert_eq!(bench.value("${STRFTIME(9223372036854775807,UTC,%Y)}"), "");
+}

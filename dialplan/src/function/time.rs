@@ -23,12 +23,25 @@ pub(super) fn format(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>)
     let zone = zone(scope, parts.get(1).map(|zone| &**zone));
     let format =
         parts.get(2).filter(|format| !format.is_empty()).map_or(&b"%c"[..], |format| format);
-    let Ok(time) = Timestamp::from_second(seconds) else { return wrong("time out of range") };
+    let cycles = cycles_beyond(seconds);
+    let Ok(time) = Timestamp::from_second(seconds - cycles * CYCLE) else {
+        return wrong("time out of range");
+    };
     let system = scope.host.time_zone();
     let system_name = time.to_zoned(system).strftime("%Z").to_string();
-    let time = Local { time: time.to_zoned(zone), micros: micros.unsigned_abs(), system_name };
+    let micros = micros.unsigned_abs();
+    let time = Local { time: time.to_zoned(zone), cycles, micros, system_name };
     time.write(format, out);
     Ok(())
+}
+
+/// By how many cycles of the calendar a time lies beyond the years 0 to 9999: each has the same weekdays.
+fn cycles_beyond(seconds: i64) -> i64 {
+    if !(FIRST..LAST).contains(&seconds) && seconds.unsigned_abs() < MOST_SECONDS {
+        seconds.div_euclid(CYCLE)
+    } else {
+        0
+    }
 }
 
 /// An epoch with its fraction, cut to microseconds as the reference's long double leaves it.
@@ -53,9 +66,23 @@ fn zone(scope: &Scope<'_>, name: Option<&[u8]>) -> TimeZone {
 
 struct Local {
     time: Zoned,
+    /// Cycles of 400 years that the time was moved back by.
+    cycles: i64,
     micros: u64,
     system_name: String,
 }
+
+/// Seconds of 400 years, after which the calendar repeats.
+const CYCLE: i64 = 146_097 * 86_400;
+
+/// The year 0, with room for any zone.
+const FIRST: i64 = -62_167_132_800;
+
+/// The year 10000, with room for any zone.
+const LAST: i64 = 253_402_214_400;
+
+/// C's years are 32 bits wide.
+const MOST_SECONDS: u64 = 67_767_976_000_000_000;
 
 const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -151,7 +178,8 @@ impl Local {
         let day_of_year = i64::from(time.day_of_year());
         let hour = i64::from(time.hour());
         let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
-        let year = i64::from(time.year());
+        let years = self.cycles * 400;
+        let year = i64::from(time.year()) + years;
         match letter {
             b'a' => out.extend_from_slice(&DAYS[weekday as usize].as_bytes()[..3]),
             b'A' => out.extend_from_slice(DAYS[weekday as usize].as_bytes()),
@@ -168,7 +196,7 @@ impl Local {
             b'g' => {
                 number(i64::from(time.date().iso_week_date().year()).rem_euclid(100), 2, '0', out)
             }
-            b'G' => number(i64::from(time.date().iso_week_date().year()), 0, '0', out),
+            b'G' => number(i64::from(time.date().iso_week_date().year()) + years, 0, '0', out),
             b'H' => number(hour, 2, '0', out),
             b'I' => number(twelve, 2, '0', out),
             b'j' => number(day_of_year, 3, '0', out),
@@ -181,7 +209,7 @@ impl Local {
             b'P' => out.extend_from_slice(if hour < 12 { b"am" } else { b"pm" }),
             b'r' => self.write(b"%I:%M:%S %p", out),
             b'R' => self.write(b"%H:%M", out),
-            b's' => number(time.timestamp().as_second(), 1, '0', out),
+            b's' => number(time.timestamp().as_second() + self.cycles * CYCLE, 1, '0', out),
             b'S' => number(i64::from(time.second()), 2, '0', out),
             b't' => out.push(b'\t'),
             b'T' | b'X' => self.write(b"%H:%M:%S", out),
