@@ -1,6 +1,7 @@
 //! The embeddable engine: SIP, SDP, RTP, calls, conferences and the dialplan on them.
 
 pub(crate) mod bridge;
+pub mod cdr;
 pub mod channel;
 pub mod clock;
 pub mod config;

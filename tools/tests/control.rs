@@ -30,6 +30,8 @@ impl Engine {
         fs::write(directory.join("asterisk.conf"), asterisk).unwrap();
         fs::write(directory.join("pjsip.conf"), PJSIP).unwrap();
         fs::write(directory.join("extensions.conf"), EXTENSIONS).unwrap();
+        fs::write(directory.join("cdr.conf"), "[general]\nenable=yes\n[csv]\nloguniqueid=yes\n")
+            .unwrap();
         fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=22000\nrtpend=22999\n").unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_diesis"))
             .args(["run", "--shards", "1", "-C"])
@@ -180,6 +182,13 @@ fn a_draining_engine_refuses_new_calls_and_stops() {
     assert!(stop.wait().unwrap().success());
     engine.wait();
     assert!(!engine.socket().exists(), "the socket goes with the engine");
+    let records = fs::read_to_string(engine.directory.join("log/cdr-csv/Master.csv")).unwrap();
+    assert_eq!(records.lines().count(), 1, "{records}");
+    assert!(
+        records.starts_with("\"\",\"anna\",\"100\",\"phones\",\"anna\",\"PJSIP/anna-"),
+        "{records}"
+    );
+    assert!(records.contains(",\"ANSWERED\",\"DOCUMENTATION\",\""), "{records}");
 }
 
 #[test]

@@ -380,3 +380,33 @@ pub(super) const MUSIC: KeyTable = KeyTable {
         },
     ],
 };
+
+pub(super) const CDR: KeyTable = KeyTable {
+    kind: "cdr.conf [general]",
+    read: &["enable", "unanswered", "congestion", "initiatedseconds"],
+    later: &[Later {
+        instead: "a record ends with its call and is written at once",
+        severity: Warn,
+        keys: &[
+            ("batch", Off),
+            ("endbeforehexten", On),
+            ("safeshutdown", On),
+            ("scheduleronly", Off),
+            ("size", Always),
+            ("time", Always),
+            ("channeldefaultenabled", On),
+            ("ignorestatechanges", Off),
+            ("ignoredialchanges", Off),
+        ],
+    }],
+};
+
+pub(super) const CDR_CSV: KeyTable = KeyTable {
+    kind: "cdr.conf [csv]",
+    read: &["usegmtime", "loguniqueid", "loguserfield"],
+    later: &[Later {
+        instead: "all records are in Master.csv, with the columns of Asterisk",
+        severity: Warn,
+        keys: &[("accountlogs", Off), ("newcdrcolumns", Off)],
+    }],
+};

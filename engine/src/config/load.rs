@@ -11,6 +11,7 @@ use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
 use diesis_dialplan::plan::{LoadOptions, Plan};
 
+use super::cdr;
 use super::dialplan::dialplan_checks;
 use super::directory::DirectoryFiles;
 use super::notes::Notes;
@@ -20,6 +21,7 @@ use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettin
 use super::{
     FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, rtp, system, unread,
 };
+use crate::cdr::CdrSettings;
 
 /// Everything that the files of a directory say, as typed settings.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Configuration {
     pub music: MusicSettings,
     /// `asterisk.conf`.
     pub system: SystemSettings,
+    /// `cdr.conf`; `None` when there is none or recording is off.
+    pub records: Option<CdrSettings>,
     /// `extensions.conf`.
     pub plan: Arc<Plan>,
 }
@@ -92,6 +96,7 @@ impl Configuration {
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
+        let records = parts.file("cdr.conf", files, cdr::read).flatten();
         let plan = match dialplan {
             Some(dialplan) => {
                 parts.0.push(dialplan.part);
@@ -106,7 +111,7 @@ impl Configuration {
         let unread = unread::warn(files, |name| parts.has_read(name));
         parts.say(unread);
         let configuration =
-            Self { sip, rtp, conferences, features, music, system, plan: Arc::new(plan) };
+            Self { sip, rtp, conferences, features, music, system, records, plan: Arc::new(plan) };
         Loaded { configuration, parts: parts.0 }
     }
 }

@@ -5,6 +5,7 @@
 //! happens instead; none is silently taken as done. The syntax shared by all files is
 //! `diesis_dialplan::conf`.
 
+mod cdr;
 pub mod codes;
 mod conference;
 mod dialplan;

@@ -12,8 +12,9 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 7] = [
+pub(super) const READ: [&str; 8] = [
     "asterisk.conf",
+    "cdr.conf",
     "confbridge.conf",
     "extensions.conf",
     "features.conf",
@@ -27,9 +28,8 @@ const HARMLESS: [&str; 4] = ["cli_aliases.conf", "codecs.conf", "logger.conf", "
 
 /// Files that are switched off as a whole by a setting of `[general]`, and whether they are on
 /// without it.
-const SWITCHED: [(&str, &str, bool); 6] = [
+const SWITCHED: [(&str, &str, bool); 5] = [
     ("ari.conf", "enabled", true),
-    ("cdr.conf", "enable", true),
     ("cel.conf", "enable", false),
     ("http.conf", "enabled", false),
     ("manager.conf", "enabled", false),

@@ -24,9 +24,11 @@ use super::{
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
     recorder::Recorder,
+    records::CallRecords,
     signalling::{self, Request},
 };
 use crate::{
+    cdr::CdrSettings,
     config::{
         ConferenceSettings, Configuration, FeatureSettings, IdentifyBy, IpNetwork, MusicSettings,
         Peer, RtpSettings, SipSettings,
@@ -151,6 +153,7 @@ pub struct EngineBuilder {
     pub(super) name_servers: Vec<SocketAddr>,
     pub(super) directory: Option<PathBuf>,
     pub(super) control_socket: Option<PathBuf>,
+    pub(super) records: Option<(CdrSettings, PathBuf)>,
 }
 
 impl Default for EngineBuilder {
@@ -171,6 +174,7 @@ impl Default for EngineBuilder {
             name_servers: vec![],
             directory: None,
             control_socket: None,
+            records: None,
         }
     }
 }
@@ -187,6 +191,7 @@ impl EngineBuilder {
         self.music = configuration.music;
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
+        self.records = configuration.records.zip(configuration.system.log_directory.clone());
         self.language = configuration.system.default_language;
         self.prompt_directories.extend(configuration.system.sounds);
         self
@@ -258,10 +263,19 @@ impl EngineBuilder {
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
         let recorder = Arc::new(Recorder::start().map_err(StartError::Thread)?);
+        let records = self.records.as_ref();
+        let records = records.map(|(settings, to)| CallRecords::start(*settings, to)).transpose();
+        let records = records.map_err(StartError::Thread)?;
         let (alive, is_alive) = watch::channel(());
         let weak = requests.downgrade();
-        let handles =
-            signalling::Handles::new(weak.clone(), recorder, incoming, events.clone(), alive);
+        let handles = signalling::Handles::new(
+            weak.clone(),
+            recorder,
+            incoming,
+            events.clone(),
+            alive,
+            records,
+        );
         let stop_wanted = Arc::new(Notify::new());
         let wires =
             Wires { requests: weak, stop_wanted: Arc::clone(&stop_wanted), started: clock::now() };

@@ -12,6 +12,7 @@ pub mod media;
 mod outgoing;
 mod prompts;
 mod recorder;
+mod records;
 mod resolver;
 mod signalling;
 mod tcp;

@@ -29,6 +29,7 @@ use super::{
     outgoing::Resolved,
     prompts::PromptLoader,
     recorder::Recorder,
+    records::CallRecords,
     resolver::{self, NameServers},
     transport::{Inbound, Transports},
 };
@@ -112,6 +113,7 @@ pub(crate) struct Handles {
     next_command: u64,
     /// Lets the control socket know that the engine is there.
     _alive: watch::Sender<()>,
+    records: Option<CallRecords>,
 }
 
 enum Waiting {
@@ -211,6 +213,8 @@ impl Signalling {
             }
         };
         self.hang_up_all().await;
+        // Waits for the disk.
+        self.handles.records = None;
         if let Some(done) = stopped {
             let _ = done.send(());
         }
@@ -378,6 +382,7 @@ impl Handles {
         incoming: mpsc::Sender<Call>,
         events: broadcast::Sender<Arc<SwitchEvent>>,
         alive: watch::Sender<()>,
+        records: Option<CallRecords>,
     ) -> Self {
         Self {
             requests,
@@ -388,10 +393,14 @@ impl Handles {
             waiting: HashMap::new(),
             next_command: 0,
             _alive: alive,
+            records,
         }
     }
 
     fn publish(&mut self, event: SwitchEvent) {
+        if let Some(records) = &mut self.records {
+            records.handle_event(&event, clock::now());
+        }
         match &event {
             SwitchEvent::CallStarted { call, .. } => {
                 self.calls.entry(*call).or_default();

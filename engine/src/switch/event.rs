@@ -155,6 +155,20 @@ pub enum SwitchEvent {
         /// Samples for which the reader had left no room.
         dropped: u64,
     },
+    /// What is known of a call whose Dial ends, or that ends itself, for its record; told just before.
+    CallFacts {
+        /// The call.
+        call: ChannelId,
+        /// What is known.
+        facts: Box<CallFacts>,
+    },
+    /// A call is over; its dialplan may still clean up before it [ended](Self::CallEnded).
+    CallHungUp {
+        /// The call.
+        call: ChannelId,
+        /// Why.
+        cause: Cause,
+    },
     /// A call ended; nothing of it is left.
     CallEnded {
         /// The call.
@@ -198,6 +212,31 @@ pub enum SwitchEvent {
         /// How.
         completion: Completion,
     },
+}
+
+/// What a call's record tells of the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallFacts {
+    /// The caller's number.
+    pub number: BString,
+    /// The caller's name.
+    pub name: BString,
+    /// Where the dialplan is.
+    pub context: BString,
+    /// Where the dialplan is.
+    pub extension: BString,
+    /// The last application.
+    pub application: BString,
+    /// Its arguments.
+    pub arguments: BString,
+    /// CHANNEL(accountcode).
+    pub account_code: BString,
+    /// CHANNEL(userfield).
+    pub user_field: BString,
+    /// CHANNEL(amaflags).
+    pub ama_flags: i32,
+    /// UNIQUEID.
+    pub unique_id: BString,
 }
 
 /// The two ends of a call.

@@ -52,7 +52,7 @@ use diesis_dialplan::{plan::Plan, world::World};
 
 pub use bridges::BridgeId;
 pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
-pub use event::{CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
+pub use event::{CallFacts, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use features::Feature;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use view::{CallView, ContactView, PeerView, RoomView};

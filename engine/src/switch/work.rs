@@ -286,6 +286,8 @@ impl Switch {
         if call.is_down() {
             return;
         }
+        self.tell_facts(call);
+        self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
         self.hang_up_signalling(call, cause, now);
         call.visit = None;
         self.forget_info(call);

@@ -1,0 +1,100 @@
+//! Call detail records: who called whom, when, for how long, and how it went.
+//!
+//! A [`Ledger`] follows the switch's events and gives one [`Record`] for each pair of parties, and one
+//! for a caller who only met the dialplan. Lengths are measured on the monotonic clock; the dates are
+//! counted from the date at which the call began, so that a clock that is set meanwhile makes no call
+//! shorter or longer.
+
+mod csv;
+mod ledger;
+
+use std::time::Duration;
+
+use bstr::BString;
+use jiff::Timestamp;
+
+pub use csv::CsvSettings;
+pub use ledger::Ledger;
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// CHANNEL(accountcode) of the caller.
+    pub account_code: BString,
+    /// The caller's number.
+    pub source: BString,
+    /// The extension that the caller was at last.
+    pub destination: BString,
+    /// Its context.
+    pub context: BString,
+    /// The caller's name and number.
+    pub caller_id: BString,
+    /// The caller's channel.
+    pub channel: BString,
+    /// The called channel; empty where nobody was called.
+    pub destination_channel: BString,
+    /// The last application that ran for the caller.
+    pub last_application: BString,
+    /// Its arguments.
+    pub last_data: BString,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it was answered.
+    pub answer: Option<Timestamp>,
+    /// When it ended.
+    pub end: Timestamp,
+    /// From start to end.
+    pub duration: Duration,
+    /// From answer to end.
+    pub billable: Duration,
+    /// How it went.
+    pub disposition: Disposition,
+    /// CHANNEL(amaflags) of the caller.
+    pub ama_flags: i32,
+    /// UNIQUEID of the caller.
+    pub unique_id: BString,
+    /// CHANNEL(userfield) of the caller.
+    pub user_field: BString,
+}
+
+/// How a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Disposition {
+    /// Nobody picked up.
+    #[default]
+    NoAnswer,
+    /// It could not be tried.
+    Failed,
+    /// The callee was busy.
+    Busy,
+    /// Somebody picked up.
+    Answered,
+    /// The network refused.
+    Congestion,
+}
+
+impl Disposition {
+    /// As in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "NO ANSWER",
+            Self::Failed => "FAILED",
+            Self::Busy => "BUSY",
+            Self::Answered => "ANSWERED",
+            Self::Congestion => "CONGESTION",
+        }
+    }
+}
+
+/// `cdr.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CdrSettings {
+    /// Whether calls that met nobody and were never answered are recorded (`unanswered`).
+    pub unanswered: bool,
+    /// Whether a congested network has a disposition of its own (`congestion`); else it failed.
+    pub congestion: bool,
+    /// Whether a begun second counts as a whole one (`initiatedseconds`).
+    pub initiated_seconds: bool,
+    /// How the file is written.
+    pub csv: CsvSettings,
+}
