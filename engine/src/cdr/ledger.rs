@@ -284,7 +284,7 @@ mod tests {
         let mut book = Book::new(CdrSettings::default());
         let call = book.call(1, "100");
         book.tell(5, SwitchEvent::CallAnswered { call });
-        book.now.wall = book.now.wall - jiff::SignedDuration::from_hours(3);
+        book.now.wall -= jiff::SignedDuration::from_hours(3);
         book.hang_up(60, call, Cause::NORMAL_CLEARING);
         let records = book.records();
         assert_eq!(records[0].duration, Duration::from_secs(65));

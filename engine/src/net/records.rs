@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     fs, io,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     thread,
     time::Duration,
@@ -73,7 +73,7 @@ impl CallRecords {
     }
 }
 
-fn run(lines: &Receiver<String>, path: &PathBuf) {
+fn run(lines: &Receiver<String>, path: &Path) {
     let mut waiting: VecDeque<String> = VecDeque::new();
     let mut failing = false;
     loop {
