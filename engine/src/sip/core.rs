@@ -37,6 +37,9 @@ pub struct EndpointConfig {
     /// Methods outside the INVITE usage that reach the application, in a dialog or outside; OPTIONS,
     /// REGISTER and MESSAGE. The others get 405, or 501 if nobody knows them.
     pub methods: Vec<Method>,
+    /// Extensions that the application serves beside the stack's own, as option tags: written in
+    /// Supported, and taken in Require; none.
+    pub extensions: Vec<&'static str>,
     /// What becomes of requests outside any dialog whose method is not one of those;
     /// [`OtherMethods::Refuse`].
     pub other_methods: OtherMethods,
@@ -115,6 +118,7 @@ impl Default for EndpointConfig {
             max_calls: 10_000,
             max_transactions: 65_536,
             methods: vec![Method::Options, Method::Register, Method::Message],
+            extensions: Vec::new(),
             other_methods: OtherMethods::Refuse,
             path: PathPolicy::Auto,
             response_port: ResponsePort::AsAsked,
@@ -133,6 +137,11 @@ impl EndpointConfig {
     pub(crate) fn refuses(&self, request: &Request) -> bool {
         let delivers = self.other_methods == OtherMethods::Deliver && request.to_tag().is_none();
         !delivers && !self.allows(request.method())
+    }
+
+    /// Whether an option tag is one we serve.
+    pub(crate) fn serves(&self, option: &str) -> bool {
+        self.extensions.iter().any(|known| known.eq_ignore_ascii_case(option))
     }
 
     /// The value of Allow.
@@ -278,6 +287,7 @@ impl Core {
         }
         if matches!(request.method(), Method::Invite | Method::Update) {
             request.push(HeaderName::Allow, self.config.allow());
+            self.push_supported(&mut request);
         }
         if !self.config.product.is_empty() {
             request.push(HeaderName::UserAgent, self.config.product.as_str());
@@ -287,6 +297,12 @@ impl Core {
             request.set_body(&body.content_type, body.bytes.clone());
         }
         request
+    }
+
+    fn push_supported(&self, message: &mut Headers) {
+        if !self.config.extensions.is_empty() {
+            message.push(HeaderName::Supported, self.config.extensions.join(", "));
+        }
     }
 
     /// Sends a request within a dialog.
@@ -390,6 +406,9 @@ impl Core {
         let offers = matches!(request.method(), Method::Invite | Method::Options | Method::Update);
         if status == StatusCode::METHOD_NOT_ALLOWED || (offers && status.is_success()) {
             response.push(HeaderName::Allow, self.config.allow());
+        }
+        if offers && status.is_success() {
+            self.push_supported(&mut response);
         }
         if !self.config.product.is_empty() && status != StatusCode::TRYING {
             response.push(HeaderName::Server, self.config.product.as_str());

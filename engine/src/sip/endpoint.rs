@@ -14,11 +14,12 @@ pub use super::core::{
 };
 use super::deadlines::Deadlines;
 use super::event::{
-    Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, RequestHandle,
-    TransactionHandle, VerbError, check_extra,
+    Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, ReferHandle,
+    RequestHandle, TransactionHandle, VerbError, check_extra,
 };
 use super::flow::{ConnectionId, Flow, Transmit};
 use super::invite::Call;
+use super::refer::Replaces;
 use super::table::{Handle, Table};
 use super::transaction::ClientEvent;
 use super::transaction::key::Key;
@@ -496,6 +497,62 @@ impl Endpoint {
     }
 }
 
+/// Transfers.
+impl Endpoint {
+    /// Answers [`Event::Refer`] with 202. From then on `report_refer` tells its sender how the
+    /// referred request fares; `None` when it does not want to hear (RFC 4488).
+    ///
+    /// Nothing reported within three minutes ends the reports.
+    ///
+    /// # Errors
+    /// See [`VerbError`].
+    pub fn accept_refer(
+        &mut self,
+        call: CallHandle,
+        transaction: TransactionHandle,
+        now: Instant,
+    ) -> Result<Option<ReferHandle>, VerbError> {
+        self.with_call(call, now, |call, core| call.accept_refer(core, transaction.0, now))
+    }
+
+    /// Tells the sender of a REFER how far the referred request has come: the status of its latest
+    /// response. A final one is the last that can be told.
+    ///
+    /// # Errors
+    /// [`VerbError::Gone`] when nobody listens any more.
+    pub fn report_refer(
+        &mut self,
+        refer: ReferHandle,
+        status: StatusCode,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let reported = self
+            .with_any_call(refer.call, |call, core| call.report_refer(core, refer.id, status, now));
+        self.drain_outcomes(now);
+        reported.unwrap_or(Err(VerbError::Gone))
+    }
+
+    /// The call that a Replaces names (RFC 3891 §3).
+    ///
+    /// # Errors
+    /// With the status to refuse the INVITE with: 481 when there is no such call, or it rings here
+    /// and so is not ours to be replaced; 486 when only an unanswered one would have done; 603 when
+    /// the call is over.
+    pub fn replaced_call(&self, replaces: &Replaces) -> Result<CallHandle, StatusCode> {
+        let Replaces { call_id, to_tag, from_tag, replaceable } = replaces;
+        let key = Key::dialog(call_id.as_str(), to_tag.as_str(), from_tag.as_str());
+        let handle = self.core.dialogs.get(&key).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        let call = self.calls.get(*handle).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        call.can_be_replaced(*replaceable).map(|()| CallHandle(*handle))
+    }
+
+    /// The Replaces by which somebody else takes over the peer's side of a call: for the Refer-To of
+    /// an attended transfer. `None` unless it is answered, by a peer with a tag.
+    pub fn replaces_of(&self, call: CallHandle) -> Option<Replaces> {
+        self.calls.get(call.0)?.replaces()
+    }
+}
+
 /// Requests.
 impl Endpoint {
     fn handle_request(&mut self, flow: Flow, mut request: Request, now: Instant) {
@@ -701,7 +758,9 @@ impl Endpoint {
         if request.max_forwards() == Some(0) && *request.method() != Method::Options {
             return Some((StatusCode::TOO_MANY_HOPS, headers));
         }
-        let unsupported: Vec<&str> = request.tokens(HeaderName::Require).collect();
+        let required = request.tokens(HeaderName::Require);
+        let unsupported: Vec<&str> =
+            required.filter(|option| !self.core.config.serves(option)).collect();
         if !unsupported.is_empty() {
             headers.push(HeaderName::Unsupported, unsupported.join(", "));
             return Some((StatusCode::BAD_EXTENSION, headers));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::flow::Flow;
+use super::refer::Refer;
 use super::table::Handle;
 use super::{CallId, HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri};
 
@@ -19,6 +20,13 @@ pub struct TransactionHandle(pub(crate) Handle);
 /// A request sent outside any dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestHandle(pub(crate) Handle);
+
+/// A REFER whose sender hears of its progress: lives on after its call has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReferHandle {
+    pub(crate) call: Handle,
+    pub(crate) id: u32,
+}
 
 /// What an endpoint tells the application.
 ///
@@ -115,6 +123,18 @@ pub enum Event {
         /// To be given to `respond`.
         transaction: TransactionHandle,
         /// The request.
+        request: Request,
+    },
+    /// The peer of an answered call asks us to call somebody else: a transfer. Answer with
+    /// `accept_refer`, or with `respond` to refuse.
+    Refer {
+        /// The call.
+        call: CallHandle,
+        /// To be given to `accept_refer` or `respond`.
+        transaction: TransactionHandle,
+        /// What it asks for.
+        refer: Refer,
+        /// The REFER.
         request: Request,
     },
     /// The call is over; its handle means nothing any more.

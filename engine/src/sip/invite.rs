@@ -7,6 +7,7 @@
 mod callee;
 mod caller;
 mod offer;
+mod referral;
 
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,8 @@ pub(crate) struct Call {
     bye: Option<Handle>,
     /// Other requests that we sent in the dialog.
     others: SmallVec<[Handle; 1]>,
+    /// REFERs of the peer's that it hears about.
+    referrals: SmallVec<[referral::Referral; 0]>,
     /// What the dialogs are registered under.
     keys: SmallVec<[Key; 2]>,
 }
@@ -195,6 +198,7 @@ impl Call {
             invites: SmallVec::new(),
             bye: None,
             others: SmallVec::new(),
+            referrals: SmallVec::new(),
             keys: SmallVec::new(),
         })
     }
@@ -226,6 +230,7 @@ impl Call {
             invites: SmallVec::new(),
             bye: None,
             others: SmallVec::new(),
+            referrals: SmallVec::new(),
             keys: SmallVec::new(),
         }
     }
@@ -254,7 +259,7 @@ impl Call {
 
     /// When `handle_timeout` is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match &self.state {
+        let of_state = match &self.state {
             State::Incoming(incoming) => {
                 let refresh = incoming.ringing.as_ref().map(|ringing| ringing.refresh);
                 incoming.trying.into_iter().chain(refresh).chain(incoming.expires).min()
@@ -267,7 +272,8 @@ impl Call {
             State::Leaving { unacknowledged, .. } => Some(unacknowledged.due()),
             State::Outgoing(outgoing) => outgoing.challenge.as_ref().map(|&(_, until)| until),
             State::Ended => None,
-        }
+        };
+        of_state.into_iter().chain(self.referral_timeout()).min()
     }
 
     /// Nothing is left to be done or waited for.
@@ -276,6 +282,7 @@ impl Call {
             && self.invites.is_empty()
             && self.bye.is_none()
             && self.others.is_empty()
+            && self.referrals.is_empty()
     }
 
     /// The application knows the call no more.
@@ -463,6 +470,7 @@ impl Call {
                     now,
                 );
             }
+            Method::Refer => self.handle_refer(core, transaction, request, now),
             _ => {
                 let (call, transaction) = (CallHandle(self.handle), TransactionHandle(transaction));
                 core.events.push_back(Event::InDialog { call, transaction, request });
@@ -521,6 +529,9 @@ impl Call {
         if flow.connection.is_some() {
             self.flow = flow;
         }
+        if self.handle_notified(core, transaction, Some(response.status()), now) {
+            return;
+        }
         let sent =
             self.invites.iter().enumerate().find(|(_, sent)| sent.transaction == transaction);
         if let Some((index, sent)) = sent {
@@ -553,6 +564,9 @@ impl Call {
             // Responses come by `handle_response`.
             ClientEvent::Response(_) => return,
         };
+        if self.handle_notified(core, transaction, None, now) {
+            return;
+        }
         if let Some(index) = self.invites.iter().position(|sent| sent.transaction == transaction) {
             let Some(sent) = self.invites.get(index) else { return };
             match (sent.kind, &self.state) {
@@ -585,6 +599,7 @@ impl Call {
 
     /// Time has passed.
     pub(crate) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        self.end_late_referrals(core, now);
         match &mut self.state {
             State::Incoming(incoming) => {
                 if incoming.expires.is_some_and(|at| at <= now) {

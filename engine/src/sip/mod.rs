@@ -21,6 +21,7 @@ mod method;
 #[cfg(test)]
 mod pair;
 mod parse;
+pub mod refer;
 pub mod registrar;
 mod rsip_conversion;
 mod status;
@@ -33,7 +34,7 @@ pub use endpoint::{
 };
 pub use event::{
     Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
-    RequestHandle, TransactionHandle, VerbError, is_reserved,
+    ReferHandle, RequestHandle, TransactionHandle, VerbError, is_reserved,
 };
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
 pub use framing::{Frame, Framing, PONG, StreamTimeouts};

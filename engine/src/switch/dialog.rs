@@ -47,6 +47,7 @@ impl Switch {
                     switch.take_request_in_dialog(call, transaction, &request, now);
                 });
             }
+            Event::Refer { transaction, .. } => self.refuse_refer(transaction, now),
             Event::Ended { call, end } => {
                 let by_caller = self.handles.remove(&call);
                 if let Some(id) = by_caller {
@@ -68,6 +69,19 @@ impl Switch {
             // The switch sends no re-INVITE.
             Event::ReofferAnswered { .. } | Event::ReofferDue { .. } => {}
         }
+    }
+
+    /// Calls are not transferred from here yet, and the phone is told so.
+    fn refuse_refer(&mut self, transaction: sip::TransactionHandle, now: Now) {
+        let headers = sip::Headers::default();
+        // Gone means that the transaction ended before us.
+        let _ = self.endpoint.respond(
+            transaction,
+            StatusCode::NOT_IMPLEMENTED,
+            &headers,
+            None,
+            now.instant,
+        );
     }
 
     fn with_handle(
