@@ -27,7 +27,7 @@ pub(super) struct Referral {
 impl Call {
     /// A REFER within the dialog.
     pub(super) fn handle_refer(
-        &mut self,
+        &self,
         core: &mut Core,
         transaction: Handle,
         request: Request,
