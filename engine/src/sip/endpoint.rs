@@ -854,7 +854,9 @@ impl Endpoint {
                     self.core.events.push_back(Event::RequestFailed { request, failure });
                 }
                 Outcome::ClientEnded { user: User::Call(handle), transaction } => {
-                    self.with_any_call(handle, |call, _| call.handle_transaction_end(transaction));
+                    self.with_any_call(handle, |call, core| {
+                        call.handle_transaction_end(core, transaction, now);
+                    });
                 }
                 // A failure whose ACK never came, or a request nobody answered: nothing to be done.
                 Outcome::Server { .. } | Outcome::Client { .. } | Outcome::ClientEnded { .. } => {}

@@ -587,11 +587,17 @@ impl Call {
     }
 
     /// A transaction of ours is no more.
-    pub(crate) fn handle_transaction_end(&mut self, transaction: Handle) {
+    pub(crate) fn handle_transaction_end(
+        &mut self,
+        core: &mut Core,
+        transaction: Handle,
+        now: Instant,
+    ) {
         self.invites.retain(|sent| sent.transaction != transaction);
         self.others.retain(|other| *other != transaction);
         if self.bye == Some(transaction) {
             self.bye = None;
+            self.notify_referrers(core, now);
         }
     }
 
