@@ -496,6 +496,28 @@ fn full_tables_are_told_with_503_and_keep_nothing() {
     wire.run_out();
 }
 
+#[test]
+fn storm_of_answered_requests_fills_neither_the_table_nor_the_memory() {
+    let mut wire = Wire::new();
+    for n in 0..70_000 {
+        let text = request("REGISTER", &format!("b{n}"), "", "");
+        wire.receive(&text.replace("Call-ID: call", &format!("Call-ID: c{n}")));
+        let events = wire.events();
+        let [Event::Request { transaction, .. }] = events[..] else { panic!("{n}: {events:?}") };
+        let headers = Headers::default();
+        wire.endpoint.respond(transaction, StatusCode::OK, &headers, None, wire.now).expect("new");
+        assert_eq!(wire.statuses(), [200], "request {n}");
+    }
+    let (_, servers) = wire.endpoint.transaction_count();
+    assert!(servers < 10_000, "{servers}");
+    // The latest are answered again, from memory.
+    wire.receive(
+        &request("REGISTER", "b69999", "", "").replace("Call-ID: call", "Call-ID: c69999"),
+    );
+    assert_eq!((wire.statuses(), wire.events().len()), (vec![200], 0));
+    wire.run_out();
+}
+
 fn branch_call(branch: &str) -> &'static str {
     if branch == "x" { "Call-ID: x" } else { "Call-ID: y" }
 }

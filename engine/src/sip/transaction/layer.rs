@@ -85,7 +85,8 @@ pub(crate) struct ServerEntry {
     merged: Option<Key>,
     reply: Reply,
     user: User,
-    request: Request,
+    /// What is to be answered; `None` once it was, and only repetitions can come.
+    request: Option<Request>,
 }
 
 /// Where responses go (RFC 3261 §18.2.2).
@@ -117,6 +118,8 @@ pub(crate) struct Layer {
     merged_keys: HashMap<Key, Handle>,
     client_deadlines: Deadlines,
     server_deadlines: Deadlines,
+    /// Requests outside of calls that were answered, oldest first, kept for their repetitions.
+    answered: VecDeque<Handle>,
     /// Client transactions by where they were sent, for errors of that path.
     by_path: BTreeSet<(Transport, SocketAddr, Handle)>,
     connections: HashMap<ConnectionId, (Transport, SocketAddr)>,
@@ -135,6 +138,7 @@ impl Layer {
             merged_keys: HashMap::new(),
             client_deadlines: Deadlines::default(),
             server_deadlines: Deadlines::default(),
+            answered: VecDeque::new(),
             by_path: BTreeSet::new(),
             connections: HashMap::new(),
             transmits: VecDeque::new(),
@@ -370,8 +374,14 @@ impl Layer {
         } else {
             ServerMachine::Plain(ServerTransaction::new(transport, self.timers, now))
         };
-        let entry =
-            ServerEntry { machine, key: key.clone(), merged: merged.clone(), reply, user, request };
+        let entry = ServerEntry {
+            machine,
+            key: key.clone(),
+            merged: merged.clone(),
+            reply,
+            user,
+            request: Some(request),
+        };
         let handle = self.servers.insert(entry).ok()?;
         self.server_keys.insert(key, handle);
         if let Some(merged) = merged
@@ -396,7 +406,7 @@ impl Layer {
             ServerMachine::Plain(machine) => machine.is_answerable(),
             ServerMachine::Invite(machine) => machine.is_answerable(),
         };
-        answerable.then_some(&entry.request)
+        entry.request.as_ref().filter(|_| answerable)
     }
 
     /// Sends a response through its transaction.
@@ -406,12 +416,36 @@ impl Layer {
             ServerMachine::Plain(machine) => machine.handle_response(status, bytes, now),
             ServerMachine::Invite(machine) => machine.handle_response(status, bytes, now),
         }
+        if let ServerMachine::Plain(machine) = &entry.machine
+            && !machine.is_answerable()
+        {
+            entry.request = None;
+            if !matches!(entry.user, User::Call(_)) {
+                self.answered.push_back(handle);
+            }
+        }
         self.settle_server(handle);
+        self.forget_answered();
+    }
+
+    /// Differs from RFC 3261 §17.2.2: where many requests are answered in a short time, the oldest
+    /// are forgotten before timer J, because a flood of REGISTERs must neither fill the table nor
+    /// the memory. A repetition of one of those is taken for a new request, which does no harm: its
+    /// credentials are spent, so it is challenged.
+    fn forget_answered(&mut self) {
+        while let Some(&oldest) = self.answered.front() {
+            let is_over = self.servers.get(oldest).is_none();
+            if !is_over && self.answered.len() <= ANSWERED_KEPT {
+                return;
+            }
+            self.answered.pop_front();
+            self.remove_server(oldest);
+        }
     }
 
     /// Forgets a transaction, as if its request had never come (RFC 3261 §8.2.7).
     pub(crate) fn forget_server(&mut self, handle: Handle) -> Option<(Request, Reply)> {
-        self.remove_server(handle).map(|entry| (entry.request, entry.reply))
+        self.remove_server(handle).and_then(|entry| Some((entry.request?, entry.reply)))
     }
 
     /// Says anew where the responses of a transaction go.
@@ -420,8 +454,10 @@ impl Layer {
         handle: Handle,
         reply: impl FnOnce(&Request, Flow) -> Reply,
     ) {
-        if let Some(entry) = self.servers.get_mut(handle) {
-            entry.reply = reply(&entry.request, entry.reply.flow);
+        if let Some(entry) = self.servers.get_mut(handle)
+            && let Some(request) = &entry.request
+        {
+            entry.reply = reply(request, entry.reply.flow);
         }
     }
 
@@ -510,6 +546,9 @@ impl Layer {
         (self.clients.len(), self.servers.len())
     }
 }
+
+/// Some 16 s of 500 requests a second; about one KiB each.
+const ANSWERED_KEPT: usize = 8192;
 
 /// Whose a response is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
