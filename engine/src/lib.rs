@@ -2,6 +2,8 @@
 
 pub(crate) mod bridge;
 pub mod cdr;
+#[cfg(feature = "net")]
+pub mod certificate;
 pub mod channel;
 pub mod clock;
 pub mod config;

@@ -44,6 +44,7 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
     tokio::select! {
         () = crate::signals::wanted_to_stop() => {}
         () = engine.stop_wanted() => {}
+        () = renew_certificates(&engine) => {}
     }
     say("Diesis stopping: hanging up.");
     engine.stop().await;
@@ -53,6 +54,16 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
 /// A line on standard output. That nobody reads it any more must not end the calls.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Reads certificates again at each SIGHUP, as those who renew them send it. Never ends.
+async fn renew_certificates(engine: &Engine) {
+    loop {
+        crate::signals::wanted_to_reload().await;
+        for error in engine.reload_certificates().await {
+            tracing::error!(%error, "the old certificate stays in force");
+        }
+    }
 }
 
 /// A mistyped path would start an engine that refuses every call and looks alive.

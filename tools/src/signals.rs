@@ -1,4 +1,4 @@
-//! The signals that ask a program to end.
+//! The signals that ask a program to end, or to read its files again.
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,5 +11,13 @@ pub(crate) async fn wanted_to_stop() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// Waits for SIGHUP.
+pub(crate) async fn wanted_to_reload() {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => drop(hangup.recv().await),
+        Err(_) => std::future::pending().await,
     }
 }

@@ -42,6 +42,10 @@ codes! {
     FILE_MISSING = "C014";
     /// A prompt does not exist in a language that is in use, nor in English.
     PROMPT_MISSING = "C015";
+    /// A certificate or its key can not be used.
+    CERTIFICATE_WRONG = "C016";
+    /// A certificate works, and some will not trust it.
+    CERTIFICATE_DOUBTFUL = "C017";
 }
 
 #[cfg(test)]

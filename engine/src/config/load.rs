@@ -47,8 +47,10 @@ pub struct Configuration {
 impl Configuration {
     /// Reads a directory. Always gives a configuration and all there is to say about it; do not run
     /// one that [is refused](Loaded::is_refused): what its author meant is not what it says.
+    #[expect(clippy::disallowed_methods, reason = "certificates on the disk hold until a date")]
     pub fn load_directory(directory: &Path) -> Loaded {
-        Self::read(&DirectoryFiles::new(directory), Some(directory))
+        let now = jiff::Timestamp::now();
+        Self::read(&DirectoryFiles::new(directory), Some(directory), Some(now))
     }
 
     /// Where the things of the engine that runs this directory are: its socket, above all.
@@ -72,22 +74,32 @@ impl Configuration {
     /// assert!(said[0].starts_with("pjsip.conf:5:6: warning[C009]: there is no section type"));
     /// ```
     pub fn load(files: &dyn FileSource) -> Loaded {
-        Self::read(files, None)
+        Self::read(files, None, None)
     }
 
-    pub(super) fn read(files: &dyn FileSource, directory: Option<&Path>) -> Loaded {
+    pub(super) fn read(
+        files: &dyn FileSource,
+        directory: Option<&Path>,
+        now: Option<jiff::Timestamp>,
+    ) -> Loaded {
         let mut parts = Parts::default();
         let dialplan = Dialplan::read(files);
         let system = parts
             .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))
             .unwrap_or_else(|| SystemSettings::new(directory));
         let plan = dialplan.as_ref().map(|dialplan| &dialplan.plan);
-        let sip = parts
-            .file("pjsip.conf", files, |blocks, notes| pjsip::read(blocks, plan, notes))
+        let surroundings = pjsip::Surroundings { files, now };
+        let mut sip = parts
+            .file("pjsip.conf", files, |blocks, notes| {
+                pjsip::read(blocks, plan, surroundings, notes)
+            })
             .unwrap_or_else(|| {
                 parts.missing("pjsip.conf", "SIP is spoken on port 5060, and nobody is let in");
                 SipSettings::default()
             });
+        if let Some(directory) = directory {
+            sip.transports.iter_mut().for_each(|it| it.tls.count_from(directory));
+        }
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();

@@ -39,8 +39,8 @@ pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;
 pub use settings::{
-    Aor, AuthCredentials, AuthSecret, BridgeProfile, CallerId, CodecName, ConferenceSettings,
-    DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DtmfMode, Expiration, IdentifyBy, Peer,
-    RtpSettings, SIP_PORT, SipSettings, SystemSettings, TransportProtocol, TransportSettings,
-    UserProfile, WhenFull,
+    Aor, AuthCredentials, AuthSecret, BridgeProfile, CallerId, ClientCertificate, CodecName,
+    ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DtmfMode, Expiration,
+    IdentifyBy, Peer, RtpSettings, SIP_PORT, SIPS_PORT, SipSettings, SystemSettings, TlsSettings,
+    TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
 };

@@ -291,11 +291,11 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
             ],
         ),
         (
-            "[t]\ntype=transport\nprotocol=tls\nbind=0.0.0.0:5061\n\
+            "[t]\ntype=transport\nprotocol=wss\nbind=0.0.0.0:5061\n\
              [x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\ntransport=t\n",
             &[
-                "6:10 warning[C005] `protocol=tls` is not supported yet (nothing listens there; use \
-               udp or tcp)",
+                "6:10 warning[C005] `protocol=wss` is not supported yet (nothing listens there; use \
+               udp, tcp or tls)",
             ],
         ),
         (
@@ -461,7 +461,7 @@ fn conference_settings_that_are_not_here_yet_are_named() {
 fn relative_paths_count_from_the_configuration_directory() {
     let system = |text: &str| {
         let files = MemoryFiles::new().with("asterisk.conf", text);
-        Configuration::read(&files, Some(Path::new("/etc/diesis"))).configuration.system
+        Configuration::read(&files, Some(Path::new("/etc/diesis")), None).configuration.system
     };
     let sounds = |text: &str| system(text).sounds.unwrap().display().to_string();
     let read = system("[directories]\nastdatadir => .\n");

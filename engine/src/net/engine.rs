@@ -26,6 +26,7 @@ use super::{
     recorder::Recorder,
     records::CallRecords,
     signalling::{self, Request},
+    tls::TlsSetupError,
 };
 use crate::{
     cdr::CdrSettings,
@@ -101,6 +102,17 @@ impl Engine {
     /// be called then.
     pub async fn stop_wanted(&self) {
         self.stop_wanted.notified().await;
+    }
+
+    /// Reads the certificates of all TLS transports again. New connections get the new ones, those
+    /// that stand go on. Where the new are of no use the old stay in force, and the reason is
+    /// returned.
+    pub async fn reload_certificates(&self) -> Vec<TlsSetupError> {
+        let (done, reloaded) = oneshot::channel();
+        if self.requests.send(Request::ReloadCertificates { done }).await.is_err() {
+            return Vec::new();
+        }
+        reloaded.await.unwrap_or_default()
     }
 
     /// Hangs up every call and stops. Bounded: a peer that does not answer is not waited for long.
@@ -371,6 +383,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The certificates of a TLS transport are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
     /// The media threads did not start.
     #[error(transparent)]
     Media(#[from] MediaError),

@@ -16,6 +16,7 @@ mod records;
 mod resolver;
 mod signalling;
 mod tcp;
+mod tls;
 mod transport;
 mod udp;
 
@@ -23,3 +24,4 @@ pub use call::{Call, CallError, CallState, Ended};
 pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};
 pub use outgoing::OutgoingCall;
 pub use recorder::Recording;
+pub use tls::TlsSetupError;

@@ -31,7 +31,8 @@ use super::{
     recorder::Recorder,
     records::CallRecords,
     resolver::{self, NameServers},
-    transport::{Inbound, Transports},
+    tls::TlsSetupError,
+    transport::{BindError, Inbound, Transports},
 };
 use crate::{
     channel::{Cause, ChannelId, PromptReply},
@@ -50,6 +51,8 @@ pub(crate) enum Request {
     Call { call: ChannelId, verb: Verb, done: Option<oneshot::Sender<Completion>> },
     /// Looks at the switch, or does something to it, at once.
     Look(Look),
+    /// Reads the certificates again.
+    ReloadCertificates { done: oneshot::Sender<Vec<TlsSetupError>> },
     /// Refuses new calls, ends the running ones, and stops.
     Stop { done: oneshot::Sender<()> },
 }
@@ -136,15 +139,18 @@ impl Signalling {
                 TransportProtocol::Tls => Transport::Tls,
             };
             // The port that the first was given for port 0 is the port of the others too.
-            let same = addresses.iter().find(|(_, bound)| bound.ip() == settings.bind.ip());
+            let is_tls = |transport| transport == Transport::Tls;
+            let same = addresses.iter().find(|(other, bound)| {
+                bound.ip() == settings.bind.ip() && is_tls(*other) == is_tls(transport)
+            });
             if let (0, Some((_, bound))) = (settings.bind.port(), same) {
                 settings.bind.set_port(bound.port());
             }
-            let address = settings.bind;
-            let bound = transports.bind(transport, address).map_err(|source| StartError::Bind {
-                transport,
-                address,
-                source,
+            let bound = transports.bind(transport, settings).map_err(|error| match error {
+                BindError::Socket(source) => {
+                    StartError::Bind { transport, address: settings.bind, source }
+                }
+                BindError::Tls(error) => StartError::Tls(error),
             })?;
             settings.bind = bound;
             addresses.push((transport, bound));
@@ -301,6 +307,10 @@ impl Signalling {
                 let (switch, transports) = (&mut self.switch, &self.transports);
                 return look.at(Inside { switch, transports, now: clock::now() });
             }
+            Request::ReloadCertificates { done } => {
+                let _ = done.send(self.transports.reload_certificates());
+                return;
+            }
             Request::Stop { .. } => return,
         };
         self.switch.handle_command(command, clock::now());
@@ -325,6 +335,9 @@ impl Signalling {
         let mut quiet = false;
         while !quiet {
             quiet = true;
+            while let Some((peer, name)) = self.switch.poll_tls_name() {
+                self.transports.expect_name(peer, name);
+            }
             while let Some(transmit) = self.switch.poll_transmit() {
                 if let Err(flow) = self.transports.send(transmit) {
                     quiet = false;

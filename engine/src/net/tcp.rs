@@ -1,29 +1,31 @@
-//! SIP over TCP: one task a connection reads, another writes.
+//! SIP over TCP and TLS: one task a connection reads, another writes.
 //!
 //! `sip::Framing` says when a slow or silent peer is cut off; one that does not read what we send
 //! loses messages once `WRITE_QUEUE` of them wait, and its connection after `WRITE_TIMEOUT`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant as TokioInstant, timeout, timeout_at};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::clock;
+use super::tls::{TlsPort, TlsSetupError};
 use super::transport::Inbound;
-use crate::sip::{ConnectionId, Flow, Frame, Framing, Limits, PONG, StreamTimeouts};
+use crate::sip::{ConnectionId, Flow, Frame, Framing, Limits, PONG, StreamTimeouts, Transport};
 
-/// All TCP connections of one engine, accepted and made.
+/// All stream connections of one engine, accepted and made, with and without TLS.
 #[derive(Debug, Clone)]
 pub(crate) struct TcpConnections {
     shared: Arc<Shared>,
@@ -39,14 +41,20 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Table {
     writers: HashMap<ConnectionId, Writer>,
-    by_peer: HashMap<SocketAddr, ConnectionId>,
+    by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
     per_source: HashMap<IpAddr, usize>,
+    tls: Vec<Arc<TlsPort>>,
+    /// Whom the certificates of peers must name, the latest last.
+    names: VecDeque<(SocketAddr, String)>,
 }
 
 #[derive(Debug)]
 struct Writer {
     queue: mpsc::Sender<Bytes>,
     peer: SocketAddr,
+    transport: Transport,
+    /// Whom the peer's certificate was verified against, on connections we opened.
+    name: Option<String>,
 }
 
 impl TcpConnections {
@@ -56,7 +64,11 @@ impl TcpConnections {
     }
 
     /// Binds `address` and accepts; returns the address with the port that was chosen.
-    pub(crate) fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+    pub(crate) fn listen(
+        &self,
+        address: SocketAddr,
+        tls: Option<TlsPort>,
+    ) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             // As over UDP: IPv4 is for a transport of its own, which may have the same port.
@@ -69,45 +81,67 @@ impl TcpConnections {
         socket.listen(1024)?;
         let listener = TcpListener::from_std(socket.into())?;
         let bound = listener.local_addr()?;
-        tokio::spawn(accept(listener, self.clone()));
+        let tls = tls.map(|tls| Arc::new(tls.bound_to(bound)));
+        self.table().tls.extend(tls.clone());
+        tokio::spawn(accept(listener, tls, self.clone()));
         Ok(bound)
+    }
+
+    /// Reads all certificates again; what is wrong with those that stay as they are.
+    pub(crate) fn reload_certificates(&self) -> Vec<TlsSetupError> {
+        let ports = self.table().tls.clone();
+        ports.iter().filter_map(|port| port.reload().err()).collect()
+    }
+
+    /// Learns whom the certificate of a peer must name.
+    pub(crate) fn expect_name(&self, peer: SocketAddr, name: String) {
+        let mut table = self.table();
+        table.names.retain(|(known, _)| *known != peer);
+        if table.names.len() >= MOST_NAMES {
+            table.names.pop_front();
+        }
+        table.names.push_back((peer, name));
     }
 
     /// Sends on the flow's connection, or on one to its peer, made now if there is none.
     pub(crate) fn send(&self, flow: Flow, bytes: Bytes) {
         let queue = {
             let mut table = self.table();
+            let expected = table.expected_name(&flow);
             let id = flow
                 .connection
                 .filter(|id| table.writers.contains_key(id))
-                .or_else(|| table.by_peer.get(&flow.peer).copied());
+                .or_else(|| table.reusable(&flow, expected.as_deref()));
             match id.and_then(|id| table.writers.get(&id)) {
                 Some(writer) => writer.queue.clone(),
                 None => {
-                    let Some((id, queue, pending)) = self.register(&mut table, flow.peer) else {
-                        tracing::warn!(peer = %flow.peer, "too many TCP connections");
+                    let opened = self.register(&mut table, flow, expected.clone());
+                    let Some((id, queue, pending)) = opened else {
+                        tracing::warn!(peer = %flow.peer, "too many connections");
                         return;
                     };
-                    tokio::spawn(connect(self.clone(), flow, id, pending));
+                    tokio::spawn(connect(self.clone(), flow, expected, id, pending));
                     queue
                 }
             }
         };
         if queue.try_send(bytes).is_err() {
-            tracing::warn!(peer = %flow.peer, "TCP peer does not read: message dropped");
+            tracing::warn!(peer = %flow.peer, "peer does not read: message dropped");
         }
     }
 
-    /// How many connections there are.
-    pub(crate) fn count(&self) -> usize {
-        self.table().writers.len()
+    /// How many connections of a kind there are.
+    pub(crate) fn count(&self, transport: Transport) -> usize {
+        self.table().writers.values().filter(|writer| writer.transport == transport).count()
     }
 
     fn register(
         &self,
         table: &mut Table,
-        peer: SocketAddr,
+        flow: Flow,
+        name: Option<String>,
     ) -> Option<(ConnectionId, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>)> {
+        let Flow { peer, transport, .. } = flow;
         let of_source = table.per_source.entry(peer.ip()).or_default();
         if table.writers.len() >= MAX_CONNECTIONS || *of_source >= MAX_PER_SOURCE {
             return None;
@@ -115,8 +149,8 @@ impl TcpConnections {
         *of_source += 1;
         let id = ConnectionId(self.shared.next_id.fetch_add(1, Ordering::Relaxed));
         let (queue, pending) = mpsc::channel(WRITE_QUEUE);
-        table.writers.insert(id, Writer { queue: queue.clone(), peer });
-        table.by_peer.insert(peer, id);
+        table.writers.insert(id, Writer { queue: queue.clone(), peer, transport, name });
+        table.by_peer.insert((transport, peer), id);
         Some((id, queue, pending))
     }
 
@@ -124,8 +158,9 @@ impl TcpConnections {
         {
             let mut table = self.table();
             let Some(writer) = table.writers.remove(&id) else { return };
-            if table.by_peer.get(&writer.peer) == Some(&id) {
-                table.by_peer.remove(&writer.peer);
+            let path = (writer.transport, writer.peer);
+            if table.by_peer.get(&path) == Some(&id) {
+                table.by_peer.remove(&path);
             }
             if let Some(count) = table.per_source.get_mut(&writer.peer.ip()) {
                 *count -= 1;
@@ -143,55 +178,163 @@ impl TcpConnections {
     }
 }
 
-async fn accept(listener: TcpListener, connections: TcpConnections) {
+impl Table {
+    /// Whom the certificate of a flow's peer must name, if it is asked for one.
+    fn expected_name(&self, flow: &Flow) -> Option<String> {
+        if flow.transport != Transport::Tls {
+            return None;
+        }
+        let known = self.names.iter().rev().find(|(peer, _)| *peer == flow.peer);
+        Some(known.map_or_else(|| flow.peer.ip().to_string(), |(_, name)| name.clone()))
+    }
+
+    /// A connection to the flow's peer that stands. One that was verified for another domain does
+    /// not count (RFC 5922 §7.3).
+    fn reusable(&self, flow: &Flow, expected: Option<&str>) -> Option<ConnectionId> {
+        let id = *self.by_peer.get(&(flow.transport, flow.peer))?;
+        let name = self.writers.get(&id)?.name.as_deref();
+        (name.is_none() || name == expected).then_some(id)
+    }
+
+    /// The transport that a connection from this address belongs to.
+    fn tls_port(&self, local: SocketAddr) -> Option<Arc<TlsPort>> {
+        let same_port = self.tls.iter().find(|port| port.address.port() == local.port());
+        same_port.or_else(|| self.tls.first()).cloned()
+    }
+}
+
+async fn accept(listener: TcpListener, tls: Option<Arc<TlsPort>>, connections: TcpConnections) {
+    let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors: what is open goes on, and accepting is tried again.
-                tracing::warn!(%error, "accepting SIP over TCP");
+                tracing::warn!(%error, "accepting SIP connections");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
+        // The peer was gone before we looked.
+        let Ok(local) = stream.local_addr() else { continue };
+        let flow = Flow { transport, local, peer, connection: None };
         let registered = {
             let mut table = connections.table();
-            connections.register(&mut table, peer)
+            connections.register(&mut table, flow, None)
         };
         // Over the limit the connection is dropped at once; the peer sees it closed.
         if let Some((id, _, pending)) = registered {
-            match stream.local_addr() {
-                Ok(local) => {
-                    let flow = Flow::tcp(local, peer, id);
-                    tokio::spawn(run(connections.clone(), stream, flow, id, pending));
-                }
-                // The peer was gone before we looked.
-                Err(_) => connections.forget(id).await,
-            }
+            let flow = Flow { connection: Some(id), ..flow };
+            let connection = Connection { flow, id, side: Side::Accepted };
+            tokio::spawn(serve(connections.clone(), stream, tls.clone(), connection, pending));
         }
     }
 }
 
+/// A connection somebody opened to us: shakes hands, if it is TLS, and runs it.
+async fn serve(
+    connections: TcpConnections,
+    stream: TcpStream,
+    tls: Option<Arc<TlsPort>>,
+    connection: Connection,
+    pending: mpsc::Receiver<Bytes>,
+) {
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        let (reader, writer) = stream.into_split();
+        run(connections, reader, writer, connection, pending).await;
+        return;
+    };
+    let Connection { flow, id, .. } = connection;
+    let handshake = TlsAcceptor::from(tls.server()).accept(stream);
+    let failure = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => {
+            let (reader, writer) = tokio::io::split(stream);
+            run(connections, reader, writer, connection, pending).await;
+            return;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    tracing::debug!(peer = %flow.peer, failure, "TLS handshake");
+    connections.forget(id).await;
+}
+
+/// A connection that we open: whoever waits for it is told when that fails.
 async fn connect(
     connections: TcpConnections,
     flow: Flow,
+    name: Option<String>,
     id: ConnectionId,
     pending: mpsc::Receiver<Bytes>,
 ) {
+    // What we open is named by the address we listen on: that is where the peer reaches us.
+    let opened = Flow { connection: Some(id), ..flow };
+    let connection = Connection { flow: opened, id, side: Side::Opened };
     let heard = match timeout(CONNECT_TIMEOUT, TcpStream::connect(flow.peer)).await {
-        // What we open is named by the address we listen on: that is where the peer reaches us.
         Ok(Ok(stream)) => {
-            let flow = Flow::tcp(flow.local, flow.peer, id);
-            run(connections.clone(), stream, flow, id, pending).await
+            let _ = stream.set_nodelay(true);
+            match name {
+                None => {
+                    let (reader, writer) = stream.into_split();
+                    run(connections.clone(), reader, writer, connection, pending).await
+                }
+                Some(name) => connect_tls(&connections, stream, &name, connection, pending).await,
+            }
         }
-        Ok(Err(_)) | Err(_) => {
-            connections.forget(id).await;
+        Ok(Err(error)) => {
+            tracing::info!(peer = %flow.peer, %error, "no SIP connection");
             Heard::Nothing
         }
+        Err(_) => Heard::Nothing,
     };
+    connections.forget(id).await;
     if heard == Heard::Nothing {
         let _ = connections.shared.inbound.send(Inbound::Failed(flow)).await;
     }
+}
+
+async fn connect_tls(
+    connections: &TcpConnections,
+    stream: TcpStream,
+    name: &str,
+    connection: Connection,
+    pending: mpsc::Receiver<Bytes>,
+) -> Heard {
+    let Flow { local, peer, .. } = connection.flow;
+    let port = connections.table().tls_port(local);
+    let server_name = ServerName::try_from(name.to_owned());
+    let (Some(port), Ok(server_name)) = (port, server_name) else {
+        tracing::warn!(%peer, name, "no TLS transport, or no name to verify");
+        return Heard::Nothing;
+    };
+    let handshake = TlsConnector::from(port.client()).connect(server_name, stream);
+    let failure = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => {
+            let (reader, writer) = tokio::io::split(stream);
+            return run(connections.clone(), reader, writer, connection, pending).await;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    tracing::warn!(%peer, name, failure, "no TLS connection");
+    Heard::Nothing
+}
+
+/// What a connection's tasks know of it.
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    flow: Flow,
+    id: ConnectionId,
+    side: Side,
+}
+
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Accepted,
+    /// We keep it alive (RFC 5626 §4.4.1).
+    Opened,
 }
 
 /// Whether a peer ever said anything on a connection.
@@ -203,30 +346,30 @@ enum Heard {
 
 async fn run(
     connections: TcpConnections,
-    stream: TcpStream,
-    flow: Flow,
-    id: ConnectionId,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin + Send + 'static,
+    connection: Connection,
     pending: mpsc::Receiver<Bytes>,
 ) -> Heard {
-    let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
     let writing = tokio::spawn(write(writer, pending));
     let mut heard = Heard::Nothing;
-    if let Err(error) = read(&connections, reader, flow, &mut heard).await {
-        tracing::debug!(peer = %flow.peer, %error, "SIP connection closed");
+    if let Err(error) = read(&connections, reader, connection, &mut heard).await {
+        tracing::debug!(peer = %connection.flow.peer, %error, "SIP connection closed");
     }
     // Without the queue's other end the writer stops once everything in it is written.
-    connections.forget(id).await;
+    connections.forget(connection.id).await;
     let _ = writing.await;
     heard
 }
 
 async fn read(
     connections: &TcpConnections,
-    mut reader: OwnedReadHalf,
-    flow: Flow,
+    mut reader: impl AsyncRead + Unpin,
+    connection: Connection,
     heard: &mut Heard,
 ) -> io::Result<()> {
+    let Connection { flow, side, .. } = connection;
+    let mut keepalive = (side == Side::Opened).then(|| Keepalive::new(clock::now().instant));
     let (limits, timeouts) = (Limits::default(), StreamTimeouts::default());
     let mut framing = Framing::new(limits, timeouts, clock::now().instant);
     let mut buffer = vec![0; READ_BUFFER];
@@ -247,28 +390,88 @@ async fn read(
                 Frame::TimedOut => return Err(io::ErrorKind::TimedOut.into()),
             }
         }
-        let deadline = framing.poll_timeout().map(TokioInstant::from_std);
-        let Some(deadline) = deadline else { return Ok(()) };
-        match timeout_at(deadline, reader.read(&mut buffer)).await {
+        let Some(deadline) = framing.poll_timeout() else { return Ok(()) };
+        let deadline = keepalive.as_ref().map_or(deadline, |it| it.due.min(deadline));
+        match timeout_at(TokioInstant::from_std(deadline), reader.read(&mut buffer)).await {
             Ok(read) => match read? {
                 0 => return Ok(()),
                 length => {
                     *heard = Heard::Something;
-                    framing.handle_bytes(&buffer[..length], clock::now().instant);
+                    let now = clock::now().instant;
+                    if let Some(keepalive) = &mut keepalive {
+                        keepalive.handle_bytes(&buffer[..length], now);
+                    }
+                    framing.handle_bytes(&buffer[..length], now);
                 }
             },
-            Err(_) => framing.handle_timeout(clock::now().instant),
+            Err(_) => {
+                let now = clock::now().instant;
+                framing.handle_timeout(now);
+                match keepalive.as_mut().map_or(Beat::None, |it| it.handle_timeout(now)) {
+                    Beat::None => {}
+                    Beat::Ping => connections.send(flow, Bytes::from_static(PING)),
+                    Beat::Dead => {
+                        return Err(io::Error::other("the peer no longer answers keep-alives"));
+                    }
+                }
+            }
         }
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, mut pending: mpsc::Receiver<Bytes>) {
+/// When a connection that we opened is pinged, and given up (RFC 5626 §4.4.1).
+#[derive(Debug, Clone, Copy)]
+struct Keepalive {
+    due: Instant,
+    state: Beat,
+    /// Whether the peer ever answered: one that never does is not taken for dead.
+    answers: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beat {
+    None,
+    Ping,
+    Dead,
+}
+
+impl Keepalive {
+    fn new(now: Instant) -> Self {
+        Self { due: now + PING_AFTER, state: Beat::None, answers: false }
+    }
+
+    fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+        self.answers |= self.state == Beat::Ping && bytes.starts_with(PONG);
+        (self.state, self.due) = (Beat::None, now + PING_AFTER);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Beat {
+        if now < self.due {
+            return Beat::None;
+        }
+        if self.state == Beat::Ping && self.answers {
+            return Beat::Dead;
+        }
+        self.state = Beat::Ping;
+        self.due = now + if self.answers { PONG_WITHIN } else { PING_AFTER };
+        Beat::Ping
+    }
+}
+
+async fn write(mut writer: impl AsyncWrite + Unpin, mut pending: mpsc::Receiver<Bytes>) {
     while let Some(bytes) = pending.recv().await {
-        match timeout(WRITE_TIMEOUT, writer.write_all(&bytes)).await {
+        let written = async {
+            writer.write_all(&bytes).await?;
+            // TLS keeps what is written until then.
+            writer.flush().await
+        };
+        match timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,
         }
     }
+    // TLS says good-bye, so that the peer does not take it for an attack.
+    let _ = timeout(WRITE_TIMEOUT, writer.shutdown()).await;
 }
 
 /// Connections at once, and from one source: an attacker must not use up our descriptors.
@@ -277,5 +480,38 @@ const MAX_PER_SOURCE: usize = 1024;
 /// Messages that wait for a peer to read.
 const WRITE_QUEUE: usize = 64;
 const READ_BUFFER: usize = 16_384;
+/// A peer that opens a connection and says nothing holds it no longer.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Domains remembered for the addresses they were found at.
+const MOST_NAMES: usize = 4096;
+const PING: &[u8] = b"\r\n\r\n";
+/// Below the two minutes that RFC 5626 §4.4.1 recommends.
+const PING_AFTER: Duration = Duration::from_secs(95);
+/// RFC 5626 §4.4.1.
+const PONG_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::clock;
+
+    #[test]
+    fn a_peer_that_answered_keep_alives_and_stops_is_dead_and_one_that_never_did_is_not() {
+        let start = clock::now().instant;
+        let mut keepalive = Keepalive::new(start);
+        let mut now = start;
+        for _ in 0..3 {
+            assert_eq!(keepalive.handle_timeout(now), Beat::None);
+            now = keepalive.due;
+            assert_eq!(keepalive.handle_timeout(now), Beat::Ping);
+        }
+        keepalive.handle_bytes(PONG, now);
+        now = keepalive.due;
+        assert_eq!(now, start + PING_AFTER * 4);
+        assert_eq!(keepalive.handle_timeout(now), Beat::Ping);
+        now = keepalive.due;
+        assert_eq!(keepalive.handle_timeout(now), Beat::Dead);
+    }
+}

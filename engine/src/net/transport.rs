@@ -7,7 +7,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::tcp::TcpConnections;
+use super::tls::{TlsPort, TlsSetupError};
 use super::udp::UdpPort;
+use crate::config::TransportSettings;
 use crate::sip::{ConnectionId, Flow, Transmit, Transport};
 
 /// What the sockets report to the signalling loop.
@@ -23,12 +25,21 @@ pub(crate) enum Inbound {
     Failed(Flow),
 }
 
+/// Why a listener could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindError {
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+}
+
 /// All SIP sockets of one engine.
 #[derive(Debug)]
 pub(crate) struct Transports {
     udp: Vec<UdpPort>,
-    tcp: TcpConnections,
-    tcp_addresses: Vec<SocketAddr>,
+    streams: TcpConnections,
+    stream_addresses: Vec<(Transport, SocketAddr)>,
     inbound: mpsc::Sender<Inbound>,
 }
 
@@ -36,16 +47,17 @@ impl Transports {
     /// The empty set, and the queue that all its sockets will fill.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Inbound>) {
         let (inbound, receiver) = mpsc::channel(INBOUND_QUEUE);
-        let tcp = TcpConnections::new(inbound.clone());
-        (Self { udp: vec![], tcp, tcp_addresses: vec![], inbound }, receiver)
+        let streams = TcpConnections::new(inbound.clone());
+        (Self { udp: vec![], streams, stream_addresses: vec![], inbound }, receiver)
     }
 
     /// Binds one listener; returns its address with the port that was chosen.
     pub(crate) fn bind(
         &mut self,
         transport: Transport,
-        address: SocketAddr,
-    ) -> io::Result<SocketAddr> {
+        settings: &TransportSettings,
+    ) -> Result<SocketAddr, BindError> {
+        let address = settings.bind;
         match transport {
             Transport::Udp => {
                 let port = UdpPort::bind(address, self.inbound.clone())?;
@@ -54,8 +66,12 @@ impl Transports {
                 Ok(bound)
             }
             Transport::Tcp | Transport::Tls => {
-                let bound = self.tcp.listen(address)?;
-                self.tcp_addresses.push(bound);
+                let tls = match transport {
+                    Transport::Tls => Some(TlsPort::new(settings)?),
+                    _ => None,
+                };
+                let bound = self.streams.listen(address, tls)?;
+                self.stream_addresses.push((transport, bound));
                 Ok(bound)
             }
         }
@@ -73,10 +89,20 @@ impl Transports {
                 })
             }
             Transport::Tcp | Transport::Tls => {
-                self.tcp.send(flow, bytes);
+                self.streams.send(flow, bytes);
                 Ok(())
             }
         }
+    }
+
+    /// Learns whom the certificate of a peer must name.
+    pub(crate) fn expect_name(&self, peer: SocketAddr, name: String) {
+        self.streams.expect_name(peer, name);
+    }
+
+    /// Reads all certificates again; what is wrong with those that stay as they are.
+    pub(crate) fn reload_certificates(&self) -> Vec<TlsSetupError> {
+        self.streams.reload_certificates()
     }
 
     /// What is bound for a peer of this address family.
@@ -84,16 +110,21 @@ impl Transports {
         let same_family = |address: &SocketAddr| address.is_ipv4() == peer.is_ipv4();
         match transport {
             Transport::Udp => self.udp.iter().map(UdpPort::address).find(same_family),
-            Transport::Tcp | Transport::Tls => self.tcp_addresses.iter().copied().find(same_family),
+            Transport::Tcp | Transport::Tls => {
+                let of_kind = self.stream_addresses.iter().filter(|(own, _)| *own == transport);
+                of_kind.map(|(_, address)| *address).find(same_family)
+            }
         }
     }
 
     /// What is listened on, and how many connections each kind has.
     pub(crate) fn view(&self) -> Vec<(Transport, SocketAddr, Option<usize>)> {
         let udp = self.udp.iter().map(|port| (Transport::Udp, port.address(), None));
-        let connections = self.tcp.count();
-        let tcp = self.tcp_addresses.iter();
-        udp.chain(tcp.map(|&address| (Transport::Tcp, address, Some(connections)))).collect()
+        let streams = self
+            .stream_addresses
+            .iter()
+            .map(|&(transport, address)| (transport, address, Some(self.streams.count(transport))));
+        udp.chain(streams).collect()
     }
 
     /// The socket that `local` names: the same address, else the same port, else the same family.

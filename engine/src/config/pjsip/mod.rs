@@ -10,9 +10,11 @@ mod codec;
 mod endpoint;
 mod identify;
 mod keys;
+mod tls;
 mod transport;
 
 use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::conf::FileSource;
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::plan::Plan;
 
@@ -24,7 +26,12 @@ use super::settings::SipSettings;
 use super::value::nearest;
 
 /// Reads all sections of the file. With a plan, the contexts of peers must be in it.
-pub(super) fn read(sections: &[Block<'_>], plan: Option<&Plan>, notes: &mut Notes) -> SipSettings {
+pub(super) fn read(
+    sections: &[Block<'_>],
+    plan: Option<&Plan>,
+    surroundings: Surroundings<'_>,
+    notes: &mut Notes,
+) -> SipSettings {
     let mut settings = SipSettings::default();
     let objects = Objects::sort(sections, notes);
 
@@ -39,7 +46,7 @@ pub(super) fn read(sections: &[Block<'_>], plan: Option<&Plan>, notes: &mut Note
             _ => setting.judge(),
         });
     }
-    let transports = transport::read(&objects, notes);
+    let transports = transport::read(&objects, surroundings, notes);
     let auths = auth::read(&objects, notes);
     auth::warn_of_hashes_without_md5(&objects, &auths, &settings.digest_algorithms, notes);
     settings.aors = aor::read(&objects, notes);
@@ -53,6 +60,17 @@ pub(super) fn read(sections: &[Block<'_>], plan: Option<&Plan>, notes: &mut Note
         settings.transports = listening;
     }
     settings
+}
+
+/// What settings refer to beyond their file.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Where certificates are read.
+    #[cfg_attr(not(feature = "net"), expect(dead_code, reason = "certificates belong to `net`"))]
+    pub(super) files: &'a dyn FileSource,
+    /// The time their validity is judged at; `None` does not judge it.
+    #[cfg_attr(not(feature = "net"), expect(dead_code, reason = "certificates belong to `net`"))]
+    pub(super) now: Option<jiff::Timestamp>,
 }
 
 /// The sections, by type.

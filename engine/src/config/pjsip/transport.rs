@@ -5,13 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bstr::BStr;
 use diesis_dialplan::diagnostic::Diagnostic;
 
-use super::{Objects, insert, keys};
+use super::{Objects, Surroundings, insert, keys, tls};
 use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::network::IpNetwork;
 use crate::config::notes::Notes;
-use crate::config::settings::{SIP_PORT, TransportProtocol, TransportSettings};
-use crate::config::value::{list, parsed, socket_address};
+use crate::config::settings::{
+    SIP_PORT, SIPS_PORT, TlsSettings, TransportProtocol, TransportSettings,
+};
+use crate::config::value::{ip_address, list, parsed, socket_address};
 
 /// The transports of the file: those that can listen, and the names of those that can't yet.
 #[derive(Default)]
@@ -45,7 +47,11 @@ impl Transports {
     }
 }
 
-pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
+pub(super) fn read(
+    objects: &Objects<'_>,
+    surroundings: Surroundings<'_>,
+    notes: &mut Notes,
+) -> Transports {
     let mut transports = Transports::default();
     let mut first = None;
     for section in objects.of("transport") {
@@ -59,22 +65,28 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
             external_signaling_address: None,
             external_signaling_port: None,
             local_net: vec![],
+            tls: TlsSettings::default(),
         };
-        let (mut later, mut bound) = (false, false);
+        let mut demands = tls::Demands::default();
+        let (mut later, mut bound, mut portless) = (false, false, false);
         section.each(&keys::TRANSPORT, notes, |name, mut setting| match name {
             b"type" => {}
             b"protocol" => match setting.value().to_ascii_lowercase().as_slice() {
                 b"udp" => transport.protocol = TransportProtocol::Udp,
                 b"tcp" => transport.protocol = TransportProtocol::Tcp,
-                b"tls" | b"ws" | b"wss" | b"flow" => {
+                b"tls" => transport.protocol = TransportProtocol::Tls,
+                b"ws" | b"wss" | b"flow" => {
                     later = true;
                     let protocol = setting.value().to_owned();
-                    setting.later(protocol.as_ref(), "nothing listens there; use udp or tcp");
+                    setting.later(protocol.as_ref(), "nothing listens there; use udp, tcp or tls");
                 }
-                _ => setting.invalid("`udp` or `tcp`"),
+                _ => setting.invalid("`udp`, `tcp` or `tls`"),
             },
             b"bind" => match socket_address(setting.value(), SIP_PORT) {
-                Some(address) => (transport.bind, bound) = (address, true),
+                Some(address) => {
+                    portless = ip_address(setting.value()).is_some();
+                    (transport.bind, bound) = (address, true);
+                }
                 None => setting.invalid("an address with or without port, such as 0.0.0.0:5060"),
             },
             b"external_media_address" => setting.address(&mut transport.external_media_address),
@@ -94,8 +106,23 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Transports {
                     None => setting.invalid("networks, such as 192.168.0.0/16"),
                 }
             }
-            _ => setting.judge(),
+            _ => tls::take(name, setting, &mut transport.tls, &mut demands),
         });
+        if portless && transport.protocol == TransportProtocol::Tls {
+            transport.bind.set_port(SIPS_PORT);
+        }
+        transport.tls.client_certificate = demands.client_certificate();
+        if transport.protocol == TransportProtocol::Tls {
+            #[cfg(feature = "net")]
+            tls::check(&section, &transport.tls, surroundings.files, surroundings.now, notes);
+        } else if transport.tls != TlsSettings::default() {
+            notes.warn(
+                codes::CONTRADICTION,
+                section.header,
+                format!("[{}] has settings of TLS and no `protocol=tls`", section.name()),
+                "they have no effect",
+            );
+        }
         if transport.external_signaling_port.is_some()
             && transport.external_signaling_address.is_none()
         {

@@ -190,6 +190,7 @@ fn translated(local_net: &[&str]) -> Exchange {
         external_signaling_address: Some(address("198.51.100.99:0").ip()),
         external_signaling_port: Some(6000),
         local_net: local_net.iter().map(|net| net.parse().expect("a network")).collect(),
+        tls: crate::config::TlsSettings::default(),
     }];
     Exchange::new(SwitchConfig { sip: Arc::new(settings), ..config() }, PLAN, &[])
 }
@@ -269,6 +270,7 @@ fn trunk_called(contact: &str, transport: Option<&str>) -> (Transport, SocketAdd
         external_signaling_address: None,
         external_signaling_port: None,
         local_net: vec![],
+        tls: crate::config::TlsSettings::default(),
     };
     settings.transports = vec![
         transport_of("udp", TransportProtocol::Udp, "0.0.0.0:5060"),
