@@ -1,5 +1,6 @@
 //! The `diesis` binary: reads the command line, runs the command, picks the exit code.
 
+mod cert;
 mod check;
 mod cli;
 mod control;
@@ -28,6 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let Arguments { demo, command } = Arguments::parse();
     match command {
+        Some(Command::Cert(command)) => cert::run(&command),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
         Some(Command::Show(show)) => show::run(&show),

@@ -24,4 +24,4 @@ pub use call::{Call, CallError, CallState, Ended};
 pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};
 pub use outgoing::OutgoingCall;
 pub use recorder::Recording;
-pub use tls::TlsSetupError;
+pub use tls::{TlsSetupError, presented_chain};

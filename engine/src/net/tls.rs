@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -22,6 +23,9 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
+
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
 use crate::{
     certificate::{Chain, Fault, PrivateKey, Wildcards},
@@ -68,6 +72,35 @@ pub(crate) struct TlsPort {
     settings: TlsSettings,
     pub(crate) address: SocketAddr,
     in_force: ArcSwap<InForce>,
+}
+
+/// What a server presents over TLS when it is asked for `name`, trusted or not.
+///
+/// # Errors
+/// When nothing listens there, or does not speak TLS within ten seconds.
+pub async fn presented_chain(address: SocketAddr, name: &str) -> io::Result<Chain> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = DomainVerifier {
+        roots: None,
+        wildcards: Wildcards::Refused,
+        provider: Arc::clone(&provider),
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+    let shaken = async {
+        let stream = TcpStream::connect(address).await?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    };
+    let stream = timeout(PATIENCE, shaken).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let (_, connection) = stream.get_ref();
+    let shown = connection.peer_certificates().unwrap_or_default();
+    Chain::from_der(shown.iter().map(|der| der.clone().into_owned()).collect())
+        .map_err(io::Error::other)
 }
 
 /// Both sides of what a transport presents and trusts.
@@ -314,5 +347,7 @@ impl ServerCertVerifier for DomainVerifier {
 /// Where Debian, Red Hat and Alpine keep the authorities that the system trusts.
 const SYSTEM_AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+/// Asking a server for its certificate.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest list of authorities is a quarter of a megabyte.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

@@ -1,5 +1,6 @@
 //! The command line, as typed arguments.
 
+pub(crate) mod cert;
 pub(crate) mod dialplan;
 pub(crate) mod operate;
 
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file
     Check(Check),
+    /// Make certificates for SIP over TLS, or say what is wrong with one
+    #[command(subcommand)]
+    Cert(cert::Cert),
     /// Ask a dialplan without a call: evaluate, show, look up
     #[command(subcommand)]
     Dialplan(dialplan::Dialplan),
