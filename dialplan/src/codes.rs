@@ -167,6 +167,28 @@ codes! {
     TARGET_EMPTY = "D322";
     /// What a caller dials becomes part of a dial string.
     DIAL_INJECTION = "D323";
+    /// A range of a pattern's set runs backwards and holds nothing.
+    PATTERN_RANGE_REVERSED = "D324";
+    /// What follows `.` or `!` of a pattern is never looked at.
+    PATTERN_TAIL = "D325";
+    /// An argument is not of the form that its application needs.
+    ARGUMENT_INVALID = "D326";
+    /// An argument is missing.
+    ARGUMENT_MISSING = "D327";
+    /// A destination of Dial has no technology that there is.
+    DIAL_TECHNOLOGY_UNKNOWN = "D328";
+    /// An application has no such option.
+    OPTION_UNKNOWN = "D329";
+    /// A pattern has no underscore.
+    PATTERN_UNMARKED = "D330";
+    /// An expression has a syntax error.
+    EXPRESSION_BROKEN = "D331";
+    /// A comparison has the same result in every call.
+    EXPRESSION_CONSTANT = "D332";
+    /// A condition is the same in every call.
+    CONDITION_CONSTANT = "D333";
+    /// A blank between `=` and `>` makes the `>` part of the extension.
+    STRAY_ARROW = "D334";
 }
 
 /// Whether Asterisk logs a warning or an error for this kind. The others it passes over in silence.

@@ -10,10 +10,12 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::{
     CheckOptions,
+    arguments::{self, Flaw},
+    expressions,
     headers::{Lead, LostHeaders},
     is_literal,
     names::{Finding, Kind},
-    reach,
+    patterns, reach,
     references::{Reference, references},
     targets::{Part, Target, is_known, is_relative, number, parts, split_application},
 };
@@ -45,6 +47,7 @@ pub(super) fn check(
         leads: vec![],
         dials: vec![],
         known: Default::default(),
+        patterns: HashSet::new(),
         guesses: GUESSES,
     };
     for section in conf.all_sections() {
@@ -109,6 +112,8 @@ struct Checker<'a> {
     dials: Vec<Span>,
     /// What was found out of applications and functions.
     known: (KnownNames, KnownNames),
+    /// Extensions whose flaws have been told.
+    patterns: HashSet<(Code, BString)>,
     /// How many more names are guessed: guessing compares with all there are.
     guesses: usize,
 }
@@ -142,12 +147,39 @@ impl Checker<'_> {
                 let text = statement.text(extension);
                 let name = text.split(|&byte| byte == b'/').next().unwrap_or_default();
                 place.extension = is_literal(name).then(|| name.into());
+                if is_literal(name) {
+                    self.extension(entry, extension.start..extension.start + name.len());
+                }
             }
             let line_of = (entry.name_span().file, entry.line());
             if !self.dropped.contains(&line_of) {
                 self.step(&statement, line, &place);
             }
         }
+    }
+
+    fn extension(&mut self, entry: Entry<'_>, range: Range<usize>) {
+        let name = entry.value()[range.clone()].as_bstr();
+        if let Some(rest) = name.strip_prefix(b">").filter(|_| !entry.has_arrow()) {
+            let meant = rest.trim_ascii().as_bstr();
+            let message = format!("the `>` belongs to the extension: `{name}` is not `{meant}`");
+            let help = "write `=>` without a blank in it".to_owned();
+            let code = codes::STRAY_ARROW;
+            return self
+                .flaw(entry, Flaw { severity: Severity::Error, code, range, message, help });
+        }
+        for flaw in patterns::flaws(name, range.start) {
+            // All lines of an extension repeat its name.
+            if self.patterns.insert((flaw.code, name.into())) {
+                self.flaw(entry, flaw);
+            }
+        }
+    }
+
+    fn flaw(&mut self, entry: Entry<'_>, flaw: Flaw) {
+        let Flaw { severity, code, range, message, help } = flaw;
+        let diagnostic = Diagnostic::new(severity, code, message).with_help(help);
+        self.report(diagnostic.at(entry.part_span(range)));
     }
 
     fn global(&mut self, entry: Entry<'_>) {
@@ -182,6 +214,14 @@ impl Checker<'_> {
             return;
         }
         self.application_name(statement, &application);
+        let is_unclosed = references(value[arguments.clone()].as_bstr())
+            .iter()
+            .any(|reference| matches!(reference, Reference::Unclosed(_)));
+        if !is_unclosed && !name.is_empty() {
+            for flaw in arguments::flaws(name, value, arguments.clone()) {
+                self.flaw(statement.entry, flaw);
+            }
+        }
         for part in parts(name, value, arguments.clone()) {
             match part {
                 Part::Target(range) => self.target(statement, range, place),
@@ -191,6 +231,7 @@ impl Checker<'_> {
                 }
                 Part::Application(_) => {}
                 Part::Schedule(range) => self.schedule(statement, range),
+                Part::NoBranch if is_unclosed => {}
                 Part::NoBranch => self.report(
                     Diagnostic::warning(
                         codes::NO_BRANCH,
@@ -275,6 +316,11 @@ impl Checker<'_> {
                     self.blank_in_name(value[range.clone()].as_bstr(), entry.part_span(range));
                 }
                 Reference::Function { name, arguments } => self.function(entry, name, arguments),
+                Reference::Expression(range) => {
+                    if let Some(flaw) = expressions::flaw(value, range) {
+                        self.flaw(entry, flaw);
+                    }
+                }
                 // The rest of a line broken in two has been reported.
                 Reference::Unclosed(_) if entry.is_broken() => {}
                 Reference::Unclosed(range) => {
@@ -616,6 +662,14 @@ impl Checker<'_> {
             }
             NotFound::NoContext | NotFound::NoPriority => None,
         };
+        if reason == NotFound::NoLabel && guess.is_none() {
+            let contexts = self.plan.contexts().map(|context| context.name());
+            let is_exact = self.plan.context(priority).is_some();
+            let context =
+                if is_exact { Some(priority) } else { spelling::closest(priority, contexts) };
+            return context
+                .map(|context| format!("for a context, write all three: `Goto({context},s,1)`"));
+        }
         // Names that differ in a digit are other numbers, not mistakes.
         let guess = guess.filter(|guess| !guess.iter().any(u8::is_ascii_digit));
         guess.map(|guess| format!("did you mean `{guess}`?"))

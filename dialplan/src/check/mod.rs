@@ -15,10 +15,13 @@
 //! assert_eq!(report.diagnostics.len(), 2);
 //! ```
 
+mod arguments;
+mod expressions;
 mod headers;
 mod known;
 mod lines;
 mod names;
+mod patterns;
 mod reach;
 mod references;
 mod targets;

@@ -11,6 +11,8 @@ pub(super) enum Reference {
     Variable(Range<usize>),
     /// `${NAME(arguments)}`; the arguments are the text between the parentheses.
     Function { name: Range<usize>, arguments: Range<usize> },
+    /// `$[...]`, by the text between its brackets.
+    Expression(Range<usize>),
     /// `${` or `$[` without its end.
     Unclosed(Range<usize>),
 }
@@ -45,6 +47,8 @@ fn scan(text: &BStr, range: Range<usize>, depth: usize, found: &mut Vec<Referenc
         let inner = inside..end.unwrap_or(range.end);
         if open == b'{' {
             found.extend(reference(text, inner.clone()));
+        } else if end.is_some() {
+            found.push(Reference::Expression(inner.clone()));
         }
         scan(text, inner.clone(), depth + 1, found);
         at = end.map_or(range.end, |end| end + 1);
@@ -95,8 +99,9 @@ mod tests {
         let text_of = |range: &Range<usize>| text[range.clone()].to_owned();
         references(text.into())
             .iter()
+            .filter(|reference| !matches!(reference, Reference::Expression(_)))
             .map(|reference| match reference {
-                Reference::Variable(name) => text_of(name),
+                Reference::Variable(name) | Reference::Expression(name) => text_of(name),
                 Reference::Function { name, arguments } => {
                     format!("{}({})", text_of(name), text_of(arguments))
                 }

@@ -91,14 +91,20 @@ impl Target {
 
 /// What protects a separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protection {
+pub(super) enum Protection {
     /// `${...}` and `$[...]`, which are replaced before.
     Replaced,
     /// These, and all brackets and quotes.
     Brackets,
 }
 
-fn find(text: &BStr, range: Range<usize>, wanted: u8, protection: Protection) -> Option<usize> {
+/// The first `wanted` that nothing protects.
+pub(super) fn find(
+    text: &BStr,
+    range: Range<usize>,
+    wanted: u8,
+    protection: Protection,
+) -> Option<usize> {
     let mut at = range.start;
     let mut depth = 0_usize;
     let mut quoted = false;

@@ -2,7 +2,7 @@
 
 /// One token with its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// Digits with an optional fraction.
     Number(&'a [u8]),
     /// A word or a quoted text, quotes included.
@@ -16,7 +16,7 @@ pub(super) enum Token<'a> {
 
 /// An operator between or before operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(crate) enum Operator {
     Conditional,
     Or,
     And,

@@ -9,6 +9,7 @@ mod number;
 mod parser;
 mod value;
 
+pub(crate) use lexer::{Operator, Token};
 pub use number::Number;
 pub(crate) use number::write_whole;
 
@@ -31,6 +32,22 @@ pub fn evaluate(text: &[u8], surroundings: &mut dyn Surroundings, out: &mut Vec<
     if !of_two_whole_numbers(text, out) {
         parser::Parser::new(text, surroundings).run(out);
     }
+}
+
+/// Where the syntax of an expression breaks: at a token, or at the end.
+pub(crate) fn flaw(text: &[u8]) -> Option<usize> {
+    parser::Parser::new(text, &mut Alone::default()).flaw()
+}
+
+/// The tokens with their ends.
+pub(crate) fn tokens(text: &[u8]) -> Vec<(Token<'_>, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(|| {
+        let found = lexer::next(text, at)?;
+        at = found.1;
+        Some(found)
+    })
+    .collect()
 }
 
 /// The short cut for `1 + 2`, `7 < 10` and their like: most of what counters and menus compute. Anything

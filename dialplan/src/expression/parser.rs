@@ -10,6 +10,8 @@ use super::{Surroundings, math};
 pub(super) struct Parser<'t, 's> {
     text: &'t [u8],
     at: usize,
+    /// Where the search for the last token began.
+    before: usize,
     surroundings: &'s mut dyn Surroundings,
     values: SmallVec<[Value<'t>; 4]>,
     pending: SmallVec<[Pending<'t>; 4]>,
@@ -35,7 +37,14 @@ struct Broken;
 
 impl<'t, 's> Parser<'t, 's> {
     pub(super) fn new(text: &'t [u8], surroundings: &'s mut dyn Surroundings) -> Self {
-        Self { text, at: 0, surroundings, values: SmallVec::new(), pending: SmallVec::new() }
+        Self {
+            text,
+            at: 0,
+            before: 0,
+            surroundings,
+            values: SmallVec::new(),
+            pending: SmallVec::new(),
+        }
     }
 
     pub(super) fn run(mut self, out: &mut Vec<u8>) {
@@ -53,6 +62,12 @@ impl<'t, 's> Parser<'t, 's> {
         }
     }
 
+    /// Where the syntax breaks, if it does.
+    pub(super) fn flaw(mut self) -> Option<usize> {
+        lexer::next(self.text, 0)?;
+        self.parse().is_err().then_some(self.before)
+    }
+
     fn parse(&mut self) -> Result<(), Broken> {
         loop {
             self.operand()?;
@@ -63,6 +78,7 @@ impl<'t, 's> Parser<'t, 's> {
     }
 
     fn take(&mut self) -> Option<Token<'t>> {
+        self.before = self.at;
         let (token, end) = lexer::next(self.text, self.at)?;
         self.at = end;
         Some(token)
