@@ -36,7 +36,7 @@ fn read_general(section: &Block<'_>, settings: &mut RtpSettings, notes: &mut Not
     if u32::from(start.next_multiple_of(2)) + 1 > u32::from(end) {
         notes.error(
             codes::CONTRADICTION,
-            section.header,
+            section.place_of(if section.has("rtpstart") { "rtpstart" } else { "rtpend" }),
             format!("the ports {start} to {end} hold no call"),
             "rtpend must be above rtpstart; a call takes an even port and the next",
         );

@@ -136,10 +136,11 @@ fn a_context_that_the_dialplan_does_not_have_is_named_once() {
     assert_eq!(
         said,
         [
-            "13:9 warning[C007] the dialplan has no context `internal` (calls of this endpoint are \
-             answered 404)",
-            "31:2 warning[C007] the dialplan has no context `default` (calls of this endpoint are \
-             answered 404 (the same in 1 more place))",
+            "13:9 warning[C007] the dialplan has no context `internal` (write `[internal]` in \
+             extensions.conf or a file it includes. Calls of this endpoint are answered 404 as it is)",
+            "31:2 warning[C007] the dialplan has no context `default` (write `[default]` in \
+             extensions.conf or a file it includes. Calls of this endpoint are answered 404 as it is \
+             (the same in 1 more place))",
         ]
     );
     assert!(!loaded.is_refused());
@@ -408,12 +409,24 @@ fn no_name_is_listed_twice() {
 }
 
 #[test]
+fn a_value_that_is_wrong_is_one_cause() {
+    let with = |text: &str| load(&[("pjsip.conf", text), ("extensions.conf", "[a]\n")]);
+    let loaded = with("[t]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:notaport\n");
+    assert_eq!(said(&loaded).len(), 1, "{:?}", said(&loaded));
+    assert!(said(&loaded)[0].starts_with("4:6 error[C004]"), "{:?}", said(&loaded));
+    let fine = "[t]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:5060\n";
+    let loaded = with(&format!("{fine}[1]\ntype=aor\nmax_contacts=-3\n"));
+    assert_eq!(said(&loaded).len(), 1, "{:?}", said(&loaded));
+    assert!(said(&loaded)[0].starts_with("7:14 error[C004]"), "{:?}", said(&loaded));
+}
+
+#[test]
 fn the_ports_of_media_must_hold_a_call() {
     let rtp = |text: &str| load(&[("rtp.conf", &format!("[general]\n{text}"))]);
     let loaded = rtp("rtpstart=10000\nrtpend=10099\nstrictrtp=yes\n");
     assert_eq!(loaded.configuration.rtp.ports, 10_000..=10_099);
     assert_eq!(said(&loaded), [""; 0], "");
-    assert!(said(&rtp("rtpstart=20000\nrtpend=10000\n"))[0].starts_with("1:2 error[C013]"));
+    assert!(said(&rtp("rtpstart=20000\nrtpend=10000\n"))[0].starts_with("2:10 error[C013]"));
     assert!(said(&rtp("rtpstart=10001\nrtpend=10002\n"))[0].contains("hold no call"));
     assert!(said(&rtp("rtpstart=80\n"))[0].starts_with("2:10 error[C004]"));
     assert!(said(&rtp("rtpend=65536\n"))[0].starts_with("2:8 error[C004]"));

@@ -69,7 +69,9 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
                  maximum_expiration",
             );
         }
-        if aor.max_contacts == 0 && aor.contacts.is_empty() {
+        // A value that is wrong has been named.
+        let is_meant = section.value_of("max_contacts").is_none_or(|value| value == "0");
+        if aor.max_contacts == 0 && is_meant && aor.contacts.is_empty() {
             notes.warn(
                 codes::AOR_CLOSED,
                 section.header,

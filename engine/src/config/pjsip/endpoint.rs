@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::plan::Plan;
+use diesis_dialplan::spelling::closest;
 
 use super::codec::{self, Verb};
 use super::transport::{Reference, Transports};
@@ -148,10 +149,16 @@ pub(super) fn warn_of_missing_contexts(
         if plan.context(&peer.context).is_none() {
             let message = format!("the dialplan has no context `{}`", peer.context);
             let span = section.place_of("context");
-            notes.once(
-                Diagnostic::warning(codes::NAME_UNRESOLVED, span, message)
-                    .with_help("calls of this endpoint are answered 404"),
-            );
+            let names = plan.contexts().map(|context| context.name());
+            let meant = match closest(peer.context.as_bstr(), names) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => {
+                    format!("write `[{}]` in extensions.conf or a file it includes.", peer.context)
+                }
+            };
+            let help = format!("{meant} Calls of this endpoint are answered 404 as it is");
+            let diagnostic = Diagnostic::warning(codes::NAME_UNRESOLVED, span, message);
+            notes.once(diagnostic.with_help(help));
         }
     }
 }

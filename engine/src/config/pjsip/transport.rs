@@ -137,11 +137,12 @@ pub(super) fn read(
             transports.left_out.push(section.name().to_owned());
             continue;
         }
-        if !bound {
+        // A value that is wrong has been named.
+        if !bound && !section.has("bind") {
             notes.error(
                 codes::SETTING_MISSING,
                 section.header,
-                format!("transport [{}] has no valid `bind`", section.name()),
+                format!("transport [{}] has no `bind`", section.name()),
                 "add the address to listen on, such as bind=0.0.0.0:5060",
             );
         }
