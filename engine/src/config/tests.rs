@@ -304,10 +304,8 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
             &[
                 "4:2 error[C013] [t] listens where [udp] does (give one of them another address, \
                  port or protocol)",
-                "7:2 error[C006] transport [u] has no valid `bind` (add the address to listen on, \
-                 such as bind=0.0.0.0:5060)",
-                "7:2 error[C013] [u] listens where [udp] does (give one of them another address, \
-                 port or protocol)",
+                "7:2 error[C006] transport [u] has no `bind` (add the address to listen on, such as \
+                 bind=0.0.0.0:5060)",
             ],
         ),
     ];

@@ -150,6 +150,7 @@ pub(super) fn read(
             (other.protocol, other.bind) == (transport.protocol, transport.bind)
         };
         if let Some(other) = transports.listening.iter().find(same)
+            && bound
             && transport.bind.port() != 0
             && other.name != transport.name
         {
