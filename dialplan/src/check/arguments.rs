@@ -37,13 +37,13 @@ impl Flaw {
 pub(super) fn flaws(application: &BStr, text: &BStr, arguments: Range<usize>) -> Vec<Flaw> {
     let is = |name: &str| application.eq_ignore_ascii_case(name.as_bytes());
     let fields = fields(text, arguments.clone());
-    let first = fields.first().cloned().unwrap_or(arguments.clone());
-    if let Some((name, wanted)) = NEEDED.iter().find(|(name, _)| is(name)) {
-        if text[first.clone()].trim_ascii().is_empty() {
-            let message = format!("`{name}` does nothing without its first argument");
-            let help = format!("write `{name}({wanted})`");
-            return vec![Flaw::warning(codes::ARGUMENT_MISSING, arguments, message, help)];
-        }
+    let first = fields.first().cloned().unwrap_or_else(|| arguments.clone());
+    if let Some((name, wanted)) = NEEDED.iter().find(|(name, _)| is(name))
+        && text[first.clone()].trim_ascii().is_empty()
+    {
+        let message = format!("`{name}` does nothing without its first argument");
+        let help = format!("write `{name}({wanted})`");
+        return vec![Flaw::warning(codes::ARGUMENT_MISSING, arguments, message, help)];
     }
     if is("Dial") {
         return dial(text, &fields);
