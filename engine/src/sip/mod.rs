@@ -23,6 +23,7 @@ mod pair;
 mod parse;
 pub mod refer;
 pub mod registrar;
+pub mod registration;
 mod rsip_conversion;
 mod status;
 pub(crate) mod table;
