@@ -93,10 +93,13 @@ pub fn regression_inputs(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// What nothing that the signalling thread does for one input may take.
-pub const SLOW: Duration = Duration::from_millis(50);
+pub const SLOW: Duration = Duration::from_millis(50 * SLOWED);
 
 /// What a step may take that is done on another thread.
-pub const SLOW_OFF_THREAD: Duration = Duration::from_millis(500);
+pub const SLOW_OFF_THREAD: Duration = Duration::from_millis(500 * SLOWED);
+
+/// How much slower the code is with its assertions, and counted for coverage.
+const SLOWED: u64 = if cfg!(debug_assertions) { 4 } else { 1 };
 
 /// Bytes that a target may hold for each byte of its input.
 pub const MEMORY_PER_BYTE: usize = 4096;
