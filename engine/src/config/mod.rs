@@ -40,7 +40,7 @@ pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BridgeProfile, CallerId, ClientCertificate, CodecName,
-    ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DtmfMode, Expiration,
-    IdentifyBy, Peer, RtpSettings, SIP_PORT, SIPS_PORT, SipSettings, SystemSettings, TlsSettings,
-    TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
+    ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DigestOffer, DtmfMode,
+    Expiration, IdentifyBy, Peer, RtpSettings, SIP_PORT, SIPS_PORT, SipSettings, SystemSettings,
+    TlsSettings, TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
 };

@@ -280,6 +280,20 @@ pub enum DigestAlgorithm {
     Sha512_256,
 }
 
+/// The algorithms that challenges offer (`default_auth_algorithms_uas`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DigestOffer {
+    /// MD5 and SHA-256, in this order; MD5 alone to clients that are known to give up at anything
+    /// else.
+    #[default]
+    Suited,
+    /// MD5 alone, since somebody's secret is stored as an MD5 hash: a client that chose SHA-256 would
+    /// be kept out, and a challenge that depended on the user would tell who exists.
+    OnlyMd5,
+    /// What the file says, in its order. Never empty.
+    Listed(Vec<DigestAlgorithm>),
+}
+
 /// The shared secret of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthSecret {
@@ -339,8 +353,8 @@ pub struct SipSettings {
     pub identify: IdentifyTable,
     /// The realm of challenges whose `type=auth` names none.
     pub default_realm: BString,
-    /// The algorithms of challenges, in the order in which they are offered. Never empty.
-    pub digest_algorithms: Vec<DigestAlgorithm>,
+    /// Which algorithms challenges offer.
+    pub digest_algorithms: DigestOffer,
     /// The User-Agent and Server header.
     pub user_agent: BString,
 }
@@ -368,10 +382,7 @@ impl Default for SipSettings {
             identify: IdentifyTable::default(),
             // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
             default_realm: "diesis".into(),
-            // As Asterisk. RFC 8760 §2.4 has a client pass over algorithms that it does not know,
-            // but many stop: baresip 1.0.0 gives up at any challenge with SHA-256, sipp 3.6.1
-            // looks at the first one only.
-            digest_algorithms: vec![DigestAlgorithm::Md5],
+            digest_algorithms: DigestOffer::Suited,
             user_agent: concat!("Diesis/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

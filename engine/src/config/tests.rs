@@ -319,7 +319,11 @@ fn credentials_are_complete_or_refused_without_showing_them() {
     let cases = [
         ("username=a\npassword=p\n", None),
         ("auth_type=digest\nusername=a\npassword=p\n", None),
-        ("auth_type=md5\nusername=a\nrealm=r\nmd5_cred=0123456789ABCDEF0123456789abcdef\n", None),
+        (
+            "auth_type=md5\nusername=a\nrealm=r\nmd5_cred=0123456789ABCDEF0123456789abcdef\n\
+             [global]\ntype=global\ndefault_auth_algorithms_uas=MD5\n",
+            None,
+        ),
         ("password=p\n", Some("auth [x] has no `username`")),
         ("username=a\n", Some("auth [x] has no `password`")),
         ("username=a\npassword=\n", Some("auth [x] has no `password`")),
@@ -562,25 +566,33 @@ proptest::proptest! {
 }
 
 #[test]
-fn challenges_offer_md5_alone_unless_the_file_says_otherwise() {
+fn challenges_offer_what_suits_unless_the_file_says_otherwise() {
     let offered = |text: &str| {
         let loaded = pjsip(&format!("{TRANSPORT}[global]\ntype=global\n{text}"));
         loaded.configuration.sip.digest_algorithms
     };
     let algorithms = "default_auth_algorithms_uas=";
-    assert_eq!(offered(""), [DigestAlgorithm::Md5]);
+    assert_eq!(offered(""), DigestOffer::Suited);
     assert_eq!(
         offered(&format!("{algorithms}SHA-256, md5,sha-256")),
-        [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]
+        DigestOffer::Listed(vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5])
     );
     // What is not understood changes nothing, and is said.
-    assert_eq!(offered(&format!("{algorithms}SHA-1")), [DigestAlgorithm::Md5]);
+    assert_eq!(offered(&format!("{algorithms}SHA-1")), DigestOffer::Suited);
     let said = section(&format!("[global]\ntype=global\n{algorithms}SHA-1,MD5\n"));
     assert!(said[0].contains("SHA-512-256"), "{said:?}");
     let hash = "auth_type=md5\nusername=a\nrealm=r\nmd5_cred=0123456789abcdef0123456789abcdef\n";
     let said =
         section(&format!("[global]\ntype=global\n{algorithms}SHA-256\n[x]\ntype=auth\n{hash}"));
     assert!(said[0].starts_with("7:2 error[C013] nobody can log in with auth [x]"), "{said:?}");
+    let said =
+        section(&format!("[global]\ntype=global\n{algorithms}MD5,SHA-256\n[x]\ntype=auth\n{hash}"));
+    assert!(said[0].starts_with("7:2 warning[C013] phones that choose SHA"), "{said:?}");
+    let said = section(&format!("[x]\ntype=auth\n{hash}"));
+    assert!(said[0].starts_with("4:2 warning[C013] SHA-256 is offered to nobody"), "{said:?}");
+    assert_eq!(offered(&format!("[x]\ntype=auth\n{hash}")), DigestOffer::OnlyMd5);
+    let said = section(&format!("[global]\ntype=global\n{algorithms}MD5\n[x]\ntype=auth\n{hash}"));
+    assert!(said.is_empty(), "{said:?}");
 }
 
 #[test]

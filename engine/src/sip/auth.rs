@@ -10,4 +10,4 @@ mod server;
 
 pub use digest::{Algorithm, Secret};
 pub use responder::{ChallengeError, Credentials, Responder};
-pub use server::{AuthSettings, Authenticator, Verdict};
+pub use server::{AuthSettings, Authenticator, Md5Alone, Verdict};

@@ -21,10 +21,12 @@ use super::{
 };
 use crate::{
     clock::Now,
-    config::{AuthCredentials, AuthSecret, DigestAlgorithm, IdentifyBy, Peer, SipSettings},
+    config::{
+        AuthCredentials, AuthSecret, DigestAlgorithm, DigestOffer, IdentifyBy, Peer, SipSettings,
+    },
     sip::{
         self, Request, Response, StatusCode,
-        auth::{Algorithm, AuthSettings, Authenticator, Secret, Verdict},
+        auth::{Algorithm, AuthSettings, Authenticator, Md5Alone, Secret, Verdict},
     },
 };
 
@@ -54,12 +56,7 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(config: &SwitchConfig, seeds: &Seeds, now: Now) -> Self {
-        let algorithms = config.sip.digest_algorithms.iter().map(|algorithm| match algorithm {
-            DigestAlgorithm::Md5 => Algorithm::Md5,
-            DigestAlgorithm::Sha256 => Algorithm::Sha256,
-            DigestAlgorithm::Sha512_256 => Algorithm::Sha512_256,
-        });
-        let settings = AuthSettings { algorithms: algorithms.collect(), ..AuthSettings::default() };
+        let settings = auth_settings(&config.sip.digest_algorithms);
         Self {
             authenticator: Authenticator::new(settings, seeds.digest_key, now.instant),
             peers: config.sip.peers.iter().cloned().map(Arc::new).collect(),
@@ -122,7 +119,14 @@ impl Switch {
             (Verdict::Accepted { .. } | Verdict::Missing | Verdict::Stale, _) => {}
         }
         let mut challenge = Response::new(StatusCode::UNAUTHORIZED);
-        self.gate.authenticator.challenge(&mut challenge, &realm, source, &verdict, now.instant);
+        self.gate.authenticator.challenge(
+            &mut challenge,
+            request,
+            &realm,
+            source,
+            &verdict,
+            now.instant,
+        );
         let headers = challenge.headers().clone();
         Admission::Refused { status: StatusCode::UNAUTHORIZED, headers }
     }
@@ -145,6 +149,22 @@ impl Switch {
         );
         let source = flow.peer;
         self.tell(SwitchEvent::AuthenticationFailed { username, source, method });
+    }
+}
+
+fn auth_settings(offer: &DigestOffer) -> AuthSettings {
+    let everybody = AuthSettings::default();
+    match offer {
+        DigestOffer::Suited => AuthSettings { md5_alone: Md5Alone::KnownClients, ..everybody },
+        DigestOffer::OnlyMd5 => AuthSettings { algorithms: vec![Algorithm::Md5], ..everybody },
+        DigestOffer::Listed(listed) => {
+            let algorithms = listed.iter().map(|algorithm| match algorithm {
+                DigestAlgorithm::Md5 => Algorithm::Md5,
+                DigestAlgorithm::Sha256 => Algorithm::Sha256,
+                DigestAlgorithm::Sha512_256 => Algorithm::Sha512_256,
+            });
+            AuthSettings { algorithms: algorithms.collect(), ..everybody }
+        }
     }
 }
 

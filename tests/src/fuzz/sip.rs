@@ -242,7 +242,7 @@ fn digest(input: &[u8]) -> Shape {
         .with(HeaderName::CallId, "x")
         .with(HeaderName::CSeq, CSeq::new(1, Method::Register));
     let mut challenge = Response::to(&request, StatusCode::UNAUTHORIZED);
-    authenticator.challenge(&mut challenge, "pbx", source, &Verdict::Missing, now);
+    authenticator.challenge(&mut challenge, &request, "pbx", source, &Verdict::Missing, now);
     let mut right = request.clone();
     let credentials =
         [Credentials { username: b"100", realm: "pbx", secret: Secret::Password(b"x") }];

@@ -8,11 +8,11 @@ use crate::config::named::Named;
 use crate::config::notes::Notes;
 use crate::config::secret::Secret;
 use crate::config::setting::Setting;
-use crate::config::settings::{AuthCredentials, AuthSecret, DigestAlgorithm};
+use crate::config::settings::{AuthCredentials, AuthSecret, DigestAlgorithm, DigestOffer};
 use crate::config::value::list;
 
 /// Reads the algorithms of challenges, in the order of the file.
-pub(super) fn algorithms(field: &mut Vec<DigestAlgorithm>, setting: Setting<'_>) {
+pub(super) fn algorithms(field: &mut DigestOffer, setting: Setting<'_>) {
     let named = |word: &BStr| match word.to_ascii_uppercase().as_slice() {
         b"MD5" => Some(DigestAlgorithm::Md5),
         b"SHA-256" => Some(DigestAlgorithm::Sha256),
@@ -30,7 +30,7 @@ pub(super) fn algorithms(field: &mut Vec<DigestAlgorithm>, setting: Setting<'_>)
     if algorithms.is_empty() {
         return setting.invalid("any of MD5, SHA-256, SHA-512-256");
     }
-    *field = algorithms;
+    *field = DigestOffer::Listed(algorithms);
 }
 
 pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCredentials> {
@@ -96,24 +96,52 @@ pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<AuthCreden
     auths
 }
 
-/// Complains about hashes that no challenge asks for.
-pub(super) fn warn_of_hashes_without_md5(
+/// Settles what challenges offer where secrets are stored as MD5 hashes, which serve MD5 alone.
+pub(super) fn settle_hashes(
     objects: &Objects<'_>,
     auths: &Named<AuthCredentials>,
-    algorithms: &[DigestAlgorithm],
+    offer: &mut DigestOffer,
     notes: &mut Notes,
 ) {
-    if algorithms.contains(&DigestAlgorithm::Md5) {
-        return;
-    }
-    for section in objects.of("auth") {
-        let auth = auths.get(section.name());
-        if auth.is_some_and(|auth| matches!(auth.secret, AuthSecret::Md5(_))) {
-            notes.error(
+    let is_hash = |auth: &AuthCredentials| matches!(auth.secret, AuthSecret::Md5(_));
+    let mut hashed = objects.of("auth").filter(|it| auths.get(it.name()).is_some_and(is_hash));
+    match offer {
+        DigestOffer::Listed(listed) if !listed.contains(&DigestAlgorithm::Md5) => {
+            for section in hashed {
+                notes.error(
+                    codes::CONTRADICTION,
+                    section.header,
+                    format!("nobody can log in with auth [{}]: MD5 is not offered", section.name()),
+                    "add MD5 to default_auth_algorithms_uas, or give the password",
+                );
+            }
+        }
+        DigestOffer::Listed(listed) if listed.len() > 1 => {
+            for section in hashed {
+                notes.warn(
+                    codes::CONTRADICTION,
+                    section.header,
+                    format!(
+                        "phones that choose SHA can not log in with auth [{}]: its `md5_cred` \
+                         serves MD5 alone",
+                        section.name()
+                    ),
+                    "give the password, or offer MD5 alone by default_auth_algorithms_uas=MD5",
+                );
+            }
+        }
+        DigestOffer::Listed(_) | DigestOffer::OnlyMd5 => {}
+        DigestOffer::Suited => {
+            let Some(section) = hashed.next() else { return };
+            *offer = DigestOffer::OnlyMd5;
+            notes.warn(
                 codes::CONTRADICTION,
                 section.header,
-                format!("nobody can log in with auth [{}]: MD5 is not offered", section.name()),
-                "add MD5 to default_auth_algorithms_uas, or give the password",
+                format!(
+                    "SHA-256 is offered to nobody: the `md5_cred` of auth [{}] serves MD5 alone",
+                    section.name()
+                ),
+                "give passwords to offer SHA-256, or write default_auth_algorithms_uas=MD5",
             );
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn read(
     }
     let transports = transport::read(&objects, surroundings, notes);
     let auths = auth::read(&objects, notes);
-    auth::warn_of_hashes_without_md5(&objects, &auths, &settings.digest_algorithms, notes);
+    auth::settle_hashes(&objects, &auths, &mut settings.digest_algorithms, notes);
     settings.aors = aor::read(&objects, notes);
     settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
     settings.identify = identify::read(&objects, &settings.peers, notes);

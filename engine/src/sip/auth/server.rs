@@ -12,21 +12,37 @@ use crate::sip::{Request, Response, grammar};
 /// How requests are authenticated.
 #[derive(Clone, Debug)]
 pub struct AuthSettings {
-    /// Offered in this order, and accepted. MD5 alone: RFC 8760 §2.4 has the client take the first
-    /// that it knows, but clients before it may give up at one that they do not know (baresip 1.0.0
-    /// does, wherever it stands). Where some passwords are stored as MD5 hashes only, MD5 must stay
-    /// alone, or their owners' phones choose in vain.
+    /// Offered in this order, and accepted. MD5, SHA-256: RFC 8760 §2.4 has the client take the
+    /// first that it knows, but clients before it may look at the first challenge only (sipp 3.6.1
+    /// does). Where some passwords are stored as MD5 hashes only, MD5 must be alone, or their owners'
+    /// phones choose in vain.
     pub algorithms: Vec<Algorithm>,
+    /// Whom to offer MD5 alone. Nobody.
+    pub md5_alone: Md5Alone,
     /// How long a nonce is good. 5 minutes: a captured one soon is not.
     pub nonce_lifetime: Duration,
     /// How many nonces in use are remembered, at some 50 bytes each. 65 536.
     pub nonce_capacity: usize,
 }
 
+/// Which clients are offered MD5 alone, if it is offered at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Md5Alone {
+    /// None: everybody sees every algorithm.
+    #[default]
+    Nobody,
+    /// Those that are known, by their User-Agent, to give up at a 401 that mentions another algorithm.
+    KnownClients,
+}
+
+/// How the User-Agent of clients begins that give up at any mention of SHA-256: baresip before 1.1.
+const GIVE_UP_AT_SHA256: [&[u8]; 2] = [b"baresip v0.", b"baresip v1.0."];
+
 impl Default for AuthSettings {
     fn default() -> Self {
         Self {
-            algorithms: vec![Algorithm::Md5],
+            algorithms: vec![Algorithm::Md5, Algorithm::Sha256],
+            md5_alone: Md5Alone::default(),
             nonce_lifetime: Duration::from_secs(300),
             nonce_capacity: 65_536,
         }
@@ -69,10 +85,13 @@ impl Authenticator {
         Self { settings, nonces }
     }
 
-    /// Adds the challenges to a 401: one per algorithm, in the order of preference.
+    /// Adds the challenges to the 401 for a request: one per algorithm, in the order of preference.
+    ///
+    /// They depend on the request's User-Agent, and on nothing that is known of its user.
     pub fn challenge(
         &mut self,
         response: &mut Response,
+        request: &Request,
         realm: &str,
         source: IpAddr,
         verdict: &Verdict,
@@ -82,7 +101,13 @@ impl Authenticator {
         let mut quoted = String::new();
         quote(realm, &mut quoted);
         let stale = if *verdict == Verdict::Stale { ",stale=true" } else { "" };
-        for algorithm in &self.settings.algorithms {
+        let is_narrow = self.settings.md5_alone == Md5Alone::KnownClients
+            && self.settings.algorithms.contains(&Algorithm::Md5)
+            && request.user_agent().is_some_and(|agent| {
+                GIVE_UP_AT_SHA256.iter().any(|known| agent.starts_with(known))
+            });
+        let offered = self.settings.algorithms.iter();
+        for algorithm in offered.filter(|it| !is_narrow || **it == Algorithm::Md5) {
             let algorithm = algorithm.as_str();
             let challenge = format!(
                 "Digest realm={quoted},nonce=\"{nonce}\",algorithm={algorithm},qop=\"auth\"{stale}"
@@ -291,7 +316,7 @@ mod tests {
 
         fn challenge(&mut self, request: &Request, verdict: &Verdict) -> Response {
             let mut response = Response::to(request, StatusCode::UNAUTHORIZED);
-            self.authenticator.challenge(&mut response, "pbx", HERE, verdict, self.now);
+            self.authenticator.challenge(&mut response, request, "pbx", HERE, verdict, self.now);
             response
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    config::DigestAlgorithm,
+    config::{DigestAlgorithm, DigestOffer},
     switch::{Limits, testing::noise},
 };
 
@@ -63,19 +63,47 @@ fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
 
 #[test]
 fn algorithms_are_offered_in_the_order_of_the_settings() {
-    let mut settings = sip();
-    settings.digest_algorithms = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
-    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
-    let (mut exchange, mut alice) = (Exchange::new(config, "", &[]), alice());
-    let request = alice.request(crate::sip::Method::Register, "sip:127.0.0.1");
-    alice.send(&mut exchange, request);
-    let challenge = alice.last_response().expect("401");
-    let offered: Vec<_> = challenge
-        .values(crate::sip::HeaderName::WwwAuthenticate)
-        .map(|value| String::from_utf8_lossy(value).into_owned())
-        .collect();
+    let listed = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+    let (mut exchange, mut alice) = (offering(DigestOffer::Listed(listed)), alice());
+    let offered = offered(&mut exchange, &mut alice, "baresip v1.0.0 (x86_64/linux)");
     assert!(offered[0].contains("algorithm=SHA-256") && offered[1].contains("algorithm=MD5"));
     assert_eq!(alice.options(&mut exchange), 200, "by the first of them");
+}
+
+#[test]
+fn without_a_setting_md5_comes_first_and_clients_that_know_nothing_else_see_nothing_else() {
+    let mut exchange = offering(DigestOffer::Suited);
+    for (agent, algorithms) in [
+        ("Linphone/5", &["algorithm=MD5", "algorithm=SHA-256"][..]),
+        ("baresip v1.0.0 (x86_64/linux)", &["algorithm=MD5"]),
+        ("baresip v0.6.6 (arm/linux)", &["algorithm=MD5"]),
+        ("baresip v1.1.0 (x86_64/linux)", &["algorithm=MD5", "algorithm=SHA-256"]),
+    ] {
+        for name in ["alice", "mallory"] {
+            let mut phone = Phone::new(name, "alice-password", 1);
+            let offered = offered(&mut exchange, &mut phone, agent);
+            assert_eq!(offered.len(), algorithms.len(), "{agent}");
+            assert!(offered.iter().zip(algorithms).all(|(offer, it)| offer.contains(it)));
+        }
+    }
+    assert_eq!(alice().options(&mut exchange), 200, "by the strongest");
+    let mut exchange = offering(DigestOffer::OnlyMd5);
+    assert_eq!(offered(&mut exchange, &mut alice(), "Linphone/5").len(), 1);
+}
+
+fn offering(offer: DigestOffer) -> Exchange {
+    let mut settings = sip();
+    settings.digest_algorithms = offer;
+    Exchange::new(SwitchConfig { sip: Arc::new(settings), ..config() }, "", &[])
+}
+
+/// The challenges that a client of this name gets.
+fn offered(exchange: &mut Exchange, phone: &mut Phone, agent: &str) -> Vec<String> {
+    let request = phone.request(crate::sip::Method::Register, "sip:127.0.0.1");
+    phone.send(exchange, request.with(crate::sip::HeaderName::UserAgent, agent));
+    let challenge = phone.last_response().expect("401");
+    let offered = challenge.values(crate::sip::HeaderName::WwwAuthenticate);
+    offered.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
 #[test]
