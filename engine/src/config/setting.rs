@@ -55,6 +55,11 @@ impl<'a> Block<'a> {
         self.section.last_entry(name).map(|entry| entry.value())
     }
 
+    /// The last value of this name.
+    pub(super) fn last(&self, name: &str) -> Option<&'a BStr> {
+        self.section.last_entry(name).map(|entry| entry.value())
+    }
+
     /// The place of the last value of this name, or of the header.
     pub(super) fn place_of(&self, name: &str) -> Span {
         self.section.last_entry(name).map_or(self.header, |entry| entry.value_span())

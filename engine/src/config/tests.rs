@@ -622,3 +622,19 @@ fn key_codes_and_music_are_read_and_what_is_not_here_is_named() {
         classes.values().flat_map(|it| it.iter()).map(ToString::to_string).collect();
     assert_eq!(default, ["/moh/a", "/moh/b"]);
 }
+
+#[test]
+fn redundant_servers_have_short_registrations() {
+    let bounds = |text: &str| {
+        let aor = "[x]\ntype=aor\nmax_contacts=1\n";
+        let loaded = pjsip(&format!("{TRANSPORT}{text}{aor}"));
+        loaded.configuration.sip.aors.get("x".into()).expect("the aor").expiration
+    };
+    let redundant = "[global]\ntype=global\nha=yes\n";
+    assert_eq!(bounds(""), Expiration::default());
+    assert_eq!(bounds(redundant), Expiration::HIGH_AVAILABILITY);
+    for (wish, is_late) in [("", true), ("expiration=300\n", true), ("expiration=299\n", false)] {
+        let said = section(&format!("{redundant}[x]\ntype=registration\n{wish}"));
+        assert_eq!(said.iter().any(|it| it.contains("refreshed too seldom")), is_late, "{said:?}");
+    }
+}

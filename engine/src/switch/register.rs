@@ -105,18 +105,13 @@ fn settings(aor: &Aor, peer: &Peer) -> AorSettings {
         minimum_expiration: minimum,
         default_expiration: default,
         maximum_expiration: maximum,
-        when_too_brief: WHEN_TOO_BRIEF,
+        when_too_brief: WhenTooBrief::Refuse,
         matching: match peer.rewrite_contact {
             true => registrar::ContactMatching::UriAndSource,
             false => registrar::ContactMatching::Uri,
         },
     }
 }
-
-/// Differs from RFC 3261 §10.3 step 7, which has 423: `minimum_expiration` is read from files that
-/// were written for Asterisk, which raises the wish; phones that ask for 30 s and give up at a 423
-/// would be lost.
-const WHEN_TOO_BRIEF: WhenTooBrief = WhenTooBrief::Raise;
 
 /// What the registrar's response has beside the headers that the stack writes itself.
 fn extra_headers(response: &Response) -> sip::Headers {

@@ -12,14 +12,15 @@ const MAX_CONTACTS: u32 = 64;
 /// The longest registration, in seconds: a day. Asterisk takes more; phones never ask for it.
 const MAX_EXPIRATION: u32 = 86_400;
 
-pub(super) fn read(objects: &Objects<'_>, notes: &mut Notes) -> Named<Aor> {
+/// `usual` bounds what a section does not bound itself.
+pub(super) fn read(objects: &Objects<'_>, usual: Expiration, notes: &mut Notes) -> Named<Aor> {
     let mut aors = Named::default();
     for section in objects.of("aor") {
         let mut aor = Aor {
             name: section.name().to_owned(),
             max_contacts: 0,
             when_full: WhenFull::Refuse,
-            expiration: Expiration::default(),
+            expiration: usual,
             contacts: vec![],
         };
         let mut remove_existing = false;

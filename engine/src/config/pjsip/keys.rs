@@ -6,7 +6,7 @@ use crate::config::key::{KeyTable, Later};
 
 pub(super) const GLOBAL: KeyTable = KeyTable {
     kind: "global",
-    read: &["type", "user_agent", "default_realm", "default_auth_algorithms_uas"],
+    read: &["type", "user_agent", "default_realm", "default_auth_algorithms_uas", "ha"],
     later: &[
         Later {
             instead: "peers are recognised by address, then by user name",

@@ -22,7 +22,7 @@ use super::codes;
 use super::named::Named;
 use super::notes::Notes;
 use super::setting::Block;
-use super::settings::SipSettings;
+use super::settings::{Expiration, SipSettings};
 use super::value::nearest;
 
 /// Reads all sections of the file. With a plan, the contexts of peers must be in it.
@@ -35,6 +35,7 @@ pub(super) fn read(
     let mut settings = SipSettings::default();
     let objects = Objects::sort(sections, notes);
 
+    let mut redundant = false;
     for section in objects.of("global") {
         section.each(&keys::GLOBAL, notes, |name, setting| match name {
             b"type" => {}
@@ -43,13 +44,21 @@ pub(super) fn read(
             b"default_auth_algorithms_uas" => {
                 auth::algorithms(&mut settings.digest_algorithms, setting);
             }
+            b"ha" => setting.yes_no(&mut redundant),
             _ => setting.judge(),
         });
+    }
+    let expiration = match redundant {
+        true => Expiration::HIGH_AVAILABILITY,
+        false => Expiration::default(),
+    };
+    if redundant {
+        warn_of_late_refreshes(sections, notes);
     }
     let transports = transport::read(&objects, surroundings, notes);
     let auths = auth::read(&objects, notes);
     auth::settle_hashes(&objects, &auths, &mut settings.digest_algorithms, notes);
-    settings.aors = aor::read(&objects, notes);
+    settings.aors = aor::read(&objects, expiration, notes);
     settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
     settings.identify = identify::read(&objects, &settings.peers, notes);
     endpoint::warn_of_open(&objects, &settings, notes);
@@ -71,6 +80,25 @@ pub(super) struct Surroundings<'a> {
     /// The time their validity is judged at; `None` does not judge it.
     #[cfg_attr(not(feature = "net"), expect(dead_code, reason = "certificates belong to `net`"))]
     pub(super) now: Option<jiff::Timestamp>,
+}
+
+/// Complains about registrations of ours that a server which takes over would not see in time.
+fn warn_of_late_refreshes(sections: &[Block<'_>], notes: &mut Notes) {
+    let most = Expiration::HIGH_AVAILABILITY.maximum.as_secs();
+    let is_ours = |section: &&Block<'_>| {
+        section.kind().is_some_and(|kind| kind.value().eq_ignore_ascii_case(b"registration"))
+    };
+    for section in sections.iter().filter(is_ours) {
+        let wish = section.last("expiration").and_then(super::value::parsed::<u64>);
+        if wish.unwrap_or(3600) >= most {
+            notes.error(
+                codes::CONTRADICTION,
+                section.place_of("expiration"),
+                format!("with ha=yes, registration [{}] is refreshed too seldom", section.name()),
+                "set expiration below 300, so that a server that takes over is registered soon",
+            );
+        }
+    }
 }
 
 /// The sections, by type.

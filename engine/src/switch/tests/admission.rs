@@ -26,15 +26,18 @@ fn a_phone_registers_with_its_password() {
 }
 
 #[test]
-fn a_wish_beyond_the_bounds_of_expiry_is_brought_within_them() {
+fn a_wish_below_the_bounds_of_expiry_is_refused_and_one_above_is_cut() {
     let mut settings = sip();
-    let bounds = Expiration { minimum: secs(180), default: secs(240), maximum: secs(300) };
+    let bounds = Expiration::HIGH_AVAILABILITY;
     settings.aors.insert(Aor { expiration: bounds, ..aor("ha") }).expect("a new name");
     settings.peers.insert(peer("ha", "office")).expect("a new name");
     let config = SwitchConfig { sip: Arc::new(settings), ..config() };
     let (mut exchange, mut phone) =
         (Exchange::new(config, "", &[]), Phone::new("ha", "ha-password", 4));
-    for (wish, granted) in [(30, 180), (200, 200), (3600, 300)] {
+    assert_eq!(phone.register_for(&mut exchange, "ha", 30), 423);
+    let refusal = phone.last_response().expect("423");
+    assert_eq!(refusal.number(crate::sip::HeaderName::MinExpires), Some(180));
+    for (wish, granted) in [(180, 180), (200, 200), (3600, 300)] {
         assert_eq!(phone.register_for(&mut exchange, "ha", wish), 200);
         let contact = phone.last_response().and_then(|it| it.contact()).expect("the binding");
         assert_eq!(contact.expires(), Some(secs(granted)));
