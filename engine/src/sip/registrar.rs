@@ -14,7 +14,7 @@ use bstr::{BStr, BString};
 
 use super::{Flow, Request, Response, StatusCode};
 
-pub use binding::Binding;
+pub use binding::{Binding, BindingFacts};
 
 /// How one address of record is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,6 +201,19 @@ impl Registrar {
             self.events.extend(removed);
             self.replace(aor, vec![]);
         }
+    }
+
+    /// Binds contacts again that an earlier registrar had, in place of whatever is bound to this
+    /// address of record. Nothing is told of it. Returns how many there is room for.
+    pub fn restore(&mut self, aor: &BStr, bindings: Vec<BindingFacts>) -> usize {
+        if !self.aors.contains_key(aor) && self.aors.len() >= self.settings.max_aors {
+            return 0;
+        }
+        let room = self.settings.max_contacts;
+        let bindings: Vec<_> = bindings.into_iter().take(room).map(Binding::from).collect();
+        let count = bindings.len();
+        self.replace(aor, bindings);
+        count
     }
 
     /// Replaces the addresses at which a contact would be ourselves.

@@ -27,6 +27,7 @@ mod place;
 mod placing;
 mod plan;
 mod ports;
+mod record;
 mod register;
 mod requests;
 mod resolve;
@@ -54,6 +55,7 @@ pub use bridges::BridgeId;
 pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
 pub use event::{CallFacts, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use features::Feature;
+pub use record::{BindingRecord, Record};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use view::{CallView, ContactView, PeerView, RoomView};
 
@@ -84,6 +86,7 @@ pub struct Switch {
     endpoint: sip::Endpoint,
     gate: Gate,
     registrar: sip::registrar::Registrar,
+    records: record::Records,
     /// Our addresses, as far as messages came to them.
     locals: Vec<SocketAddr>,
     calls: HashMap<ChannelId, Box<Call>>,
@@ -138,6 +141,7 @@ impl Switch {
         Self {
             gate: Gate::new(&config, seeds, now),
             registrar: register::registrar(&config),
+            records: record::Records::default(),
             locals: Vec::new(),
             config,
             world,

@@ -64,6 +64,7 @@ impl Switch {
     fn tell_bindings(&mut self, now: Now) {
         while let Some(change) = self.registrar.poll_event() {
             let registrar::RegistrarEvent { aor, contact, change } = change;
+            self.records.note(aor.as_bstr(), now);
             match change {
                 BindingChange::Added | BindingChange::Refreshed => {
                     let bindings = self.registrar.bindings(aor.as_bstr(), now.instant);

@@ -8,6 +8,7 @@ mod embedder;
 mod letters;
 mod local;
 mod nat;
+mod records;
 mod silence;
 mod walk;
 

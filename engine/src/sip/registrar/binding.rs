@@ -77,4 +77,58 @@ impl Binding {
     pub fn call_id(&self) -> &str {
         &self.call_id
     }
+
+    /// All there is to it, to be kept elsewhere.
+    pub fn facts(&self) -> BindingFacts {
+        let Self { contact, flow, expires, registered, q, .. } = self;
+        BindingFacts {
+            contact: contact.clone(),
+            flow: *flow,
+            expires: *expires,
+            registered: *registered,
+            q: *q,
+            call_id: self.call_id.clone(),
+            cseq: self.cseq,
+            instance: self.instance.clone(),
+            registration_id: self.registration_id,
+            path: self.path.clone(),
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+/// What a [`Binding`] is made of, for those who keep it across a restart. See the verbs of the same
+/// names there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the verb of that name of `Binding`")]
+pub struct BindingFacts {
+    pub contact: Uri,
+    pub flow: Flow,
+    pub expires: Instant,
+    pub registered: Instant,
+    pub q: u16,
+    pub call_id: String,
+    pub cseq: u32,
+    pub instance: Option<String>,
+    pub registration_id: Option<u32>,
+    pub path: Vec<Uri>,
+    pub user_agent: String,
+}
+
+impl From<BindingFacts> for Binding {
+    fn from(facts: BindingFacts) -> Self {
+        Self {
+            contact: facts.contact,
+            flow: facts.flow,
+            expires: facts.expires,
+            registered: facts.registered,
+            q: facts.q,
+            call_id: facts.call_id,
+            cseq: facts.cseq,
+            instance: facts.instance,
+            registration_id: facts.registration_id,
+            path: facts.path,
+            user_agent: facts.user_agent,
+        }
+    }
 }
