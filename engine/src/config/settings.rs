@@ -15,6 +15,7 @@ use super::network::{IdentifyTable, IpNetwork};
 use super::secret::Secret;
 use crate::media::KEEPALIVE;
 pub use crate::sip::registrar::WhenFull;
+use crate::sip::{SessionTimers, TimerPolicy};
 
 /// Where SIP is spoken: one listening address with its protocol (`type=transport`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +169,8 @@ pub struct Peer {
     pub rtp_timeout_hold: Option<Duration>,
     /// After so long without sending, a frame of silence is sent. `None`: it is not.
     pub rtp_keepalive: Option<Duration>,
+    /// Session timers: `timers`, `timers_min_se`, `timers_sess_expires`.
+    pub session_timers: SessionTimers,
 }
 
 impl Peer {
@@ -201,6 +204,10 @@ impl Peer {
             // Differs from Asterisk, which sends none: between prompts nothing is sent here, and a
             // translator forgets the mapping.
             rtp_keepalive: Some(KEEPALIVE),
+            session_timers: SessionTimers {
+                policy: TimerPolicy::IfSupported,
+                ..SessionTimers::default()
+            },
         }
     }
 }

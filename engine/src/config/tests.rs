@@ -5,6 +5,7 @@ use std::path::Path;
 use diesis_dialplan::conf::MemoryFiles;
 
 use super::*;
+use crate::sip::{SessionTimers, TimerPolicy};
 
 fn load(files: &[(&str, &str)]) -> Loaded {
     let files = files.iter().fold(MemoryFiles::new(), |all, (name, text)| all.with(*name, text));
@@ -93,6 +94,35 @@ fn a_phone_is_an_endpoint_an_auth_and_an_aor_of_one_name() {
     assert_eq!(sip.transports.len(), 1);
     assert_eq!(sip.transports[0].bind.to_string(), "0.0.0.0:5060");
     assert_eq!(sip.transports[0].local_net.len(), 2);
+}
+
+#[test]
+fn session_timers_are_asterisks_until_the_endpoint_says_otherwise() {
+    let timers = |lines: &str| {
+        let loaded = pjsip(&format!("[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\n{lines}"));
+        let timers = loaded.configuration.sip.peers.get("x".into()).map(|peer| peer.session_timers);
+        (timers, said(&loaded))
+    };
+    let wanted = |policy, min_se, expires| {
+        let seconds = std::time::Duration::from_secs;
+        Some(SessionTimers { policy, min_se: seconds(min_se), session_expires: seconds(expires) })
+    };
+    assert_eq!(timers("").0, wanted(TimerPolicy::IfSupported, 90, 1800));
+    for (word, policy) in [
+        ("no", TimerPolicy::Off),
+        ("yes", TimerPolicy::IfSupported),
+        ("required", TimerPolicy::Required),
+        ("always", TimerPolicy::Always),
+    ] {
+        let (timers, said) =
+            timers(&format!("timers={word}\ntimers_min_se=120\ntimers_sess_expires=600\n"));
+        assert_eq!((timers, said.len()), (wanted(policy, 120, 600), 0), "{said:?}");
+    }
+    let (below, said) = timers("timers_min_se=300\ntimers_sess_expires=200\n");
+    assert_eq!((below, said.len()), (wanted(TimerPolicy::IfSupported, 300, 300), 1), "{said:?}");
+    for wrong in ["timers=maybe", "timers_min_se=89", "timers_sess_expires=x"] {
+        assert_eq!(timers(&format!("{wrong}\n")).1.len(), 1, "{wrong}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::dialog::{Destination, Dialog};
 use super::event::{Body, Event, MAX_FORWARDS};
 use super::flow::{Flow, Transport};
+use super::session_timer::OPTION as TIMER;
 use super::table::Handle;
 use super::transaction::Timers;
 use super::transaction::key::{Key, RequestParts};
@@ -287,7 +288,7 @@ impl Core {
         }
         if matches!(request.method(), Method::Invite | Method::Update) {
             request.push(HeaderName::Allow, self.config.allow());
-            self.push_supported(&mut request);
+            self.push_supported(&mut request, &Method::Invite);
         }
         if !self.config.product.is_empty() {
             request.push(HeaderName::UserAgent, self.config.product.as_str());
@@ -299,9 +300,13 @@ impl Core {
         request
     }
 
-    fn push_supported(&self, message: &mut Headers) {
-        if !self.config.extensions.is_empty() {
-            message.push(HeaderName::Supported, self.config.extensions.join(", "));
+    /// The extensions that are there for everybody; those that a call has or has not by its terms
+    /// are its own to write, and go into no more than the answer to OPTIONS here.
+    fn push_supported(&self, message: &mut Headers, method: &Method) {
+        let named = |extension: &&&str| *method == Method::Options || **extension != TIMER;
+        let extensions: Vec<&str> = self.config.extensions.iter().filter(named).copied().collect();
+        if !extensions.is_empty() {
+            message.push(HeaderName::Supported, extensions.join(", "));
         }
     }
 
@@ -408,7 +413,7 @@ impl Core {
             response.push(HeaderName::Allow, self.config.allow());
         }
         if offers && status.is_success() {
-            self.push_supported(&mut response);
+            self.push_supported(&mut response, request.method());
         }
         if !self.config.product.is_empty() && status != StatusCode::TRYING {
             response.push(HeaderName::Server, self.config.product.as_str());

@@ -15,7 +15,7 @@ pub use super::core::{
 use super::deadlines::Deadlines;
 use super::event::{
     Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, ReferHandle,
-    RequestHandle, TransactionHandle, VerbError, check_extra,
+    RequestHandle, Terms, TransactionHandle, VerbError, check_extra,
 };
 use super::flow::{ConnectionId, Flow, Transmit};
 use super::invite::Call;
@@ -443,6 +443,21 @@ impl Endpoint {
     ) -> Result<(), VerbError> {
         check_extra(headers)?;
         self.with_call(call, now, |call, core| call.refuse_offer(core, status, headers, now))
+    }
+
+    /// Says what an incoming call wants of session timers and the like; at first it wants nothing.
+    /// To be said before anything is answered. Returns with what the INVITE is to be refused if it
+    /// does not suit: 420, 421 or 422, and the headers that explain it.
+    ///
+    /// # Errors
+    /// See [`VerbError`].
+    pub fn set_terms(
+        &mut self,
+        call: CallHandle,
+        terms: Terms,
+        now: Instant,
+    ) -> Result<Result<(), (StatusCode, Headers)>, VerbError> {
+        self.with_call(call, now, |call, core| Ok(call.set_terms(core, terms)))
     }
 
     /// Says how the path of later requests in this call's dialog is found; at first it is

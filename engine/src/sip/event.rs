@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::flow::Flow;
 use super::refer::Refer;
+use super::session_timer::SessionTimers;
 use super::table::Handle;
 use super::{CallId, HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri};
 
@@ -116,6 +117,12 @@ pub enum Event {
         /// The call.
         call: CallHandle,
     },
+    /// The session wants a refresh and the peer takes no UPDATE: send a `reinvite` with the session
+    /// as it is. Told again every few seconds until the refresh worked out.
+    RefreshDue {
+        /// The call.
+        call: CallHandle,
+    },
     /// A request in the dialog that the application answers: INFO, and other allowed methods.
     InDialog {
         /// The call.
@@ -185,6 +192,8 @@ pub enum End {
     Local,
     /// Our 2xx was never acknowledged; a BYE went out (RFC 3261 §13.3.1.4).
     Unacknowledged,
+    /// Nobody refreshed the session in time; a BYE went out (RFC 4028 §10).
+    SessionExpired,
     /// No response to our INVITE, or the peer no longer knows the dialog (408 or 481).
     Failed(Failure),
 }
@@ -253,7 +262,16 @@ const RESERVED: &[HeaderName] = &[
     HeaderName::RecordRoute,
     HeaderName::ContentLength,
     HeaderName::ContentType,
+    HeaderName::SessionExpires,
 ];
+
+/// What a call wants of the extensions that its two sides agree on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Session timers; none. An application that wants them adds `timer` to
+    /// [`EndpointConfig::extensions`](super::EndpointConfig::extensions).
+    pub timers: SessionTimers,
+}
 
 /// A call to be made.
 #[derive(Clone, Debug)]
@@ -276,6 +294,8 @@ pub struct OutgoingCall {
     pub body: Option<Body>,
     /// Further headers.
     pub headers: Headers,
+    /// Session timers and the like.
+    pub terms: Terms,
 }
 
 impl OutgoingCall {
@@ -291,6 +311,7 @@ impl OutgoingCall {
             max_forwards: MAX_FORWARDS,
             body: None,
             headers: Headers::default(),
+            terms: Terms::default(),
         }
     }
 

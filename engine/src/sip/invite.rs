@@ -8,6 +8,7 @@ mod callee;
 mod caller;
 mod offer;
 mod referral;
+mod refresh;
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,11 @@ use smallvec::SmallVec;
 use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy, ResponsePort, reply_to};
 use super::dialog::{Dialog, Order};
 use super::event::{
-    Body, CallHandle, End, Event, Failure, OutgoingCall, RequestHandle, TransactionHandle,
+    Body, CallHandle, End, Event, Failure, OutgoingCall, RequestHandle, Terms, TransactionHandle,
     VerbError,
 };
 use super::flow::Flow;
+use super::session_timer::SessionTimer;
 use super::table::Handle;
 use super::transaction::ClientEvent;
 use super::transaction::key::Key;
@@ -47,6 +49,12 @@ pub(crate) struct Call {
     bye: Option<Handle>,
     /// Other requests that we sent in the dialog.
     others: SmallVec<[Handle; 1]>,
+    /// The session timer; runs while the call is confirmed.
+    timer: SessionTimer,
+    /// The peer takes UPDATE.
+    peer_updates: bool,
+    /// The UPDATE that refreshes the session, one of `others`.
+    refreshing: Option<Handle>,
     /// REFERs of the peer's that it hears about.
     referrals: SmallVec<[referral::Referral; 0]>,
     /// What the dialogs are registered under.
@@ -101,6 +109,8 @@ struct Outgoing {
     /// From with our tag.
     from: String,
     cseq: u32,
+    /// What the latest challenge was answered with.
+    credentials: Headers,
     early: SmallVec<[Dialog; 1]>,
     /// Peers whose BYE overtook their 2xx.
     gone: SmallVec<[(Tag, Request); 1]>,
@@ -179,6 +189,7 @@ impl Call {
         let local_tag = Tag::random(&mut core.entropy);
         let cseq = core.entropy.below(FIRST_CSEQ_BELOW) + 1;
         let dialog = Dialog::accept(request, local_tag, cseq)?;
+        let peer_updates = request.has_token(HeaderName::Allow, Method::Update.as_str());
         let expires = request.expires().map(|wait| now + wait.min(LONGEST_EXPIRES));
         Some(Self {
             handle: Handle { slot: 0, generation: 0 },
@@ -198,6 +209,9 @@ impl Call {
             invites: SmallVec::new(),
             bye: None,
             others: SmallVec::new(),
+            timer: SessionTimer::new(Terms::default().timers),
+            peer_updates,
+            refreshing: None,
             referrals: SmallVec::new(),
             keys: SmallVec::new(),
         })
@@ -215,6 +229,9 @@ impl Call {
             role: Role::Caller,
             contact: core.contact(spec.from.uri().user(), &spec.flow),
             flow: spec.flow,
+            timer: SessionTimer::new(spec.terms.timers),
+            peer_updates: false,
+            refreshing: None,
             path: core.config.path,
             response_port: core.config.response_port,
             state: State::Outgoing(Box::new(Outgoing {
@@ -222,6 +239,7 @@ impl Call {
                 call_id,
                 cseq: core.entropy.below(FIRST_CSEQ_BELOW),
                 spec,
+                credentials: Headers::default(),
                 early: SmallVec::new(),
                 gone: SmallVec::new(),
                 challenge: None,
@@ -267,7 +285,8 @@ impl Call {
             State::Confirmed(confirmed) => {
                 let trying = confirmed.offer_in.as_ref().and_then(|offer| offer.trying);
                 let repeats = confirmed.unacknowledged.iter().map(Unacknowledged::due);
-                trying.into_iter().chain(confirmed.retry).chain(repeats).min()
+                let timer = self.timer.poll_timeout();
+                trying.into_iter().chain(confirmed.retry).chain(timer).chain(repeats).min()
             }
             State::Leaving { unacknowledged, .. } => Some(unacknowledged.due()),
             State::Outgoing(outgoing) => outgoing.challenge.as_ref().map(|&(_, until)| until),
@@ -539,6 +558,8 @@ impl Call {
                 InviteKind::First => self.handle_first_response(core, index, response, now),
                 InviteKind::Again => self.handle_later_response(core, index, response, now),
             }
+        } else if self.refreshing == Some(transaction) {
+            self.handle_refreshed(core, Some(&response), now);
         } else if self.others.contains(&transaction) {
             let is_gone = response.status() == StatusCode::CALL_DOES_NOT_EXIST;
             core.events
@@ -580,6 +601,8 @@ impl Call {
                 }
                 _ => {}
             }
+        } else if self.refreshing == Some(transaction) {
+            self.handle_refreshed(core, None, now);
         } else if self.others.contains(&transaction) {
             core.events
                 .push_back(Event::RequestFailed { request: RequestHandle(transaction), failure });
@@ -654,6 +677,7 @@ impl Call {
                 for waiting in &mut confirmed.unacknowledged {
                     waiting.repeat(core, now);
                 }
+                self.handle_session_timer(core, now);
             }
             State::Leaving { unacknowledged, headers } => {
                 if unacknowledged.give_up <= now {

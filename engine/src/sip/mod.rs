@@ -25,6 +25,7 @@ pub mod refer;
 pub mod registrar;
 pub mod registration;
 mod rsip_conversion;
+mod session_timer;
 mod status;
 pub(crate) mod table;
 pub mod transaction;
@@ -35,7 +36,7 @@ pub use endpoint::{
 };
 pub use event::{
     Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
-    ReferHandle, RequestHandle, TransactionHandle, VerbError, is_reserved,
+    ReferHandle, RequestHandle, Terms, TransactionHandle, VerbError, is_reserved,
 };
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
 pub use framing::{Frame, Framing, PONG, StreamTimeouts};
@@ -46,5 +47,6 @@ pub use message::{Message, Request, Response};
 pub use method::{Extension, Method};
 pub use parse::{Limits, ParseError, ParseErrorKind};
 pub use rsip_conversion::ConversionError;
+pub use session_timer::{SessionTimers, TimerPolicy};
 pub use status::StatusCode;
 pub use uri::{Host, Scheme, Uri, UriError, UriRef};

@@ -66,8 +66,12 @@ impl Switch {
                 }
             }
             Event::RequestFailed { request, .. } => self.info_answered(request, None, now),
-            // The switch sends no re-INVITE.
-            Event::ReofferAnswered { .. } | Event::ReofferDue { .. } => {}
+            Event::RefreshDue { call } | Event::ReofferDue { call } => {
+                self.with_handle(call, now, |switch, call| switch.refresh_session(call, now));
+            }
+            Event::ReofferAnswered { call, response } => {
+                self.with_handle(call, now, |switch, call| switch.take_new_answer(call, &response));
+            }
         }
     }
 
@@ -116,10 +120,45 @@ impl Switch {
         self.join_audio(call);
     }
 
+    /// Offers the session as it is, to keep it alive.
+    fn refresh_session(&mut self, call: &mut Call, now: Now) {
+        let Some(handle) = call.handle else { return };
+        // One that met the peer's own offer was never answered.
+        call.session.cancel_offer();
+        let local = call.media_address.unwrap_or(call.flow.local);
+        let Ok(offer) = call.session.offer(local) else { return };
+        let (headers, body) = (sip::Headers::default(), sip::Body::sdp(offer));
+        // An offer of the far end is on its way: the stack asks again.
+        if self.endpoint.reinvite(handle, &headers, Some(&body), now.instant).is_err() {
+            call.session.cancel_offer();
+        }
+    }
+
+    /// The answer to our offer within the call; one that is of no use leaves things as they were.
+    fn take_new_answer(&mut self, call: &mut Call, response: &Response) {
+        let answer = session::description(response.headers(), response.body());
+        let agreed = answer.and_then(|answer| match answer {
+            Some(answer) => call.session.receive_answer(&answer),
+            None => Err(SessionError::NotSdp),
+        });
+        match agreed {
+            Ok(()) => {
+                self.open_media(call);
+                self.follow_hold(call);
+            }
+            Err(error) => {
+                tracing::info!(call_id = %call.parties.call_id, %error, "no answer to our offer");
+                call.session.cancel_offer();
+            }
+        }
+    }
+
     /// A re-INVITE or UPDATE: hold, another codec, another address. One without a body asks for
     /// our offer.
     fn take_reoffer(&mut self, call: &mut Call, request: &Request, now: Now) {
         let Some(handle) = call.handle else { return };
+        // The stack lets no offer in while one of ours is out: it met another and is void.
+        call.session.cancel_offer();
         let answered = answer_reoffer(call, request);
         match answered {
             Ok(body) => {
@@ -193,7 +232,9 @@ impl Switch {
             }
             sip::End::Local => (Cause::NORMAL_CLEARING, EndedBy::Us),
             sip::End::Expired => (Cause::NO_ANSWER, EndedBy::FarEnd),
-            sip::End::Unacknowledged => (Cause::RECOVERY_ON_TIMER, EndedBy::Failure),
+            sip::End::Unacknowledged | sip::End::SessionExpired => {
+                (Cause::RECOVERY_ON_TIMER, EndedBy::Failure)
+            }
             sip::End::Failed(failure) => {
                 (Cause::from_status(failure.status().code()), EndedBy::Failure)
             }

@@ -61,6 +61,11 @@ impl Switch {
         };
         let _ = self.endpoint.set_call_response_port(handle, response_port(&peer), now.instant);
         let _ = self.endpoint.set_path_policy(handle, path_policy(&peer), now.instant);
+        let suits = self.endpoint.set_terms(handle, terms(Some(&peer)), now.instant);
+        if let Ok(Err((status, headers))) = suits {
+            tracing::info!(peer = %peer.name, status = status.code(), "call refused");
+            return self.refuse_invite(handle, status, &headers, now);
+        }
         if self.is_full(&flow) {
             let headers = self.retry_after();
             return self.refuse_invite(handle, StatusCode::SERVICE_UNAVAILABLE, &headers, now);
@@ -455,6 +460,16 @@ fn parties(request: &Request, peer: &Peer, identity: &Identity) -> Parties {
         peer: Some(peer.name.clone()),
         call_id: request.call_id().unwrap_or_default().into(),
     }
+}
+
+/// What calls with a peer want of session timers and the like; without a peer, what is the default
+/// of one.
+pub(super) fn terms(peer: Option<&Peer>) -> sip::Terms {
+    let usual = sip::SessionTimers {
+        policy: sip::TimerPolicy::IfSupported,
+        ..sip::SessionTimers::default()
+    };
+    sip::Terms { timers: peer.map_or(usual, |peer| peer.session_timers) }
 }
 
 /// A Reason header (RFC 3326) for a cause.

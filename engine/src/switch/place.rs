@@ -10,7 +10,7 @@ use super::{
     call::{Call, Control, Departure, Hold, Invitation, Phase},
     features::KeyCollector,
     identity::Identity,
-    invite::{SignalError, channel_name, path_policy},
+    invite::{SignalError, channel_name, path_policy, terms},
     session::Session,
 };
 use crate::{
@@ -218,6 +218,7 @@ impl Switch {
             max_forwards: call.max_forwards,
             body: Some(sip::Body::sdp(offer)),
             headers,
+            terms: terms(self.peer_of(call).as_deref()),
         };
         Ok(self.endpoint.call(invite, now.instant)?)
     }

@@ -10,6 +10,7 @@ mod local;
 mod nat;
 mod records;
 mod silence;
+mod timers;
 mod walk;
 
 use std::{sync::Arc, time::Duration};

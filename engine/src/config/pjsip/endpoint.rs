@@ -18,6 +18,7 @@ use crate::config::settings::{
     Aor, AuthCredentials, CodecName, DtmfMode, IdentifyBy, Peer, SipSettings,
 };
 use crate::config::value::{caller_id, list};
+use crate::sip::TimerPolicy;
 
 pub(super) fn read(
     objects: &Objects<'_>,
@@ -82,6 +83,11 @@ pub(super) fn read(
                 setting.optional_seconds(&mut peer.rtp_timeout_hold, LONGEST_SILENCE);
             }
             b"rtp_symmetric" => setting.yes_no(&mut peer.rtp_symmetric),
+            b"timers" => timers(&mut peer.session_timers.policy, setting),
+            b"timers_min_se" => setting.seconds(&mut peer.session_timers.min_se, SESSION_INTERVALS),
+            b"timers_sess_expires" => {
+                setting.seconds(&mut peer.session_timers.session_expires, SESSION_INTERVALS);
+            }
             b"transport" => match transports.find(setting.value()) {
                 Reference::Listening => setting.optional_text(&mut peer.transport),
                 // Said at the transport already.
@@ -93,6 +99,16 @@ pub(super) fn read(
             },
             _ => setting.judge(),
         });
+        let timers = &mut peer.session_timers;
+        if timers.session_expires < timers.min_se {
+            notes.warn(
+                codes::VALUE_INVALID,
+                section.place_of("timers_sess_expires"),
+                "`timers_sess_expires` is below `timers_min_se`".to_owned(),
+                "the latter is used for both",
+            );
+            timers.session_expires = timers.min_se;
+        }
         if !codecs_given {
             notes.once(
                 Diagnostic::warning(
@@ -165,6 +181,20 @@ pub(super) fn warn_of_missing_contexts(
 
 /// The longest `rtp_timeout` and the like, in seconds: a day.
 const LONGEST_SILENCE: u32 = 86_400;
+
+/// What `timers_min_se` and `timers_sess_expires` may be: RFC 4028 §5 sets the least, a week is as
+/// good as for ever.
+const SESSION_INTERVALS: std::ops::RangeInclusive<u32> = 90..=604_800;
+
+fn timers(policy: &mut TimerPolicy, setting: Setting<'_>) {
+    match setting.value().to_ascii_lowercase().as_slice() {
+        b"no" => *policy = TimerPolicy::Off,
+        b"yes" => *policy = TimerPolicy::IfSupported,
+        b"required" => *policy = TimerPolicy::Required,
+        b"always" | b"forced" => *policy = TimerPolicy::Always,
+        _ => setting.invalid("`no`, `yes`, `required` or `always`"),
+    }
+}
 
 fn dtmf_mode(mode: &mut DtmfMode, setting: Setting<'_>) {
     match setting.value().to_ascii_lowercase().as_slice() {

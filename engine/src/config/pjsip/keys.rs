@@ -146,6 +146,9 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "send_diversion",
         "send_pai",
         "send_rpid",
+        "timers",
+        "timers_min_se",
+        "timers_sess_expires",
         "transport",
         "trust_id_inbound",
         "trust_id_outbound",
@@ -319,15 +322,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             instead: "provisional responses are sent unreliably",
             severity: Warn,
             keys: &[("100rel", Words(&["no"]))],
-        },
-        Later {
-            instead: "calls are not refreshed",
-            severity: Warn,
-            keys: &[
-                ("timers", Words(&["no"])),
-                ("timers_min_se", Always),
-                ("timers_sess_expires", Always),
-            ],
         },
         Later {
             instead: "an incomplete number is answered 404",

@@ -55,12 +55,15 @@ impl Call {
         body: Option<&Body>,
         now: Instant,
     ) -> Result<(), VerbError> {
+        let State::Incoming(Incoming { transaction, .. }) = self.state else {
+            return Err(VerbError::WrongState);
+        };
+        let headers = &self.timed(core, transaction, headers, now);
         let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
         else {
             return Err(VerbError::WrongState);
         };
         let parts = Parts { contact: Some(contact), headers: Some(headers), body };
-        let transaction = incoming.transaction;
         let cseq = core.layer.answerable(transaction).and_then(|request| request.cseq());
         let tag = &dialog.id().local_tag;
         let bytes =

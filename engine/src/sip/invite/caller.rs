@@ -18,6 +18,7 @@ impl Call {
             // The names came out of a header list, so they are tokens.
             let _ = headers.push_named(field.name_text, field.value);
         }
+        self.timer.write_invite(&mut headers);
         let to = outgoing.spec.to.clone().without_tag().to_string();
         let draft = Draft {
             method: Method::Invite,
@@ -49,8 +50,9 @@ impl Call {
         headers: &Headers,
         now: Instant,
     ) -> Result<(), VerbError> {
-        match &self.state {
+        match &mut self.state {
             State::Outgoing(outgoing) if outgoing.challenge.is_some() => {
+                outgoing.credentials = headers.clone();
                 self.send_first_invite(core, headers.clone(), now)
             }
             _ => Err(VerbError::WrongState),
@@ -146,6 +148,14 @@ impl Call {
                 outgoing.early.clear();
                 core.events
                     .push_back(Event::Challenged { call: CallHandle(self.handle), response });
+            } else if status == StatusCode::SESSION_INTERVAL_TOO_SMALL
+                && self.timer.raise(&response)
+            {
+                outgoing.early.clear();
+                let credentials = outgoing.credentials.clone();
+                if self.send_first_invite(core, credentials, now).is_err() {
+                    self.end(core, End::Refused { response });
+                }
             } else {
                 self.end(core, End::Refused { response });
             }
@@ -221,6 +231,8 @@ impl Call {
         self.dialog = Some(dialog);
         self.register_dialog(core);
         self.state = State::Confirmed(Confirmed::default());
+        self.note_allowed(&response);
+        self.timer.learn(&response, now);
         let call = CallHandle(self.handle);
         if has_body || bye.is_some() {
             self.send_ack(core, cseq, None);

@@ -1,7 +1,7 @@
 //! Changing an answered call: re-INVITE in both directions and UPDATE from the peer
 //! (RFC 3261 §14, RFC 3311 §5.2, the crossings of RFC 5407).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
 
@@ -27,7 +27,9 @@ impl Call {
             return Err(VerbError::OfferPending);
         }
         let flow = core.dialog_flow(dialog, self.flow, self.path);
-        let parts = Parts { contact: Some(&self.contact), headers: Some(headers), body };
+        let mut headers = headers.clone();
+        self.timer.write_refresh(&mut headers);
+        let parts = Parts { contact: Some(&self.contact), headers: Some(&headers), body };
         let user = User::Call(self.handle);
         let transaction = core
             .send_in_dialog(dialog, Method::Invite, parts, flow, user, now)
@@ -44,6 +46,10 @@ impl Call {
         body: Option<&Body>,
         now: Instant,
     ) -> Result<(), VerbError> {
+        let State::Confirmed(Confirmed { offer_in: Some(offer), .. }) = &self.state else {
+            return Err(VerbError::WrongState);
+        };
+        let headers = &self.timed(core, offer.transaction, headers, now);
         let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), contact, .. } = self
         else {
             return Err(VerbError::WrongState);
@@ -99,12 +105,24 @@ impl Call {
         let is_inviting = self.is_inviting();
         let is_update = *request.method() == Method::Update;
         let has_offer = !request.body().is_empty();
+        self.note_allowed(&request);
+        if matches!(self.state, State::Confirmed(_))
+            && let Err((status, headers)) = self.timer.check(&request)
+        {
+            let parts = Parts { headers: Some(&headers), ..Parts::default() };
+            return core.respond_plain(transaction, status, parts, now);
+        }
         // An UPDATE without a body only refreshes the target, in any dialog (RFC 3311 §5.2).
         if is_update && !has_offer && !self.is_ended() {
             if let Some(dialog) = &mut self.dialog {
                 dialog.refresh_target(&request);
             }
-            let parts = Parts { contact: Some(&self.contact), ..Parts::default() };
+            // What an early dialog agrees on is the first INVITE's business.
+            let headers = match self.state {
+                State::Confirmed(_) => self.timed(core, transaction, &Headers::default(), now),
+                _ => Headers::default(),
+            };
+            let parts = Parts { contact: Some(&self.contact), headers: Some(&headers), body: None };
             return core.respond_plain(transaction, StatusCode::OK, parts, now);
         }
         let confirmed = match &mut self.state {
@@ -188,6 +206,8 @@ impl Call {
             if let Some(dialog) = &mut self.dialog {
                 dialog.refresh_target(&response);
             }
+            self.note_allowed(&response);
+            self.timer.learn(&response, now);
             match &mut self.state {
                 State::Confirmed(confirmed) if !has_body => {
                     confirmed.answer_due = Some(number);
@@ -203,21 +223,26 @@ impl Call {
             }
             return;
         }
-        let State::Confirmed(confirmed) = &mut self.state else { return };
+        if !matches!(self.state, State::Confirmed(_)) {
+            return;
+        }
         match status {
             StatusCode::REQUEST_PENDING => {
-                // RFC 3261 §14.1: who owns the Call-ID waits longer, so that the two part.
-                let wait = match self.role {
-                    Role::Caller => 2100 + 10 * core.entropy.below(190),
-                    Role::Callee => 10 * core.entropy.below(200),
-                };
-                confirmed.retry = Some(now + Duration::from_millis(wait.into()));
+                let retry = now + self.glare_wait(core);
+                if let State::Confirmed(confirmed) = &mut self.state {
+                    confirmed.retry = Some(retry);
+                }
             }
             // RFC 3261 §14.1, §12.2.1.2: the dialog is gone on the other side.
             StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
                 self.end_with_bye(core, &Headers::default(), End::Failed(Failure::DialogGone), now);
             }
-            _ => core.events.push_back(Event::ReofferRefused { call, response }),
+            _ => {
+                if status == StatusCode::SESSION_INTERVAL_TOO_SMALL && self.timer.raise(&response) {
+                    self.timer.refresh_at(now);
+                }
+                core.events.push_back(Event::ReofferRefused { call, response });
+            }
         }
     }
 
