@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -20,29 +20,45 @@ pub struct Baresip {
     process: Process,
     control: BufReader<TcpStream>,
     scratch: Scratch,
+    /// Where it registered, with the transport.
+    server: String,
     /// The kinds of all events so far; a wait may begin after what it waits for has happened.
     events: Vec<String>,
 }
 
 impl Baresip {
-    /// Starts it and waits until it is registered.
+    /// Starts it and waits until it is registered over UDP.
     ///
     /// # Panics
     /// When baresip does not start or its registration is refused.
     #[must_use]
     pub fn start(engine: &Engine, user: &str, password: &str) -> Self {
+        Self::register(format!("{};transport=udp", engine.address()), "", user, password)
+    }
+
+    /// Starts it and waits until it is registered over TLS at `address`, with a certificate of this
+    /// authority (a PEM file).
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_tls(address: SocketAddr, authority: &Path, user: &str, password: &str) -> Self {
+        let trust = format!("sip_cafile {}\nsip_verify_server yes\n", authority.display());
+        Self::register(format!("{address};transport=tls"), &trust, user, password)
+    }
+
+    fn register(server: String, settings: &str, user: &str, password: &str) -> Self {
         let scratch = Scratch::new("baresip");
         let sip = SocketAddr::new(PHONE, loopback::free_port(PHONE));
         let control = SocketAddr::new(PHONE, loopback::free_port(PHONE));
         silence(&scratch);
         scratch.write("contacts", "");
         let account = format!(
-            "<sip:{user}@{};transport=udp>;auth_user={user};auth_pass={password};regint=600;\
-             audio_codecs=PCMU/8000/1;ptime=20;dtmfmode=rtpevent\n",
-            engine.address()
+            "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=600;\
+             audio_codecs=PCMU/8000/1;ptime=20;dtmfmode=rtpevent\n"
         );
         scratch.write("accounts", &account);
-        scratch.write("config", &configuration(&scratch, sip, control));
+        scratch.write("config", &(configuration(&scratch, sip, control) + settings));
         let mut command = Command::new("baresip");
         command.arg("-4").arg("-f").arg(scratch.path()).current_dir(scratch.path());
         let process = Process::spawn("baresip", &mut command);
@@ -50,15 +66,17 @@ impl Baresip {
         let registered = process.wait_line(Duration::from_secs(15), |line| line.contains("200 OK"));
         assert!(registered.is_some(), "baresip did not register:\n{}", process.output());
         let control = TcpStream::connect(control).expect("baresip listens for commands");
-        Self { process, control: BufReader::new(control), scratch, events: Vec::new() }
+        Self { process, control: BufReader::new(control), scratch, server, events: Vec::new() }
     }
 
     /// Calls an extension and waits until it is answered.
     ///
     /// # Panics
     /// When it is not answered within ten seconds.
-    pub fn call(&mut self, engine: &Engine, extension: &str) {
-        self.command("dial", &format!("sip:{extension}@{}", engine.address()));
+    pub fn call(&mut self, extension: &str) {
+        // It adds the account's transport itself.
+        let host = self.server.split(';').next().unwrap_or_default();
+        self.command("dial", &format!("sip:{extension}@{host}"));
         let answered = self.wait_event("CALL_ESTABLISHED", Duration::from_secs(10));
         assert!(answered, "the call is not answered:\n{}", self.process.output());
     }

@@ -70,7 +70,11 @@ impl Engine {
 }
 
 /// `DIESIS_BIN`, or what cargo built beside this test: the release binary when there is one.
-fn binary() -> PathBuf {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn binary() -> PathBuf {
     if let Some(path) = env::var_os("DIESIS_BIN") {
         return path.into();
     }

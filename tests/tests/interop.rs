@@ -6,8 +6,10 @@
 //! Needs Debian's sip-tester, baresip and tshark (for dumpcap), and the right to capture on `lo`.
 //! The tests share the ports of sipp's media: one at a time.
 
-use std::net::UdpSocket;
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use diesis_sounds::format::wav;
@@ -15,9 +17,10 @@ use diesis_sounds::locate::{Located, Recording};
 use diesis_sounds::prompts::Library;
 use diesis_tests::baresip::Baresip;
 use diesis_tests::capture::Capture;
-use diesis_tests::engine::Engine;
+use diesis_tests::engine::{self, Engine};
 use diesis_tests::loopback::{self, CALLER, ENGINE};
 use diesis_tests::rtp_report::{self, Stream};
+use diesis_tests::scratch::Scratch;
 use diesis_tests::sip_client::SipClient;
 use diesis_tests::sipp::{self, Sipp, Transport};
 
@@ -60,6 +63,48 @@ fn a_phone_registers_and_calls_over_tcp() {
     Sipp::new("register", "alice", PASSWORD).transport(Transport::Tcp).run(&engine);
     let call = Sipp::new("call", "alice", PASSWORD).extension("8899");
     call.transport(Transport::Tcp).run(&engine);
+    engine.stop();
+}
+
+/// The README's words: an authority, a server's certificate, two lines of `pjsip.conf`.
+#[test]
+fn a_phone_registers_and_calls_over_tls() {
+    let etc = Scratch::new("tls");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/etc");
+    for file in fs::read_dir(own).expect("the configuration is readable") {
+        let path = file.expect("the entry is readable").path();
+        fs::copy(&path, etc.join(path.file_name().and_then(|name| name.to_str()).expect("ASCII")))
+            .expect("the scratch directory can be written");
+    }
+    let address = SocketAddr::new(ENGINE, loopback::free_port(ENGINE));
+    let scratch = Scratch::new("keys");
+    // A directory that is made on the way.
+    let keys = scratch.join("tls");
+    let made = Command::new(engine::binary())
+        .args(["cert", "make", "sip.example.test", "--alias", &ENGINE.to_string(), "-d"])
+        .arg(&keys)
+        .output()
+        .expect("the binary runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let pjsip = fs::read_to_string(etc.join("pjsip.conf")).expect("it was copied");
+    let shown = keys.display();
+    etc.write(
+        "pjsip.conf",
+        &format!(
+            "{pjsip}\n[transport-tls]\ntype=transport\nprotocol=tls\nbind={address}\n\
+             cert_file={shown}/sip.example.test.pem\npriv_key_file={shown}/sip.example.test.key\n"
+        ),
+    );
+    let engine = Engine::start(etc.path());
+    let authority = keys.join("diesis-root.pem");
+    let mut phone = Baresip::start_tls(address, &authority, "alice", PASSWORD);
+    phone.call("8899");
+    // It is not the certificate of just anybody.
+    let checked = Command::new(engine::binary())
+        .args(["cert", "check", &address.to_string(), "--name", "other.example.test"])
+        .output()
+        .expect("the binary runs");
+    assert!(!checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     engine.stop();
 }
 
@@ -216,7 +261,7 @@ struct Listener {
 impl Listener {
     fn call(engine: &Engine, extension: &str) -> Self {
         let mut phone = Baresip::start(engine, "alice", PASSWORD);
-        phone.call(engine, extension);
+        phone.call(extension);
         Self { phone, heard_to: 0, story: Vec::new() }
     }
 
@@ -266,7 +311,7 @@ impl Listener {
             self.phone.wait_a_moment(Duration::from_millis(200));
         }
         let kept = std::env::temp_dir().join("diesis-heard.wav");
-        let _ = std::fs::write(&kept, self.phone.heard());
+        let _ = fs::write(&kept, self.phone.heard());
         panic!(
             "{name} was not heard ({best:?} of {} samples) after: {}\nheard: {}\n{}",
             prompt.len(),

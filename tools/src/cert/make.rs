@@ -53,6 +53,8 @@ fn certificates(make: &Make, today: Date) -> Result<Files, Box<dyn Error>> {
             return Err(format!("{name:?} is no name for a file").into());
         }
     }
+    fs::create_dir_all(&make.directory)
+        .map_err(|error| format!("cannot make {}: {error}", make.directory.display()))?;
     let at = |name: String| make.directory.join(name);
     let root = at(format!("{}-root.pem", make.ca));
     let chain = at(format!("{}.pem", make.name));
