@@ -168,6 +168,13 @@ fn a_cancelled_call_ends_with_487() {
 }
 
 #[test]
+fn a_session_too_short_gets_422_and_the_shortest_is_refreshed_by_update() {
+    let engine = engine();
+    Sipp::new("session_timer", "alice", PASSWORD).extension("8890").run(&engine);
+    engine.stop();
+}
+
+#[test]
 fn a_held_call_hears_nothing_until_it_is_taken_back() {
     let engine = engine();
     let capture = Capture::start(FROM_ENGINE);
