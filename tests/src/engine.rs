@@ -16,7 +16,7 @@ use crate::sip_client::SipClient;
 pub struct Engine {
     process: Process,
     address: SocketAddr,
-    _etc: Scratch,
+    etc: Scratch,
 }
 
 impl Engine {
@@ -46,13 +46,19 @@ impl Engine {
             client.request("OPTIONS", "probe", "").send(Duration::from_millis(200)).is_some()
         });
         assert!(ready, "diesis does not answer on {address}:\n{}", process.output());
-        Self { process, address, _etc: etc }
+        Self { process, address, etc }
     }
 
     /// Where it listens for SIP, UDP and TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A file of its directory, such as a log.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.etc.join(name)
     }
 
     /// The end every test makes: it is still alive, nothing panicked, and it stops when asked.

@@ -3,7 +3,7 @@
 //!     cargo build --release -p diesis
 //!     cargo test -p diesis-tests --features interop --test interop -- --test-threads=1
 //!
-//! Needs Debian's sip-tester, baresip and tshark (for dumpcap), and the right to capture on `lo`.
+//! Needs Debian's sip-tester, baresip, fail2ban and tshark (for dumpcap), and the right to capture on `lo`.
 //! The tests share the ports of sipp's media: one at a time.
 
 use std::fs;
@@ -115,6 +115,43 @@ fn a_wrong_password_opens_nothing() {
     Sipp::new("call_refused", "alice", "battery-staple").extension("8899").run(&engine);
     // The right one still does.
     Sipp::new("register", "bob", "battery-staple").run(&engine);
+    engine.stop();
+}
+
+/// Wrong passwords and unknown names are lines that Debian's own filter takes for failures of the
+/// address they came from.
+#[test]
+fn fail2ban_sees_who_fails_to_log_in() {
+    let engine = engine();
+    Sipp::new("register_refused", "alice", "wrong").run(&engine);
+    Sipp::new("call_refused", "alice", "battery-staple").extension("8899").run(&engine);
+    Sipp::new("register_refused", "nobody", "wrong").run(&engine);
+    let client = SipClient::new(engine.address());
+    for n in 0..8 {
+        let status =
+            client.request("REGISTER", &format!("user{n}"), "").send(Duration::from_secs(5));
+        assert_eq!(status, Some(401));
+    }
+    let log = engine.file("log/messages");
+    let kept = engine.file("messages");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let lines = loop {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        // Three with a wrong password, and at least one of those that asked for many names.
+        if text.lines().count() >= 4 || Instant::now() > deadline {
+            std::fs::write(&kept, &text).expect("the scratch directory can be written");
+            break text.lines().count();
+        }
+        std::thread::yield_now();
+    };
+    let output = std::process::Command::new("fail2ban-regex")
+        .arg(&kept)
+        .arg("/etc/fail2ban/filter.d/asterisk.conf")
+        .output()
+        .expect("fail2ban is installed");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let expected = format!("Lines: {lines} lines, 0 ignored, {lines} matched, 0 missed");
+    assert!(lines >= 4 && said.contains(&expected), "{expected}\n{said}");
     engine.stop();
 }
 

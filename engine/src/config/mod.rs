@@ -39,8 +39,9 @@ pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use secret::Secret;
 pub use settings::{
-    Aor, AuthCredentials, AuthSecret, BridgeProfile, CallerId, ClientCertificate, CodecName,
-    ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DigestOffer, DtmfMode,
-    Expiration, IdentifyBy, Peer, RtpSettings, SIP_PORT, SIPS_PORT, SipSettings, SystemSettings,
-    TlsSettings, TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
+    Aor, AuthCredentials, AuthSecret, BanSettings, BridgeProfile, CallerId, ClientCertificate,
+    CodecName, ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DigestOffer,
+    DtmfMode, Expiration, IdentifyBy, Peer, RtpSettings, SIP_PORT, SIPS_PORT, Scanners,
+    SipSettings, SystemSettings, TlsSettings, TlsVersions, TransportProtocol, TransportSettings,
+    UserProfile, WhenFull,
 };

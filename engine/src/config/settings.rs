@@ -154,8 +154,9 @@ pub struct Peer {
     /// registers is reached over what it registered on, whatever this says.
     pub transport: Option<BString>,
     /// Responses go to where the request came from even when the peer did not ask for it (RFC 3581).
-    /// Requests of nobody known are answered that way, and where it is `no` the challenge of a known
-    /// one is not: whoever can look at that tells the names of such peers from others.
+    /// Requests that nobody has proved yet are answered that way as well, unless it is `no` for any
+    /// peer that is known by name: then all of them are answered where they ask to be, so that nobody
+    /// can tell the names of such peers from others.
     pub force_rport: bool,
     /// Requests within a call and to a registered contact go to where the peer's messages come from,
     /// in place of the Contact's address. Without it the same is done where that address can not be
@@ -358,6 +359,45 @@ impl Default for Expiration {
     }
 }
 
+/// Who is not listened to after failing to prove who they are, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanSettings {
+    /// Failures of a source within the window before nothing of it is answered. 0: never. Default
+    /// 100: an office behind one address may have many phones with an old password.
+    pub attempts: u32,
+    /// Failures of a source with one account within the window before that account is closed to it.
+    /// 0: never. Default 10.
+    pub account_attempts: u32,
+    /// How long failures are counted together. Default 60 s.
+    pub window: Duration,
+    /// How long a ban lasts. Default 300 s.
+    pub time: Duration,
+    /// Networks that are never banned.
+    pub permit: Vec<IpNetwork>,
+}
+
+impl Default for BanSettings {
+    fn default() -> Self {
+        Self {
+            attempts: 100,
+            account_attempts: 10,
+            window: Duration::from_secs(60),
+            time: Duration::from_secs(300),
+            permit: vec![],
+        }
+    }
+}
+
+/// What becomes of requests whose User-Agent is that of a known scanner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scanners {
+    /// They are treated as anybody else's.
+    #[default]
+    Answered,
+    /// They get no answer.
+    Dropped,
+}
+
 /// Everything that `pjsip.conf` says.
 #[derive(Clone, Debug)]
 pub struct SipSettings {
@@ -373,6 +413,10 @@ pub struct SipSettings {
     pub default_realm: BString,
     /// Which algorithms challenges offer.
     pub digest_algorithms: DigestOffer,
+    /// When guessing is punished.
+    pub bans: BanSettings,
+    /// What scanners get.
+    pub scanners: Scanners,
     /// The User-Agent and Server header.
     pub user_agent: BString,
 }
@@ -401,6 +445,8 @@ impl Default for SipSettings {
             // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
             default_realm: "diesis".into(),
             digest_algorithms: DigestOffer::Suited,
+            bans: BanSettings::default(),
+            scanners: Scanners::default(),
             user_agent: concat!("Diesis/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

@@ -25,6 +25,7 @@ use super::{
     outgoing::OutgoingCall,
     recorder::Recorder,
     records::CallRecords,
+    security_log::SecurityLog,
     signalling::{self, Request},
     tls::TlsSetupError,
 };
@@ -166,6 +167,7 @@ pub struct EngineBuilder {
     pub(super) directory: Option<PathBuf>,
     pub(super) control_socket: Option<PathBuf>,
     pub(super) records: Option<(CdrSettings, PathBuf)>,
+    pub(super) log_directory: Option<PathBuf>,
 }
 
 impl Default for EngineBuilder {
@@ -187,6 +189,7 @@ impl Default for EngineBuilder {
             directory: None,
             control_socket: None,
             records: None,
+            log_directory: None,
         }
     }
 }
@@ -203,6 +206,7 @@ impl EngineBuilder {
         self.music = configuration.music;
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
+        self.log_directory = configuration.system.log_directory.clone();
         self.records = configuration.records.zip(configuration.system.log_directory.clone());
         self.language = configuration.system.default_language;
         self.prompt_directories.extend(configuration.system.sounds);
@@ -212,6 +216,13 @@ impl EngineBuilder {
     /// The directory that the configuration came from, which a reload reads again.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// Where the security log `messages` is written: who failed to log in, in Asterisk's words.
+    /// Default: nowhere.
+    pub fn log_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.log_directory = Some(directory.into());
         self
     }
 
@@ -278,6 +289,8 @@ impl EngineBuilder {
         let records = self.records.as_ref();
         let records = records.map(|(settings, to)| CallRecords::start(*settings, to)).transpose();
         let records = records.map_err(StartError::Thread)?;
+        let security_log = self.log_directory.as_deref().map(SecurityLog::start).transpose();
+        let security_log = security_log.map_err(StartError::Thread)?;
         let (alive, is_alive) = watch::channel(());
         let weak = requests.downgrade();
         let handles = signalling::Handles::new(
@@ -287,6 +300,7 @@ impl EngineBuilder {
             events.clone(),
             alive,
             records,
+            security_log,
         );
         let stop_wanted = Arc::new(Notify::new());
         let wires =

@@ -14,6 +14,7 @@ mod prompts;
 mod recorder;
 mod records;
 mod resolver;
+mod security_log;
 mod signalling;
 mod tcp;
 mod tls;

@@ -31,6 +31,7 @@ use super::{
     recorder::Recorder,
     records::CallRecords,
     resolver::{self, NameServers},
+    security_log::SecurityLog,
     tls::TlsSetupError,
     transport::{BindError, Inbound, Transports},
 };
@@ -117,6 +118,7 @@ pub(crate) struct Handles {
     /// Lets the control socket know that the engine is there.
     _alive: watch::Sender<()>,
     records: Option<CallRecords>,
+    security_log: Option<SecurityLog>,
 }
 
 enum Waiting {
@@ -221,6 +223,7 @@ impl Signalling {
         self.hang_up_all().await;
         // Waits for the disk.
         self.handles.records = None;
+        self.handles.security_log = None;
         if let Some(done) = stopped {
             let _ = done.send(());
         }
@@ -396,6 +399,7 @@ impl Handles {
         events: broadcast::Sender<Arc<SwitchEvent>>,
         alive: watch::Sender<()>,
         records: Option<CallRecords>,
+        security_log: Option<SecurityLog>,
     ) -> Self {
         Self {
             requests,
@@ -407,10 +411,14 @@ impl Handles {
             next_command: 0,
             _alive: alive,
             records,
+            security_log,
         }
     }
 
     fn publish(&mut self, event: SwitchEvent) {
+        if let Some(log) = &mut self.security_log {
+            log.handle_event(&event, clock::now());
+        }
         if let Some(records) = &mut self.records {
             records.handle_event(&event, clock::now());
         }

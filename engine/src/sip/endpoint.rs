@@ -185,6 +185,20 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Leaves a request of [`Event::Request`] without any answer, and forgets it at once.
+    pub fn ignore(&mut self, transaction: TransactionHandle) {
+        self.core.layer.forget_server(transaction.0);
+    }
+
+    /// Leaves an INVITE of [`Event::IncomingCall`] to which nothing was sent yet without any answer,
+    /// and forgets it at once.
+    ///
+    /// # Errors
+    /// See [`VerbError`].
+    pub fn ignore_call(&mut self, call: CallHandle, now: Instant) -> Result<(), VerbError> {
+        self.with_call(call, now, |call, core| call.ignore(core))
+    }
+
     /// Says which port the responses of [`Event::Request`] or [`Event::InDialog`] go to; at first it
     /// is [`EndpointConfig::response_port`], or the call's. Without effect once that has ended.
     pub fn set_response_port(&mut self, transaction: TransactionHandle, port: ResponsePort) {

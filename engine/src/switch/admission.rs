@@ -16,16 +16,18 @@ use std::{
 use bstr::{BStr, ByteSlice};
 
 use super::{
-    Seeds, Switch, SwitchConfig, SwitchEvent,
+    AuthenticationFailure, BanView, Seeds, Switch, SwitchConfig, SwitchEvent,
+    bans::{Bans, Consequence, source_of},
     budget::{Budgets, Rate},
 };
 use crate::{
     clock::Now,
     config::{
-        AuthCredentials, AuthSecret, DigestAlgorithm, DigestOffer, IdentifyBy, Peer, SipSettings,
+        AuthCredentials, AuthSecret, DigestAlgorithm, DigestOffer, IdentifyBy, Peer, Scanners,
+        SipSettings,
     },
     sip::{
-        self, Request, Response, StatusCode,
+        self, HeaderName, Request, Response, StatusCode,
         auth::{Algorithm, AuthSettings, Authenticator, Md5Alone, Secret, Verdict},
     },
 };
@@ -37,6 +39,8 @@ pub(super) enum Admission {
     Peer(Arc<Peer>),
     /// It is answered with this, whoever it is from.
     Refused { status: StatusCode, headers: sip::Headers },
+    /// It is not answered at all.
+    Ignored,
 }
 
 /// What admission remembers.
@@ -46,10 +50,16 @@ pub(super) struct Gate {
     peers: Vec<Arc<Peer>>,
     /// Wrong passwords by source and account.
     guesses: Budgets<(IpAddr, u64)>,
-    /// Wrong passwords by source, whatever the account.
-    sources: Budgets<IpAddr>,
-    /// Lines in the log by source.
+    /// Who is not listened to.
+    bans: Bans,
+    /// Requests of nobody known, by source, before they are told.
+    strangers: Budgets<IpAddr>,
+    /// Events and lines in the security log by source.
     lines: Budgets<IpAddr>,
+    /// Lines on the console by source.
+    warnings: Budgets<IpAddr>,
+    /// Where strangers are answered.
+    strangers_port: sip::ResponsePort,
     /// Accounts are remembered by a hash: a long name must not cost memory.
     hasher: RandomState,
 }
@@ -57,12 +67,24 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(config: &SwitchConfig, seeds: &Seeds, now: Now) -> Self {
         let settings = auth_settings(&config.sip.digest_algorithms);
+        let by_name = |peer: &&Peer| {
+            let names = [IdentifyBy::Username, IdentifyBy::AuthUsername];
+            names.iter().any(|name| peer.identify_by.contains(name))
+        };
+        let all_forced = config.sip.peers.iter().filter(by_name).all(|peer| peer.force_rport);
+        let strangers_port = match all_forced {
+            true => sip::ResponsePort::Source,
+            false => sip::ResponsePort::AsAsked,
+        };
         Self {
+            strangers_port,
             authenticator: Authenticator::new(settings, seeds.digest_key, now.instant),
             peers: config.sip.peers.iter().cloned().map(Arc::new).collect(),
             guesses: Budgets::new(GUESSES_PER_ACCOUNT, REMEMBERED),
-            sources: Budgets::new(GUESSES_PER_SOURCE, REMEMBERED),
+            bans: Bans::new(config.sip.bans.clone()),
+            strangers: Budgets::new(STRANGERS_PER_SOURCE, REMEMBERED),
             lines: Budgets::new(LINES_PER_SOURCE, REMEMBERED),
+            warnings: Budgets::new(WARNINGS_PER_SOURCE, REMEMBERED),
             hasher: RandomState::new(),
         }
     }
@@ -78,18 +100,29 @@ impl Gate {
 }
 
 impl Switch {
-    /// Which port the responses to a request go to, as far as can be told before its sender has
-    /// proved who it is. Where a peer has `force_rport=no` that goes for the challenge as well: such
-    /// a peer may not listen where it sends from.
-    pub(super) fn response_port(&self, request: &Request, flow: &sip::Flow) -> sip::ResponsePort {
-        let named = named(&self.config.sip, request, flow.peer.ip().to_canonical());
-        named.map_or(sip::ResponsePort::Source, |peer| response_port(&self.config.sip.peers[peer]))
+    /// Which port the responses to a request go to before its sender has proved who it is. That
+    /// depends on where it is, and never on whom it names: a stranger could tell the names of peers
+    /// by it. Where some peer that is known by name has `force_rport=no` it may not listen where it
+    /// sends from, so all are answered where they ask to be.
+    pub(super) fn response_port(&self, flow: &sip::Flow) -> sip::ResponsePort {
+        let settings = &self.config.sip;
+        match by_address(settings, flow.peer.ip().to_canonical()) {
+            Some(peer) => response_port(&settings.peers[peer]),
+            None => self.gate.strangers_port,
+        }
     }
 
     /// Finds the peer a request is from, and has it proved.
     pub(super) fn admit(&mut self, request: &Request, flow: &sip::Flow, now: Now) -> Admission {
         let settings = Arc::clone(&self.config.sip);
         let source = flow.peer.ip().to_canonical();
+        if settings.scanners == Scanners::Dropped && is_scanner(request) {
+            return Admission::Ignored;
+        }
+        if self.gate.bans.has_source(source, now.instant) && by_address(&settings, source).is_none()
+        {
+            return Admission::Ignored;
+        }
         let named = named(&settings, request, source);
         if let Some(peer) = named
             && settings.peers[peer].auth.is_empty()
@@ -98,11 +131,13 @@ impl Switch {
         }
         let realm = named.and_then(|peer| settings.peers[peer].auth.first()?.realm.as_ref());
         let realm = realm.unwrap_or(&settings.default_realm).to_str_lossy().into_owned();
-        let Gate { authenticator, guesses, sources, hasher, .. } = &mut self.gate;
+        let Gate { authenticator, guesses, bans, hasher, .. } = &mut self.gate;
         let mut claimed = None;
         let verdict = authenticator.verify(request, &realm, source, now.instant, |username| {
-            let account = (source, hasher.hash_one(username));
-            if !guesses.has(&account, now.instant) || !sources.has(&source, now.instant) {
+            let account = (source_of(source), hasher.hash_one(username));
+            if !guesses.has(&account, now.instant)
+                || bans.has_account(source, username, now.instant)
+            {
                 return None;
             }
             let peer = named.or_else(|| by_credentials(&settings, username))?;
@@ -111,11 +146,26 @@ impl Switch {
         });
         match (&verdict, claimed) {
             (Verdict::Accepted { username }, Some(peer)) => {
-                let account = (source, hasher.hash_one(&username[..]));
+                let account = (source_of(source), hasher.hash_one(&username[..]));
                 guesses.forgive(&account);
+                bans.forgive(source, username);
                 return self.gate.admitted(peer);
             }
-            (Verdict::Refused { username }, _) => self.note_failure(request, flow, username, now),
+            (Verdict::Refused { username }, claimed) => {
+                let failure = match claimed {
+                    Some(_) => AuthenticationFailure::WrongPassword,
+                    None => AuthenticationFailure::UnknownPeer,
+                };
+                self.note_guess(request, flow, username, failure, now);
+            }
+            (Verdict::Missing, _) if named.is_none() => {
+                if !self.gate.strangers.spend(source_of(source), now.instant) {
+                    let from = request.from_header();
+                    let user = from.and_then(|it| it.uri().user_decoded()).unwrap_or_default();
+                    let failure = AuthenticationFailure::UnknownPeer;
+                    self.tell_failure(request, flow, &user, failure, now);
+                }
+            }
             (Verdict::Accepted { .. } | Verdict::Missing | Verdict::Stale, _) => {}
         }
         let mut challenge = Response::new(StatusCode::UNAUTHORIZED);
@@ -131,26 +181,95 @@ impl Switch {
         Admission::Refused { status: StatusCode::UNAUTHORIZED, headers }
     }
 
-    /// A wrong password, or a user nobody knows.
-    fn note_failure(&mut self, request: &Request, flow: &sip::Flow, username: &[u8], now: Now) {
+    /// A wrong password, or a user nobody knows, by somebody who had a challenge of ours.
+    fn note_guess(
+        &mut self,
+        request: &Request,
+        flow: &sip::Flow,
+        username: &[u8],
+        failure: AuthenticationFailure,
+        now: Now,
+    ) {
         let source = flow.peer.ip().to_canonical();
         let gate = &mut self.gate;
-        let account = (source, gate.hasher.hash_one(username));
+        let account = (source_of(source), gate.hasher.hash_one(username));
         gate.guesses.spend(account, now.instant);
-        gate.sources.spend(source, now.instant);
-        if !gate.lines.spend(source, now.instant) {
+        let consequence = gate.bans.note_failure(source, username, now.instant);
+        self.tell_failure(request, flow, username, failure, now);
+        let account = match consequence {
+            Consequence::None => return,
+            Consequence::AccountBanned => Some(shown(username)),
+            Consequence::SourceBanned => None,
+        };
+        let (source, time) = (source_of(source), self.config.sip.bans.time);
+        tracing::warn!(
+            target: "diesis::security", %source, account, seconds = time.as_secs(),
+            "banned after too many failures"
+        );
+        self.tell(SwitchEvent::Banned { source, account, time });
+    }
+
+    /// Tells of somebody who is not let in, as often as a log can bear.
+    fn tell_failure(
+        &mut self,
+        request: &Request,
+        flow: &sip::Flow,
+        username: &[u8],
+        failure: AuthenticationFailure,
+        now: Now,
+    ) {
+        let source = source_of(flow.peer.ip());
+        if !self.gate.lines.spend(source, now.instant) {
             return;
         }
-        let username = BStr::new(username).to_string().escape_debug().to_string();
+        let username = shown(username);
         let method = request.method().as_str().to_owned();
-        tracing::warn!(
-            target: "diesis::security", source = %flow.peer, username, method,
-            "authentication failed"
-        );
+        if self.gate.warnings.spend(source, now.instant) {
+            tracing::warn!(
+                target: "diesis::security", source = %flow.peer, username, method,
+                "authentication failed; more from there are not shown for a minute"
+            );
+        }
+        let from = request.value(HeaderName::From).unwrap_or_default().into();
+        let call_id = request.call_id().unwrap_or_default().into();
         let source = flow.peer;
-        self.tell(SwitchEvent::AuthenticationFailed { username, source, method });
+        let event =
+            SwitchEvent::AuthenticationFailed { username, source, method, from, call_id, failure };
+        self.tell(event);
+    }
+
+    /// Who is not listened to at the moment.
+    pub fn view_bans(&self, now: Now) -> Vec<BanView> {
+        self.gate.bans.view(now.instant)
     }
 }
+
+/// A name from outside, for people to read.
+fn shown(username: &[u8]) -> String {
+    BStr::new(username).to_string().escape_debug().to_string()
+}
+
+/// Whether the User-Agent is one that only scanners have.
+fn is_scanner(request: &Request) -> bool {
+    let agent = request.user_agent().unwrap_or_default().to_ascii_lowercase();
+    SCANNERS.iter().any(|scanner| agent.contains_str(scanner))
+}
+
+/// In lower case; anywhere in the User-Agent.
+const SCANNERS: [&str; 12] = [
+    "friendly-scanner",
+    "friendly-request",
+    "sipvicious",
+    "sipcli",
+    "sip-scan",
+    "sipscan",
+    "sipsak",
+    "sundayddr",
+    "iwar",
+    "pplsip",
+    "vaxsipuseragent",
+    "cseq-scanner",
+];
 
 fn auth_settings(offer: &DigestOffer) -> AuthSettings {
     let everybody = AuthSettings::default();
@@ -214,11 +333,14 @@ fn secret_of<'p>(peer: &'p Peer, username: &[u8], realm: &str) -> Option<Secret<
 /// At most ten in any minute.
 const GUESSES_PER_ACCOUNT: Rate = Rate { burst: 5, refill: Duration::from_secs(12) };
 
-/// An office behind one address may have many phones with an old password.
-const GUESSES_PER_SOURCE: Rate = Rate { burst: 100, refill: Duration::from_millis(600) };
+/// A phone with the wrong name asks now and then, a scanner asks for many names at once. As Asterisk's
+/// `unidentified_request_count` and `unidentified_request_period`.
+const STRANGERS_PER_SOURCE: Rate = Rate { burst: 5, refill: Duration::from_secs(1) };
 
 /// Enough for a ban by what reads the log; a flood does not fill the disk.
 const LINES_PER_SOURCE: Rate = Rate { burst: 20, refill: Duration::from_secs(3) };
+
+const WARNINGS_PER_SOURCE: Rate = Rate { burst: 1, refill: Duration::from_secs(60) };
 
 /// Sources and accounts remembered at a time, some 50 bytes each.
 const REMEMBERED: usize = 65_536;

@@ -1,6 +1,9 @@
 //! What the switch tells: calls, their steps, keys and ends, registrations, completed commands.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bstr::BString;
 
@@ -204,6 +207,21 @@ pub enum SwitchEvent {
         source: SocketAddr,
         /// The request's method.
         method: String,
+        /// The address in From, as it came.
+        from: BString,
+        /// The Call-ID, as it came.
+        call_id: BString,
+        /// What was wrong.
+        failure: AuthenticationFailure,
+    },
+    /// Somebody failed too often and is not listened to for a while.
+    Banned {
+        /// Who: the address; of IPv6 the first one of its /64.
+        source: IpAddr,
+        /// The only account that is closed to it, escaped; `None`: nothing that it sends is answered.
+        account: Option<String>,
+        /// For how long.
+        time: Duration,
     },
     /// A command ended.
     CommandCompleted {
@@ -212,6 +230,15 @@ pub enum SwitchEvent {
         /// How.
         completion: Completion,
     },
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthenticationFailure {
+    /// The password is wrong.
+    WrongPassword,
+    /// No peer has the name.
+    UnknownPeer,
 }
 
 /// What a call's record tells of the caller.

@@ -48,11 +48,15 @@ impl Switch {
         flow: sip::Flow,
         now: Now,
     ) {
-        let port = self.response_port(request, &flow);
+        let port = self.response_port(&flow);
         // Gone means that the caller gave up first, here and below.
         let _ = self.endpoint.set_call_response_port(handle, port, now.instant);
         let peer = match self.admit(request, &flow, now) {
             Admission::Peer(peer) => peer,
+            Admission::Ignored => {
+                let _ = self.endpoint.ignore_call(handle, now.instant);
+                return;
+            }
             Admission::Refused { status, headers } => {
                 // Neither a challenge nor a refusal leaves anything behind that a flood could fill.
                 self.refuse_invite(handle, status, &headers, now);

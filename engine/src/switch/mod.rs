@@ -7,6 +7,7 @@
 
 mod addresses;
 mod admission;
+mod bans;
 mod bridges;
 mod budget;
 mod call;
@@ -51,9 +52,12 @@ use std::{
 use bytes::Bytes;
 use diesis_dialplan::{plan::Plan, world::World};
 
+pub use bans::BanView;
 pub use bridges::BridgeId;
 pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
-pub use event::{CallFacts, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
+pub use event::{
+    AuthenticationFailure, CallFacts, CallStatistics, Direction, EndedBy, Parties, SwitchEvent,
+};
 pub use features::Feature;
 pub use record::{BindingRecord, Record};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};

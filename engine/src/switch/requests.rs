@@ -22,10 +22,11 @@ impl Switch {
         flow: sip::Flow,
         now: Now,
     ) {
-        let port = self.response_port(request, &flow);
+        let port = self.response_port(&flow);
         self.endpoint.set_response_port(transaction, port);
         let peer = match self.admit(request, &flow, now) {
             Admission::Peer(peer) => peer,
+            Admission::Ignored => return self.endpoint.ignore(transaction),
             Admission::Refused { status, headers } => {
                 // A challenge costs nothing and leaves nothing behind; gone means answered.
                 let _ = self.endpoint.respond_stateless(transaction, status, &headers);

@@ -43,6 +43,8 @@ enum ShowTable {
     /// Where phones are registered
     #[command(alias = "registrations")]
     Contacts,
+    /// Who is not listened to after failing to log in too often
+    Bans,
     /// The configured peers and whether they are there
     Peers,
     /// Conference rooms and who is inside
@@ -69,6 +71,7 @@ impl Show {
             ShowTable::Calls => What::Calls,
             ShowTable::Channels => What::Channels,
             ShowTable::Contacts => What::Contacts,
+            ShowTable::Bans => What::Bans,
             ShowTable::Peers => What::Peers,
             ShowTable::Conferences => What::Conferences,
             ShowTable::Transports => What::Transports,

@@ -6,7 +6,19 @@ use crate::config::key::{KeyTable, Later};
 
 pub(super) const GLOBAL: KeyTable = KeyTable {
     kind: "global",
-    read: &["type", "user_agent", "default_realm", "default_auth_algorithms_uas", "ha"],
+    read: &[
+        "type",
+        "user_agent",
+        "default_realm",
+        "default_auth_algorithms_uas",
+        "ban_account_attempts",
+        "ban_attempts",
+        "ban_permit",
+        "ban_time",
+        "ban_window",
+        "drop_scanners",
+        "ha",
+    ],
     later: &[
         Later {
             instead: "peers are recognised by address, then by user name",

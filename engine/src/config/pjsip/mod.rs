@@ -20,9 +20,10 @@ use diesis_dialplan::plan::Plan;
 
 use super::codes;
 use super::named::Named;
+use super::network::IpNetwork;
 use super::notes::Notes;
 use super::setting::Block;
-use super::settings::{Expiration, SipSettings};
+use super::settings::{Expiration, Scanners, SipSettings};
 use super::value::nearest;
 
 /// Reads all sections of the file. With a plan, the contexts of peers must be in it.
@@ -43,6 +44,27 @@ pub(super) fn read(
             b"default_realm" => setting.text(&mut settings.default_realm),
             b"default_auth_algorithms_uas" => {
                 auth::algorithms(&mut settings.digest_algorithms, setting);
+            }
+            b"ban_attempts" => setting.number(&mut settings.bans.attempts, 0..=1_000_000),
+            b"ban_account_attempts" => {
+                setting.number(&mut settings.bans.account_attempts, 0..=1_000_000);
+            }
+            b"ban_window" => setting.seconds(&mut settings.bans.window, 1..=86_400),
+            b"ban_time" => setting.seconds(&mut settings.bans.time, 0..=31_536_000),
+            b"ban_permit" => {
+                let networks = super::value::list(setting.value());
+                match networks
+                    .map(|it| it.to_str().ok()?.parse::<IpNetwork>().ok())
+                    .collect::<Option<Vec<_>>>()
+                {
+                    Some(networks) => settings.bans.permit.extend(networks),
+                    None => setting.invalid("networks, such as 192.0.2.0/24,2001:db8::/32"),
+                }
+            }
+            b"drop_scanners" => {
+                let mut drops = false;
+                setting.yes_no(&mut drops);
+                settings.scanners = if drops { Scanners::Dropped } else { Scanners::Answered };
             }
             b"ha" => setting.yes_no(&mut redundant),
             _ => setting.judge(),

@@ -63,6 +63,8 @@ pub enum What {
     Channels,
     /// Where phones are.
     Contacts,
+    /// Who is not listened to after too many failures.
+    Bans,
     /// The configured peers.
     Peers,
     /// Conference rooms and who is inside.

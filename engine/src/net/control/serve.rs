@@ -53,6 +53,7 @@ async fn show(
         What::Contacts => {
             tables::contacts(&wires.look(|at| at.switch.view_contacts(at.now)).await?)
         }
+        What::Bans => tables::bans(&wires.look(|at| at.switch.view_bans(at.now)).await?),
         What::Peers => tables::peers(&wires.look(|at| at.switch.view_peers(at.now)).await?),
         What::Connections => {
             tables::connections(&wires.look(|at| at.switch.view_peers(at.now)).await?)

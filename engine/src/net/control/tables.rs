@@ -10,7 +10,7 @@ use crate::{
     clock::Now,
     printable::Printable,
     sip::Transport,
-    switch::{CallView, ContactView, Direction, PeerView, RoomView},
+    switch::{BanView, CallView, ContactView, Direction, PeerView, RoomView},
 };
 
 /// Text of others as a cell: control characters stay out of terminals.
@@ -98,6 +98,18 @@ pub(super) fn contacts(contacts: &[ContactView]) -> Table {
             shown(contact.source.map(|(over, from)| format!("{}:{from}", scheme(over)))),
             contact.expires.map_or(Value::Null, seconds),
             text(contact.user_agent.as_bytes()),
+        ]);
+    }
+    table
+}
+
+pub(super) fn bans(bans: &[BanView]) -> Table {
+    let mut table = Table::new(&["source", "account", "seconds"]);
+    for ban in bans {
+        table.push(vec![
+            json!(ban.source.to_string()),
+            text(ban.account.as_ref().map_or(&[], |account| account)),
+            seconds(ban.remaining),
         ]);
     }
     table

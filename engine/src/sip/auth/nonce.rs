@@ -60,6 +60,11 @@ impl Nonces {
         head + &mac
     }
 
+    /// Whether a nonce was made here for this address and is young enough.
+    pub(super) fn has_made(&self, nonce: &[u8], source: IpAddr, now: Instant) -> bool {
+        self.number_of(nonce, source, now).is_some()
+    }
+
     /// Judges a nonce that came with a right response, and notes its count as used.
     pub(super) fn spend(
         &mut self,

@@ -69,9 +69,11 @@ pub enum Verdict {
     },
     /// No credentials for this realm that could be read: challenge.
     Missing,
-    /// The right secret, but an old, foreign or used nonce: challenge with `stale`.
+    /// A nonce that is old, or was not made for this address, whatever the secret; or the right secret
+    /// with a used nonce: challenge with `stale` (RFC 7616 §3.3).
     Stale,
-    /// A wrong secret, or a user name that does not exist: challenge, and count as a guess.
+    /// A wrong secret, or a user name that does not exist, by somebody who received a challenge at this
+    /// address: challenge, and count as a guess.
     Refused {
         /// As in the header, for the security log. Comes from the network: escape it.
         username: Vec<u8>,
@@ -129,6 +131,11 @@ impl Authenticator {
         secret: impl FnOnce(&[u8]) -> Option<Secret<'s>>,
     ) -> Verdict {
         let Some(answer) = self.find_answer(request, realm) else { return Verdict::Missing };
+        // Before anything is looked at that depends on the user: a guess must show that its sender
+        // received our challenge, or others could have a phone banned by guessing in its name.
+        if !self.nonces.has_made(&answer.nonce, source, now) {
+            return Verdict::Stale;
+        }
         let inputs = answer.inputs(request);
         let secret = secret(&answer.username);
         // The same two hashes are made whatever the secret is, or if there is none.
@@ -372,7 +379,21 @@ mod tests {
         let again = server.challenge(&register(), &verdict);
         assert!(again.text(HeaderName::WwwAuthenticate).unwrap().ends_with(",stale=true"));
         let verdict = server.verify(&answered(&challenge, "100", b"wrong"));
-        assert_eq!(verdict, Verdict::Refused { username: b"100".to_vec() });
+        assert_eq!(verdict, Verdict::Stale, "nothing is told of the secret");
+    }
+
+    #[test]
+    fn guesses_in_the_name_of_another_address_are_none() {
+        let mut server = Server::new(&[Algorithm::Md5]);
+        let challenge = server.challenge(&register(), &Verdict::Missing);
+        let there = "192.0.2.2".parse().unwrap();
+        for password in [&b"wrong"[..], b"secret"] {
+            let request = answered(&challenge, "100", password);
+            let verdict = server
+                .authenticator
+                .verify(&request, "pbx", there, server.now, |_| panic!("the secret is looked at"));
+            assert_eq!(verdict, Verdict::Stale);
+        }
     }
 
     #[test]

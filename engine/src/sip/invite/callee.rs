@@ -125,6 +125,17 @@ impl Call {
         Ok(())
     }
 
+    /// Forgets an INVITE that nothing was sent to.
+    pub(crate) fn ignore(&mut self, core: &mut Core) -> Result<(), VerbError> {
+        let State::Incoming(incoming) = &self.state else { return Err(VerbError::WrongState) };
+        if incoming.trying.is_none() {
+            return Err(VerbError::WrongState);
+        }
+        core.layer.forget_server(incoming.transaction);
+        self.end(core, End::Local);
+        Ok(())
+    }
+
     pub(super) fn refuse_incoming(
         &mut self,
         core: &mut Core,

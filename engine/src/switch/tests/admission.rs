@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     config::{DigestAlgorithm, DigestOffer},
-    switch::{Limits, testing::noise},
+    switch::{AuthenticationFailure, Limits, testing::noise},
 };
 
 fn exchange() -> Exchange {
@@ -155,7 +155,10 @@ fn guessing_is_bounded_per_source_and_leaves_the_owner_alone() {
     let mut lucky = Phone::new("alice", "alice-password", 9);
     assert_eq!(lucky.register(&mut exchange, "alice"), 401, "too late to guess right");
     assert_eq!(alice().register(&mut exchange, "alice"), 200, "from elsewhere");
-    exchange.run_for(secs(120));
+    let bans = exchange.switch.view_bans(exchange.now);
+    assert_eq!(bans[0].account, Some("alice".into()), "and the account is closed to it");
+    exchange.run_for(secs(301));
+    assert!(exchange.switch.view_bans(exchange.now).is_empty());
     assert_eq!(lucky.register(&mut exchange, "alice"), 200, "forgiven with time");
 }
 
@@ -259,4 +262,81 @@ fn a_call_without_a_codec_in_common_is_488() {
     assert_eq!(alice.last_status(), Some(400));
     alice.ack(&mut exchange);
     exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_source_that_fails_everywhere_is_not_answered_and_its_neighbour_is() {
+    let mut settings = sip();
+    settings.bans.attempts = 20;
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, "", &[]);
+    for n in 0..20 {
+        let mut thief = Phone::new(&format!("user{n}"), "guess", 9);
+        assert_eq!(thief.register(&mut exchange, "alice"), 401);
+    }
+    let banned = |event: &SwitchEvent| {
+        matches!(event, SwitchEvent::Banned { source, account: None, .. }
+            if source.to_string() == "127.0.1.9")
+    };
+    assert!(exchange.events.iter().any(banned));
+    let mut thief = Phone::new("alice", "alice-password", 9);
+    let register = thief.request(crate::sip::Method::Register, "sip:127.0.0.1");
+    thief.send(&mut exchange, register);
+    thief.dial(&mut exchange, "100");
+    assert!(thief.received.is_empty());
+    assert!(exchange.switch.endpoint.is_idle(), "nothing is kept either");
+    assert_eq!(Phone::new("alice", "alice-password", 10).register(&mut exchange, "alice"), 200);
+}
+
+#[test]
+fn scanners_are_not_answered_if_set() {
+    let mut settings = sip();
+    settings.scanners = crate::config::Scanners::Dropped;
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let (mut exchange, mut phone) = (Exchange::new(config, "", &[]), alice());
+    for method in [crate::sip::Method::Options, crate::sip::Method::Register] {
+        let request = phone.request(method, "sip:127.0.0.1");
+        phone.send(
+            &mut exchange,
+            request.with(crate::sip::HeaderName::UserAgent, "Friendly-Scanner"),
+        );
+    }
+    assert!(phone.received.is_empty() && exchange.switch.endpoint.is_idle());
+    assert_eq!(phone.options(&mut exchange), 200);
+}
+
+#[test]
+fn who_asks_for_many_names_without_proof_is_told_of() {
+    let mut exchange = exchange();
+    for n in 0..8 {
+        let mut scanner = Phone::new(&format!("user{n}"), "", 9);
+        let request = scanner.request(crate::sip::Method::Register, "sip:127.0.0.1");
+        scanner.send(&mut exchange, request);
+        assert_eq!(scanner.last_status(), Some(401));
+    }
+    let told = exchange.events.iter().filter(|event| {
+        matches!(
+            event,
+            SwitchEvent::AuthenticationFailed { failure: AuthenticationFailure::UnknownPeer, .. }
+        )
+    });
+    assert_eq!(told.count(), 3, "the first five may be mistakes");
+    assert!(exchange.switch.view_bans(exchange.now).is_empty(), "the source may be forged");
+}
+
+#[test]
+fn the_port_of_the_answer_tells_no_names() {
+    let mut settings = sip();
+    let quiet = Peer { force_rport: false, ..peer("quiet", "office") };
+    settings.peers.insert(quiet).expect("a new name");
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, "", &[]);
+    let sends = ([127, 0, 1, 9], 40_000).into();
+    for name in ["quiet", "alice", "mallory"] {
+        let mut probe = Phone::new(name, "guess", 9).sending_from(sends);
+        let request = probe.request(crate::sip::Method::Options, "sip:127.0.0.1");
+        probe.send(&mut exchange, request);
+        assert_eq!(probe.last_status(), Some(401), "{name}: at the port of its Via");
+        assert!(exchange.letters_to(sends).is_empty(), "{name}");
+    }
 }

@@ -60,7 +60,7 @@ fn force_rport_answers_where_the_request_came_from_without_being_asked() {
 
 #[test]
 fn a_stranger_behind_a_translator_hears_the_challenge() {
-    let mut exchange = exchange(|peer| peer.force_rport = false);
+    let mut exchange = exchange(|_| {});
     let mut mallory =
         Phone::new("mallory", "guess", 9).behind_translator(address("203.0.113.9:40000"));
     assert_eq!(mallory.options(&mut exchange), 401);
