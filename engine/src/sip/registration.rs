@@ -20,7 +20,7 @@ use super::{
 use crate::entropy::Entropy;
 
 /// What is registered where, and how patiently.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RegistrationSettings {
     /// The Request-URI: the registrar's domain, without user (RFC 3261 §10.2).
     pub registrar: Uri,
@@ -153,7 +153,7 @@ pub enum RegistrationError {
 pub enum RegistrationEvent {
     /// The contact is bound, after it was not. Refreshes are silent.
     Registered,
-    /// The binding ended before it could be refreshed.
+    /// The contact is bound no longer: nobody refreshed it, or it was taken back.
     Expired,
     /// An attempt failed and another follows; told once for each reason in a row.
     Failed(RegistrationError),
@@ -390,10 +390,12 @@ impl Registration {
             return self.end();
         }
         let Some(granted) = self.granted(response) else {
-            self.bound_until = None;
+            if self.bound_until.take().is_some() {
+                self.events.push_back(RegistrationEvent::Expired);
+            }
             return self.fail(RegistrationError::NotBound, None, now);
         };
-        let was_bound = self.bound_until.is_some_and(|end| end > now);
+        let was_bound = self.bound_until.is_some();
         self.bound_until = Some(now + granted);
         self.failures = 0;
         self.last_error = None;
@@ -523,7 +525,9 @@ impl Registration {
 
     fn end(&mut self) {
         self.state = RegistrationState::Unregistered;
-        self.bound_until = None;
+        if self.bound_until.take().is_some() {
+            self.events.push_back(RegistrationEvent::Expired);
+        }
         self.events.push_back(RegistrationEvent::Unregistered);
     }
 }
@@ -820,5 +824,6 @@ mod tests {
         let start_rate = per_second[..20].iter().max().unwrap();
         let later_rate = per_second[20..].iter().max().unwrap();
         assert!(*start_rate <= 51 && *later_rate <= 25, "{start_rate} {later_rate}");
+        println!("most after {most_back:?}, all after {all_back:?}, {later_rate} a second");
     }
 }

@@ -61,11 +61,17 @@ impl Switch {
                 self.with_handle(call, now, |_, call| call.session.cancel_offer());
             }
             Event::Response { request, response } => {
-                if !response.status().is_provisional() {
+                if !self.registration_answered(request, Ok(&response), now)
+                    && !response.status().is_provisional()
+                {
                     self.info_answered(request, Some(response.status()), now);
                 }
             }
-            Event::RequestFailed { request, .. } => self.info_answered(request, None, now),
+            Event::RequestFailed { request, failure } => {
+                if !self.registration_answered(request, Err(failure), now) {
+                    self.info_answered(request, None, now);
+                }
+            }
             Event::RefreshDue { call } | Event::ReofferDue { call } => {
                 self.with_handle(call, now, |switch, call| switch.refresh_session(call, now));
             }

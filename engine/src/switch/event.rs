@@ -13,6 +13,7 @@ use super::{BridgeId, Completion, Feature, command::CommandId};
 use crate::{
     channel::{Cause, ChannelId},
     media::{Digit, StreamStatistics},
+    sip::registration::RegistrationEvent,
 };
 
 /// Something that happened, for an embedder, a monitor or a log.
@@ -198,6 +199,15 @@ pub enum SwitchEvent {
         aor: BString,
         /// The contact that went.
         contact: String,
+    },
+    /// A registration of ours at another registrar changed. Refreshes are silent.
+    RegistrationChanged {
+        /// What it belongs to.
+        group: BString,
+        /// The number that is registered.
+        number: BString,
+        /// What happened.
+        event: RegistrationEvent,
     },
     /// Somebody failed to prove who they are.
     AuthenticationFailed {

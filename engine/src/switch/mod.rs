@@ -30,6 +30,7 @@ mod plan;
 mod ports;
 mod record;
 mod register;
+mod registrations;
 mod requests;
 mod resolve;
 mod rooms;
@@ -60,6 +61,7 @@ pub use event::{
 };
 pub use features::Feature;
 pub use record::{BindingRecord, Record};
+pub use registrations::{OutboundRegistration, RegistrationView};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use view::{CallView, ContactView, PeerView, RoomView};
 
@@ -91,6 +93,7 @@ pub struct Switch {
     gate: Gate,
     registrar: sip::registrar::Registrar,
     records: record::Records,
+    registrations: registrations::Registrations,
     /// Our addresses, as far as messages came to them.
     locals: Vec<SocketAddr>,
     calls: HashMap<ChannelId, Box<Call>>,
@@ -146,6 +149,7 @@ impl Switch {
             gate: Gate::new(&config, seeds, now),
             registrar: register::registrar(&config),
             records: record::Records::default(),
+            registrations: registrations::Registrations::default(),
             locals: Vec::new(),
             config,
             world,
@@ -243,6 +247,7 @@ impl Switch {
         self.endpoint.handle_timeout(now.instant);
         self.wake(now);
         self.expire_bindings(now);
+        self.wake_registrations(now);
         self.resolver.handle_timeout(now.instant);
         self.work(now);
     }
@@ -272,6 +277,7 @@ impl Switch {
         let own = [
             self.next_call_deadline(),
             self.registrar.poll_timeout(),
+            self.registrations.poll_timeout(),
             self.resolver.poll_timeout(),
         ];
         own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()
