@@ -136,15 +136,15 @@ fn fail2ban_sees_who_fails_to_log_in() {
     let kept = engine.file("messages");
     let deadline = Instant::now() + Duration::from_secs(5);
     let lines = loop {
-        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let text = fs::read_to_string(&log).unwrap_or_default();
         // Three with a wrong password, and at least one of those that asked for many names.
         if text.lines().count() >= 4 || Instant::now() > deadline {
-            std::fs::write(&kept, &text).expect("the scratch directory can be written");
+            fs::write(&kept, &text).expect("the scratch directory can be written");
             break text.lines().count();
         }
         std::thread::yield_now();
     };
-    let output = std::process::Command::new("fail2ban-regex")
+    let output = Command::new("fail2ban-regex")
         .arg(&kept)
         .arg("/etc/fail2ban/filter.d/asterisk.conf")
         .output()

@@ -386,7 +386,10 @@ impl Switch {
     }
 
     fn is_full(&self, flow: &sip::Flow) -> bool {
+        let (clients, servers) = self.endpoint.transaction_count();
+        let kept_free = self.config.limits.transactions / 8;
         self.is_draining()
+            || clients.max(servers) + kept_free > self.config.limits.transactions
             || self.calls.len() >= self.config.limits.calls
             || !self.ports.has(flow.local.ip())
     }

@@ -360,6 +360,7 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         product: config.sip.user_agent.to_string(),
         // Calls whose last transactions linger count in the stack and not here.
         max_calls: config.limits.calls.saturating_mul(2),
+        max_transactions: config.limits.transactions,
         methods: requests::METHODS.to_vec(),
         // As `force_rport` of peers that nobody has named yet.
         response_port: sip::ResponsePort::Source,

@@ -88,6 +88,10 @@ pub struct Limits {
     /// Calls at a time; more get 503 with Retry-After. Default 10,000: what a large machine's media
     /// can carry, some 30 KB each.
     pub calls: usize,
+    /// Transactions at a time, in each direction; beyond, every request gets 503. New calls get it
+    /// from seven eighths on, so that running ones keep room for what they still have to say. Default
+    /// 65,536.
+    pub transactions: usize,
     /// What Retry-After says when refusing for lack of room. Default 5 s.
     pub retry_after: Duration,
     /// Events nobody took yet; more are dropped and counted. Default 100,000.
@@ -101,6 +105,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             calls: 10_000,
+            transactions: 65_536,
             retry_after: Duration::from_secs(5),
             events: 100_000,
             unanswered: Duration::from_secs(180),

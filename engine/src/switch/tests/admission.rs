@@ -206,6 +206,20 @@ fn too_many_calls_are_told_to_come_again() {
 }
 
 #[test]
+fn new_calls_are_refused_before_running_ones_lack_transactions() {
+    let limits = Limits { transactions: 8, ..Limits::default() };
+    let mut exchange = Exchange::new(SwitchConfig { limits, ..embedded() }, "", &[]);
+    let mut phones: Vec<_> = (1..=8).map(|n| Phone::new("alice", "alice-password", n)).collect();
+    let statuses = phones.iter_mut().map(|phone| {
+        phone.dial(&mut exchange, "100");
+        phone.last_status()
+    });
+    let statuses: Vec<_> = statuses.collect();
+    assert_eq!(statuses, [[Some(100); 7].as_slice(), &[Some(503)]].concat());
+    assert_eq!(alice().options(&mut exchange), 200, "there is room for others");
+}
+
+#[test]
 fn a_call_without_a_free_port_is_told_to_come_again() {
     let mut exchange = Exchange::new(embedded(), "", &[]);
     exchange.switch.ports = Default::default();
