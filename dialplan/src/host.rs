@@ -160,6 +160,11 @@ pub trait Host {
         let _ = device;
         "INVALID".into()
     }
+
+    /// The dialplan gave a custom device another state; `name` is what follows `Custom:`.
+    fn custom_state_changed(&mut self, name: &BStr) {
+        let _ = name;
+    }
 }
 
 /// Which SIP message of a call is looked at.

@@ -83,7 +83,7 @@ pub(super) fn hint(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -
     } else {
         HintPart::Devices
     };
-    hint_of(scope, context, extension, part, out);
+    concrete_hint(scope, context, extension, part, out);
     Ok(())
 }
 
@@ -107,6 +107,47 @@ pub(crate) fn hint_of(
     }
 }
 
+/// Appends a part of the hint of an extension; what a pattern's hint refers to is replaced for it, and a
+/// context with `autohints` has one for every phone.
+fn concrete_hint(
+    scope: &mut Scope<'_>,
+    context: &[u8],
+    extension: &[u8],
+    part: HintPart,
+    out: &mut Vec<u8>,
+) {
+    let plan = scope.plan;
+    let circumstances = scope.circumstances();
+    let (at, exten) = (BStr::new(context), BStr::new(extension));
+    match plan.find_in(at, exten, Target::Hint, &circumstances) {
+        Ok(found) => {
+            let step = plan.step(found.step);
+            let text = match part {
+                HintPart::Devices => step.application(),
+                HintPart::Name => step.arguments(),
+            };
+            if !step.extension().is_pattern() {
+                return out.extend_from_slice(text);
+            }
+            let old = (
+                std::mem::replace(&mut scope.state.context, plan.view(found.context).name().into()),
+                std::mem::replace(&mut scope.state.extension, extension.into()),
+            );
+            scope.substitute(text, out);
+            (scope.state.context, scope.state.extension) = old;
+        }
+        Err(_) => {
+            let auto = plan.context(context).is_some_and(|id| plan.view(id).has_auto_hints());
+            if auto && matches!(part, HintPart::Devices) {
+                let device = [b"PJSIP/", extension].concat();
+                if scope.host.device_state(&device) != "INVALID" {
+                    out.extend_from_slice(&device);
+                }
+            }
+        }
+    }
+}
+
 fn at_context(place: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memchr(b'@', place) {
         Some(at) => (&place[..at], &place[at + 1..]),
@@ -121,7 +162,7 @@ pub(super) fn extension_state(scope: &mut Scope<'_>, place: &[u8], out: &mut Vec
         return wrong("requires an extension: EXTENSION_STATE(extension[@context])");
     }
     let mut devices = Vec::new();
-    hint_of(scope, context, extension, HintPart::Devices, &mut devices);
+    concrete_hint(scope, context, extension, HintPart::Devices, &mut devices);
     if devices.is_empty() {
         out.extend_from_slice(b"UNKNOWN");
         return Ok(());
@@ -129,25 +170,16 @@ pub(super) fn extension_state(scope: &mut Scope<'_>, place: &[u8], out: &mut Vec
     let devices = devices.split(|byte| *byte == b',').next().unwrap_or_default().to_vec();
     let states: Vec<BString> =
         devices.split(|byte| *byte == b'&').map(|device| state_of(scope, device)).collect();
-    let has = |wanted: &str| states.iter().any(|state| *state == wanted);
-    let all =
-        |wanted: &[&str]| states.iter().all(|state| wanted.iter().any(|name| *state == *name));
-    let combined = if has("RINGING") || has("RINGINUSE") {
-        if has("INUSE") || has("RINGINUSE") || has("ONHOLD") || has("BUSY") {
-            "RINGINUSE"
-        } else {
-            "RINGING"
-        }
-    } else if has("ONHOLD") && !has("INUSE") && !has("NOT_INUSE") {
-        "ONHOLD"
-    } else if all(&["BUSY"]) {
-        "BUSY"
-    } else if has("INUSE") || has("BUSY") || has("ONHOLD") {
-        "INUSE"
-    } else if all(&["UNAVAILABLE"]) || all(&["INVALID", "UNAVAILABLE"]) {
-        "UNAVAILABLE"
+    let talks = |state: &BString| TALKING.iter().any(|name| *state == *name);
+    let combined = if states.iter().any(talks) && states.iter().any(|state| *state == "RINGING") {
+        "RINGINUSE"
     } else {
-        "NOT_INUSE"
+        let rank = |state: &BString| BY_RANK.iter().position(|name| *state == *name);
+        match BY_RANK[states.iter().filter_map(rank).max().unwrap_or(0)] {
+            "INVALID" => "UNAVAILABLE",
+            "UNKNOWN" => "NOT_INUSE",
+            state => state,
+        }
     };
     out.extend_from_slice(combined.as_bytes());
     Ok(())
@@ -173,7 +205,11 @@ fn state_of(scope: &Scope<'_>, device: &[u8]) -> BString {
         let context = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
         // Any extension of a context that exists counts (recorded).
         let exists = !extension.is_empty() && scope.plan.context(context).is_some();
-        return if exists { "NOT_INUSE" } else { "INVALID" }.into();
+        if !exists {
+            return "INVALID".into();
+        }
+        let state = scope.host.device_state(device);
+        return if state == "INVALID" { "NOT_INUSE".into() } else { state };
     }
     scope.host.device_state(device)
 }
@@ -204,7 +240,11 @@ pub(super) fn set_device_state(scope: &mut Scope<'_>, device: &[u8], value: &[u8
     if scope.host.world().device_states.len() >= MOST_STATES {
         return wrong("too many custom device states");
     }
-    scope.host.world_mut().device_states.insert((&device[7..]).into(), (*state).into());
+    let name = BString::from(&device[7..]);
+    let before = scope.host.world_mut().device_states.insert(name.clone(), (*state).into());
+    if before.is_none_or(|before| before != *state) {
+        scope.host.custom_state_changed(name.as_ref());
+    }
     Ok(())
 }
 
@@ -248,3 +288,19 @@ pub(super) fn eval_extension(
 
 /// Custom device states.
 const MOST_STATES: usize = 100_000;
+
+/// States of a device with somebody who talks.
+const TALKING: [&str; 4] = ["INUSE", "BUSY", "RINGINUSE", "ONHOLD"];
+
+/// Of several devices the state furthest back here is that of all.
+const BY_RANK: [&str; 9] = [
+    "INVALID",
+    "UNKNOWN",
+    "UNAVAILABLE",
+    "NOT_INUSE",
+    "ONHOLD",
+    "RINGING",
+    "INUSE",
+    "BUSY",
+    "RINGINUSE",
+];

@@ -294,6 +294,22 @@ impl Plan {
         }
     }
 
+    /// The devices of a hint for one extension, before and after its first comma: as they stand, or for a
+    /// pattern with what its hint refers to replaced in the host's world.
+    pub fn hint_devices(&self, hint: StepId, extension: &BStr, host: &mut dyn Host) -> BString {
+        let step = self.step(hint);
+        let text = step.application();
+        if !step.extension().is_pattern() {
+            return text.into();
+        }
+        let mut state = State::new(Channel::new(""));
+        state.context = self.view(step.extension().context()).name().into();
+        state.extension = extension.into();
+        let mut devices = Vec::new();
+        Scope { state: &mut state, plan: self, host }.substitute(text, &mut devices);
+        devices.into()
+    }
+
     /// What `[general]` says.
     pub fn settings(&self) -> &Settings {
         &self.settings

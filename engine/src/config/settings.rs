@@ -172,6 +172,9 @@ pub struct Peer {
     pub rtp_keepalive: Option<Duration>,
     /// Session timers: `timers`, `timers_min_se`, `timers_sess_expires`.
     pub session_timers: SessionTimers,
+    /// In how many calls it counts as busy for those who watch it (`device_state_busy_at`); zero for
+    /// never. It is called all the same.
+    pub device_state_busy_at: u32,
 }
 
 impl Peer {
@@ -209,6 +212,7 @@ impl Peer {
                 policy: TimerPolicy::IfSupported,
                 ..SessionTimers::default()
             },
+            device_state_busy_at: 0,
         }
     }
 }

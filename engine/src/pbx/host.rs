@@ -13,7 +13,7 @@ use diesis_dialplan::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{clock::Now, entropy::Entropy, printable::Printable, sip};
+use crate::{clock::Now, entropy::Entropy, presence::DeviceState, printable::Printable, sip};
 
 /// What the dialplan may know of the call it runs for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,9 @@ pub(crate) trait Knowledge {
 
     /// See [`Host::conference`].
     fn conference(&self, name: &BStr) -> Option<ConferenceFacts>;
+
+    /// See [`Host::device_state`].
+    fn device_state(&self, device: &BStr) -> DeviceState;
 }
 
 /// The host of one advance of one executor.
@@ -89,6 +92,8 @@ pub(crate) struct PbxHost<'a> {
     pub(crate) headers: Headers<'a>,
     /// Takes the application and arguments of each step.
     pub(crate) last_step: Option<&'a mut (BString, BString)>,
+    /// Takes the names of custom devices whose state the dialplan changed.
+    pub(crate) custom_states: &'a mut Vec<BString>,
     /// Takes the steps when somebody wants them.
     pub(crate) steps: Option<&'a mut Vec<StepTaken>>,
 }
@@ -213,6 +218,14 @@ impl Host for PbxHost<'_> {
 
     fn channels(&self) -> Vec<BString> {
         self.knowledge.channels()
+    }
+
+    fn device_state(&self, device: &[u8]) -> BString {
+        self.knowledge.device_state(device.into()).name().into()
+    }
+
+    fn custom_state_changed(&mut self, name: &BStr) {
+        self.custom_states.push(name.into());
     }
 
     fn sip_field(&self, object: SipObject, name: &[u8], field: &[u8]) -> Option<BString> {

@@ -67,6 +67,19 @@ impl Device {
         }
     }
 
+    /// The device as hints write it.
+    pub fn to_bytes(&self) -> BString {
+        let prefix: &[u8] = match self {
+            Self::Peer(_) => b"PJSIP/",
+            Self::Custom(_) => b"Custom:",
+            Self::Conference(_) => b"confbridge:",
+            Self::Parking(_) => b"park:",
+            Self::Local(_) => b"Local/",
+            Self::Other(_) => b"",
+        };
+        [prefix, self.name()].concat().into()
+    }
+
     /// The name by which a change of this device's state is found in hints: that of a peer without
     /// technology, so that `SIP/100` and `PJSIP/100` are one.
     pub fn name(&self) -> &BStr {

@@ -10,6 +10,7 @@ use bstr::BString;
 use super::{
     CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties,
     bridges::Bridged,
+    device_state::Share,
     dial::{Dialling, Leg},
     features::KeyCollector,
     identity::Identity,
@@ -81,6 +82,8 @@ pub(super) struct Call {
     pub(super) unanswered_until: Instant,
     /// When the call is looked at next; the same as in the switch's set of deadlines.
     pub(super) armed: Option<Instant>,
+    /// As what it counts for the state of its device.
+    pub(super) share: Share,
     /// Whether the call waits in the switch's queue of ready calls.
     pub(super) queued: bool,
 }

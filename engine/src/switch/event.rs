@@ -13,6 +13,7 @@ use super::{BridgeId, Completion, Feature, command::CommandId};
 use crate::{
     channel::{Cause, ChannelId},
     media::{Digit, StreamStatistics},
+    presence::{DeviceState, ExtensionState},
     sip::registration::RegistrationEvent,
 };
 
@@ -208,6 +209,22 @@ pub enum SwitchEvent {
         number: BString,
         /// What happened.
         event: RegistrationEvent,
+    },
+    /// A device does something else than before: a peer, or what a hint or the dialplan names.
+    DeviceStateChanged {
+        /// Its name, as hints write it: `PJSIP/100`, `Custom:night`.
+        device: BString,
+        /// What it does now.
+        state: DeviceState,
+    },
+    /// An extension with a hint is in another state than before.
+    ExtensionStateChanged {
+        /// Where the hint is.
+        context: BString,
+        /// The extension; of a pattern, the one that was asked for.
+        extension: BString,
+        /// What it does now.
+        state: ExtensionState,
     },
     /// Somebody failed to prove who they are.
     AuthenticationFailed {

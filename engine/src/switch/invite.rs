@@ -8,6 +8,7 @@ use super::{
     Direction, EndedBy, IncomingCalls, Parties, Switch, SwitchEvent,
     admission::{Admission, response_port},
     call::{Call, Control, Hold, Phase, Settle},
+    device_state::Share,
     features::KeyCollector,
     identity::{self, Identity, Privacy, Role},
     local::LocalNews,
@@ -182,6 +183,7 @@ impl Switch {
             info: None,
             unanswered_until: now.instant + self.config.limits.unanswered,
             armed: None,
+            share: Share::Nothing,
             queued: false,
         });
         self.put_back(call, now);

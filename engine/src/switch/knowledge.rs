@@ -5,9 +5,17 @@ use diesis_dialplan::host::{ConferenceFacts, SipObject};
 
 use std::collections::HashMap;
 
-use super::call::Call;
+use super::{
+    call::Call,
+    device_state::{Devices, Sources},
+};
 use crate::{
-    bridge::Rooms, channel::ChannelId, clock::Now, config::SipSettings, pbx::host::Knowledge,
+    bridge::Rooms,
+    channel::ChannelId,
+    clock::Now,
+    config::SipSettings,
+    pbx::host::Knowledge,
+    presence::{Device, DeviceState},
     sip::registrar::Registrar,
 };
 
@@ -19,6 +27,7 @@ pub(super) struct Known<'a> {
     pub(super) registrar: &'a Registrar,
     pub(super) sip: &'a SipSettings,
     pub(super) rooms: &'a Rooms,
+    pub(super) devices: &'a Devices,
     pub(super) now: Now,
 }
 
@@ -53,6 +62,19 @@ impl Knowledge for Known<'_> {
             facts.parties.push(channel);
         }
         (!facts.parties.is_empty()).then_some(facts)
+    }
+
+    fn device_state(&self, device: &BStr) -> DeviceState {
+        let sources = Sources {
+            sip: self.sip,
+            registrar: self.registrar,
+            rooms: self.rooms,
+            // Custom states and whether a Local place is there are asked of the world and the plan.
+            custom: None,
+            plan: None,
+            now: self.now.instant,
+        };
+        self.devices.state_of(&Device::parse(device), &sources)
     }
 }
 

@@ -13,6 +13,7 @@ use diesis_dialplan::channel::Party;
 use super::{
     Direction, EndedBy, Parties, Switch, SwitchEvent,
     call::{Call, Control, Hold, Phase},
+    device_state::Share,
     features::KeyCollector,
     identity::Identity,
     plan::plan_channel,
@@ -113,6 +114,7 @@ impl Switch {
                 info: None,
                 unanswered_until: now.instant + ring_timeout,
                 armed: None,
+                share: Share::Nothing,
                 queued: false,
             })
         };

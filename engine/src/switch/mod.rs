@@ -13,6 +13,7 @@ mod budget;
 mod call;
 mod command;
 mod commands;
+mod device_state;
 mod dial;
 mod dialog;
 mod event;
@@ -123,6 +124,8 @@ pub struct Switch {
     legs_to_locate: HashMap<resolve::LookupId, ChannelId>,
     /// Where else calls can be tried that nobody answered yet.
     elsewhere: HashMap<ChannelId, Elsewhere>,
+    /// Who is busy.
+    devices: device_state::Devices,
     ports: PortStock,
     outbox: Outbox,
     tones: Tones,
@@ -145,13 +148,12 @@ impl Switch {
         let mut world = World::default();
         plan::set_globals(&config.plan, &mut world, now, &config.time_zone);
         let endpoint = sip::Endpoint::new(stack_config(&config), entropy.fork());
-        Self {
+        let mut switch = Self {
             gate: Gate::new(&config, seeds, now),
             registrar: register::registrar(&config),
             records: record::Records::default(),
             registrations: registrations::Registrations::default(),
             locals: Vec::new(),
-            config,
             world,
             endpoint,
             entropy,
@@ -172,23 +174,28 @@ impl Switch {
             unplaced: HashMap::new(),
             legs_to_locate: HashMap::new(),
             elsewhere: HashMap::new(),
+            devices: device_state::Devices::new(&config.sip),
             ports: PortStock::default(),
             outbox: Outbox::default(),
             tones: Tones::default(),
             events: VecDeque::new(),
+            config,
             events_dropped: 0,
             calls_begun: 0,
             new_calls: NewCalls::Welcome,
             streams_opened: 0,
             worked_at: now.instant,
             started: now.instant,
-        }
+        };
+        switch.load_hints(now);
+        switch
     }
 
     /// Puts a new dialplan in force. Calls in progress look their next step up in it.
     pub fn replace_plan(&mut self, plan: Arc<Plan>, now: Now) {
         plan::set_globals(&plan, &mut self.world, now, &self.config.time_zone);
         self.config.plan = plan;
+        self.load_hints(now);
     }
 
     /// A SIP message arrived: one whole datagram, or one message cut from a stream.

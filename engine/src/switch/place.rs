@@ -8,6 +8,7 @@ use super::{
     Direction, EndedBy, OutboundCredentials, Parties, PlaceCall, Switch, SwitchEvent,
     admission::response_port,
     call::{Call, Control, Departure, Hold, Invitation, Phase},
+    device_state::Share,
     features::KeyCollector,
     identity::Identity,
     invite::{SignalError, channel_name, path_policy, terms},
@@ -159,6 +160,7 @@ impl Switch {
             info: None,
             unanswered_until: now.instant + ring_timeout,
             armed: None,
+            share: Share::Nothing,
             queued: false,
         }))
     }

@@ -28,6 +28,7 @@ use crate::{
         host::{CallFacts, Headers, PbxHost, StepTaken},
         perform::{Performed, Refusal, Wish, perform},
     },
+    presence::Device,
     printable::Printable,
 };
 
@@ -128,6 +129,8 @@ impl Switch {
         now: Now,
         act: impl FnOnce(&Plan, &mut PbxHost<'_>, &mut Pbx) -> R,
     ) -> Option<R> {
+        // The call that asks is in use already.
+        self.count_call(call);
         let mut control = std::mem::replace(&mut call.control, Control::Nobody);
         let pbx = match &mut control {
             Control::Dialplan(pbx) => &mut **pbx,
@@ -140,12 +143,14 @@ impl Switch {
         let facts = facts(call);
         let plan = Arc::clone(&self.config.plan);
         let mut steps = Vec::new();
+        let mut custom_states = Vec::new();
         let known = Known {
             calls: &self.calls,
             own: (call.id, call.name.as_ref()),
             registrar: &self.registrar,
             sip: &self.config.sip,
             rooms: &self.rooms,
+            devices: &self.devices,
             now,
         };
         let mut host = PbxHost {
@@ -162,9 +167,13 @@ impl Switch {
                 true => None,
                 false => Some(&mut call.last_step),
             },
+            custom_states: &mut custom_states,
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
         let done = act(&plan, &mut host, pbx);
+        for name in custom_states {
+            self.devices.touch(Device::Custom(name));
+        }
         for step in steps {
             self.tell(step_event(call.id, step));
         }

@@ -65,6 +65,9 @@ impl Switch {
         while let Some(change) = self.registrar.poll_event() {
             let registrar::RegistrarEvent { aor, contact, change } = change;
             self.records.note(aor.as_bstr(), now);
+            if change != BindingChange::Refreshed {
+                self.devices.touch_aor(aor.as_bstr());
+            }
             match change {
                 BindingChange::Added | BindingChange::Refreshed => {
                     let bindings = self.registrar.bindings(aor.as_bstr(), now.instant);

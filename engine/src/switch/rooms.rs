@@ -9,6 +9,7 @@ use crate::{
     clock::Now,
     config::{DEFAULT_BRIDGE, DEFAULT_USER},
     media::MuteState,
+    presence::Device,
     printable::Printable,
 };
 
@@ -62,6 +63,7 @@ impl Switch {
         call.channel.leave(&mut self.outbox);
         let (room, members) = (departure.room, departure.members);
         tracing::info!(call_id = %call.parties.call_id, room = %Printable(&room), members, "left conference");
+        self.devices.touch(Device::Conference(room.clone()));
         self.tell(SwitchEvent::RoomLeft { call: call.id, room, members });
         self.room_effects.extend(departure.effects);
     }

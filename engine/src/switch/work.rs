@@ -19,6 +19,7 @@ use crate::{
     channel::{Cause, ChannelId, Notice, TaskOutcome},
     clock::Now,
     pbx::{self, Advance},
+    presence::Device,
     printable::Printable,
 };
 
@@ -53,6 +54,8 @@ impl Switch {
                 self.take_notice(call, notice, now);
             } else if let Some((lookup, result)) = self.resolver.poll_finished() {
                 self.take_located(lookup, result, now);
+            } else if let Some(device) = self.devices.poll_touched() {
+                self.tell_device(&device, now);
             } else {
                 break;
             }
@@ -122,6 +125,7 @@ impl Switch {
 
     /// Keeps a call that goes on and forgets one that is finished.
     pub(super) fn put_back(&mut self, mut call: Box<Call>, now: Now) {
+        self.count_call(&mut call);
         if call.is_finished(now.instant) {
             return self.bury(call, now);
         }
@@ -202,6 +206,7 @@ impl Switch {
                 let room = room.unwrap_or_default();
                 let members = self.rooms.count(room.as_ref());
                 tracing::info!(call_id = %call.parties.call_id, room = %Printable(&room), members, "joined conference");
+                self.devices.touch(Device::Conference(room.clone()));
                 self.tell(SwitchEvent::RoomJoined { call: call.id, room, members });
                 for effect in effects {
                     self.apply_to_self_or_queue(call, effect);

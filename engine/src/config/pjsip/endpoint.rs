@@ -76,6 +76,9 @@ pub(super) fn read(
             b"send_rpid" => setting.yes_no(&mut peer.send_rpid),
             b"trust_id_inbound" => setting.yes_no(&mut peer.trust_id_inbound),
             b"trust_id_outbound" => setting.yes_no(&mut peer.trust_id_outbound),
+            b"device_state_busy_at" => {
+                setting.number(&mut peer.device_state_busy_at, 0..=u32::MAX);
+            }
             b"rewrite_contact" => setting.yes_no(&mut peer.rewrite_contact),
             b"rtp_keepalive" => setting.optional_seconds(&mut peer.rtp_keepalive, LONGEST_SILENCE),
             b"rtp_timeout" => setting.optional_seconds(&mut peer.rtp_timeout, LONGEST_SILENCE),

@@ -143,6 +143,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "auth",
         "aors",
         "callerid",
+        "device_state_busy_at",
         "dtmf_mode",
         "force_rport",
         "from_domain",
@@ -284,7 +285,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             keys: &[
                 ("aggregate_mwi", Always),
                 ("allow_subscribe", Off),
-                ("device_state_busy_at", Zero),
                 ("incoming_mwi_mailbox", Never),
                 ("mailboxes", Never),
                 ("mwi_from_user", Never),
