@@ -136,7 +136,7 @@ fn how_keys_travel_and_how_long_media_may_be_silent_is_taken() {
     ] {
         let loaded = pjsip(&format!(
             "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\ndtmf_mode={mode}\n\
-             rtp_timeout=30\nrtp_timeout_hold=300\nrtp_keepalive=0\n"
+             rtp_timeout=30\nrtp_timeout_hold=300\nrtp_keepalive=0\ndevice_state_busy_at=2\n"
         ));
         assert!(said(&loaded).is_empty(), "{:?}", said(&loaded));
         let peer = loaded.configuration.sip.peers.get("x".into()).unwrap();
@@ -144,6 +144,7 @@ fn how_keys_travel_and_how_long_media_may_be_silent_is_taken() {
         assert_eq!(peer.dtmf, dtmf);
         assert_eq!(seconds(peer.rtp_timeout), Some(30));
         assert_eq!(seconds(peer.rtp_timeout_hold), Some(300));
+        assert_eq!(peer.device_state_busy_at, 2);
         assert_eq!(peer.rtp_keepalive, None);
     }
 }
