@@ -110,6 +110,9 @@ impl Switch {
                 self.records.note(aor.as_bstr(), now);
             }
             restored += bound;
+            if bound > 0 {
+                self.devices.touch_aor(aor.as_bstr());
+            }
             for binding in self.registrar.bindings(aor.as_bstr(), now.instant) {
                 let contact = binding.contact().as_str().to_owned();
                 let expires = binding.remaining(now.instant);
@@ -120,6 +123,7 @@ impl Switch {
                 });
             }
         }
+        self.work(now);
         restored
     }
 }

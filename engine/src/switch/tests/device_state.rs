@@ -171,3 +171,16 @@ fn a_change_tells_the_hints_that_name_its_device_and_no_other() {
     let told = |event: &&SwitchEvent| matches!(event, SwitchEvent::ExtensionStateChanged { .. });
     assert_eq!(exchange.events.iter().filter(told).count(), 2, "Alice's two");
 }
+
+#[test]
+fn a_phone_whose_registration_outlived_a_restart_can_be_reached() {
+    let (mut exchange, _bob) = exchange();
+    let mut records = Vec::new();
+    while let Some(record) = exchange.switch.poll_record() {
+        records.push(record);
+    }
+    let mut exchange = Exchange::new(config(), PLAN, &[]);
+    assert_eq!(exchange.switch.restore(records, exchange.now), 1);
+    exchange.tick();
+    assert_eq!(lamp(&exchange, "bob"), ["NOT_INUSE"]);
+}
