@@ -28,6 +28,9 @@ struct Arguments {
     /// What the mutation draws from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The longest input in bytes, where the target itself allows it: short ones are run more often.
+    #[arg(long, default_value_t = usize::MAX)]
+    longest: usize,
     /// How many targets run at a time.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
@@ -88,6 +91,7 @@ fn run(arguments: &Arguments) -> Result<usize, Box<dyn std::error::Error>> {
             time,
             executions,
             seed: arguments.seed,
+            longest: arguments.longest,
             state: arguments.state.clone(),
             findings: fuzz::regressions(target),
             corpora: vec![fuzz::corpus_file(target), arguments.state.join(worker::CORPUS)],
@@ -102,6 +106,7 @@ fn run(arguments: &Arguments) -> Result<usize, Box<dyn std::error::Error>> {
         time,
         executions,
         seed: arguments.seed,
+        longest: arguments.longest,
         jobs: arguments.jobs,
         state: arguments.state.clone(),
     };

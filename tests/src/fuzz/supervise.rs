@@ -21,6 +21,8 @@ pub struct Campaign {
     pub executions: u64,
     /// What mutation draws from.
     pub seed: u64,
+    /// The longest input, where a target itself allows it.
+    pub longest: usize,
     /// How many at a time.
     pub jobs: usize,
     /// Where the state is: `target/fuzz`.
@@ -89,6 +91,7 @@ fn start(
         .args(["--minutes", &(left / 60.0).to_string()])
         .args(["--executions", &executions.to_string()])
         .args(["--seed", &(campaign.seed + restarts * 1_000_003).to_string()])
+        .args(["--longest", &campaign.longest.to_string()])
         .arg("--state")
         .arg(&state)
         .spawn()?;

@@ -31,6 +31,8 @@ pub struct Plan {
     pub executions: u64,
     /// What mutation draws from.
     pub seed: u64,
+    /// The longest input, where the target itself allows it.
+    pub longest: usize,
     /// Where the supervisor looks: the input in hand, and what came of it all.
     pub state: PathBuf,
     /// Where harmful inputs go.
@@ -138,14 +140,15 @@ pub fn run(target: &Target, plan: &Plan) -> io::Result<Summary> {
     let start = Instant::now();
     let mut seeds = (target.seeds)();
     seeds.extend(plan.corpora.iter().flat_map(|path| corpus::load(path)));
-    seeds.retain(|seed| seed.len() <= target.longest);
+    let longest = target.longest.min(plan.longest);
+    seeds.retain(|seed| seed.len() <= longest);
     for seed in &seeds {
         worker.execute(seed)?;
     }
     if worker.corpus.is_empty() {
         worker.corpus.keep(seeds.first().map_or(b"", Vec::as_slice));
     }
-    let mut mutator = Mutator::new(plan.seed, target.tokens, target.longest);
+    let mut mutator = Mutator::new(plan.seed, target.tokens, longest);
     let (mut input, mut told) = (Vec::new(), Instant::now());
     while worker.summary.executions < plan.executions && start.elapsed() < plan.time {
         let base = worker.corpus.choose(&mut mutator).to_vec();
