@@ -327,7 +327,7 @@ impl Switch {
         calls.sort_unstable();
         for id in calls {
             self.with_call(id, now, |switch, call| {
-                switch.end(call, crate::channel::Cause::NETWORK_OUT_OF_ORDER, EndedBy::Us, now);
+                switch.end(call, crate::channel::Cause::NORMAL_CLEARING, EndedBy::Us, now);
             });
         }
         self.work(now);

@@ -49,6 +49,7 @@ impl Transports {
 
 pub(super) fn read(
     objects: &Objects<'_>,
+    #[cfg_attr(not(feature = "net"), expect(unused_variables, reason = "certificates need `net`"))]
     surroundings: Surroundings<'_>,
     notes: &mut Notes,
 ) -> Transports {
