@@ -329,6 +329,23 @@ pub struct Aor {
     pub expiration: Expiration,
     /// Contacts that are always there: SIP URIs as written.
     pub contacts: Vec<BString>,
+    /// How its contacts are asked whether they are there.
+    pub qualify: Qualify,
+}
+
+/// How contacts are asked whether they are there, with OPTIONS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Qualify {
+    /// How often. Zero, the default: never.
+    pub frequency: Duration,
+    /// How long they have to answer. Default 3 s, as in Asterisk.
+    pub timeout: Duration,
+}
+
+impl Default for Qualify {
+    fn default() -> Self {
+        Self { frequency: Duration::ZERO, timeout: Duration::from_secs(3) }
+    }
 }
 
 /// How long a registration holds.

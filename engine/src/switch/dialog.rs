@@ -63,12 +63,15 @@ impl Switch {
             Event::Response { request, response } => {
                 if !self.registration_answered(request, Ok(&response), now)
                     && !response.status().is_provisional()
+                    && !self.qualified(request, true, now)
                 {
                     self.info_answered(request, Some(response.status()), now);
                 }
             }
             Event::RequestFailed { request, failure } => {
-                if !self.registration_answered(request, Err(failure), now) {
+                if !self.registration_answered(request, Err(failure), now)
+                    && !self.qualified(request, false, now)
+                {
                     self.info_answered(request, None, now);
                 }
             }

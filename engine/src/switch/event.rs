@@ -9,7 +9,7 @@ use bstr::BString;
 
 use diesis_dialplan::operation::DialStatus;
 
-use super::{BridgeId, Completion, Feature, command::CommandId};
+use super::{BridgeId, Completion, ContactStatus, Feature, command::CommandId};
 use crate::{
     channel::{Cause, ChannelId},
     media::{Digit, StreamStatistics},
@@ -225,6 +225,15 @@ pub enum SwitchEvent {
         extension: BString,
         /// What it does now.
         state: ExtensionState,
+    },
+    /// A contact answers, or no longer does (`qualify_frequency`).
+    ContactStatus {
+        /// The address of record.
+        aor: BString,
+        /// Where it was asked.
+        contact: String,
+        /// What came of it.
+        status: ContactStatus,
     },
     /// Somebody failed to prove who they are.
     AuthenticationFailed {

@@ -29,6 +29,7 @@ mod place;
 mod placing;
 mod plan;
 mod ports;
+mod qualify;
 mod record;
 mod register;
 mod registrations;
@@ -61,6 +62,7 @@ pub use event::{
     AuthenticationFailure, CallFacts, CallStatistics, Direction, EndedBy, Parties, SwitchEvent,
 };
 pub use features::Feature;
+pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};
 pub use registrations::{OutboundRegistration, RegistrationView};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
@@ -95,6 +97,7 @@ pub struct Switch {
     registrar: sip::registrar::Registrar,
     records: record::Records,
     registrations: registrations::Registrations,
+    qualifier: qualify::Qualifier,
     /// Our addresses, as far as messages came to them.
     locals: Vec<SocketAddr>,
     calls: HashMap<ChannelId, Box<Call>>,
@@ -153,6 +156,7 @@ impl Switch {
             registrar: register::registrar(&config),
             records: record::Records::default(),
             registrations: registrations::Registrations::default(),
+            qualifier: qualify::Qualifier::default(),
             locals: Vec::new(),
             world,
             endpoint,
@@ -188,6 +192,7 @@ impl Switch {
             started: now.instant,
         };
         switch.load_hints(now);
+        switch.watch_fixed_contacts(now);
         switch
     }
 
@@ -255,6 +260,7 @@ impl Switch {
         self.wake(now);
         self.expire_bindings(now);
         self.wake_registrations(now);
+        self.qualify_due(now);
         self.resolver.handle_timeout(now.instant);
         self.work(now);
     }
@@ -285,6 +291,7 @@ impl Switch {
             self.next_call_deadline(),
             self.registrar.poll_timeout(),
             self.registrations.poll_timeout(),
+            self.qualifier.poll_timeout(),
             self.resolver.poll_timeout(),
         ];
         own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()

@@ -113,9 +113,12 @@ impl Switch {
             if bound > 0 {
                 self.devices.touch_aor(aor.as_bstr());
             }
-            for binding in self.registrar.bindings(aor.as_bstr(), now.instant) {
-                let contact = binding.contact().as_str().to_owned();
-                let expires = binding.remaining(now.instant);
+            let bound = self.registrar.bindings(aor.as_bstr(), now.instant).into_iter();
+            let bound: Vec<_> = bound
+                .map(|it| (it.contact().as_str().to_owned(), it.remaining(now.instant)))
+                .collect();
+            for (contact, expires) in bound {
+                self.watch_contact(aor.as_bstr(), &contact, now);
                 self.events.push_back(SwitchEvent::Registered {
                     aor: aor.clone(),
                     contact,

@@ -77,10 +77,12 @@ impl Switch {
                     if change == BindingChange::Added {
                         tracing::info!(%aor, contact, expires = expires.as_secs(), "registered");
                     }
+                    self.watch_contact(aor.as_bstr(), &contact, now);
                     self.tell(SwitchEvent::Registered { aor, contact, expires });
                 }
                 BindingChange::Removed | BindingChange::Replaced | BindingChange::Expired => {
                     tracing::info!(%aor, contact, ?change, "no longer registered");
+                    self.unwatch_contact(aor.as_bstr(), &contact, now);
                     self.tell(SwitchEvent::Unregistered { aor, contact });
                 }
             }

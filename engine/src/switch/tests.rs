@@ -9,6 +9,7 @@ mod embedder;
 mod letters;
 mod local;
 mod nat;
+mod qualify;
 mod records;
 mod silence;
 mod timers;
@@ -53,6 +54,7 @@ fn aor(name: &str) -> Aor {
         when_full: WhenFull::ReplaceOldest,
         expiration: Expiration::default(),
         contacts: vec![],
+        qualify: Default::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use bstr::{BString, ByteSlice};
 
 use super::{
-    CallFacts, Direction, Parties, Switch, SwitchEvent,
+    CallFacts, ContactStatus, Direction, Parties, Switch, SwitchEvent,
     call::{Call, Control, Phase},
 };
 use crate::{channel::ChannelId, clock::Now, sip::Transport};
@@ -58,6 +58,8 @@ pub struct ContactView {
     pub expires: Option<Duration>,
     /// What the phone calls itself.
     pub user_agent: String,
+    /// Whether it answers when it is asked (`qualify_frequency`).
+    pub status: ContactStatus,
 }
 
 /// One configured peer.
@@ -240,6 +242,7 @@ impl Switch {
             source: None,
             expires: None,
             user_agent: String::new(),
+            status: self.qualifier.status(aor, &contact.to_str_lossy()),
         });
         let bound = self.registrar.bindings(aor, now.instant).into_iter();
         let bound = bound.map(|binding| ContactView {
@@ -248,6 +251,7 @@ impl Switch {
             source: Some((binding.flow().transport, binding.flow().peer)),
             expires: Some(binding.remaining(now.instant)),
             user_agent: binding.user_agent().to_owned(),
+            status: self.qualifier.status(aor, binding.contact().as_str()),
         });
         fixed.chain(bound).collect()
     }

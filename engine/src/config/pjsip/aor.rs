@@ -1,10 +1,13 @@
 //! `type=aor`: addresses of record and how they are registered.
 
+use std::time::Duration;
+
 use super::{Objects, insert, keys};
 use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::notes::Notes;
-use crate::config::settings::{Aor, Expiration, WhenFull};
+use crate::config::settings::{Aor, Expiration, Qualify, WhenFull};
+use crate::config::value::parsed;
 
 /// The most contacts that an address of record may have: all must fit in the response to a REGISTER,
 /// which is one datagram. The registrar has the same bound.
@@ -22,6 +25,7 @@ pub(super) fn read(objects: &Objects<'_>, usual: Expiration, notes: &mut Notes) 
             when_full: WhenFull::Refuse,
             expiration: usual,
             contacts: vec![],
+            qualify: Qualify::default(),
         };
         let mut remove_existing = false;
         section.each(&keys::AOR, notes, |name, setting| match name {
@@ -37,6 +41,13 @@ pub(super) fn read(objects: &Objects<'_>, usual: Expiration, notes: &mut Notes) 
             b"maximum_expiration" => {
                 setting.seconds(&mut aor.expiration.maximum, 1..=MAX_EXPIRATION);
             }
+            b"qualify_frequency" => setting.seconds(&mut aor.qualify.frequency, 0..=MAX_EXPIRATION),
+            b"qualify_timeout" => match parsed::<f64>(setting.value()) {
+                Some(seconds) if (0.1..=32.0).contains(&seconds) => {
+                    aor.qualify.timeout = Duration::from_secs_f64(seconds);
+                }
+                _ => setting.invalid("seconds from 0.1 to 32"),
+            },
             b"contact" => {
                 let uri = setting.value().to_owned();
                 let is_sip = [&b"sip:"[..], b"sips:"].iter().any(|scheme| {

@@ -416,17 +416,18 @@ pub(super) const AOR: KeyTable = KeyTable {
         "max_contacts",
         "maximum_expiration",
         "minimum_expiration",
+        "qualify_frequency",
+        "qualify_timeout",
         "remove_existing",
     ],
     later: &[
         Later {
-            instead: "contacts are not probed and count as reachable while they are registered",
+            instead: "contacts are asked without credentials, any answer counts, and who does not \
+                      answer stays bound but is not called",
             severity: Warn,
             keys: &[
                 ("authenticate_qualify", Off),
                 ("qualify_2xx_only", Off),
-                ("qualify_frequency", Zero),
-                ("qualify_timeout", Always),
                 ("remove_unavailable", Off),
             ],
         },

@@ -10,7 +10,7 @@ use crate::{
     clock::Now,
     printable::Printable,
     sip::Transport,
-    switch::{BanView, CallView, ContactView, Direction, PeerView, RoomView},
+    switch::{BanView, CallView, ContactStatus, ContactView, Direction, PeerView, RoomView},
 };
 
 /// Text of others as a cell: control characters stay out of terminals.
@@ -90,17 +90,29 @@ pub(super) fn channels(calls: &[CallView]) -> Table {
 }
 
 pub(super) fn contacts(contacts: &[ContactView]) -> Table {
-    let mut table = Table::new(&["aor", "contact", "source", "expires", "user_agent"]);
+    let mut table = Table::new(&["aor", "contact", "status", "source", "expires", "user_agent"]);
     for contact in contacts {
         table.push(vec![
             text(&contact.aor),
             text(contact.contact.as_bytes()),
+            status(contact.status),
             shown(contact.source.map(|(over, from)| format!("{}:{from}", scheme(over)))),
             contact.expires.map_or(Value::Null, seconds),
             text(contact.user_agent.as_bytes()),
         ]);
     }
     table
+}
+
+/// `Avail 12.3`, with milliseconds, as Asterisk shows it.
+fn status(status: ContactStatus) -> Value {
+    match status {
+        ContactStatus::Unknown => Value::Null,
+        ContactStatus::Available { round_trip } => {
+            json!(format!("Avail {:.1}", round_trip.as_secs_f64() * 1000.0))
+        }
+        ContactStatus::Unavailable => json!("Unavail"),
+    }
 }
 
 pub(super) fn bans(bans: &[BanView]) -> Table {

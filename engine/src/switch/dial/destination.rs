@@ -9,7 +9,7 @@ use diesis_dialplan::{
 };
 
 use super::super::{
-    OutboundCredentials, Switch, SwitchEvent,
+    ContactStatus, OutboundCredentials, Switch, SwitchEvent,
     call::{Call, Control},
     identity,
     invite::path_policy,
@@ -204,6 +204,12 @@ impl Switch {
         for name in &peer.aors {
             for binding in self.registrar.bindings(name.as_ref(), now.instant) {
                 let contact = binding.contact();
+                // As in Asterisk: who did not answer when asked is not called.
+                if self.qualifier.status(name.as_ref(), contact.as_str())
+                    == ContactStatus::Unavailable
+                {
+                    continue;
+                }
                 let flow = self.endpoint.path_to(contact, binding.flow(), path_policy(peer));
                 let target = target(contact, number);
                 ways.extend(target.map(|target| Way {
