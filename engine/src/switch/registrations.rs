@@ -93,7 +93,7 @@ impl Registrations {
 
 impl Switch {
     /// Makes these the registrations there are. Those that were there and are unchanged go on
-    /// undisturbed, new ones begin [a little apart](START_SPACING), and those no longer wanted take
+    /// undisturbed, new ones begin a little apart, and those no longer wanted take
     /// their binding back.
     pub fn set_registrations(&mut self, wanted: Vec<OutboundRegistration>, now: Now) {
         self.worked_at = now.instant;
