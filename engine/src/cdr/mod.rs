@@ -11,6 +11,7 @@ mod ledger;
 use std::time::Duration;
 
 use bstr::BString;
+pub use diesis_dialplan::record::Disposition;
 use jiff::Timestamp;
 
 pub use csv::CsvSettings;
@@ -55,35 +56,6 @@ pub struct Record {
     pub unique_id: BString,
     /// CHANNEL(userfield) of the caller.
     pub user_field: BString,
-}
-
-/// How a call went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Disposition {
-    /// Nobody picked up.
-    #[default]
-    NoAnswer,
-    /// It could not be tried.
-    Failed,
-    /// The callee was busy.
-    Busy,
-    /// Somebody picked up.
-    Answered,
-    /// The network refused.
-    Congestion,
-}
-
-impl Disposition {
-    /// As in the file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoAnswer => "NO ANSWER",
-            Self::Failed => "FAILED",
-            Self::Busy => "BUSY",
-            Self::Answered => "ANSWERED",
-            Self::Congestion => "CONGESTION",
-        }
-    }
 }
 
 /// `cdr.conf`.
