@@ -165,7 +165,7 @@ impl Switch {
 
     /// Hands the outcome of the channel's task to whoever waits for it.
     fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
-        if call.dialling.as_ref().is_some_and(|dialling| !dialling.is_before()) {
+        if call.dialling.is_some() {
             // The caller settles, or hears something, while others are called; nobody waits for it.
             return;
         }
@@ -263,10 +263,8 @@ impl Switch {
                 self.errand_over(call, now);
                 Turn::Progressed
             }
-            Advance::Returned => {
-                self.dial_after_subroutine(call, now);
-                Turn::Progressed
-            }
+            // Only legs are started on a subroutine.
+            Advance::Returned => Turn::Waits,
             Advance::Finished { cause } => {
                 call.control = Control::Nobody;
                 self.end(call, cause, EndedBy::Us, now);

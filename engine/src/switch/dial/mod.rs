@@ -65,8 +65,6 @@ struct Placed {
 
 #[derive(Debug)]
 enum Stage {
-    /// The caller runs its own subroutine first (option B).
-    Before(Box<Dial>),
     /// Nobody has answered.
     Ringing,
     /// One has answered and hears its announcement, or runs its subroutine.
@@ -108,21 +106,16 @@ impl Dialling {
     /// When something is to be done without anybody's doing.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Before(_) | Stage::Screening(_) => None,
+            Stage::Screening(_) => None,
             Stage::Ringing => self.until,
             Stage::Talking(_, limit) => limit.deadline(),
         }
     }
 
-    /// Whether what comes of the caller's own tasks is for its dialplan: its subroutine runs.
-    pub(super) fn is_before(&self) -> bool {
-        matches!(self.stage, Stage::Before(_))
-    }
-
     fn answered(&self) -> Option<&Answered> {
         match &self.stage {
             Stage::Screening(answered) | Stage::Talking(answered, _) => Some(answered),
-            Stage::Before(_) | Stage::Ringing => None,
+            Stage::Ringing => None,
         }
     }
 
@@ -157,29 +150,7 @@ impl Switch {
             causes: Vec::new(),
             forwards: 0,
         };
-        if let Some(target) = dial.options.argument(b'B').map(options::subroutine)
-            && self.start_subroutine(call, target.as_ref(), now)
-        {
-            call.dialling = Some(Box::new(Dialling { stage: Stage::Before(dial), ..dialling }));
-            return None;
-        }
         self.call_all(call, dialling, &dial, now)
-    }
-
-    /// The caller's own subroutine is over: now the others are called.
-    pub(super) fn dial_after_subroutine(&mut self, call: &mut Call, now: Now) {
-        let Some(mut dialling) = call.dialling.take() else { return };
-        let Stage::Before(dial) = std::mem::replace(&mut dialling.stage, Stage::Ringing) else {
-            call.dialling = Some(dialling);
-            return;
-        };
-        let until = dial.timeout.and_then(|timeout| now.instant.checked_add(timeout));
-        let dialling = Dialling { until, ..*dialling };
-        if let Some(outcome) = self.call_all(call, dialling, &dial, now)
-            && let Some(pbx) = call.pbx_mut()
-        {
-            pbx.handle_outcome(outcome);
-        }
     }
 
     fn call_all(
@@ -292,9 +263,6 @@ impl Switch {
         self.tell_caller(call, What::Ends(cause));
         self.leave_bridge(call);
         let Some(dialling) = call.dialling.take() else { return };
-        if dialling.is_before() {
-            return;
-        }
         let status =
             if dialling.answered().is_some() { DialStatus::Answer } else { DialStatus::Cancel };
         if let (Stage::Talking(answered, _), Some(place)) = (
