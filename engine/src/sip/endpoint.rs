@@ -124,6 +124,13 @@ impl Endpoint {
         &self.core.config
     }
 
+    /// Shows another name, and addresses of ours as others see them. Dialogs keep the addresses that
+    /// they began with until they send one anew.
+    pub fn set_presentation(&mut self, product: String, public_addresses: Vec<PublicAddress>) {
+        self.core.config.product = product;
+        self.core.config.public_addresses = public_addresses;
+    }
+
     /// How many calls live, ended ones whose transactions last included.
     pub fn call_count(&self) -> usize {
         self.calls.len()

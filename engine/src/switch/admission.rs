@@ -67,17 +67,8 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(config: &SwitchConfig, seeds: &Seeds, now: Now) -> Self {
         let settings = auth_settings(&config.sip.digest_algorithms);
-        let by_name = |peer: &&Peer| {
-            let names = [IdentifyBy::Username, IdentifyBy::AuthUsername];
-            names.iter().any(|name| peer.identify_by.contains(name))
-        };
-        let all_forced = config.sip.peers.iter().filter(by_name).all(|peer| peer.force_rport);
-        let strangers_port = match all_forced {
-            true => sip::ResponsePort::Source,
-            false => sip::ResponsePort::AsAsked,
-        };
         Self {
-            strangers_port,
+            strangers_port: strangers_port(&config.sip),
             authenticator: Authenticator::new(settings, seeds.digest_key, now.instant),
             peers: config.sip.peers.iter().cloned().map(Arc::new).collect(),
             guesses: Budgets::new(GUESSES_PER_ACCOUNT, REMEMBERED),
@@ -87,6 +78,15 @@ impl Gate {
             warnings: Budgets::new(WARNINGS_PER_SOURCE, REMEMBERED),
             hasher: RandomState::new(),
         }
+    }
+
+    /// Lets others in from now on. What is remembered of sources and accounts stays.
+    pub(super) fn set_settings(&mut self, sip: &SipSettings) {
+        let AuthSettings { algorithms, md5_alone, .. } = auth_settings(&sip.digest_algorithms);
+        self.authenticator.set_algorithms(algorithms, md5_alone);
+        self.strangers_port = strangers_port(sip);
+        self.peers = sip.peers.iter().cloned().map(Arc::new).collect();
+        self.bans.set_settings(sip.bans.clone());
     }
 
     /// The peer of this place in the configuration.
@@ -284,6 +284,18 @@ fn auth_settings(offer: &DigestOffer) -> AuthSettings {
             });
             AuthSettings { algorithms: algorithms.collect(), ..everybody }
         }
+    }
+}
+
+/// Which port the responses to requests go to whose sender nobody has proved yet.
+fn strangers_port(sip: &SipSettings) -> sip::ResponsePort {
+    let by_name = |peer: &&Peer| {
+        let names = [IdentifyBy::Username, IdentifyBy::AuthUsername];
+        names.iter().any(|name| peer.identify_by.contains(name))
+    };
+    match sip.peers.iter().filter(by_name).all(|peer| peer.force_rport) {
+        true => sip::ResponsePort::Source,
+        false => sip::ResponsePort::AsAsked,
     }
 }
 

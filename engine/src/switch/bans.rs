@@ -69,6 +69,15 @@ impl Bans {
         Self { settings, sources: Record::default(), accounts: Record::default() }
     }
 
+    /// Counts by other settings from now on. Bans in force last as long as they were meant to, except
+    /// for sources that are never banned any more.
+    pub(super) fn set_settings(&mut self, settings: BanSettings) {
+        let is_banned = |source: &IpAddr| !settings.permit.iter().any(|it| it.contains(*source));
+        self.sources.until.retain(|source, _| is_banned(source));
+        self.accounts.until.retain(|(source, _), _| is_banned(source));
+        self.settings = settings;
+    }
+
     /// Whether nothing of this source is to be answered.
     pub(super) fn has_source(&self, source: IpAddr, now: Instant) -> bool {
         !self.sources.until.is_empty() && self.sources.has(&source_of(source), now)

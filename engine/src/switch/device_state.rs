@@ -112,13 +112,7 @@ pub(super) struct Sources<'a> {
 impl Devices {
     /// No calls, no hints.
     pub(super) fn new(sip: &SipSettings) -> Self {
-        let mut peers_of_aor: HashMap<BString, Vec<BString>> = HashMap::new();
-        for peer in &sip.peers {
-            for aor in &peer.aors {
-                peers_of_aor.entry(aor.clone()).or_default().push(peer.name.clone());
-            }
-        }
-        Self { peers_of_aor, ..Self::default() }
+        Self { peers_of_aor: peers_of_aor(sip), ..Self::default() }
     }
 
     /// What a device does now.
@@ -313,6 +307,20 @@ impl Switch {
         }
     }
 
+    /// The settings changed: looks at every peer that there was or is, and tells what changed.
+    pub(super) fn review_devices(&mut self, before: &SipSettings, now: Now) {
+        let sip = Arc::clone(&self.config.sip);
+        self.devices.peers_of_aor = peers_of_aor(&sip);
+        for peer in sip.peers.iter() {
+            self.tell_device(&Device::Peer(peer.name.clone()), now);
+        }
+        for peer in before.peers.iter().filter(|it| sip.peers.get(it.name.as_bstr()).is_none()) {
+            let gone = Device::Peer(peer.name.clone());
+            self.tell_device(&gone, now);
+            self.devices.told.remove(&gone);
+        }
+    }
+
     /// Reads the hints of the plan in force. Those that changed are told, those that are gone as
     /// unavailable; what was asked of patterns is asked again.
     pub(super) fn load_hints(&mut self, now: Now) {
@@ -377,6 +385,16 @@ impl Switch {
         };
         self.devices.state_of(device, &sources)
     }
+}
+
+fn peers_of_aor(sip: &SipSettings) -> HashMap<BString, Vec<BString>> {
+    let mut peers_of_aor: HashMap<BString, Vec<BString>> = HashMap::new();
+    for peer in &sip.peers {
+        for aor in &peer.aors {
+            peers_of_aor.entry(aor.clone()).or_default().push(peer.name.clone());
+        }
+    }
+    peers_of_aor
 }
 
 fn hint_event(hint: &KnownHint) -> SwitchEvent {

@@ -33,6 +33,7 @@ mod qualify;
 mod record;
 mod register;
 mod registrations;
+mod replace;
 mod requests;
 mod resolve;
 mod rooms;
@@ -65,6 +66,7 @@ pub use features::Feature;
 pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};
 pub use registrations::{OutboundRegistration, RegistrationView};
+pub use replace::Replacement;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use view::{CallView, ContactView, PeerView, RoomView};
 

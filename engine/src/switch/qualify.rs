@@ -17,7 +17,7 @@ use crate::{
     clock::Now,
     config::{Aor, Peer, Qualify},
     entropy::Entropy,
-    sip::{Flow, Method, NameAddr, OutgoingRequest, RequestHandle, Uri},
+    sip::{Flow, Method, NameAddr, OutgoingRequest, RequestHandle, Uri, registrar::Binding},
 };
 
 /// Whether a contact can be reached, as far as it was asked.
@@ -115,6 +115,35 @@ impl Switch {
                 }
                 self.watch_contact(aor.name.as_bstr(), &contact, now);
             }
+        }
+    }
+
+    /// The settings changed: contacts that are gone, or are to be asked otherwise, are forgotten, and
+    /// those that are there are asked after.
+    pub(super) fn review_contacts(&mut self, now: Now) {
+        let sip = Arc::clone(&self.config.sip);
+        let bound = |aor: &BStr, contact: &str| {
+            let bindings = self.registrar.bindings(aor, now.instant);
+            bindings.iter().any(|binding| binding.contact().as_str() == contact)
+        };
+        let stays = |(name, contact): &Key, probe: &Probe| {
+            sip.aors.get(name.as_bstr()).is_some_and(|aor| {
+                aor.qualify == probe.settings
+                    && (aor.contacts.iter().any(|it| it == contact)
+                        || bound(name.as_bstr(), contact))
+            })
+        };
+        let contacts = self.qualifier.contacts.iter();
+        let gone = contacts.filter(|(key, probe)| !stays(key, probe));
+        let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
+        gone.iter().for_each(|key| self.qualifier.forget(key));
+        self.watch_fixed_contacts(now);
+        let contact = |binding: &Binding| binding.contact().as_str().to_owned();
+        let bound = self.registrar.iter().flat_map(|(aor, bindings)| {
+            bindings.iter().map(move |binding| (aor.to_owned(), contact(binding)))
+        });
+        for (aor, contact) in bound.collect::<Vec<_>>() {
+            self.watch_contact(aor.as_bstr(), &contact, now);
         }
     }
 

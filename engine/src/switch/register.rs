@@ -61,6 +61,22 @@ impl Switch {
         self.tell_bindings(now);
     }
 
+    /// The settings changed: addresses of record that are gone lose their bindings. Those that stay
+    /// keep them until they expire, also where there would be no more room for as many. Returns how
+    /// many contacts were bound to those that went.
+    pub(super) fn review_bindings(&mut self, now: Now) -> usize {
+        let sip = Arc::clone(&self.config.sip);
+        let gone = self.registrar.iter().filter(|(aor, _)| sip.aors.get(aor).is_none());
+        let gone: Vec<_> = gone.map(|(aor, bound)| (aor.to_owned(), bound.len())).collect();
+        for (aor, _) in &gone {
+            self.registrar.remove(aor.as_bstr());
+        }
+        let own = own_addresses(&sip).chain(self.locals.iter().copied());
+        self.registrar.set_local(own.collect());
+        self.tell_bindings(now);
+        gone.iter().map(|(_, bound)| bound).sum()
+    }
+
     fn tell_bindings(&mut self, now: Now) {
         while let Some(change) = self.registrar.poll_event() {
             let registrar::RegistrarEvent { aor, contact, change } = change;

@@ -87,6 +87,12 @@ impl Authenticator {
         Self { settings, nonces }
     }
 
+    /// Offers and takes other algorithms from now on. The nonces that were given out hold on.
+    pub fn set_algorithms(&mut self, algorithms: Vec<Algorithm>, md5_alone: Md5Alone) {
+        self.settings.algorithms = algorithms;
+        self.settings.md5_alone = md5_alone;
+    }
+
     /// Adds the challenges to the 401 for a request: one per algorithm, in the order of preference.
     ///
     /// They depend on the request's User-Agent, and on nothing that is known of its user.
