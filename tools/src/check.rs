@@ -1,17 +1,13 @@
 //! `diesis check`: says what is wrong with a configuration before a caller finds out.
 
-mod prompts;
-
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use diesis_dialplan::check::{Scope, check};
-use diesis_dialplan::conf;
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
 use diesis_dialplan::plan::Plan;
 use diesis_engine::config::{Configuration, DirectoryFiles, Finding, dialplan_checks};
-use diesis_sounds::prompts::Library;
 use serde::Serialize;
 
 use crate::cli::{Check, Format};
@@ -83,17 +79,7 @@ fn examine_directory(path: &Path, say: Say<'_>) -> io::Result<Seen> {
     let loaded = Configuration::load_directory(path);
     loaded.findings().try_for_each(&mut *say)?;
 
-    let Configuration { sip, system, plan, .. } = &loaded.configuration;
-    let library = system.sounds.iter().fold(Library::new(), Library::root);
-    let used = sip.peers.iter().filter_map(|peer| peer.language.as_ref());
-    let mut languages: Vec<String> =
-        used.chain([&system.default_language]).map(ToString::to_string).collect();
-    languages.sort_unstable();
-    languages.dedup();
-    let files = DirectoryFiles::new(path);
-    let conf = conf::load("extensions.conf", &files, &conf::Options::default());
-    let missing = prompts::missing(&conf, &library, &languages);
-    say_all(&missing, conf.sources(), say)?;
+    let Configuration { sip, plan, .. } = &loaded.configuration;
     Ok(Seen::new(plan, Some(sip.peers.len())))
 }
 

@@ -19,7 +19,7 @@ use tracing::Level;
 
 use cli::{
     Arguments, Command,
-    operate::{Hangup, Stop},
+    operate::{Hangup, Reload, Stop},
 };
 
 // Calls come and go on many threads; the system's allocator makes them wait for each other.
@@ -35,6 +35,9 @@ fn main() -> ExitCode {
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Hangup(Hangup { channel, target })) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
+        }
+        Some(Command::Reload(Reload { target })) => {
+            control::ask(&target, Order::Reload, control::print)
         }
         Some(Command::Stop(Stop { when_idle, within, target })) => {
             let when_idle = when_idle.then_some(within);

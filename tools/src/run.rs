@@ -8,13 +8,15 @@ use std::{
     time::Instant,
 };
 
-use diesis_engine::{Engine, config::Configuration, sip::Transport};
+use diesis_engine::{Engine, config::Configuration, net::ReloadError, sip::Transport};
 
-use crate::cli::Run;
+use crate::{cli::Run, signals::Reloads};
 
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(options: &Run) -> ExitCode {
     let begun = Instant::now();
+    // From here on: a SIGHUP that nobody waits for would end the program.
+    let mut reloads = Reloads::new();
     if let Err(error) = something_to_run(&options.directory) {
         eprintln!("diesis: {} can't be run: {error}", options.directory.display());
         return ExitCode::from(2);
@@ -44,7 +46,7 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
     tokio::select! {
         () = crate::signals::wanted_to_stop() => {}
         () = engine.stop_wanted() => {}
-        () = renew_certificates(&engine) => {}
+        () = reload_when_wanted(&engine, &mut reloads) => {}
     }
     say("Diesis stopping: hanging up.");
     engine.stop().await;
@@ -56,12 +58,24 @@ fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Reads certificates again at each SIGHUP, as those who renew them send it. Never ends.
-async fn renew_certificates(engine: &Engine) {
+/// Reads the directory again at each SIGHUP, as those who renew certificates send it. Never ends.
+async fn reload_when_wanted(engine: &Engine, signals: &mut Reloads) {
     loop {
-        crate::signals::wanted_to_reload().await;
-        for error in engine.reload_certificates().await {
-            tracing::error!(%error, "the old certificate stays in force");
+        signals.next().await;
+        match engine.reload().await {
+            Ok(reloaded) => {
+                for line in reloaded.lines() {
+                    tracing::info!("reload: {line}");
+                }
+            }
+            Err(ReloadError::Refused { directory, findings }) => {
+                for finding in findings {
+                    eprintln!("{finding}");
+                }
+                let directory = directory.display();
+                tracing::error!("{directory} has errors; what was in force stays in force");
+            }
+            Err(error) => tracing::error!(%error, "reload"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The signals that ask a program to end, or to read its files again.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Waits for Ctrl-C or SIGTERM.
 pub(crate) async fn wanted_to_stop() {
@@ -14,10 +14,19 @@ pub(crate) async fn wanted_to_stop() {
     }
 }
 
-/// Waits for SIGHUP.
-pub(crate) async fn wanted_to_reload() {
-    match signal(SignalKind::hangup()) {
-        Ok(mut hangup) => drop(hangup.recv().await),
-        Err(_) => std::future::pending().await,
+/// The SIGHUPs from now on: one that comes while nobody waits is not lost.
+pub(crate) struct Reloads(Option<Signal>);
+
+impl Reloads {
+    pub(crate) fn new() -> Self {
+        Self(signal(SignalKind::hangup()).ok())
+    }
+
+    /// Waits for the next.
+    pub(crate) async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
     }
 }

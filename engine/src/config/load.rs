@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use diesis_dialplan::check;
 use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
 use diesis_dialplan::plan::{LoadOptions, Plan};
+use diesis_sounds::prompts::Library;
 
 use super::cdr;
 use super::dialplan::dialplan_checks;
@@ -19,7 +21,8 @@ use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
-    FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, rtp, system, unread,
+    FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, prompts, rtp,
+    system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -110,9 +113,13 @@ impl Configuration {
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
         let records = parts.file("cdr.conf", files, cdr::read).flatten();
         let plan = match dialplan {
-            Some(dialplan) => {
-                parts.0.push(dialplan.part);
-                dialplan.plan
+            Some(mut dialplan) => {
+                if directory.is_some() {
+                    dialplan.find_prompts(&languages(&sip, &system), system.sounds.as_deref());
+                }
+                let plan = mem::take(&mut dialplan.plan);
+                parts.0.push(dialplan.part());
+                plan
             }
             None => {
                 let instead = "there is no dialplan, so every call is answered 404";
@@ -219,9 +226,20 @@ fn conf(name: &str, files: &dyn FileSource) -> Option<Conf> {
     Some(conf::load(name, files, &Options::default().with_recovery(recovery)))
 }
 
+/// The languages that prompts are played in.
+fn languages(sip: &SipSettings, system: &SystemSettings) -> Vec<String> {
+    let used = sip.peers.iter().filter_map(|peer| peer.language.as_ref());
+    let mut languages: Vec<String> =
+        used.chain([&system.default_language]).map(ToString::to_string).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    languages
+}
+
 struct Dialplan {
     plan: Plan,
-    part: Part,
+    conf: Conf,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Dialplan {
@@ -229,8 +247,18 @@ impl Dialplan {
         let conf = conf("extensions.conf", files)?;
         let (plan, loading) = Plan::load(&conf, &LoadOptions::default());
         let diagnostics = check::diagnose(&conf, &plan, loading, &dialplan_checks());
-        let (is_refused, sources) = (conf.is_refused(), conf.into_diagnostics().1);
-        Some(Self { plan, part: Part { diagnostics, sources, is_refused } })
+        Some(Self { plan, conf, diagnostics })
+    }
+
+    /// Names the prompts that are neither in `sounds` nor in the binary.
+    fn find_prompts(&mut self, languages: &[String], sounds: Option<&Path>) {
+        let library = sounds.into_iter().fold(Library::new(), Library::root);
+        self.diagnostics.extend(prompts::missing(&self.conf, &library, languages));
+    }
+
+    fn part(self) -> Part {
+        let (is_refused, sources) = (self.conf.is_refused(), self.conf.into_diagnostics().1);
+        Part { diagnostics: self.diagnostics, sources, is_refused }
     }
 }
 

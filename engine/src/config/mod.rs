@@ -19,6 +19,7 @@ mod named;
 mod network;
 mod notes;
 mod pjsip;
+mod prompts;
 mod rtp;
 mod secret;
 mod setting;

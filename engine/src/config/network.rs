@@ -43,6 +43,14 @@ impl IdentifyTable {
             .find_map(|(prefix, networks)| networks.get(&masked(address, prefix.0)?).copied())
     }
 
+    /// All networks with the index of the peer that each belongs to, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (IpNetwork, usize)> {
+        self.v4.iter().chain(&self.v6).flat_map(|(prefix, networks)| {
+            let network = |address| IpNetwork { address, prefix: prefix.0 };
+            networks.iter().map(move |(address, peer)| (network(*address), *peer))
+        })
+    }
+
     /// Whether no peer is recognised by address.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()

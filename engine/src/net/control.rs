@@ -13,7 +13,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{signalling::Request, transport::Transports};
+use super::{reload::Reloader, signalling::Request, transport::Transports};
 use crate::{clock::Now, switch::Switch};
 
 pub(crate) use listener::SocketFile;
@@ -54,6 +54,8 @@ pub(crate) struct Wires {
     pub(crate) stop_wanted: Arc<Notify>,
     /// When the engine was started.
     pub(crate) started: Now,
+    /// Reads the configuration again.
+    pub(crate) reloader: Arc<Reloader>,
 }
 
 impl Wires {

@@ -1,16 +1,15 @@
 //! What an embedder holds: the engine, how to build one, and its stream of events.
 
 use std::{
-    collections::HashMap,
     io, mem,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
     sync::Arc,
     thread,
 };
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use diesis_dialplan::plan::Plan;
 use diesis_sounds::prompts::Library;
 use jiff::tz::TimeZone;
@@ -20,11 +19,11 @@ use super::{
     call::Call,
     clock,
     control::{self, SocketFile, Wires},
-    local_address,
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
     recorder::Recorder,
     records::CallRecords,
+    reload::{self, InForce, ReloadError, Reloaded, Reloader},
     security_log::SecurityLog,
     signalling::{self, Request},
     tls::TlsSetupError,
@@ -32,10 +31,10 @@ use super::{
 use crate::{
     cdr::CdrSettings,
     config::{
-        ConferenceSettings, Configuration, FeatureSettings, IdentifyBy, IpNetwork, MusicSettings,
-        Peer, RtpSettings, SipSettings,
+        ConferenceSettings, Configuration, FeatureSettings, IpNetwork, MusicSettings, RtpSettings,
+        SipSettings,
     },
-    sip::{Transport, Uri},
+    sip::Transport,
     switch::{IncomingCalls, StepTrace, SwitchConfig, SwitchEvent},
 };
 
@@ -60,7 +59,7 @@ pub struct Engine {
     incoming: Mutex<mpsc::Receiver<Call>>,
     events: broadcast::Sender<Arc<SwitchEvent>>,
     addresses: Vec<(Transport, SocketAddr)>,
-    stop_wanted: Arc<Notify>,
+    wires: Wires,
     /// The control socket, for as long as the engine runs.
     _socket: Option<SocketFile>,
 }
@@ -102,7 +101,16 @@ impl Engine {
     /// Waits until an operator orders a stop over the control socket. [`Engine::stop`] is still to
     /// be called then.
     pub async fn stop_wanted(&self) {
-        self.stop_wanted.notified().await;
+        self.wires.stop_wanted.notified().await;
+    }
+
+    /// Reads the directory of [`EngineBuilder::directory`] again and puts it in force, certificates
+    /// included. Calls and registrations go on. A directory with errors changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such directory, or it is refused.
+    pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.wires.reloader.reload(&self.wires).await
     }
 
     /// Reads the certificates of all TLS transports again. New connections get the new ones, those
@@ -168,6 +176,8 @@ pub struct EngineBuilder {
     pub(super) control_socket: Option<PathBuf>,
     pub(super) records: Option<(CdrSettings, PathBuf)>,
     pub(super) log_directory: Option<PathBuf>,
+    /// What the directory said, before anything else was set.
+    pub(super) loaded: Option<Box<Configuration>>,
 }
 
 impl Default for EngineBuilder {
@@ -190,6 +200,7 @@ impl Default for EngineBuilder {
             control_socket: None,
             records: None,
             log_directory: None,
+            loaded: None,
         }
     }
 }
@@ -198,6 +209,7 @@ impl EngineBuilder {
     /// Takes everything that an operator's directory says. Its dialplan takes all calls; what it
     /// does not know is refused with 404.
     pub fn configuration(mut self, configuration: Configuration) -> Self {
+        self.loaded = Some(Box::new(configuration.clone()));
         self.plan = configuration.plan;
         self.incoming = IncomingCalls::Dialplan;
         self.sip = configuration.sip;
@@ -281,7 +293,7 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// When an address or every media port is taken, in words that name the way out.
-    pub async fn start(self) -> Result<Engine, StartError> {
+    pub async fn start(mut self) -> Result<Engine, StartError> {
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
@@ -302,12 +314,22 @@ impl EngineBuilder {
             records,
             security_log,
         );
-        let stop_wanted = Arc::new(Notify::new());
-        let wires =
-            Wires { requests: weak, stop_wanted: Arc::clone(&stop_wanted), started: clock::now() };
         let socket = self.control_socket.clone();
+        let source = self.directory.take().zip(self.loaded.take());
+        let accept_from = self.accept_from.clone();
+        let mut running = self.sip.transports.clone();
         let addresses = signalling::start(self, received, handles).await?;
-        let socket = socket.and_then(|path| match control::start(path, wires, is_alive) {
+        for (transport, (_, address)) in running.iter_mut().zip(&addresses) {
+            transport.bind = *address;
+        }
+        let source = source.map(|(directory, it)| (directory, InForce::new(*it, running)));
+        let wires = Wires {
+            requests: weak,
+            stop_wanted: Arc::default(),
+            started: clock::now(),
+            reloader: Arc::new(Reloader::new(source, accept_from)),
+        };
+        let socket = socket.and_then(|path| match control::start(path, wires.clone(), is_alive) {
             Ok(socket) => Some(socket),
             Err(error) => {
                 tracing::warn!(%error, "no control socket: `diesis show` and its kin can not reach this engine");
@@ -315,7 +337,7 @@ impl EngineBuilder {
             }
         });
         let incoming = Mutex::new(calls);
-        Ok(Engine { requests, incoming, events, addresses, stop_wanted, _socket: socket })
+        Ok(Engine { requests, incoming, events, addresses, wires, _socket: socket })
     }
 
     pub(super) fn start_media(&self, events: Arc<Notify>) -> Result<MediaThreads, StartError> {
@@ -327,15 +349,9 @@ impl EngineBuilder {
     }
 
     pub(super) fn switch_config(&mut self) -> SwitchConfig {
-        for &network in &self.accept_from {
-            let mut peer = Peer::new(format!("accepted from {network}"));
-            peer.identify_by = vec![IdentifyBy::Address];
-            if let Ok(index) = self.sip.peers.insert(peer) {
-                self.sip.identify.insert(network, index);
-            }
-        }
+        reload::accept(&mut self.sip, &self.accept_from);
         SwitchConfig {
-            routes: self.routes(),
+            routes: reload::routes(&self.sip),
             sip: Arc::new(mem::take(&mut self.sip)),
             conferences: Arc::new(mem::take(&mut self.conferences)),
             features: Arc::new(mem::take(&mut self.features)),
@@ -348,22 +364,6 @@ impl EngineBuilder {
             shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
             ..SwitchConfig::default()
         }
-    }
-
-    /// Our addresses on the ways to the fixed contacts, and to the rest of the world.
-    fn routes(&self) -> HashMap<IpAddr, IpAddr> {
-        let contacts = self.sip.aors.iter().flat_map(|aor| &aor.contacts);
-        let contacts = contacts.filter_map(|contact| {
-            Some(Uri::parse(contact.to_str().ok()?).ok()?.socket_addr()?.ip())
-        });
-        let mut routes: HashMap<_, _> =
-            contacts.filter_map(|peer| Some((peer, local_address::towards(peer)?))).collect();
-        // Addresses for documentation (RFC 5737, RFC 3849): the way there is the way to anybody.
-        let v4 = local_address::towards(Ipv4Addr::new(192, 0, 2, 1).into());
-        let v6 = local_address::towards(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
-        routes.extend(v4.map(|own| (Ipv4Addr::UNSPECIFIED.into(), own)));
-        routes.extend(v6.map(|own| (Ipv6Addr::UNSPECIFIED.into(), own)));
-        routes
     }
 
     pub(super) fn library(&self) -> Library {

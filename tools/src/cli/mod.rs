@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Show(operate::Show),
     /// End a call of a running engine
     Hangup(operate::Hangup),
+    /// Let a running engine read its configuration again
+    Reload(operate::Reload),
     /// Stop a running engine
     Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file

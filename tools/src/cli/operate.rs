@@ -103,6 +103,17 @@ pub(crate) struct Hangup {
     pub(crate) target: Target,
 }
 
+/// Another configuration for a running engine.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Calls and registrations go on. A configuration with errors is refused as a whole, with the messages of
+`diesis check`, and the one in force stays. What waits for a restart, such as another port, is named.
+SIGHUP does the same.")]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
 /// The end of an engine.
 #[derive(Debug, Args)]
 pub(crate) struct Stop {

@@ -44,6 +44,8 @@ pub enum Command {
         /// The channel's name or number, or `all`.
         channel: String,
     },
+    /// Read the configuration again and put it in force.
+    Reload,
     /// Stop the engine.
     Stop {
         /// Refuse new calls and wait for the running ones to end, at most so many seconds.

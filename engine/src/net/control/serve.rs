@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     channel::Cause,
-    net::clock,
+    net::{ReloadError, clock},
     switch::{Command as SwitchCommand, CommandId, Verb},
 };
 
@@ -19,6 +19,7 @@ pub(super) async fn serve(command: Command, wires: &Wires, answer: &mut Answer) 
     let done = match command {
         Command::Show { what, range } => show(what, range, wires, answer).await,
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
+        Command::Reload => reload(wires, answer).await,
         Command::Stop { when_idle } => stop(when_idle, wires, answer).await,
     };
     match done {
@@ -100,6 +101,19 @@ async fn hang_up(channel: String, wires: &Wires, answer: &mut Answer) -> Result<
     found.await?.ok_or_else(|| format!("there is no channel {channel:?}; see `show channels`"))?;
     tell(answer, format!("{channel} hung up")).await;
     Ok(())
+}
+
+async fn reload(wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
+    let reloaded = wires.reloader.reload(wires).await;
+    let lines = match &reloaded {
+        Ok(reloaded) => reloaded.lines(),
+        Err(ReloadError::Refused { findings, .. }) => findings.clone(),
+        Err(_) => vec![],
+    };
+    for line in lines {
+        tell(answer, line).await;
+    }
+    reloaded.map(drop).map_err(|error| error.to_string())
 }
 
 async fn stop(when_idle: Option<u64>, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {

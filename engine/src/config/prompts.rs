@@ -10,8 +10,9 @@ use diesis_dialplan::ast::StatementKind;
 use diesis_dialplan::conf::Conf;
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::parser;
-use diesis_engine::config::codes;
 use diesis_sounds::prompts::Library;
+
+use super::codes;
 
 /// A warning for every prompt of the dialplan that `library` does not have in one of `languages`,
 /// at the first place that names it.

@@ -1,0 +1,5 @@
+//! A running engine over its control socket, as an operator does it.
+
+mod orders;
+mod reload;
+mod running;

@@ -1,0 +1,107 @@
+//! Tables and orders.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::UdpSocket,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    process::{Command, Stdio},
+};
+
+use crate::running::Engine;
+
+#[test]
+fn an_operator_sees_peers_stations_and_calls_and_ends_them() {
+    let engine = Engine::start("show");
+    let mode = fs::metadata(engine.socket()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+
+    let contacts = engine.rows("show contacts");
+    assert_eq!(contacts[0]["contact"], "sip:1001@127.0.0.1:5999");
+    let connections = engine.rows("show connections");
+    assert_eq!(connections[0]["host"], "127.0.0.1");
+    assert_eq!(connections[0]["port"], 5999);
+    assert_eq!((&connections[0]["current"], &connections[0]["total"]), (&1.into(), &3.into()));
+    assert_eq!(connections[1]["connected"], false);
+    let stations = engine.rows("show stations 2000-2999");
+    assert_eq!((stations.len(), &stations[0]["state"]), (1, &"Disconnected".into()));
+    assert_eq!(engine.rows("show transports")[0]["port"], engine.sip.port());
+    assert_eq!(engine.rows("show version")[0]["protocol"], 1);
+
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(engine.call(&phone, "100", "one"), "200");
+    let channels = engine.rows("show channels");
+    assert_eq!(channels.len(), 1);
+    assert_eq!(
+        (&channels[0]["extension"], &channels[0]["context"]),
+        (&"100".into(), &"phones".into())
+    );
+    assert_eq!(engine.rows("show peers")[0]["calls"], 1);
+    let table = engine.diesis("show calls");
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.starts_with("from  to   state"), "{table}");
+
+    let channel = channels[0]["channel"].as_str().unwrap();
+    assert!(!engine.diesis("hangup nobody").status.success());
+    assert!(engine.diesis(&format!("hangup {channel}")).status.success());
+    assert_eq!(engine.rows("show uptime")[0]["calls_begun"], 1);
+}
+
+#[test]
+fn a_draining_engine_refuses_new_calls_and_stops() {
+    let mut engine = Engine::start("drain");
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(engine.call(&phone, "100", "one"), "200");
+    let mut stop = Command::new(env!("CARGO_BIN_EXE_diesis"))
+        .args(["stop", "--when-idle", "--within", "30", "-C"])
+        .arg(&engine.directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(stop.stdout.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert_eq!(line, "new calls are refused; waiting for 1 to end\n");
+    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(engine.call(&other, "100", "two"), "503");
+    assert_eq!(engine.rows("show uptime")[0]["new_calls"], "refused");
+    assert!(engine.diesis("hangup all").status.success());
+    assert!(stop.wait().unwrap().success());
+    engine.wait();
+    assert!(!engine.socket().exists(), "the socket goes with the engine");
+    let records = fs::read_to_string(engine.directory.join("log/cdr-csv/Master.csv")).unwrap();
+    assert_eq!(records.lines().count(), 1, "{records}");
+    assert!(
+        records.starts_with("\"\",\"anna\",\"100\",\"phones\",\"anna\",\"PJSIP/anna-"),
+        "{records}"
+    );
+    assert!(records.contains(",\"ANSWERED\",\"DOCUMENTATION\",\""), "{records}");
+}
+
+#[test]
+fn nonsense_on_the_socket_is_answered_and_harmless() {
+    let engine = Engine::start("nonsense");
+    for (line, answer) in [
+        ("hello\n", "not a request"),
+        ("{\"version\":7,\"command\":\"show\"}\n", "speaks version 1"),
+        ("{\"version\":1,\"command\":\"dance\"}\n", "unknown variant `dance`"),
+    ] {
+        let mut stream = UnixStream::connect(engine.socket()).unwrap();
+        stream.write_all(line.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("{\"error\":") && said.contains(answer), "{said}");
+    }
+    assert_eq!(engine.rows("show calls").len(), 0);
+}
+
+#[test]
+fn without_an_engine_it_is_said_what_to_do() {
+    let output = Command::new(env!("CARGO_BIN_EXE_diesis"))
+        .args(["show", "calls", "--socket", "/nowhere/diesis.ctl"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no engine runs there; name its directory with -C"), "{said}");
+}
