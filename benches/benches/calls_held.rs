@@ -1,11 +1,15 @@
 //! What does it take to hold thousands of calls? Memory of each established call with media, and
-//! how long a call takes to be answered while so many are up.
+//! how long a call takes to be answered while so many are up and thousands of phones are bound.
 //!
-//!   cargo bench -p diesis-benches --bench calls_held [-- CALLS [STEP]]
+//!   cargo bench -p diesis-benches --bench calls_held [-- CALLS [STEP [BINDINGS]]]
 
 use std::{env, error::Error, time::Duration};
 
-use diesis_benches::{Server, caller::Caller};
+use diesis_benches::{
+    EVERYBODY, Server,
+    caller::Caller,
+    registrant::{Registrant, phones, user},
+};
 
 /// One prompt for all, which is in memory after the first call.
 const DIALPLAN: &str = "\
@@ -19,8 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut numbers = env::args().filter_map(|argument| argument.parse::<u32>().ok());
     let calls = numbers.next().unwrap_or(2000);
     let step = numbers.next().unwrap_or(500).max(1);
+    let bindings = numbers.next().unwrap_or(10_000);
 
-    let server = Server::start(DIALPLAN, 1)?;
+    let server = Server::start_with(DIALPLAN, &(EVERYBODY.to_owned() + &phones(bindings)), 1)?;
+    let mut registrant = Registrant::new(server.address())?;
+    for n in 0..bindings {
+        registrant.register(&user(n))?;
+    }
+    println!("{bindings} phones are bound");
     let mut caller = Caller::new(server.address())?;
     // What the first call loads (the prompt, the pools) belongs to none of the others.
     caller.call("1000")?;

@@ -3,9 +3,12 @@
 //!
 //!   cargo bench -p diesis-benches --bench registrations [-- BINDINGS [ROUNDS]]
 
-use std::{env, error::Error, fmt::Write, time::Duration};
+use std::{env, error::Error, time::Duration};
 
-use diesis_benches::{Server, registrant::Registrant};
+use diesis_benches::{
+    Server,
+    registrant::{Registrant, phones, user},
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut numbers = env::args().filter_map(|argument| argument.parse::<u32>().ok());
@@ -18,9 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("registrations  bound   CPU ms each  answered after ms p50/p99/max   grown MiB");
     for round in 1..=rounds {
         let cpu = server.cpu()?;
-        let mut times = (0..bindings)
-            .map(|n| registrant.register(&user(n), PASSWORD))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut times =
+            (0..bindings).map(|n| registrant.register(&user(n))).collect::<Result<Vec<_>, _>>()?;
         let cpu = server.cpu()? - cpu;
         times.sort();
         let at = |q: f64| millis(times[((times.len() - 1) as f64 * q) as usize]);
@@ -36,28 +38,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
-
-/// Phones with a password each.
-fn phones(count: u32) -> String {
-    let mut text = String::new();
-    for n in 0..count {
-        let name = user(n);
-        // Formatting into a string cannot fail.
-        let _ = write!(
-            text,
-            "[{name}]\ntype=endpoint\ncontext=bench\ndisallow=all\nallow=ulaw\nauth={name}\naors={name}\n\
-             [{name}]\ntype=auth\nusername={name}\npassword={PASSWORD}\n\
-             [{name}]\ntype=aor\nmax_contacts=1\n"
-        );
-    }
-    text
-}
-
-fn user(n: u32) -> String {
-    format!("2{n:05}")
-}
-
-const PASSWORD: &str = "a-password";
 
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0

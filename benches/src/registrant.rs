@@ -1,8 +1,9 @@
 //! A client that registers many phones from one socket, one after the other.
 
 use std::{
+    fmt::Write,
     io,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -25,9 +26,9 @@ pub struct Registrant {
 }
 
 impl Registrant {
-    /// A client of `server`, on a port of its own.
+    /// A client of `server`, on a port of 127.0.0.2: who calls from 127.0.0.1 needs no password.
     pub fn new(server: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let socket = UdpSocket::bind(SocketAddr::from(([127, 0, 0, 2], 0)))?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(Duration::from_millis(500)))?;
         Ok(Self { socket, server, entropy: Entropy::new(7), requests: 0 })
@@ -39,7 +40,7 @@ impl Registrant {
     ///
     /// # Errors
     /// When the registration is refused or not answered.
-    pub fn register(&mut self, user: &str, password: &str) -> io::Result<Duration> {
+    pub fn register(&mut self, user: &str) -> io::Result<Duration> {
         let begun = Instant::now();
         let mut request = self.request(user, 1)?;
         let challenge = self.exchange(&request)?;
@@ -51,7 +52,7 @@ impl Registrant {
         let credentials = Credentials {
             username: user.as_bytes(),
             realm: &realm,
-            secret: Secret::Password(password.as_bytes()),
+            secret: Secret::Password(PASSWORD.as_bytes()),
         };
         request = self.request(user, 2)?;
         Responder::new()
@@ -102,3 +103,26 @@ impl Registrant {
         Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to a REGISTER"))
     }
 }
+
+/// Endpoints, passwords and addresses of record of so many phones, for `pjsip.conf`.
+pub fn phones(count: u32) -> String {
+    let mut text = String::new();
+    for n in 0..count {
+        let name = user(n);
+        // Formatting into a string cannot fail.
+        let _ = write!(
+            text,
+            "[{name}]\ntype=endpoint\ncontext=bench\ndisallow=all\nallow=ulaw\nauth={name}\naors={name}\n\
+             [{name}]\ntype=auth\nusername={name}\npassword={PASSWORD}\n\
+             [{name}]\ntype=aor\nmax_contacts=1\n"
+        );
+    }
+    text
+}
+
+/// The name of phone `n`.
+pub fn user(n: u32) -> String {
+    format!("2{n:05}")
+}
+
+const PASSWORD: &str = "a-password";
