@@ -1,6 +1,6 @@
 //! What all channels of one engine share: globals, the key-value database, named states and groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BStr, BString};
 
@@ -66,12 +66,13 @@ pub struct Presence {
 
 /// The key-value database: keys are `family/key`, ordered by bytes.
 ///
-/// It holds everything in memory; whoever wants it to survive a restart takes
-/// [`drain_changes`](Self::drain_changes) and writes them down.
+/// It holds everything in memory; whoever wants it to survive a restart takes its changes by
+/// [`take_change`](Self::take_change) and writes them down.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
     entries: BTreeMap<BString, BString>,
-    changes: Vec<DatabaseChange>,
+    /// Keys whose entries differ from what was taken last.
+    changed: BTreeSet<BString>,
     journal: Journal,
 }
 
@@ -81,11 +82,11 @@ pub enum Journal {
     /// Changes are not kept.
     #[default]
     Off,
-    /// Changes are kept until drained.
+    /// What has changed is remembered until it is taken.
     On,
 }
 
-/// One change of the database.
+/// What an entry of the database is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseChange {
     /// `family/key`.
@@ -97,7 +98,14 @@ pub struct DatabaseChange {
 impl Database {
     /// A database with the given entries (`family/key`), which keeps its changes when asked to.
     pub fn new(entries: impl IntoIterator<Item = (BString, BString)>, journal: Journal) -> Self {
-        Self { entries: entries.into_iter().collect(), changes: Vec::new(), journal }
+        Self { entries: entries.into_iter().collect(), changed: BTreeSet::new(), journal }
+    }
+
+    /// Puts entries (`family/key`) where there were none, without a change, and begins to keep
+    /// changes.
+    pub fn restore(&mut self, entries: impl IntoIterator<Item = (BString, BString)>) {
+        self.entries.extend(entries);
+        self.journal = Journal::On;
     }
 
     /// The value of `family/key`.
@@ -109,7 +117,7 @@ impl Database {
     /// Sets the value of `family/key`.
     pub fn set(&mut self, family: &[u8], key: &[u8], value: &[u8]) {
         let key = joined(family, key);
-        self.note(&key, Some(value));
+        self.note(&key);
         self.entries.insert(key, value.into());
     }
 
@@ -117,7 +125,7 @@ impl Database {
     pub fn delete(&mut self, family: &[u8], key: &[u8]) -> Option<BString> {
         let key = joined(family, key);
         let old = self.entries.remove(&key)?;
-        self.note(&key, None);
+        self.note(&key);
         Some(old)
     }
 
@@ -127,7 +135,7 @@ impl Database {
             self.below(family, key).map(|(name, _)| BString::from(name.to_vec())).collect();
         for name in &doomed {
             self.entries.remove(name);
-            self.note(name, None);
+            self.note(name);
         }
         doomed.len()
     }
@@ -168,17 +176,30 @@ impl Database {
             .map(|(name, value)| (BStr::new(name), BStr::new(value)))
     }
 
-    /// Changes since the last call, oldest first. Always empty with [`Journal::Off`].
-    pub fn drain_changes(&mut self) -> std::vec::Drain<'_, DatabaseChange> {
-        self.changes.drain(..)
+    /// Whether another entry would be one too many: there are so many, or so many changes that
+    /// nobody has written down.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= MOST_ENTRIES || self.changed.len() >= MOST_ENTRIES
     }
 
-    fn note(&mut self, key: &BString, value: Option<&[u8]>) {
-        if self.journal == Journal::On {
-            self.changes.push(DatabaseChange { key: key.clone(), value: value.map(Into::into) });
+    /// An entry that has changed since it was taken last, as it is now; in no order of time. Always
+    /// `None` with [`Journal::Off`].
+    pub fn take_change(&mut self) -> Option<DatabaseChange> {
+        let key = self.changed.pop_first()?;
+        let value = self.entries.get(&key).cloned();
+        Some(DatabaseChange { key, value })
+    }
+
+    fn note(&mut self, key: &BString) {
+        if self.journal == Journal::On && !self.changed.contains(key) {
+            self.changed.insert(key.clone());
         }
     }
 }
+
+/// The database must not fill the memory.
+const MOST_ENTRIES: usize = 1_000_000;
 
 fn joined(family: &[u8], key: &[u8]) -> BString {
     let mut name = Vec::with_capacity(family.len() + 1 + key.len());
@@ -200,6 +221,24 @@ mod tests {
         database.set(b"fam", b"ab", b"z");
         assert_eq!(database.delete_tree(b"fam", b"a"), 2);
         assert_eq!(database.value(b"fam", b"ab"), Some(BStr::new("z")));
-        assert_eq!(database.drain_changes().count(), 5);
+        let changes: Vec<_> = std::iter::from_fn(|| database.take_change()).collect();
+        let kept = |change: &DatabaseChange| change.value.is_some();
+        assert_eq!((changes.len(), changes.iter().filter(|change| kept(change)).count()), (3, 1));
+    }
+
+    #[test]
+    fn an_entry_that_changes_often_is_one_change() {
+        let mut database = Database::default();
+        database.set(b"fam", b"early", b"x");
+        database.restore([("fam/kept".into(), "1".into())]);
+        for value in [b"1", b"2", b"3"] {
+            database.set(b"fam", b"key", value);
+        }
+        assert_eq!(
+            database.take_change(),
+            Some(DatabaseChange { key: "fam/key".into(), value: Some("3".into()) })
+        );
+        assert_eq!(database.take_change(), None);
+        assert_eq!(database.value(b"fam", b"kept"), Some(BStr::new("1")));
     }
 }

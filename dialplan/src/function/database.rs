@@ -26,7 +26,7 @@ pub(super) fn read(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -
 
 pub(super) fn write(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
     let Some((family, key)) = place(arguments) else { return wrong(USAGE) };
-    if scope.host.world().database.len() >= MOST_ENTRIES {
+    if scope.host.world().database.is_full() {
         return wrong("the database is full");
     }
     if key.starts_with(b"/") || key.contains(&b' ') {
@@ -106,6 +106,3 @@ pub(super) fn blacklist(scope: &mut Scope<'_>, _: &[u8], out: &mut Vec<u8>) -> R
     out.push(b'0' + u8::from(is_listed));
     Ok(())
 }
-
-/// The database must not fill the memory.
-const MOST_ENTRIES: usize = 1_000_000;

@@ -70,7 +70,8 @@ impl Record {
     }
 }
 
-fn ama_flags(number: i32) -> &'static str {
+/// CDR(amaflags) in words.
+pub(crate) fn ama_flags(number: i32) -> &'static str {
     match number {
         1 => "OMIT",
         2 => "BILLING",

@@ -217,8 +217,12 @@ impl Party {
             billable: answered.map_or(Duration::ZERO, since),
             disposition,
             ama_flags: facts.ama_flags,
+            linked_id: facts.unique_id.clone(),
             unique_id: facts.unique_id,
             user_field: facts.user_field,
+            peer_account: BString::default(),
+            sequence: 0,
+            fields: vec![],
         }
     }
 }

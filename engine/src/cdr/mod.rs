@@ -15,6 +15,7 @@ pub use diesis_dialplan::record::Disposition;
 use jiff::Timestamp;
 
 pub use csv::CsvSettings;
+pub(crate) use csv::ama_flags;
 pub use ledger::Ledger;
 
 /// One record.
@@ -56,6 +57,14 @@ pub struct Record {
     pub unique_id: BString,
     /// CHANNEL(userfield) of the caller.
     pub user_field: BString,
+    /// CHANNEL(accountcode) of who was called.
+    pub peer_account: BString,
+    /// LINKEDID of the caller.
+    pub linked_id: BString,
+    /// Its number since the engine started.
+    pub sequence: u32,
+    /// What the dialplan set by CDR(name), by name.
+    pub fields: Vec<(BString, BString)>,
 }
 
 /// `cdr.conf`.
@@ -69,4 +78,21 @@ pub struct CdrSettings {
     pub initiated_seconds: bool,
     /// How the file is written.
     pub csv: CsvSettings,
+    /// How many records the store keeps.
+    pub retention: Retention,
+}
+
+/// `cdr.conf` section `[store]`: how many records the store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// At most so many (`records`); the oldest go first. Default 100,000: some 60 MB.
+    pub records: u64,
+    /// At most for so many days (`days`). Default 0: however old.
+    pub days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { records: 100_000, days: 0 }
+    }
 }

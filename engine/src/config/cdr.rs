@@ -25,14 +25,22 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> Option<CdrSetti
                 b"loguserfield" => setting.yes_no(&mut settings.csv.user_field),
                 _ => setting.judge(),
             }),
+            b"store" => section.each(&keys::CDR_STORE, notes, |name, setting| match name {
+                b"records" => setting.number(&mut settings.retention.records, 0..=MOST_RECORDS),
+                b"days" => setting.number(&mut settings.retention.days, 0..=36_500),
+                _ => setting.judge(),
+            }),
             _ if section.is_empty() => {}
             _ => notes.warn(
                 codes::SECTION_UNKNOWN,
                 section.header,
                 format!("[{}] of cdr.conf is not read", section.name()),
-                "records are written to cdr-csv/Master.csv alone",
+                "records are written to cdr-csv/Master.csv and to the store alone",
             ),
         }
     }
     enable.then_some(settings)
 }
+
+/// More than this is a slip of the finger: it would be terabytes.
+const MOST_RECORDS: u64 = 1_000_000_000;

@@ -401,6 +401,10 @@ pub(super) const CDR: KeyTable = KeyTable {
     }],
 };
 
+/// A section of ours.
+pub(super) const CDR_STORE: KeyTable =
+    KeyTable { kind: "cdr.conf [store]", read: &["records", "days"], later: &[] };
+
 pub(super) const CDR_CSV: KeyTable = KeyTable {
     kind: "cdr.conf [csv]",
     read: &["usegmtime", "loguniqueid", "loguserfield"],

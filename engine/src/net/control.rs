@@ -4,6 +4,7 @@
 //! one that says it was the last (`protocol`). A thread of its own serves it: the signalling thread
 //! only makes copies of what is asked for.
 
+mod kept;
 mod listener;
 pub mod protocol;
 mod serve;
@@ -13,7 +14,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{reload::Reloader, signalling::Request, transport::Transports};
+use super::{reload::Reloader, signalling::Request, store::Store, transport::Transports};
 use crate::{clock::Now, switch::Switch};
 
 pub(crate) use listener::SocketFile;
@@ -22,6 +23,8 @@ pub(crate) use listener::SocketFile;
 pub(crate) struct Inside<'a> {
     pub(crate) switch: &'a mut Switch,
     pub(crate) transports: &'a Transports,
+    /// `Err`: why nothing is kept.
+    pub(crate) store: Result<&'a Store, &'a str>,
     pub(crate) now: Now,
 }
 

@@ -176,6 +176,7 @@ pub struct EngineBuilder {
     pub(super) control_socket: Option<PathBuf>,
     pub(super) records: Option<(CdrSettings, PathBuf)>,
     pub(super) log_directory: Option<PathBuf>,
+    pub(super) database_directory: Option<PathBuf>,
     /// What the directory said, before anything else was set.
     pub(super) loaded: Option<Box<Configuration>>,
 }
@@ -200,6 +201,7 @@ impl Default for EngineBuilder {
             control_socket: None,
             records: None,
             log_directory: None,
+            database_directory: None,
             loaded: None,
         }
     }
@@ -219,6 +221,7 @@ impl EngineBuilder {
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
         self.log_directory = configuration.system.log_directory.clone();
+        self.database_directory = configuration.system.database_directory.clone();
         self.records = configuration.records.zip(configuration.system.log_directory.clone());
         self.language = configuration.system.default_language;
         self.prompt_directories.extend(configuration.system.sounds);
@@ -235,6 +238,13 @@ impl EngineBuilder {
     /// Default: nowhere.
     pub fn log_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.log_directory = Some(directory.into());
+        self
+    }
+
+    /// Where `diesis.redb` is, which holds what outlives the engine: registrations, the dialplan's
+    /// database, call records. Default: nothing is kept.
+    pub fn database_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.database_directory = Some(directory.into());
         self
     }
 

@@ -17,10 +17,12 @@ mod reload;
 mod resolver;
 mod security_log;
 mod signalling;
+mod store;
 mod tcp;
 mod tls;
 mod transport;
 mod udp;
+mod waited_thread;
 
 pub use call::{Call, CallError, CallState, Ended};
 pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};

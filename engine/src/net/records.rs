@@ -9,12 +9,12 @@ use std::{
     io::Write,
     path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
-    thread,
     time::Duration,
 };
 
 use jiff::tz::TimeZone;
 
+use super::{store::Store, waited_thread::WaitedThread};
 use crate::{
     cdr::{CdrSettings, Ledger},
     clock::Now,
@@ -29,16 +29,18 @@ pub(crate) struct CallRecords {
     zone: TimeZone,
     /// `None` only while this is being dropped.
     lines: Option<SyncSender<String>>,
-    writer: Option<thread::JoinHandle<()>>,
+    writer: Option<WaitedThread>,
     lost: u64,
 }
 
 impl Drop for CallRecords {
-    /// Waits until what was recorded is on the disk.
+    /// Waits until what was recorded is on the disk, for a bounded time.
     fn drop(&mut self) {
         self.lines = None;
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
+        if let Some(writer) = self.writer.take()
+            && !writer.wait()
+        {
+            tracing::error!("the disk does not take the last call records; they are given up");
         }
     }
 }
@@ -48,16 +50,23 @@ impl CallRecords {
     pub(crate) fn start(settings: CdrSettings, directory: &Path) -> io::Result<Self> {
         let (lines, received) = sync_channel(QUEUE);
         let path = directory.join("cdr-csv").join("Master.csv");
-        let thread = thread::Builder::new().name("diesis-records".into());
-        let writer = thread.spawn(move || run(&received, &path))?;
+        let writer = WaitedThread::spawn("diesis-records", move || run(&received, &path))?;
         let (ledger, zone) = (Ledger::new(settings), TimeZone::system());
         let (lines, writer) = (Some(lines), Some(writer));
         Ok(Self { ledger, settings, zone, lines, writer, lost: 0 })
     }
 
-    pub(crate) fn handle_event(&mut self, event: &SwitchEvent, now: Now) {
+    pub(crate) fn handle_event(
+        &mut self,
+        event: &SwitchEvent,
+        now: Now,
+        mut store: Option<&mut Store>,
+    ) {
         self.ledger.handle_event(event, now);
         while let Some(record) = self.ledger.poll_record() {
+            if let Some(store) = &mut store {
+                store.keep_call(&record);
+            }
             let line = record.csv_line(&self.settings, &self.zone);
             let Some(lines) = &self.lines else { return };
             if let Err(TrySendError::Full(_)) = lines.try_send(line) {

@@ -12,11 +12,11 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    thread,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::waited_thread::WaitedThread;
 use crate::{
     clock::Now,
     switch::{AuthenticationFailure, SwitchEvent},
@@ -28,16 +28,18 @@ pub(crate) struct SecurityLog {
     zone: TimeZone,
     /// `None` only while this is being dropped.
     lines: Option<SyncSender<String>>,
-    writer: Option<thread::JoinHandle<()>>,
+    writer: Option<WaitedThread>,
     lost: u64,
 }
 
 impl Drop for SecurityLog {
-    /// Waits until what was told is written.
+    /// Waits until what was told is written, for a bounded time.
     fn drop(&mut self) {
         self.lines = None;
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
+        if let Some(writer) = self.writer.take()
+            && !writer.wait()
+        {
+            tracing::error!("the disk does not take the security log's last lines");
         }
     }
 }
@@ -47,8 +49,7 @@ impl SecurityLog {
     pub(crate) fn start(directory: &Path) -> io::Result<Self> {
         let (lines, received) = sync_channel(QUEUE);
         let path = directory.join("messages");
-        let thread = thread::Builder::new().name("diesis-security".into());
-        let writer = thread.spawn(move || run(&received, path))?;
+        let writer = WaitedThread::spawn("diesis-security", move || run(&received, path))?;
         let (lines, writer) = (Some(lines), Some(writer));
         Ok(Self { zone: TimeZone::system(), lines, writer, lost: 0 })
     }

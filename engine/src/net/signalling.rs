@@ -32,10 +32,12 @@ use super::{
     records::CallRecords,
     resolver::{self, NameServers},
     security_log::SecurityLog,
+    store::Store,
     tls::TlsSetupError,
     transport::{BindError, Inbound, Transports},
 };
 use crate::{
+    cdr::Retention,
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
     media::{self, ShardId},
@@ -102,6 +104,8 @@ struct Signalling {
     local_addresses: LocalAddresses,
     name_servers: NameServers,
     answers: mpsc::UnboundedReceiver<resolver::Resolved>,
+    /// `Err` when nothing is kept, with the reason.
+    store: Result<Store, String>,
     handles: Handles,
 }
 
@@ -163,6 +167,13 @@ impl Signalling {
         let (prompts, prompt_replies) = PromptLoader::new(builder.library());
         let (name_servers, answers) = NameServers::new(&builder.name_servers);
         let mut switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
+        let directory = builder.database_directory.as_deref();
+        let retention = builder.records.as_ref().map_or_else(Retention::default, |(it, _)| it.retention);
+        let store = match directory.map(|it| Store::start(it, retention, &mut switch)) {
+            Some(Ok(store)) => Ok(store),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err("it has no directory for a database".to_owned()),
+        };
         // The first call may come with the first packet: a port must be ready for it.
         let mut unready = usize::from(media.shards()) * media_addresses;
         let mut ready = HashSet::new();
@@ -188,6 +199,7 @@ impl Signalling {
             local_addresses: LocalAddresses::default(),
             name_servers,
             answers,
+            store,
             handles,
         };
         Ok((signalling, addresses))
@@ -224,6 +236,7 @@ impl Signalling {
         // Waits for the disk.
         self.handles.records = None;
         self.handles.security_log = None;
+        self.store = Err("the engine stops".to_owned());
         if let Some(done) = stopped {
             let _ = done.send(());
         }
@@ -308,7 +321,8 @@ impl Signalling {
             }
             Request::Look(look) => {
                 let (switch, transports) = (&mut self.switch, &self.transports);
-                return look.at(Inside { switch, transports, now: clock::now() });
+                let (store, now) = (self.store.as_ref().map_err(String::as_str), clock::now());
+                return look.at(Inside { switch, transports, store, now });
             }
             Request::ReloadCertificates { done } => {
                 let _ = done.send(self.transports.reload_certificates());
@@ -361,8 +375,19 @@ impl Signalling {
                 }
             }
             while let Some(event) = self.switch.poll_event() {
-                self.handles.publish(event);
+                self.handles.publish(event, self.store.as_mut().ok());
             }
+        }
+        self.keep();
+    }
+
+    /// Hands on what is to be kept, as far as the store has room; the rest stays in the switch.
+    fn keep(&mut self) {
+        let Ok(store) = &self.store else { return };
+        while store.has_room()
+            && let Some(record) = self.switch.poll_record()
+        {
+            store.keep(record);
         }
     }
 
@@ -387,7 +412,15 @@ impl Signalling {
     /// When there is something to do without anything happening.
     fn deadline(&self) -> Option<TokioInstant> {
         let again = (!self.unsent.is_empty()).then(|| clock::now().instant + SEND_AGAIN);
-        self.switch.poll_timeout().into_iter().chain(again).min().map(TokioInstant::from_std)
+        let is_full = self.store.as_ref().is_ok_and(|store| !store.has_room());
+        let keep = is_full.then(|| clock::now().instant + KEEP_AGAIN);
+        self.switch
+            .poll_timeout()
+            .into_iter()
+            .chain(again)
+            .chain(keep)
+            .min()
+            .map(TokioInstant::from_std)
     }
 }
 
@@ -415,12 +448,12 @@ impl Handles {
         }
     }
 
-    fn publish(&mut self, event: SwitchEvent) {
+    fn publish(&mut self, event: SwitchEvent, store: Option<&mut Store>) {
         if let Some(log) = &mut self.security_log {
             log.handle_event(&event, clock::now());
         }
         if let Some(records) = &mut self.records {
-            records.handle_event(&event, clock::now());
+            records.handle_event(&event, clock::now(), store);
         }
         match &event {
             SwitchEvent::CallStarted { call, .. } => {
@@ -501,6 +534,8 @@ fn seeds() -> Result<Seeds, StartError> {
 
 /// A shard takes its commands once in each of its ticks of 5 ms.
 const SEND_AGAIN: Duration = Duration::from_millis(5);
+/// How often a store that is full is asked for room.
+const KEEP_AGAIN: Duration = Duration::from_millis(100);
 /// Long enough for a lost BYE to be sent once more (timer E, RFC 3261 §17.1.2.2).
 const ONE_REPETITION: Duration = Duration::from_millis(600);
 /// How long starting waits for the first media ports.

@@ -1,13 +1,15 @@
-//! What of a switch outlives a restart, as a database keeps it: the bindings of the registrar.
+//! What of a switch outlives a restart, as a store keeps it: the bindings of the registrar, and the
+//! dialplan's database.
 //!
 //! Records carry the time of the wall clock, since the monotonic one begins anew with the machine.
 //! A record says all there is about its subject, so that of several about one only the last counts:
 //! a store may lose, repeat or batch the earlier ones. A switch keeps at most one that nobody took
-//! for each address of record.
+//! for each subject.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::world::DatabaseChange;
 use jiff::Timestamp;
 
 use super::{Switch, SwitchEvent};
@@ -30,6 +32,13 @@ pub enum Record {
         aor: BString,
         /// Its contacts; none: nothing is to be kept of it any more.
         bindings: Vec<BindingRecord>,
+    },
+    /// An entry of the dialplan's database is this.
+    Database {
+        /// `family/key`.
+        key: BString,
+        /// Its value; `None`: there is no such entry any more.
+        value: Option<BString>,
     },
 }
 
@@ -85,6 +94,9 @@ impl Records {
 impl Switch {
     /// Something to be kept across restarts. Drain after each way in; without a store, leave it.
     pub fn poll_record(&mut self) -> Option<Record> {
+        if let Some(DatabaseChange { key, value }) = self.world.database.take_change() {
+            return Some(Record::Database { key, value });
+        }
         let now = self.records.at?;
         let aor = self.records.changed.pop_first()?;
         let bindings = self.registrar.bindings(aor.as_bstr(), now.instant);
@@ -92,13 +104,34 @@ impl Switch {
         Some(Record::Bindings { aor, bindings })
     }
 
-    /// Puts back what an earlier switch kept; call it before anything comes in. What has expired,
+    /// Puts the entries of an earlier switch's database back, `family/key` and value, and tells its
+    /// changes from now on. Call it before anything comes in.
+    pub fn restore_database(&mut self, entries: impl IntoIterator<Item = (BString, BString)>) {
+        self.world.database.restore(entries);
+    }
+
+    /// Writes an entry of the dialplan's database, as Set(DB(family/key)=value) does; `false` when
+    /// the database is full.
+    pub fn put_in_database(&mut self, family: &[u8], key: &[u8], value: &[u8]) -> bool {
+        let has_room = !self.world.database.is_full();
+        if has_room {
+            self.world.database.set(family, key, value);
+        }
+        has_room
+    }
+
+    /// Deletes an entry of the dialplan's database; `false` when there is none.
+    pub fn delete_from_database(&mut self, family: &[u8], key: &[u8]) -> bool {
+        self.world.database.delete(family, key).is_some()
+    }
+
+    /// Puts back the bindings that an earlier switch kept; call it before anything comes in. What has expired,
     /// what can not be read, and what the configuration no longer has room for is left out, and
     /// comes out of [`Switch::poll_record`] to be forgotten. Returns how many contacts are bound.
     pub fn restore(&mut self, records: impl IntoIterator<Item = Record>, now: Now) -> usize {
         let mut restored = 0;
         for record in records {
-            let Record::Bindings { aor, bindings } = record;
+            let Record::Bindings { aor, bindings } = record else { continue };
             let room = self.config.sip.aors.get(aor.as_bstr()).map_or(0, |aor| aor.max_contacts);
             let kept = bindings.len();
             let live: Vec<_> = bindings.iter().filter_map(|it| facts(it, now)).take(room).collect();

@@ -163,6 +163,13 @@ impl Switch {
         rooms.into_iter().map(view).collect()
     }
 
+    /// Entries of the dialplan's database at `family`, or `family/key`, and below; all for an empty
+    /// one. `family/key` and value.
+    pub fn view_database(&self, key: &[u8]) -> Vec<(BString, BString)> {
+        let entries = self.world.database.below(key, b"");
+        entries.map(|(key, value)| (key.into(), value.into())).collect()
+    }
+
     /// The call of this channel name, or of this number.
     pub fn find_call(&self, name: &[u8]) -> Option<ChannelId> {
         let named = |call: &Call| call.name == name || call.id.to_string().as_bytes() == name;

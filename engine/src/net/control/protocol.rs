@@ -39,6 +39,25 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<String>,
     },
+    /// Call records, the oldest of them first.
+    Records {
+        /// At most so many, the newest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<usize>,
+        /// Those of this caller alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+    },
+    /// The dialplan's database, as DB() sees it.
+    Database {
+        /// What to do with it.
+        action: DatabaseAction,
+        /// `family/key`; to show: a family, `family/key`, or nothing for all.
+        key: String,
+        /// The value to put.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
     /// End a call, or all of them.
     Hangup {
         /// The channel's name or number, or `all`.
@@ -52,6 +71,21 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         when_idle: Option<u64>,
     },
+}
+
+/// What is done with the dialplan's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum DatabaseAction {
+    /// The entries at a key and below it.
+    Show,
+    /// The value of one.
+    Get,
+    /// Another value for one, or a new one.
+    Put,
+    /// Delete one.
+    Del,
 }
 
 /// The tables.

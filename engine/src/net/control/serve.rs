@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Gone, Wires,
+    Gone, Wires, kept,
     listener::Answer,
     protocol::{Command, Reply, What},
     tables,
@@ -18,6 +18,10 @@ use crate::{
 pub(super) async fn serve(command: Command, wires: &Wires, answer: &mut Answer) -> Reply {
     let done = match command {
         Command::Show { what, range } => show(what, range, wires, answer).await,
+        Command::Records { last, from } => kept::records(last, from, wires, answer).await,
+        Command::Database { action, key, value } => {
+            kept::database(action, key, value, wires, answer).await
+        }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
         Command::Reload => reload(wires, answer).await,
         Command::Stop { when_idle } => stop(when_idle, wires, answer).await,
@@ -29,9 +33,9 @@ pub(super) async fn serve(command: Command, wires: &Wires, answer: &mut Answer) 
 }
 
 /// Why a request failed, for the operator.
-type Why = String;
+pub(super) type Why = String;
 
-async fn tell(answer: &mut Answer, text: impl Into<String>) {
+pub(super) async fn tell(answer: &mut Answer, text: impl Into<String>) {
     // An operator who is gone hears nothing; what was ordered is done all the same.
     let _ = answer.send(&Reply::Text(text.into())).await;
 }

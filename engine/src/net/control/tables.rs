@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Text of others as a cell: control characters stay out of terminals.
-fn text(bytes: &[u8]) -> Value {
+pub(super) fn text(bytes: &[u8]) -> Value {
     match bytes.is_empty() {
         true => Value::Null,
         false => Value::String(Printable(bytes).to_string()),
