@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
         Some(Command::Show(show)) => show::run(&show),
+        Some(Command::Database(database)) => show::database(&database),
         Some(Command::Hangup(Hangup { channel, target })) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
         }

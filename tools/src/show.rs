@@ -3,18 +3,41 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use diesis_engine::net::control::protocol::{Command, Reply, Table};
+use diesis_engine::net::control::protocol::{Reply, Table};
 use serde_json::{Map, Value};
 
-use crate::cli::operate::{Show, TableFormat};
+use crate::cli::operate::{Database, Show, TableFormat};
 
 /// Asks for a table and prints it.
 pub(crate) fn run(show: &Show) -> ExitCode {
-    let (what, range) = show.what();
-    crate::control::ask(&show.target, Command::Show { what, range }, |reply| match reply {
-        Reply::Table(table) => write(&table, show.format, &mut io::stdout().lock()),
+    crate::control::ask(&show.target, show.command(), |reply| match (reply, show.columns()) {
+        (Reply::Table(table), Some(columns)) if show.format() == TableFormat::Table => {
+            write_aligned(&narrowed(&table, columns), &mut io::stdout().lock())
+        }
+        (Reply::Table(table), _) => write(&table, show.format(), &mut io::stdout().lock()),
+        (reply, _) => crate::control::print(reply),
+    })
+}
+
+/// Shows or changes the dialplan's database.
+pub(crate) fn database(database: &Database) -> ExitCode {
+    crate::control::ask(&database.target, database.command(), |reply| match reply {
+        Reply::Table(table) => write(&table, database.format, &mut io::stdout().lock()),
         reply => crate::control::print(reply),
     })
+}
+
+/// A table with these columns alone.
+fn narrowed(table: &Table, columns: &[&str]) -> Table {
+    let places: Vec<usize> = columns
+        .iter()
+        .filter_map(|wanted| table.columns.iter().position(|column| column == wanted))
+        .collect();
+    let row = |row: &Vec<Value>| places.iter().filter_map(|&at| row.get(at).cloned()).collect();
+    Table {
+        columns: columns.iter().map(ToString::to_string).collect(),
+        rows: table.rows.iter().map(row).collect(),
+    }
 }
 
 /// Writes a table the way it was asked for.

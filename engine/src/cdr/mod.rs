@@ -15,6 +15,7 @@ pub use diesis_dialplan::record::Disposition;
 use jiff::Timestamp;
 
 pub use csv::CsvSettings;
+#[cfg(feature = "net")]
 pub(crate) use csv::ama_flags;
 pub use ledger::Ledger;
 

@@ -43,4 +43,4 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> Option<CdrSetti
 }
 
 /// More than this is a slip of the finger: it would be terabytes.
-const MOST_RECORDS: u64 = 1_000_000_000;
+const MOST_RECORDS: u32 = 1_000_000_000;

@@ -168,7 +168,8 @@ impl Signalling {
         let (name_servers, answers) = NameServers::new(&builder.name_servers);
         let mut switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
         let directory = builder.database_directory.as_deref();
-        let retention = builder.records.as_ref().map_or_else(Retention::default, |(it, _)| it.retention);
+        let retention =
+            builder.records.as_ref().map_or_else(Retention::default, |(it, _)| it.retention);
         let store = match directory.map(|it| Store::start(it, retention, &mut switch)) {
             Some(Ok(store)) => Ok(store),
             Some(Err(error)) => Err(error.to_string()),

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Look at a running engine: its calls, phones, peers, rooms
     Show(operate::Show),
+    /// Look at and change the dialplan's database of a running engine
+    Database(operate::Database),
     /// End a call of a running engine
     Hangup(operate::Hangup),
     /// Let a running engine read its configuration again

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use diesis_engine::net::control::protocol::What;
+use diesis_engine::net::control::protocol::{Command, DatabaseAction as Action, What};
 
 /// Which engine.
 #[derive(Debug, Args)]
@@ -31,7 +31,13 @@ pub(crate) struct Show {
     pub(crate) target: Target,
     /// How to say it
     #[arg(long, value_enum, default_value_t = TableFormat::Table, global = true)]
-    pub(crate) format: TableFormat,
+    format: TableFormat,
+    /// The same as --format json
+    #[arg(long, global = true, conflicts_with_all = ["csv", "format"])]
+    json: bool,
+    /// The same as --format csv
+    #[arg(long, global = true, conflicts_with = "format")]
+    csv: bool,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -58,6 +64,15 @@ enum ShowTable {
         /// A number, or FIRST-LAST
         range: Option<String>,
     },
+    /// Calls that are over, the newest last
+    Cdr {
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        last: usize,
+        /// Those that this number made
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<String>,
+    },
     /// Since when the engine runs
     Uptime,
     /// Which engine runs
@@ -66,7 +81,7 @@ enum ShowTable {
 
 impl Show {
     /// What is asked for.
-    pub(crate) fn what(&self) -> (What, Option<String>) {
+    pub(crate) fn command(&self) -> Command {
         let what = match &self.table {
             ShowTable::Calls => What::Calls,
             ShowTable::Channels => What::Channels,
@@ -76,11 +91,96 @@ impl Show {
             ShowTable::Conferences => What::Conferences,
             ShowTable::Transports => What::Transports,
             ShowTable::Connections => What::Connections,
-            ShowTable::Stations { range } => return (What::Stations, range.clone()),
+            ShowTable::Stations { range } => {
+                return Command::Show { what: What::Stations, range: range.clone() };
+            }
+            ShowTable::Cdr { last, from } => {
+                return Command::Records { last: Some(*last), from: from.clone() };
+            }
             ShowTable::Uptime => What::Uptime,
             ShowTable::Version => What::Version,
         };
-        (what, None)
+        Command::Show { what, range: None }
+    }
+
+    /// How it is said.
+    pub(crate) fn format(&self) -> TableFormat {
+        match (self.json, self.csv) {
+            (true, _) => TableFormat::Json,
+            (_, true) => TableFormat::Csv,
+            _ => self.format,
+        }
+    }
+
+    /// The columns that people are shown, when they are not all.
+    pub(crate) fn columns(&self) -> Option<&'static [&'static str]> {
+        matches!(self.table, ShowTable::Cdr { .. }).then_some(CDR_COLUMNS)
+    }
+}
+
+const CDR_COLUMNS: &[&str] = &[
+    "start",
+    "from",
+    "to",
+    "disposition",
+    "seconds",
+    "billable",
+    "channel",
+    "destination_channel",
+];
+
+/// The dialplan's database, as DB() sees it.
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    #[command(subcommand)]
+    action: DatabaseAction,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = TableFormat::Table, global = true)]
+    pub(crate) format: TableFormat,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum DatabaseAction {
+    /// The entries of a family, or all
+    Show {
+        /// A family, or FAMILY/KEY
+        key: Option<String>,
+    },
+    /// The value of an entry
+    Get {
+        /// Which one
+        #[arg(value_name = "FAMILY/KEY")]
+        key: String,
+    },
+    /// Write an entry
+    Put {
+        /// Which one
+        #[arg(value_name = "FAMILY/KEY")]
+        key: String,
+        /// Its new value
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Delete an entry
+    Del {
+        /// Which one
+        #[arg(value_name = "FAMILY/KEY")]
+        key: String,
+    },
+}
+
+impl Database {
+    /// What is asked for.
+    pub(crate) fn command(&self) -> Command {
+        let (action, key, value) = match &self.action {
+            DatabaseAction::Show { key } => (Action::Show, key.clone().unwrap_or_default(), None),
+            DatabaseAction::Get { key } => (Action::Get, key.clone(), None),
+            DatabaseAction::Put { key, value } => (Action::Put, key.clone(), Some(value.clone())),
+            DatabaseAction::Del { key } => (Action::Del, key.clone(), None),
+        };
+        Command::Database { action, key, value }
     }
 }
 

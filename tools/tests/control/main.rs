@@ -2,4 +2,5 @@
 
 mod orders;
 mod reload;
+mod restart;
 mod running;

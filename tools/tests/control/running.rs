@@ -14,6 +14,14 @@ pub(crate) struct Engine {
     pub(crate) child: Child,
     pub(crate) directory: PathBuf,
     pub(crate) sip: std::net::SocketAddr,
+    kept: Kept,
+}
+
+/// What becomes of the directory.
+#[derive(Clone, Copy, PartialEq)]
+enum Kept {
+    Stays,
+    Removed,
 }
 
 impl Engine {
@@ -32,6 +40,10 @@ impl Engine {
         fs::write(directory.join("cdr.conf"), "[general]\nenable=yes\n[csv]\nloguniqueid=yes\n")
             .unwrap();
         fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=22000\nrtpend=22999\n").unwrap();
+        Self::run(directory, Kept::Removed)
+    }
+
+    fn run(directory: PathBuf, kept: Kept) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_diesis"))
             .args(["run", "--shards", "1", "-C"])
             .arg(&directory)
@@ -48,7 +60,33 @@ impl Engine {
             let output = child.wait_with_output().unwrap();
             panic!("{line:?} {}", String::from_utf8_lossy(&output.stderr));
         };
-        Self { child, directory, sip }
+        Self { child, directory, sip, kept }
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    }
+
+    /// Another one on the directory of one that has ended.
+    pub(crate) fn start_again(mut self) -> Self {
+        self.kept = Kept::Stays;
+        Self::run(self.directory.clone(), Kept::Removed)
+    }
+
+    /// Another one on the same directory, but with a control socket of its own.
+    pub(crate) fn copy(&self) -> Self {
+        let directory = self.directory.with_extension("copy");
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        for name in ["pjsip.conf", "extensions.conf", "cdr.conf", "rtp.conf"] {
+            fs::copy(self.directory.join(name), directory.join(name)).unwrap();
+        }
+        let asterisk = format!("[directories]\nastdbdir={}/var\n", self.directory.display());
+        fs::write(directory.join("asterisk.conf"), asterisk).unwrap();
+        Self::run(directory, Kept::Removed)
     }
 
     pub(crate) fn diesis(&self, words: &str) -> Output {
@@ -124,7 +162,9 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
+        if self.kept == Kept::Removed {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
     }
 }
 

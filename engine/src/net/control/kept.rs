@@ -125,11 +125,8 @@ pub(super) async fn database(
         DatabaseAction::Put => {
             let value = value.ok_or_else(|| "a value is missing".to_owned())?;
             let put = wires.look(move |at| {
-                let put = at.switch.put_in_database(
-                    family.as_bytes(),
-                    name.as_bytes(),
-                    value.as_bytes(),
-                );
+                let put =
+                    at.switch.put_in_database(family.as_bytes(), name.as_bytes(), value.as_bytes());
                 (put, at.store.err().map(str::to_owned))
             });
             let (put, unkept) = put.await?;

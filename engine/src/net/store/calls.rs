@@ -80,6 +80,12 @@ pub(crate) struct CallQuery {
     pub(crate) from: Option<String>,
 }
 
+impl CallQuery {
+    pub(super) fn wants(&self, call: &StoredCall) -> bool {
+        self.from.as_ref().is_none_or(|from| *from == call.source)
+    }
+}
+
 /// The records that are wanted, the oldest of them first.
 pub(super) fn find(database: &Database, query: &CallQuery) -> Result<Vec<StoredCall>, Reason> {
     let read = database.begin_read()?;
@@ -91,9 +97,7 @@ pub(super) fn find(database: &Database, query: &CallQuery) -> Result<Vec<StoredC
         }
         let (number, call) = row?;
         match serde_json::from_slice::<StoredCall>(call.value()) {
-            Ok(call) if query.from.as_ref().is_none_or(|from| *from == call.source) => {
-                found.push(call);
-            }
+            Ok(call) if query.wants(&call) => found.push(call),
             Ok(_) => {}
             Err(error) => {
                 tracing::error!(number = number.value(), %error, "a call record can not be read");
@@ -111,11 +115,10 @@ pub(super) fn append<'a>(
 ) -> Result<(), Reason> {
     let mut table = write.open_table(CALLS)?;
     let last = table.last()?.map(|(number, _)| number.value());
-    let mut next = last.map_or(0, |last| last + 1);
-    for call in calls {
+    let numbers = last.map_or(0, |last| last + 1)..;
+    for (number, call) in numbers.zip(calls) {
         let row = serde_json::to_vec(call).map_err(|error| Reason::System(error.into()))?;
-        table.insert(next, row.as_slice())?;
-        next += 1;
+        table.insert(number, row.as_slice())?;
     }
     Ok(())
 }

@@ -119,7 +119,7 @@ fn call_records_are_found_by_caller_and_the_oldest_are_forgotten() {
 #[test]
 fn call_records_that_are_too_old_are_forgotten() {
     let directory = Directory::new("old");
-    let today = crate::net::clock::now().wall.as_microsecond();
+    let today = clock::now().wall.as_microsecond();
     let (store, _) = Store::open(&directory.file(), MANY).unwrap();
     for end in [today - 3 * 86_400_000_000, today - 86_400_000_000, today] {
         assert!(store.order(Order::KeepCall(Box::new(call("a", end)))));

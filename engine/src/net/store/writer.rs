@@ -154,9 +154,9 @@ impl Writer {
         };
         let found = file::guarded(|| calls::find(database, query));
         let mut found = found.map_err(|reason| StoreError::new(super::NAME.as_ref(), reason))?;
-        let wanted =
-            |call: &&Box<StoredCall>| query.from.as_ref().is_none_or(|from| *from == call.source);
-        found.extend(self.pending.calls.iter().filter(wanted).map(|call| (**call).clone()));
+        let pending = self.pending.calls.iter().map(|call| &**call);
+        let wanted = |call: &&StoredCall| query.wants(call);
+        found.extend(pending.filter(wanted).cloned());
         found.drain(..found.len().saturating_sub(query.last));
         Ok(found)
     }
