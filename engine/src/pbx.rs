@@ -76,6 +76,11 @@ impl Pbx {
         Self { executor, started: self.started }
     }
 
+    /// Abandons what runs and goes on at a place.
+    pub(crate) fn redirect(&mut self, context: &[u8], extension: &[u8], priority: u32) {
+        self.executor.redirect(Some(context), Some(extension), priority);
+    }
+
     /// Starts a subroutine beside whatever runs: `[[context,]extension,]priority[(arguments)]`. Its
     /// end is [`Advance::Returned`]. `false` when there is no such place.
     pub(crate) fn start_subroutine(

@@ -97,6 +97,11 @@ impl Ledger {
                 let (leg, channel) = (*leg, channel.clone());
                 party.pairs.push(Pair { leg, channel, began, answered: None, ended: None });
             }
+            SwitchEvent::DialAnswered { call, leg } => {
+                if let Some(pair) = self.pair(*call, *leg) {
+                    pair.answered.get_or_insert(now.instant);
+                }
+            }
             SwitchEvent::CallFacts { call, facts } => {
                 if let Some(party) = self.parties.get_mut(call) {
                     party.facts = (**facts).clone();
@@ -137,6 +142,18 @@ impl Ledger {
     fn close_pairs(&mut self, call: ChannelId, now: Now) {
         let Some(party) = self.parties.get_mut(&call) else { return };
         let pairs = std::mem::take(&mut party.pairs);
+        for pair in &pairs {
+            // One that talks on after a transfer is a call of its own from here on.
+            if pair.ended.is_none()
+                && pair.answered.is_some()
+                && let Some(leg) = self.parties.get_mut(&pair.leg)
+                && leg.role == Role::Callee(call)
+            {
+                leg.role = Role::Alone;
+                leg.started = now;
+                leg.answered = Some(now.instant);
+            }
+        }
         let Some(party) = self.parties.get(&call) else { return };
         for pair in pairs {
             // A leg that has not ended yet is being ended because somebody else answered, or

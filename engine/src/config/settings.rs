@@ -175,6 +175,11 @@ pub struct Peer {
     /// In how many calls it counts as busy for those who watch it (`device_state_busy_at`); zero for
     /// never. It is called all the same.
     pub device_state_busy_at: u32,
+    /// The peer may send its calls elsewhere (REFER, Replaces). Default: yes, as in Asterisk.
+    pub allow_transfer: bool,
+    /// Who transfers without asking first hears how that fares; otherwise only that it was begun.
+    /// Default: yes, as in Asterisk.
+    pub refer_blind_progress: bool,
 }
 
 impl Peer {
@@ -213,6 +218,8 @@ impl Peer {
                 ..SessionTimers::default()
             },
             device_state_busy_at: 0,
+            allow_transfer: true,
+            refer_blind_progress: true,
         }
     }
 }

@@ -29,6 +29,13 @@ pub struct ReferHandle {
     pub(crate) id: u32,
 }
 
+impl ReferHandle {
+    /// The call that the REFER came in.
+    pub fn call(self) -> CallHandle {
+        CallHandle(self.call)
+    }
+}
+
 /// What an endpoint tells the application.
 ///
 /// Every call gets exactly one [`Event::Ended`], as its last.

@@ -65,6 +65,8 @@ pub(super) enum BridgeNews {
     Holds,
     /// It goes on with the call.
     Resumes,
+    /// The one told has nobody left to talk to, and no dialplan to go on with.
+    Ends(Cause),
 }
 
 impl Switch {
@@ -146,6 +148,10 @@ impl Switch {
             BridgeNews::Holds if call.bridged.is_some() => switch.start_music(call, None),
             BridgeNews::Holds => {}
             BridgeNews::Resumes => call.channel.stop_music(&mut switch.outbox),
+            BridgeNews::Ends(cause) if call.bridged.is_none() && call.dialling.is_none() => {
+                switch.end(call, cause, EndedBy::FarEnd, now);
+            }
+            BridgeNews::Ends(_) => {}
         });
     }
 

@@ -39,16 +39,32 @@ impl Switch {
             Event::Acknowledged { call, request } => self.with_handle(call, now, |switch, call| {
                 switch.take_ack(call, &request, now);
             }),
+            Event::Reoffer { call, .. } if self.transfers.keeps(call) => {
+                let (status, headers) = (StatusCode::NOT_ACCEPTABLE_HERE, sip::Headers::default());
+                // Gone means that the far end hung up meanwhile.
+                let _ = self.endpoint.refuse_offer(call, status, &headers, now.instant);
+            }
             Event::Reoffer { call, request } => self.with_handle(call, now, |switch, call| {
                 switch.take_reoffer(call, &request, now);
             }),
+            Event::InDialog { call, transaction, .. } if self.transfers.keeps(call) => {
+                self.refuse_refer(transaction, StatusCode::CALL_DOES_NOT_EXIST, now);
+            }
             Event::InDialog { call, transaction, request } => {
                 self.with_handle(call, now, |switch, call| {
                     switch.take_request_in_dialog(call, transaction, &request, now);
                 });
             }
-            Event::Refer { transaction, .. } => self.refuse_refer(transaction, now),
+            Event::Refer { call, transaction, refer, request } => {
+                if self.transfers.keeps(call) {
+                    return self.refuse_refer(transaction, StatusCode::CALL_DOES_NOT_EXIST, now);
+                }
+                self.with_handle(call, now, |switch, call| {
+                    switch.take_refer(call, transaction, &refer, &request, now);
+                });
+            }
             Event::Ended { call, end } => {
+                self.transfers.forget(call);
                 let by_caller = self.handles.remove(&call);
                 if let Some(id) = by_caller {
                     self.with_call(id, now, |switch, call| {
@@ -82,19 +98,6 @@ impl Switch {
                 self.with_handle(call, now, |switch, call| switch.take_new_answer(call, &response));
             }
         }
-    }
-
-    /// Calls are not transferred from here yet, and the phone is told so.
-    fn refuse_refer(&mut self, transaction: sip::TransactionHandle, now: Now) {
-        let headers = sip::Headers::default();
-        // Gone means that the transaction ended before us.
-        let _ = self.endpoint.respond(
-            transaction,
-            StatusCode::NOT_IMPLEMENTED,
-            &headers,
-            None,
-            now.instant,
-        );
     }
 
     fn with_handle(
@@ -208,6 +211,8 @@ impl Switch {
         let (status, digit) = match request.method() {
             sip::Method::Info => info(request),
             sip::Method::Options => (StatusCode::OK, None),
+            // RFC 6665 §4.1.3: for a subscription that we do not have.
+            sip::Method::Notify => (StatusCode::CALL_DOES_NOT_EXIST, None),
             _ => (StatusCode::NOT_IMPLEMENTED, None),
         };
         let mut headers = sip::Headers::default();

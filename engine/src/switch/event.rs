@@ -135,6 +135,15 @@ pub enum SwitchEvent {
         /// For what.
         feature: Feature,
     },
+    /// A call was sent elsewhere, or connected with somebody else, by its partner.
+    CallTransferred {
+        /// The call.
+        call: ChannelId,
+        /// Who did that.
+        by: ChannelId,
+        /// Where to: an extension, or the name of the channel it is connected with.
+        to: BString,
+    },
     /// A call joined a conference room.
     RoomJoined {
         /// The call.

@@ -482,7 +482,7 @@ pub(super) fn terms(peer: Option<&Peer>) -> sip::Terms {
 }
 
 /// A Reason header (RFC 3326) for a cause.
-fn reason(cause: Cause) -> sip::Headers {
+pub(super) fn reason(cause: Cause) -> sip::Headers {
     let mut headers = sip::Headers::default();
     if cause == Cause::ANSWERED_ELSEWHERE {
         // What phones look for before they show a missed call (RFC 3326 §3.1).

@@ -43,6 +43,7 @@ mod settings;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod view;
 mod work;
 
@@ -127,6 +128,8 @@ pub struct Switch {
     unplaced: HashMap<resolve::LookupId, Unplaced>,
     /// Legs of a Dial that wait for the same.
     legs_to_locate: HashMap<resolve::LookupId, ChannelId>,
+    /// Who was transferred, and who wants to hear of it.
+    transfers: transfer::Transfers,
     /// Where else calls can be tried that nobody answered yet.
     elsewhere: HashMap<ChannelId, Elsewhere>,
     /// Who is busy.
@@ -179,6 +182,7 @@ impl Switch {
             resolver: resolve::Resolver::default(),
             unplaced: HashMap::new(),
             legs_to_locate: HashMap::new(),
+            transfers: transfer::Transfers::default(),
             elsewhere: HashMap::new(),
             devices: device_state::Devices::new(&config.sip),
             ports: PortStock::default(),
@@ -263,6 +267,7 @@ impl Switch {
         self.expire_bindings(now);
         self.wake_registrations(now);
         self.qualify_due(now);
+        self.let_go_of_referrers(now);
         self.resolver.handle_timeout(now.instant);
         self.work(now);
     }
@@ -294,6 +299,7 @@ impl Switch {
             self.registrar.poll_timeout(),
             self.registrations.poll_timeout(),
             self.qualifier.poll_timeout(),
+            self.transfers.poll_timeout(),
             self.resolver.poll_timeout(),
         ];
         own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()
@@ -382,7 +388,7 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         response_port: sip::ResponsePort::Source,
         public_addresses: addresses::public_addresses(&config.sip),
         other_methods: sip::OtherMethods::Deliver,
-        extensions: vec!["timer"],
+        extensions: vec!["timer", "replaces", "norefersub"],
         ..sip::EndpointConfig::default()
     }
 }

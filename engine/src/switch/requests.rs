@@ -9,9 +9,10 @@ use crate::{
     sip::{self, HeaderName, Method, Request, StatusCode, TransactionHandle},
 };
 
-/// The methods that are served outside a dialog. The others come here too: without credentials
+/// The methods that are served, REFER and NOTIFY only within a call. The others come here too: without credentials
 /// nobody learns what is served.
-pub(super) const METHODS: [Method; 2] = [Method::Options, Method::Register];
+pub(super) const METHODS: [Method; 4] =
+    [Method::Options, Method::Register, Method::Refer, Method::Notify];
 
 impl Switch {
     /// Takes a request; nobody gets past admission without proof, whatever the method.
@@ -37,6 +38,10 @@ impl Switch {
         let (status, headers) = match request.method() {
             Method::Register => self.register(&peer, request, &flow, now),
             Method::Options => (StatusCode::OK, options()),
+            // Nobody is called at the word of somebody who is in no call.
+            Method::Refer => (StatusCode::FORBIDDEN, sip::Headers::default()),
+            // RFC 6665 §4.1.3: for a subscription that we do not have.
+            Method::Notify => (StatusCode::CALL_DOES_NOT_EXIST, sip::Headers::default()),
             // RFC 3261 §21.5.2, §21.4.6: 501 for a method nobody here knows, 405 for one not served.
             Method::Extension(_) => (StatusCode::NOT_IMPLEMENTED, sip::Headers::default()),
             _ => (StatusCode::METHOD_NOT_ALLOWED, sip::Headers::default()),

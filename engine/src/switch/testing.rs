@@ -241,6 +241,7 @@ impl Exchange {
         assert!(switch.yielded.is_empty() && switch.room_effects.is_empty());
         assert!(switch.bridges.is_empty(), "bridges: {:?}", switch.bridges);
         assert!(switch.bridge_news.is_empty() && switch.local_news.is_empty());
+        assert!(switch.transfers.is_empty(), "transfers: {:?}", switch.transfers);
         assert!(switch.infos.is_empty(), "INFO requests: {:?}", switch.infos);
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);
         assert!(switch.endpoint.is_idle(), "the stack has something left");

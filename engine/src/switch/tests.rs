@@ -14,6 +14,7 @@ mod records;
 mod replace;
 mod silence;
 mod timers;
+mod transfer;
 mod walk;
 
 use std::{sync::Arc, time::Duration};

@@ -212,7 +212,7 @@ impl Switch {
         let bridge = call.bridged.and_then(|bridged| self.bridges.get(&bridged.bridge));
         let partner = match (bridge, &call.control) {
             (Some(bridge), _) => bridge.other_than(call.id),
-            (None, Control::Leg(leg)) => Some(leg.dialler),
+            (None, Control::Leg(leg)) => leg.dialler,
             (None, _) => None,
         };
         let partner = partner.and_then(|id| self.calls.get(&id)).map(|call| call.name.clone());

@@ -252,6 +252,7 @@ impl Switch {
         let Some(advance) = self.advance_pbx(call, now) else { return Turn::Waits };
         match advance {
             Advance::Operation(operation) => {
+                self.report_operation(call, &operation, now);
                 self.perform(call, operation, now);
                 Turn::Progressed
             }
@@ -291,6 +292,7 @@ impl Switch {
         }
         self.tell_facts(call);
         self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
+        self.report_end(call, cause, now);
         self.hang_up_signalling(call, cause, now);
         call.visit = None;
         self.forget_info(call);

@@ -79,6 +79,8 @@ pub(super) fn read(
             b"device_state_busy_at" => {
                 setting.number(&mut peer.device_state_busy_at, 0..=u32::MAX);
             }
+            b"allow_transfer" => setting.yes_no(&mut peer.allow_transfer),
+            b"refer_blind_progress" => setting.yes_no(&mut peer.refer_blind_progress),
             b"rewrite_contact" => setting.yes_no(&mut peer.rewrite_contact),
             b"rtp_keepalive" => setting.optional_seconds(&mut peer.rtp_keepalive, LONGEST_SILENCE),
             b"rtp_timeout" => setting.optional_seconds(&mut peer.rtp_timeout, LONGEST_SILENCE),

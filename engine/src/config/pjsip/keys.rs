@@ -139,6 +139,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "type",
         "context",
         "allow",
+        "allow_transfer",
         "disallow",
         "auth",
         "aors",
@@ -151,6 +152,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "identify_by",
         "language",
         "outbound_auth",
+        "refer_blind_progress",
         "rewrite_contact",
         "rtp_keepalive",
         "rtp_symmetric",
@@ -304,11 +306,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
                 ("named_pickup_group", Never),
                 ("pickup_group", Never),
             ],
-        },
-        Later {
-            instead: "transfers by the peer are refused",
-            severity: Warn,
-            keys: &[("allow_transfer", Off), ("refer_blind_progress", Always)],
         },
         Later {
             instead: "the call goes on without it",

@@ -8,7 +8,7 @@ use diesis_dialplan::operation::{DialPlace, Options};
 use super::{
     super::{
         EndedBy, Switch,
-        call::{Call, Control, Hold},
+        call::{Call, Control},
     },
     DialNews, What, options,
 };
@@ -23,8 +23,8 @@ use crate::{
 /// What a leg is to the call that dialled it.
 #[derive(Debug)]
 pub(in super::super) struct Leg {
-    /// The call that dialled.
-    pub(in super::super) dialler: ChannelId,
+    /// The call that dialled; `None` when a transfer took it away and nobody came in its place.
+    pub(in super::super) dialler: Option<ChannelId>,
     /// The channel as subroutines see it.
     pub(in super::super) pbx: Pbx,
     stage: Stage,
@@ -113,7 +113,7 @@ impl Leg {
             (place.context.to_owned(), place.extension.to_owned())
         });
         let (stage, running) = (Stage::Before, None);
-        Self { dialler: dialler.id, pbx, stage, errands, after_answer, running, farewell }
+        Self { dialler: Some(dialler.id), pbx, stage, errands, after_answer, running, farewell }
     }
 
     /// Whether a subroutine runs.
@@ -146,7 +146,9 @@ impl Switch {
             leg.errands.clear();
             leg.stage = Stage::Done;
             let news = DialNews { leg: call.id, what: What::Decides(verdict) };
-            self.dial_news.push_back((leg.dialler, news));
+            if let Some(dialler) = leg.dialler {
+                self.dial_news.push_back((dialler, news));
+            }
             return;
         }
         self.next_errand(call, now);
@@ -199,7 +201,9 @@ impl Switch {
             Stage::Screening => {
                 leg.stage = Stage::Done;
                 let news = DialNews { leg: call.id, what: What::Decides(Verdict::Connect) };
-                self.dial_news.push_back((leg.dialler, news));
+                if let Some(dialler) = leg.dialler {
+                    self.dial_news.push_back((dialler, news));
+                }
             }
             Stage::Calling | Stage::Done => {}
         }
@@ -245,24 +249,15 @@ impl Switch {
     /// Sends a leg to a place of the dialplan: it lives on by itself.
     pub(super) fn send_leg_to(&mut self, leg: ChannelId, place: DialPlace, now: Now) {
         self.with_call(leg, now, |switch, call| {
-            switch.leave_bridge(call);
-            let control = std::mem::replace(&mut call.control, Control::Nobody);
-            let Control::Leg(leg) = control else {
-                call.control = control;
-                return;
-            };
-            let Leg { pbx, .. } = *leg;
             let priority = place.priority.to_str().ok().and_then(|text| text.parse().ok());
             let (Some(context), Some(extension), Some(priority)) =
                 (place.context, place.extension, priority)
             else {
                 tracing::warn!(call_id = %call.parties.call_id, "Dial: the place for the callee needs a priority that is a number");
+                switch.leave_bridge(call);
                 return switch.end(call, Cause::NORMAL_CLEARING, EndedBy::Us, now);
             };
-            call.channel.stop(&mut switch.outbox);
-            call.hold = Hold::Active;
-            let pbx = pbx.moved_to(context.as_ref(), extension.as_ref(), priority);
-            call.control = Control::Dialplan(Box::new(pbx));
+            switch.go_on_at(call, (&context, &extension, priority));
         });
     }
 

@@ -8,6 +8,7 @@ mod destination;
 mod leg;
 mod limit;
 mod options;
+mod partners;
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use crate::{
     clock::Now,
     media::{Digit, PlayItem},
     pbx::perform::signals,
+    sip::StatusCode,
 };
 pub(super) use leg::{Leg, Verdict};
 use limit::Limit;
@@ -210,6 +212,7 @@ impl Switch {
             match what {
                 What::Rings if is_ringing => {
                     dialling.ringing.get_or_insert(now.instant);
+                    switch.report_transfer(call.id, StatusCode::RINGING, now);
                     let is_quiet = dialling.entertains() || dialling.bridge.is_some();
                     call.dialling = Some(dialling);
                     if !is_quiet {
@@ -253,8 +256,10 @@ impl Switch {
     }
 
     fn tell_caller(&mut self, call: &Call, what: What) {
-        if let Control::Leg(leg) = &call.control {
-            self.dial_news.push_back((leg.dialler, DialNews { leg: call.id, what }));
+        if let Control::Leg(leg) = &call.control
+            && let Some(dialler) = leg.dialler
+        {
+            self.dial_news.push_back((dialler, DialNews { leg: call.id, what }));
         }
     }
 
@@ -272,7 +277,7 @@ impl Switch {
             let leg = answered.leg;
             self.send_leg_to(leg, place, now);
         } else {
-            self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
+            self.end_legs(call.id, &dialling.legs, options::given_up(&dialling.options), now);
         }
         let result = DialResult {
             cause: 0,
@@ -295,7 +300,7 @@ impl Switch {
             call.dialling = Some(dialling);
             return self.follow_limit(call, leg, step, now);
         }
-        self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
+        self.end_legs(call.id, &dialling.legs, options::given_up(&dialling.options), now);
         let result = result(&dialling, DialStatus::NoAnswer, Cause::NO_ANSWER, now);
         // As in Asterisk the cause of an earlier call stays when nobody answers in time.
         self.finish(call, DialResult { cause: 0, ..result }, Cause::NO_ANSWER);
@@ -303,7 +308,7 @@ impl Switch {
 
     /// Ends the calls of a Dial that is given up, without an outcome.
     pub(super) fn end_dial(&mut self, call: &mut Call, dialling: &Dialling, now: Now) {
-        self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
+        self.end_legs(call.id, &dialling.legs, options::given_up(&dialling.options), now);
         call.channel.stop_music(&mut self.outbox);
         self.leave_bridge(call);
     }
@@ -314,7 +319,7 @@ impl Switch {
             // The callee: its end is what the caller's Dial waits for.
             return self.end(call, Cause::NORMAL_CLEARING, EndedBy::Us, now);
         };
-        self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
+        self.end_legs(call.id, &dialling.legs, options::given_up(&dialling.options), now);
         let answered = matches!(dialling.stage, Stage::Talking(..));
         let status = if answered { DialStatus::Answer } else { DialStatus::Cancel };
         let cause = Cause::NORMAL_CLEARING;
@@ -341,7 +346,7 @@ impl Switch {
             let context = context.unwrap_or_else(|| pbx.place().context).to_owned();
             if self.has_place(call, context.as_ref(), extension.as_ref(), now) {
                 let Some(dialling) = call.dialling.take() else { return false };
-                self.end_legs(&dialling.legs, options::given_up(&dialling.options), now);
+                self.end_legs(call.id, &dialling.legs, options::given_up(&dialling.options), now);
                 let cause = Cause::NORMAL_CLEARING;
                 let place = DialPlace {
                     context: Some(context),
@@ -393,7 +398,7 @@ impl Switch {
         let (answered, others): (Vec<_>, Vec<_>) =
             dialling.legs.drain(..).partition(|placed| placed.leg == leg);
         let elsewhere = dialling.options.argument(b'Q').and_then(options::cause);
-        self.end_legs(&others, elsewhere.unwrap_or(Cause::ANSWERED_ELSEWHERE), now);
+        self.end_legs(call.id, &others, elsewhere.unwrap_or(Cause::ANSWERED_ELSEWHERE), now);
         let name = self.calls.get(&leg).map(|call| call.name.clone()).unwrap_or_default();
         let resource = answered.first().map(|placed| placed.resource.clone());
         dialling.legs = answered;
@@ -528,6 +533,7 @@ impl Switch {
             }
         });
         self.tell(SwitchEvent::DialAnswered { call: call.id, leg });
+        self.report_transfer(call.id, StatusCode::OK, now);
         if let Some((Some(warning), callee)) = options.has(b'L').then(|| limit::connect_sound(call))
         {
             self.announce(call, leg, &[warning], callee, now);
@@ -588,8 +594,14 @@ impl Switch {
         }
     }
 
-    fn end_legs(&mut self, legs: &[Placed], cause: Cause, now: Now) {
+    fn end_legs(&mut self, by: ChannelId, legs: &[Placed], cause: Cause, now: Now) {
         for placed in legs {
+            if self.dials(placed.leg, by) {
+                // After a transfer the other one may have a Dial of its own, which goes on.
+                let news = DialNews { leg: by, what: What::Ends(cause) };
+                self.dial_news.push_back((placed.leg, news));
+                continue;
+            }
             // One that has answered is not told that somebody else did.
             let is_up = self.calls.get(&placed.leg).is_some_and(|leg| leg.is_up());
             let cause = if is_up { Cause::NORMAL_CLEARING } else { cause };
@@ -606,8 +618,14 @@ impl Switch {
         self.leave_bridge(call);
         self.tell_facts(call);
         self.tell(SwitchEvent::DialEnded { call: call.id, status: result.status, cause });
-        if let Some(pbx) = call.pbx_mut() {
-            pbx.handle_outcome(Outcome::Dialed(Box::new(result)));
+        match &mut call.control {
+            // A leg that a transfer gave a Dial: there is no dialplan to go on with.
+            Control::Leg(_) => self.bridge_news.push_back((call.id, BridgeNews::Ends(cause))),
+            _ => {
+                if let Some(pbx) = call.pbx_mut() {
+                    pbx.handle_outcome(Outcome::Dialed(Box::new(result)));
+                }
+            }
         }
     }
 }

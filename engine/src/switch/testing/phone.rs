@@ -441,14 +441,68 @@ impl Phone {
 
     /// BYE from this phone for a call that came to it.
     pub(in super::super) fn hang_up_callee(&mut self, exchange: &mut Exchange, invite: &Request) {
+        let bye = self.as_callee(Method::Bye, invite);
+        self.send(exchange, bye);
+    }
+
+    /// A request within a call that came to this phone.
+    fn as_callee(&mut self, method: Method, invite: &Request) -> Request {
         let target = invite.contact().expect("a Contact").uri().to_owned();
-        let mut bye = self.request(Method::Bye, target.as_str());
+        let mut request = self.request(method, target.as_str());
         let from = invite.text(HeaderName::To).unwrap_or_default().to_owned();
         let from = format!("{from};tag={}", self.from_tag);
-        bye.set(HeaderName::From, from.as_str());
-        bye.set(HeaderName::To, invite.text(HeaderName::From).unwrap_or_default());
-        bye.set(HeaderName::CallId, invite.call_id().unwrap_or_default());
-        self.send(exchange, bye);
+        request.set(HeaderName::From, from.as_str());
+        request.set(HeaderName::To, invite.text(HeaderName::From).unwrap_or_default());
+        request.set(HeaderName::CallId, invite.call_id().unwrap_or_default());
+        request
+    }
+
+    /// REFER within the call that this phone made, or the one that came by `invite`; the status.
+    pub(in super::super) fn refer(
+        &mut self,
+        exchange: &mut Exchange,
+        invite: Option<&Request>,
+        refer_to: &str,
+    ) -> u16 {
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
+        let request = match invite {
+            Some(invite) => self.as_callee(Method::Refer, invite),
+            None => self.in_dialog(Method::Refer),
+        };
+        let request = request
+            .with(HeaderName::Contact, contact.as_str())
+            .with(HeaderName::ReferTo, refer_to)
+            .with(HeaderName::ReferredBy, contact.as_str());
+        self.received.clear();
+        self.send(exchange, request);
+        self.last_status().expect("an answer")
+    }
+
+    /// A request outside any call, with the password when challenged; the final status.
+    pub(in super::super) fn request_alone(
+        &mut self,
+        exchange: &mut Exchange,
+        method: Method,
+        uri: &str,
+    ) -> u16 {
+        let request = self.request(method, uri);
+        self.transact(exchange, request)
+    }
+
+    /// The Replaces that names this phone's own call to whoever is asked to take it over.
+    pub(in super::super) fn replaces(&self, early_only: bool) -> String {
+        let to_tag = self.to_tag.as_deref().unwrap_or_default();
+        let early = if early_only { ";early-only" } else { "" };
+        format!("{};to-tag={to_tag};from-tag={}{early}", self.call_id, self.from_tag)
+    }
+
+    /// What NOTIFYs told of a REFER, in order.
+    pub(in super::super) fn reports(&self) -> Vec<(u16, bool)> {
+        let requests = self.received.iter().filter_map(|message| match message {
+            Received::Request(request) => crate::sip::refer::Report::read(request),
+            Received::Response(_) => None,
+        });
+        requests.map(|report| (report.status.code(), report.is_last)).collect()
     }
 
     /// Challenges an INVITE that came to this phone.
