@@ -2,9 +2,14 @@
 
 use std::{
     io::{self, BufRead, BufReader, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use diesis_engine::{
@@ -22,19 +27,39 @@ pub(crate) fn ask(
     mut take: impl FnMut(Reply) -> io::Result<()>,
 ) -> ExitCode {
     let path = socket(target);
-    match converse(&path, command, &mut take) {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::Refused(why)) => {
-            eprintln!("diesis: {why}");
-            ExitCode::FAILURE
+    conclude(
+        UnixStream::connect(&path).and_then(|stream| converse(stream, command, &mut take)),
+        &path,
+    )
+}
+
+/// The same for what goes on until the operator has enough: Ctrl-C ends it in good order.
+pub(crate) fn watch(
+    target: &Target,
+    command: Command,
+    mut take: impl FnMut(Reply) -> io::Result<()>,
+) -> ExitCode {
+    let path = socket(target);
+    let watched = UnixStream::connect(&path).and_then(|stream| {
+        let end = stream.try_clone()?;
+        let is_enough = Arc::new(AtomicBool::new(false));
+        let was_enough = Arc::clone(&is_enough);
+        // Left behind when the trace ends first; the program ends with it.
+        std::thread::Builder::new().name("ctrl-c".into()).spawn(move || {
+            crate::block_on(async {
+                crate::signals::wanted_to_stop().await;
+                is_enough.store(true, Ordering::Relaxed);
+                // Who is gone already needs no shutting down.
+                let _ = end.shutdown(Shutdown::Both);
+                ExitCode::SUCCESS
+            })
+        })?;
+        match converse(stream, command, &mut take) {
+            Err(_) if was_enough.load(Ordering::Relaxed) => Ok(Ended::Done),
+            ended => ended,
         }
-        // `diesis show channels | head` is no failure.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("diesis: {}: {}", path.display(), explain(&error));
-            ExitCode::FAILURE
-        }
-    }
+    });
+    conclude(watched, &path)
 }
 
 /// Prints what an engine tells in words.
@@ -50,12 +75,27 @@ enum Ended {
     Refused(String),
 }
 
+fn conclude(ended: io::Result<Ended>, path: &Path) -> ExitCode {
+    match ended {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Refused(why)) => {
+            eprintln!("diesis: {why}");
+            ExitCode::FAILURE
+        }
+        // `diesis show channels | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("diesis: {}: {}", path.display(), explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn converse(
-    path: &PathBuf,
+    mut stream: UnixStream,
     command: Command,
     take: &mut impl FnMut(Reply) -> io::Result<()>,
 ) -> io::Result<Ended> {
-    let mut stream = UnixStream::connect(path)?;
     let mut line = serde_json::to_vec(&Ask::new(command))?;
     line.push(b'\n');
     stream.write_all(&line)?;

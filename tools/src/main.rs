@@ -10,6 +10,7 @@ mod log;
 mod run;
 mod show;
 mod signals;
+mod trace;
 
 use std::{future::Future, process::ExitCode};
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Some(Command::Reload(Reload { target })) => {
             control::ask(&target, Order::Reload, control::print)
         }
+        Some(Command::Trace(options)) => trace::run(&options),
         Some(Command::Stop(Stop { when_idle, within, target })) => {
             let when_idle = when_idle.then_some(within);
             control::ask(&target, Order::Stop { when_idle }, control::print)

@@ -14,7 +14,9 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{reload::Reloader, signalling::Request, store::Store, transport::Transports};
+use super::{
+    reload::Reloader, signalling::Request, store::Store, trace::Traces, transport::Transports,
+};
 use crate::{clock::Now, switch::Switch};
 
 pub(crate) use listener::SocketFile;
@@ -25,6 +27,7 @@ pub(crate) struct Inside<'a> {
     pub(crate) transports: &'a Transports,
     /// `Err`: why nothing is kept.
     pub(crate) store: Result<&'a Store, &'a str>,
+    pub(crate) traces: &'a mut Traces,
     pub(crate) now: Now,
 }
 

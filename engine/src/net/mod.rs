@@ -20,6 +20,7 @@ mod signalling;
 mod store;
 mod tcp;
 mod tls;
+mod trace;
 mod transport;
 mod udp;
 mod waited_thread;

@@ -34,6 +34,7 @@ use super::{
     security_log::SecurityLog,
     store::Store,
     tls::TlsSetupError,
+    trace::{Traces, Way},
     transport::{BindError, Inbound, Transports},
 };
 use crate::{
@@ -106,6 +107,7 @@ struct Signalling {
     answers: mpsc::UnboundedReceiver<resolver::Resolved>,
     /// `Err` when nothing is kept, with the reason.
     store: Result<Store, String>,
+    traces: Traces,
     handles: Handles,
 }
 
@@ -201,6 +203,7 @@ impl Signalling {
             name_servers,
             answers,
             store,
+            traces: Traces::default(),
             handles,
         };
         Ok((signalling, addresses))
@@ -282,6 +285,7 @@ impl Signalling {
     fn take_packet(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Packet { flow, bytes } => {
+                self.traces.note(Way::In, &flow, &bytes, &self.switch);
                 self.switch.handle_packet(flow, bytes, clock::now());
             }
             Inbound::Closed(id) => self.switch.handle_connection_closed(id, clock::now()),
@@ -321,9 +325,9 @@ impl Signalling {
                 Command::Call { id, call, verb }
             }
             Request::Look(look) => {
-                let (switch, transports) = (&mut self.switch, &self.transports);
-                let (store, now) = (self.store.as_ref().map_err(String::as_str), clock::now());
-                return look.at(Inside { switch, transports, store, now });
+                let Self { switch, transports, traces, store, .. } = self;
+                let (store, now) = (store.as_ref().map_err(String::as_str), clock::now());
+                return look.at(Inside { switch, transports, traces, store, now });
             }
             Request::ReloadCertificates { done } => {
                 let _ = done.send(self.transports.reload_certificates());
@@ -357,6 +361,7 @@ impl Signalling {
                 self.transports.expect_name(peer, name);
             }
             while let Some(transmit) = self.switch.poll_transmit() {
+                self.traces.note(Way::Out, &transmit.flow, &transmit.bytes, &self.switch);
                 if let Err(flow) = self.transports.send(transmit) {
                     quiet = false;
                     self.switch.handle_transport_error(flow, clock::now());

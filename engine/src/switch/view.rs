@@ -176,6 +176,23 @@ impl Switch {
         self.calls.values().find(|call| named(call)).map(|call| call.id)
     }
 
+    /// The Call-ID of the call that a call was placed for, or talks with.
+    pub fn related_call(&self, call_id: &[u8]) -> Option<BString> {
+        let call = self.calls.values().find(|call| call.parties.call_id == call_id)?;
+        let partner = self.calls.get(&self.partner_of(call)?)?;
+        Some(partner.parties.call_id.clone())
+    }
+
+    /// The call that another talks with, or that dials it.
+    fn partner_of(&self, call: &Call) -> Option<ChannelId> {
+        let bridge = call.bridged.and_then(|bridged| self.bridges.get(&bridged.bridge));
+        match (bridge, &call.control) {
+            (Some(bridge), _) => bridge.other_than(call.id),
+            (None, Control::Leg(leg)) => leg.dialler,
+            (None, _) => None,
+        }
+    }
+
     /// Tells what is known of a call, for its record.
     pub(super) fn tell_facts(&mut self, call: &Call) {
         let mut facts = CallFacts {
@@ -209,12 +226,7 @@ impl Switch {
             }
             Control::Embedder { .. } | Control::Leg(_) | Control::Nobody => None,
         };
-        let bridge = call.bridged.and_then(|bridged| self.bridges.get(&bridged.bridge));
-        let partner = match (bridge, &call.control) {
-            (Some(bridge), _) => bridge.other_than(call.id),
-            (None, Control::Leg(leg)) => leg.dialler,
-            (None, _) => None,
-        };
+        let partner = self.partner_of(call);
         let partner = partner.and_then(|id| self.calls.get(&id)).map(|call| call.name.clone());
         let statistics = call.statistics(now.instant);
         CallView {

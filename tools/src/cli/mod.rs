@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Hangup(operate::Hangup),
     /// Let a running engine read its configuration again
     Reload(operate::Reload),
+    /// Watch the SIP messages of a number, an address or a call
+    Trace(operate::Trace),
     /// Stop a running engine
     Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file

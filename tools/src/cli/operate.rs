@@ -214,6 +214,49 @@ pub(crate) struct Reload {
     pub(crate) target: Target,
 }
 
+/// A look at what a running engine says and hears.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Passwords' proofs and media keys are struck out. Watching costs the engine nothing once it ends.
+
+Examples:
+  diesis trace 1001                       all messages of a number, as text
+  diesis trace '*' --ladder --for 5m      every call as a ladder, for five minutes
+  diesis trace 192.0.2.7 --pcap call.pcap for tshark, Wireshark or sngrep
+  diesis trace 1001 --pcap - | tshark -r - -V")]
+pub(crate) struct Trace {
+    /// A number, user@host, a Call-ID, an address with or without a port, or `*`
+    #[arg(value_name = "NUMBER|CALL-ID|ADDRESS")]
+    pub(crate) of: String,
+    /// Draw each call as a ladder when it ends
+    #[arg(long)]
+    pub(crate) ladder: bool,
+    /// Write a capture file; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// How long, such as 60s, 5m or 1h [default: until Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    pub(crate) time: Option<u64>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// `90`, `90s`, `5m`, `1h`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) => (number, &text[number.len()..]),
+        None => (text, "s"),
+    };
+    let unit = match unit {
+        "h" => 3600,
+        "m" => 60,
+        _ => 1,
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let wrong = || "expected a time up to a day, such as 60s, 5m or 1h".to_owned();
+    seconds.filter(|seconds| (1..=86_400).contains(seconds)).ok_or_else(wrong)
+}
+
 /// The end of an engine.
 #[derive(Debug, Args)]
 pub(crate) struct Stop {

@@ -4,3 +4,4 @@ mod orders;
 mod reload;
 mod restart;
 mod running;
+mod trace;

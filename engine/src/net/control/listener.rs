@@ -110,7 +110,7 @@ async fn serve_one(stream: UnixStream, wires: Wires) {
     let read = timeout(REQUEST_TIME, reader.read_until(b'\n', &mut line)).await;
     let last = match read {
         Ok(Ok(_)) if line.ends_with(b"\n") => match parse(&line) {
-            Ok(ask) => serve::serve(ask.command, &wires, &mut answer).await,
+            Ok(ask) => serve::serve(ask.command, &wires, &mut reader, &mut answer).await,
             Err(error) => Reply::Error(error),
         },
         Ok(Ok(_)) => {

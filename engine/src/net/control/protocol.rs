@@ -3,6 +3,8 @@
 //! A request is one line, `{"version":1,"command":"show","what":"calls"}`. The answer is any number of
 //! lines, each a [`Reply`], the last of them [`Reply::Done`] or [`Reply::Error`].
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,6 +67,14 @@ pub enum Command {
     },
     /// Read the configuration again and put it in force.
     Reload,
+    /// Tell SIP messages as they come and go, until the connection is closed.
+    Trace {
+        /// `*`, an address with or without a port, a number, `user@host`, or a Call-ID.
+        of: String,
+        /// At most so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+    },
     /// Stop the engine.
     Stop {
         /// Refuse new calls and wait for the running ones to end, at most so many seconds.
@@ -124,12 +134,77 @@ pub enum What {
 pub enum Reply {
     /// A table.
     Table(Table),
+    /// A SIP message that came or went.
+    Message(Box<SipMessage>),
     /// Something to tell, whatever the format.
     Text(String),
     /// It was refused or failed. The last line.
     Error(String),
     /// It is done. The last line.
     Done,
+}
+
+/// A SIP message that came or went, its credentials struck out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SipMessage {
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// Which way.
+    pub direction: Direction,
+    /// `UDP`, `TCP` or `TLS`.
+    pub transport: String,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The other's.
+    pub peer: SocketAddr,
+    /// What it belongs to; empty where it does not say.
+    pub call_id: String,
+    /// The message itself.
+    pub content: Content,
+    /// How many messages before this one were lost, since they came faster than they were read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(lost: &u64) -> bool {
+    *lost == 0
+}
+
+/// Which way a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+}
+
+/// A message as JSON can hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// Text, as nearly all are.
+    Text(String),
+    /// Octets that are no UTF-8.
+    Octets(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(octets: Vec<u8>) -> Self {
+        String::from_utf8(octets).map_or_else(|error| Self::Octets(error.into_bytes()), Self::Text)
+    }
+}
+
+impl Content {
+    /// The octets as they were on the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Octets(octets) => octets,
+        }
+    }
 }
 
 /// A table: every row has a cell for each column.

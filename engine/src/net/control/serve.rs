@@ -2,20 +2,32 @@
 
 use std::time::Duration;
 
+use bstr::ByteSlice;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
 use super::{
     Gone, Wires, kept,
     listener::Answer,
-    protocol::{Command, Reply, What},
+    protocol::{Command, Direction, Reply, SipMessage, What},
     tables,
 };
 use crate::{
     channel::Cause,
-    net::{ReloadError, clock},
+    net::{
+        ReloadError, clock,
+        trace::{Filter, Traced, Way, mask},
+    },
     switch::{Command as SwitchCommand, CommandId, Verb},
 };
 
 /// Carries a request out; sends what comes before the last line, and returns that.
-pub(super) async fn serve(command: Command, wires: &Wires, answer: &mut Answer) -> Reply {
+/// `asker` tells when nobody listens any more.
+pub(super) async fn serve(
+    command: Command,
+    wires: &Wires,
+    asker: &mut (impl AsyncRead + Unpin),
+    answer: &mut Answer,
+) -> Reply {
     let done = match command {
         Command::Show { what, range } => show(what, range, wires, answer).await,
         Command::Records { last, from } => kept::records(last, from, wires, answer).await,
@@ -23,6 +35,7 @@ pub(super) async fn serve(command: Command, wires: &Wires, answer: &mut Answer) 
             kept::database(action, key, value, wires, answer).await
         }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
+        Command::Trace { of, seconds } => trace(&of, seconds, wires, asker, answer).await,
         Command::Reload => reload(wires, answer).await,
         Command::Stop { when_idle } => stop(when_idle, wires, answer).await,
     };
@@ -120,6 +133,52 @@ async fn reload(wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
     reloaded.map(drop).map_err(|error| error.to_string())
 }
 
+async fn trace(
+    of: &str,
+    seconds: Option<u64>,
+    wires: &Wires,
+    asker: &mut (impl AsyncRead + Unpin),
+    answer: &mut Answer,
+) -> Result<(), Why> {
+    let filter = Filter::parse(of);
+    let watched = wires.look(move |at| at.traces.watch(filter)).await?;
+    let mut watched = watched.ok_or("too many people watch already")?;
+    let longest = seconds.map_or(LONGEST_TRACE, Duration::from_secs).min(LONGEST_TRACE);
+    let end = tokio::time::Instant::now() + longest;
+    // Whoever asked may rely on it from here on.
+    answer.send(&Reply::Text(WATCHING.to_owned())).await.map_err(|error| error.to_string())?;
+    let mut gone = [0; 1];
+    loop {
+        let traced = tokio::select! {
+            traced = watched.recv() => traced,
+            _ = asker.read(&mut gone) => return Ok(()),
+            () = tokio::time::sleep_until(end) => return Ok(()),
+        };
+        // The engine stops.
+        let Some(traced) = traced else { return Ok(()) };
+        let message = Reply::Message(Box::new(SipMessage::from(traced)));
+        answer.send(&message).await.map_err(|error| error.to_string())?;
+    }
+}
+
+impl From<Traced> for SipMessage {
+    fn from(traced: Traced) -> Self {
+        Self {
+            at: traced.at.as_microsecond(),
+            direction: match traced.way {
+                Way::In => Direction::In,
+                Way::Out => Direction::Out,
+            },
+            transport: traced.transport.as_str().to_owned(),
+            local: traced.local,
+            peer: traced.peer,
+            call_id: traced.call_id.to_str_lossy().into_owned(),
+            content: mask(&traced.bytes).into(),
+            lost: traced.lost,
+        }
+    }
+}
+
 async fn stop(when_idle: Option<u64>, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
     if let Some(seconds) = when_idle {
         let mut count = wires
@@ -146,3 +205,7 @@ async fn stop(when_idle: Option<u64>, wires: &Wires, answer: &mut Answer) -> Res
 
 /// How often a draining engine is looked at: it ends calls by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// A forgotten trace ends some day.
+const LONGEST_TRACE: Duration = Duration::from_secs(24 * 3600);
+/// The first line of a trace.
+const WATCHING: &str = "watching";
