@@ -7,9 +7,10 @@
 //! The tests share the ports of sipp's media: one at a time.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use diesis_sounds::format::wav;
@@ -69,6 +70,74 @@ fn a_phone_registers_and_calls_over_tcp() {
 /// The README's words: an authority, a server's certificate, two lines of `pjsip.conf`.
 #[test]
 fn a_phone_registers_and_calls_over_tls() {
+    let (etc, scratch, address) = tls_directory();
+    let keys = scratch.join("tls");
+    let engine = Engine::start(etc.path());
+    let authority = keys.join("diesis-root.pem");
+    let mut phone = Baresip::start_tls(address, &authority, "alice", PASSWORD);
+    phone.call("8899");
+    // It is not the certificate of just anybody.
+    let checked = Command::new(engine::binary())
+        .args(["cert", "check", &address.to_string(), "--name", "other.example.test"])
+        .output()
+        .expect("the binary runs");
+    assert!(!checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    engine.stop();
+}
+
+/// What a call over TLS looked like, in clear, with its addresses and without the password's proof.
+#[test]
+fn tshark_reads_what_was_traced_over_tls() {
+    let (etc, scratch, address) = tls_directory();
+    let keys = scratch.join("tls");
+    let engine = Engine::start(etc.path());
+    let capture = scratch.join("trace.pcap");
+    let mut trace = Command::new(engine::binary())
+        .args(["trace", "alice", "--for", "60s", "--pcap"])
+        .arg(&capture)
+        .arg("-C")
+        .arg(engine.file(""))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(trace.stderr.take().expect("it is piped"));
+    stderr.read_line(&mut said).expect("it says that it watches");
+    let authority = keys.join("diesis-root.pem");
+    let mut phone = Baresip::start_tls(address, &authority, "alice", PASSWORD);
+    phone.call("8899");
+    let pid = trace.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("it is there").success());
+    assert!(trace.wait().expect("it is ours").success());
+    engine.stop();
+    let read = Command::new("tshark")
+        .args(["-r"])
+        .arg(&capture)
+        .args(["-T", "fields", "-e", "ip.dst", "-e", "udp.dstport", "-e", "sip.Method"])
+        .args(["-e", "sip.Status-Code", "-e", "sip.auth.digest.response"])
+        .args(["-e", "_ws.malformed"])
+        .output()
+        .expect("tshark is installed");
+    let text = String::from_utf8_lossy(&read.stdout);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let port = address.port().to_string();
+    let has =
+        |method: &str, status: &str| rows.iter().any(|row| (row[2], row[3]) == (method, status));
+    assert!(has("REGISTER", "") && has("INVITE", "") && has("ACK", ""), "{text}");
+    assert!(has("", "401") && has("", "200"), "{text}");
+    assert!(rows.iter().all(|row| row[0] == ENGINE.to_string() || row[0] == "127.0.0.1"));
+    assert!(rows.iter().filter(|row| row[2] == "INVITE").all(|row| row[1] == port), "{text}");
+    let proofs: Vec<_> = rows.iter().map(|row| row[4]).filter(|it| !it.is_empty()).collect();
+    assert!(
+        !proofs.is_empty() && proofs.iter().all(|it| it.trim_matches(['"', '*']).is_empty()),
+        "{text}"
+    );
+    assert!(rows.iter().all(|row| row.get(5).is_none_or(|it| it.is_empty())), "{text}");
+}
+
+/// The configuration with a TLS transport, its keys in `tls` of another directory, and where it
+/// listens.
+fn tls_directory() -> (Scratch, Scratch, SocketAddr) {
     let etc = Scratch::new("tls");
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/etc");
     for file in fs::read_dir(own).expect("the configuration is readable") {
@@ -95,17 +164,7 @@ fn a_phone_registers_and_calls_over_tls() {
              cert_file={shown}/sip.example.test.pem\npriv_key_file={shown}/sip.example.test.key\n"
         ),
     );
-    let engine = Engine::start(etc.path());
-    let authority = keys.join("diesis-root.pem");
-    let mut phone = Baresip::start_tls(address, &authority, "alice", PASSWORD);
-    phone.call("8899");
-    // It is not the certificate of just anybody.
-    let checked = Command::new(engine::binary())
-        .args(["cert", "check", &address.to_string(), "--name", "other.example.test"])
-        .output()
-        .expect("the binary runs");
-    assert!(!checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
-    engine.stop();
+    (etc, scratch, address)
 }
 
 #[test]
