@@ -32,7 +32,11 @@ pub(crate) fn run(options: &Trace) -> ExitCode {
     let order = Command::Trace { of: options.of.clone(), seconds: options.time };
     let code = control::watch(&options.target, order, |reply| match reply {
         Reply::Message(message) => views.take(*message),
-        Reply::Text(_) => views.begin(options),
+        Reply::Text(_) => {
+            let limit = options.time.map(|seconds| format!(", for {seconds} s"));
+            eprintln!("watching {}{}; Ctrl-C ends it", options.of, limit.unwrap_or_default());
+            Ok(())
+        }
         _ => Ok(()),
     });
     match views.end() {
@@ -70,13 +74,6 @@ impl Views {
             pcap: file.map(Pcap::begin).transpose()?,
             seen: 0,
         })
-    }
-
-    fn begin(&mut self, options: &Trace) -> io::Result<()> {
-        let limit = options.time.map(|seconds| format!(", for {seconds} s"));
-        let end = limit.unwrap_or_default();
-        eprintln!("watching {}{end}; Ctrl-C ends it", options.of);
-        Ok(())
     }
 
     fn take(&mut self, message: SipMessage) -> io::Result<()> {

@@ -43,7 +43,7 @@ impl Kind {
     fn of_header(line: &[u8]) -> Self {
         let name = line.split_str(":").next().unwrap_or_default().trim_ascii();
         let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-        if !HEADERS.iter().any(|known| is(known)) {
+        if !HEADERS.iter().any(is) {
             return Self::Plain;
         }
         let value = line[name.len()..].trim_start_with(|it| matches!(it, ':' | ' ' | '\t'));
