@@ -33,6 +33,8 @@ pub struct EndpointConfig {
     /// Calls at one time, ended ones included while their transactions last; 10 000. Above it an
     /// INVITE gets 503.
     pub max_calls: usize,
+    /// Subscriptions at one time; 20 000, of some 1 KB each.
+    pub max_subscriptions: usize,
     /// Transactions at one time, in each direction; 65 536. Above it a request gets 503.
     pub max_transactions: usize,
     /// Methods outside the INVITE usage that reach the application, in a dialog or outside; OPTIONS,
@@ -117,6 +119,7 @@ impl Default for EndpointConfig {
             product: concat!("Diesis/", env!("CARGO_PKG_VERSION")).to_owned(),
             timers: Timers::default(),
             max_calls: 10_000,
+            max_subscriptions: 20_000,
             max_transactions: 65_536,
             methods: vec![Method::Options, Method::Register, Method::Message],
             extensions: Vec::new(),
@@ -188,10 +191,19 @@ pub(crate) struct Core {
     pub(crate) layer: Layer,
     pub(crate) entropy: Entropy,
     pub(crate) events: VecDeque<Event>,
-    /// Dialogs, and callers' halves of dialogs, to their calls.
-    pub(crate) dialogs: HashMap<Key, Handle>,
+    /// Dialogs, and callers' halves of dialogs, to their usages.
+    pub(crate) dialogs: HashMap<Key, Usage>,
     pub(crate) counters: Counters,
     tag_key: u64,
+}
+
+/// What a dialog is used for. Each has one usage; a REFER's reports count as its call's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usage {
+    /// A call.
+    Call(Handle),
+    /// A subscription to something of ours.
+    Subscription(Handle),
 }
 
 /// A request before it is written.

@@ -4,11 +4,15 @@
 //! within a dialog), §17 and §18 by way of the transaction layer. After each way in, drain
 //! `poll_transmit` and `poll_event` until `None`; what waits there is bounded by the tables.
 
-use std::time::Instant;
+mod subscriptions;
+
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::core::{ACCEPT, Core, Draft, Parts, RETRY_AFTER, ack_failure, reply_to, request_parts};
+use super::core::{
+    ACCEPT, Core, Draft, Parts, RETRY_AFTER, Usage, ack_failure, reply_to, request_parts,
+};
 pub use super::core::{
     Counters, EndpointConfig, OtherMethods, PathPolicy, PublicAddress, ResponsePort,
 };
@@ -20,6 +24,7 @@ use super::event::{
 use super::flow::{ConnectionId, Flow, Transmit};
 use super::invite::Call;
 use super::refer::Replaces;
+use super::subscribe::Subscription;
 use super::table::{Handle, Table};
 use super::transaction::ClientEvent;
 use super::transaction::key::Key;
@@ -36,6 +41,8 @@ pub struct Endpoint {
     core: Core,
     calls: Table<Call>,
     call_deadlines: Deadlines,
+    subscriptions: Table<Subscription>,
+    subscription_deadlines: Deadlines,
     limits: Limits,
 }
 
@@ -45,6 +52,8 @@ impl Endpoint {
     pub fn new(config: EndpointConfig, entropy: Entropy) -> Self {
         Self {
             calls: Table::new(config.max_calls),
+            subscriptions: Table::new(config.max_subscriptions),
+            subscription_deadlines: Deadlines::default(),
             core: Core::new(config, entropy),
             call_deadlines: Deadlines::default(),
             limits: Limits::default(),
@@ -96,6 +105,7 @@ impl Endpoint {
                 self.with_any_call(handle, |call, core| call.handle_timeout(core, now));
             }
         }
+        self.wake_subscriptions(now);
         self.drain_outcomes(now);
     }
 
@@ -111,7 +121,8 @@ impl Endpoint {
 
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.core.layer.poll_timeout().into_iter().chain(self.call_deadlines.next()).min()
+        let own = [self.call_deadlines.next(), self.subscription_deadlines.next()];
+        own.into_iter().flatten().chain(self.core.layer.poll_timeout()).min()
     }
 
     /// What was dropped or refused on sight so far.
@@ -141,9 +152,10 @@ impl Endpoint {
         self.core.layer.len()
     }
 
-    /// Nothing lives: no call, no transaction, no dialog, no deadline.
+    /// Nothing lives: no call, no subscription, no transaction, no dialog, no deadline.
     pub fn is_idle(&self) -> bool {
         self.calls.len() == 0
+            && self.subscriptions.len() == 0
             && self.core.layer.is_idle()
             && self.core.dialogs.is_empty()
             && self.poll_timeout().is_none()
@@ -577,7 +589,9 @@ impl Endpoint {
     pub fn replaced_call(&self, replaces: &Replaces) -> Result<CallHandle, StatusCode> {
         let Replaces { call_id, to_tag, from_tag, replaceable } = replaces;
         let key = Key::dialog(call_id.as_str(), to_tag.as_str(), from_tag.as_str());
-        let handle = self.core.dialogs.get(&key).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        let Some(Usage::Call(handle)) = self.core.dialogs.get(&key) else {
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
+        };
         let call = self.calls.get(*handle).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
         call.can_be_replaced(*replaceable).map(|()| CallHandle(*handle))
     }
@@ -666,9 +680,12 @@ impl Endpoint {
         if self.core.layer.match_request(as_invite, &Method::Ack, now) == Matched::Absorbed {
             return;
         }
-        let handle = request.to_tag().and_then(|local_tag| self.find_dialog(local_tag, &request));
-        let taken = handle.and_then(|handle| {
-            self.with_any_call(handle, |call, core| call.handle_ack(core, request, now))
+        let usage = request.to_tag().and_then(|local_tag| self.find_dialog(local_tag, &request));
+        let taken = usage.and_then(|usage| match usage {
+            Usage::Call(handle) => {
+                self.with_any_call(handle, |call, core| call.handle_ack(core, request, now))
+            }
+            Usage::Subscription(_) => None,
         });
         if taken != Some(true) {
             self.core.counters.stray_acks += 1;
@@ -720,7 +737,7 @@ impl Endpoint {
         request: Request,
         now: Instant,
     ) {
-        let Some(handle) = self.find_dialog(local_tag, &request) else {
+        let Some(usage) = self.find_dialog(local_tag, &request) else {
             self.core.counters.unknown_dialogs += 1;
             return self.refuse(
                 flow,
@@ -729,30 +746,45 @@ impl Endpoint {
                 &Headers::default(),
             );
         };
-        let port = self.response_port(User::Call(handle));
+        let port = self.response_port(match usage {
+            Usage::Call(handle) => User::Call(handle),
+            Usage::Subscription(handle) => User::Subscription(handle),
+        });
         let started = self.start_server(flow, key, None, &request, port, now);
         let Some(transaction) = started else { return };
-        self.with_any_call(handle, |call, core| {
-            call.handle_request(core, transaction, request, flow, now)
-        });
+        match usage {
+            Usage::Call(handle) => {
+                self.with_any_call(handle, |call, core| {
+                    call.handle_request(core, transaction, request, flow, now)
+                });
+            }
+            Usage::Subscription(handle) => {
+                self.with_subscription(handle, |subscription, core| {
+                    subscription.handle_request(core, transaction, &request, flow, now);
+                });
+            }
+        }
     }
 
-    /// The call a request's dialog belongs to; failing that, the caller's call whose 2xx the
+    /// What a request's dialog is used for; failing that, the caller's call whose 2xx the
     /// request may have overtaken.
-    fn find_dialog(&self, local_tag: &str, request: &Request) -> Option<Handle> {
+    fn find_dialog(&self, local_tag: &str, request: &Request) -> Option<Usage> {
         let call_id = request.call_id()?;
         let key = Key::dialog(call_id, local_tag, request.from_tag().unwrap_or_default());
         let dialogs = &self.core.dialogs;
         dialogs.get(&key).or_else(|| dialogs.get(&Key::half_dialog(call_id, local_tag))).copied()
     }
 
-    /// Which port responses go to within a call.
+    /// Which port responses go to within a call or a subscription.
     fn response_port(&self, user: User) -> ResponsePort {
-        let call = match user {
-            User::Call(handle) => self.calls.get(handle),
+        let port = match user {
+            User::Call(handle) => self.calls.get(handle).map(Call::response_port),
+            User::Subscription(handle) => {
+                self.subscriptions.get(handle).map(|it| it.terms().response_port)
+            }
             User::Application | User::Nobody => None,
         };
-        call.map_or(self.core.config.response_port, Call::response_port)
+        port.unwrap_or(self.core.config.response_port)
     }
 
     fn start_server(
@@ -862,6 +894,12 @@ impl Endpoint {
                     call.handle_response(core, transaction, response, flow, now);
                 });
             }
+            Responded::PassOn { user: User::Subscription(handle), transaction } => {
+                let status = response.status();
+                self.with_subscription(handle, |subscription, core| {
+                    subscription.handle_notified(core, transaction, status, Some(&response), now);
+                });
+            }
             Responded::PassOn { user: User::Application, transaction } => {
                 self.core
                     .events
@@ -878,6 +916,16 @@ impl Endpoint {
                 Outcome::Client { user: User::Call(handle), transaction, event } => {
                     self.with_any_call(handle, |call, core| {
                         call.handle_failure(core, transaction, event, now)
+                    });
+                }
+                Outcome::Client { user: User::Subscription(handle), transaction, event } => {
+                    let status = match event {
+                        ClientEvent::TimedOut => StatusCode::REQUEST_TIMEOUT,
+                        ClientEvent::TransportFailed => StatusCode::SERVICE_UNAVAILABLE,
+                        ClientEvent::Response(_) => continue,
+                    };
+                    self.with_subscription(handle, |subscription, core| {
+                        subscription.handle_notified(core, transaction, status, None, now);
                     });
                 }
                 Outcome::Client { user: User::Application, transaction, event } => {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::flow::Flow;
 use super::refer::Refer;
 use super::session_timer::SessionTimers;
+use super::subscribe::SubscriptionEnd;
 use super::table::Handle;
 use super::{CallId, HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri};
 
@@ -21,6 +22,10 @@ pub struct TransactionHandle(pub(crate) Handle);
 /// A request sent outside any dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestHandle(pub(crate) Handle);
+
+/// Somebody's subscription to something of ours, until [`Event::SubscriptionEnded`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionHandle(pub(crate) Handle);
 
 /// A REFER whose sender hears of its progress: lives on after its call has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -157,6 +162,18 @@ pub enum Event {
         call: CallHandle,
         /// Why.
         end: End,
+    },
+    /// A subscriber is to be told the state of what it watches: answer with `notify` at once.
+    NotifyDue {
+        /// The subscription.
+        subscription: SubscriptionHandle,
+    },
+    /// A subscription is over; its handle means nothing any more.
+    SubscriptionEnded {
+        /// The subscription.
+        subscription: SubscriptionHandle,
+        /// Why.
+        end: SubscriptionEnd,
     },
     /// A response to a request of `send_request`, provisional ones included.
     Response {

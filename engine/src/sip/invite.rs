@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy, ResponsePort, reply_to};
+use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy, ResponsePort, Usage, reply_to};
 use super::dialog::{Dialog, Order};
 use super::event::{
     Body, CallHandle, End, Event, Failure, OutgoingCall, RequestHandle, Terms, TransactionHandle,
@@ -702,7 +702,7 @@ impl Call {
     // ---- private ----
 
     fn register(&mut self, core: &mut Core, key: Key) {
-        core.dialogs.insert(key.clone(), self.handle);
+        core.dialogs.insert(key.clone(), Usage::Call(self.handle));
         self.keys.push(key);
     }
 

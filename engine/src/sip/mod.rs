@@ -27,6 +27,7 @@ pub mod registration;
 mod rsip_conversion;
 mod session_timer;
 mod status;
+mod subscribe;
 pub(crate) mod table;
 pub mod transaction;
 mod uri;
@@ -36,7 +37,8 @@ pub use endpoint::{
 };
 pub use event::{
     Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
-    ReferHandle, RequestHandle, Terms, TransactionHandle, VerbError, is_reserved,
+    ReferHandle, RequestHandle, SubscriptionHandle, Terms, TransactionHandle, VerbError,
+    is_reserved,
 };
 pub use flow::{ConnectionId, Flow, Transmit, Transport};
 pub use framing::{Frame, Framing, PONG, StreamTimeouts};
@@ -49,4 +51,8 @@ pub use parse::{Limits, ParseError, ParseErrorKind};
 pub use rsip_conversion::ConversionError;
 pub use session_timer::{SessionTimers, TimerPolicy};
 pub use status::StatusCode;
+pub use subscribe::{
+    Expiration as SubscriptionExpiration, Subscribe, SubscriptionEnd, SubscriptionTerms,
+    Termination,
+};
 pub use uri::{Host, Scheme, Uri, UriError, UriRef};

@@ -76,6 +76,7 @@ impl Switch {
             Event::ReofferRefused { call, .. } | Event::ReofferCancelled { call } => {
                 self.with_handle(call, now, |_, call| call.session.cancel_offer());
             }
+            Event::NotifyDue { .. } | Event::SubscriptionEnded { .. } => {}
             Event::Response { request, response } => {
                 if !self.registration_answered(request, Ok(&response), now)
                     && !response.status().is_provisional()

@@ -28,6 +28,8 @@ pub(crate) enum User {
     Application,
     /// A call.
     Call(Handle),
+    /// A subscription to something of ours.
+    Subscription(Handle),
     /// Nobody: whoever sent it has left.
     Nobody,
 }
