@@ -36,6 +36,16 @@ impl Baresip {
         Self::register(format!("{};transport=udp", engine.address()), "", user, password)
     }
 
+    /// The same, and it says `speech` (8 kHz) over and over instead of nothing, and picks up.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_speaking(engine: &Engine, user: &str, password: &str, speech: &[i16]) -> Self {
+        let server = format!("{};transport=udp", engine.address());
+        Self::register_with(server, "", ";answermode=auto", user, password, speech)
+    }
+
     /// Starts it and waits until it is registered over TLS at `address`, with a certificate of this
     /// authority (a PEM file).
     ///
@@ -48,14 +58,25 @@ impl Baresip {
     }
 
     fn register(server: String, settings: &str, user: &str, password: &str) -> Self {
+        Self::register_with(server, settings, "", user, password, &[0; 8000])
+    }
+
+    fn register_with(
+        server: String,
+        settings: &str,
+        parameters: &str,
+        user: &str,
+        password: &str,
+        speech: &[i16],
+    ) -> Self {
         let scratch = Scratch::new("baresip");
         let sip = SocketAddr::new(PHONE, loopback::free_port(PHONE));
         let control = SocketAddr::new(PHONE, loopback::free_port(PHONE));
-        silence(&scratch);
+        scratch.write_sound("speech.wav", &speech.repeat(90 * 8000 / speech.len() + 1));
         scratch.write("contacts", "");
         let account = format!(
             "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=600;\
-             audio_codecs=PCMU/8000/1;ptime=20;dtmfmode=rtpevent\n"
+             audio_codecs=PCMU/8000/1;ptime=20;dtmfmode=rtpevent{parameters}\n"
         );
         scratch.write("accounts", &account);
         scratch.write("config", &(configuration(&scratch, sip, control) + settings));
@@ -74,9 +95,27 @@ impl Baresip {
     /// # Panics
     /// When it is not answered within ten seconds.
     pub fn call(&mut self, extension: &str) {
+        self.dial(extension);
+        self.wait_answered();
+    }
+
+    /// Calls an extension.
+    pub fn dial(&mut self, extension: &str) {
         // It adds the account's transport itself.
         let host = self.server.split(';').next().unwrap_or_default();
         self.command("dial", &format!("sip:{extension}@{host}"));
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&mut self) {
+        self.command("hangup", "");
+    }
+
+    /// Waits until the call is answered.
+    ///
+    /// # Panics
+    /// When it is not answered within ten seconds.
+    pub fn wait_answered(&mut self) {
         let answered = self.wait_event("CALL_ESTABLISHED", Duration::from_secs(10));
         assert!(answered, "the call is not answered:\n{}", self.process.output());
     }
@@ -173,22 +212,6 @@ impl Baresip {
 /// first one of `lo`.
 const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A minute of nothing to say.
-fn silence(scratch: &Scratch) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(scratch.join("silence.wav"), spec)
-        .expect("the scratch directory can be written");
-    for _ in 0..90 * 8000 {
-        writer.write_sample(0_i16).expect("the scratch directory can be written");
-    }
-    writer.finalize().expect("the scratch directory can be written");
-}
-
 fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> String {
     let directory = scratch.path().display();
     // A player must exist for decoding to run; a bridge to nowhere is the quietest.
@@ -198,7 +221,7 @@ fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> Str
          net_interface 127.0.0.1\n\
          call_max_calls 1\n\
          audio_player aubridge,nowhere\n\
-         audio_source aufile,{directory}/silence.wav\n\
+         audio_source aufile,{directory}/speech.wav\n\
          audio_alert aubridge,nowhere\n\
          ausrc_srate 8000\n\
          auplay_srate 8000\n\

@@ -1,7 +1,7 @@
 //! A child process whose output is read line by line, and which never outlives its owner.
 
-use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{Read, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 pub struct Process {
     name: String,
     child: Child,
+    input: Option<ChildStdin>,
     lines: Receiver<String>,
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -23,7 +24,22 @@ impl Process {
     /// When the program cannot be started: the message says which.
     #[must_use]
     pub fn spawn(name: &str, command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        Self::run(name, command)
+    }
+
+    /// Starts it with its output captured, and reads what [`Self::type_line`] gives it.
+    ///
+    /// # Panics
+    /// As [`Self::spawn`].
+    #[must_use]
+    pub fn spawn_console(name: &str, command: &mut Command) -> Self {
+        command.stdin(Stdio::piped());
+        Self::run(name, command)
+    }
+
+    fn run(name: &str, command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| {
             panic!("cannot start {name} ({:?}): {error}", command.get_program())
         });
@@ -33,7 +49,18 @@ impl Process {
         let stderr = child.stderr.take().expect("stderr is piped");
         read_lines(stdout, sender.clone(), Arc::clone(&log));
         read_lines(stderr, sender, Arc::clone(&log));
-        Self { name: name.to_owned(), child, lines, log }
+        let input = child.stdin.take();
+        Self { name: name.to_owned(), child, input, lines, log }
+    }
+
+    /// Types a line at its console.
+    ///
+    /// # Panics
+    /// When it has none, or has ended.
+    pub fn type_line(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it was started with a console");
+        let written = writeln!(input, "{line}").and_then(|()| input.flush());
+        assert!(written.is_ok(), "{} takes no line any more:\n{}", self.name, self.output());
     }
 
     /// The child's process id.

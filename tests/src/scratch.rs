@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use diesis_sounds::format::wav;
+
 /// An empty directory below the system's temporary one.
 #[derive(Debug)]
 pub struct Scratch {
@@ -40,6 +42,13 @@ impl Scratch {
         fs::create_dir_all(path.parent().expect("it is below the scratch directory"))
             .and_then(|()| fs::write(&path, text))
             .expect("the scratch directory can be written");
+        path
+    }
+
+    /// Writes a sound at 8 kHz within it.
+    pub fn write_sound(&self, name: &str, samples: &[i16]) -> PathBuf {
+        let path = self.path.join(name);
+        wav::write(&path, 8000, samples).expect("the scratch directory can be written");
         path
     }
 }

@@ -1,0 +1,135 @@
+//! Linphone on a console, without a sound card: it speaks a file, and what it hears becomes a file.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::loopback;
+use crate::process::Process;
+use crate::scratch::Scratch;
+
+/// A running phone with one account, registered over UDP.
+#[derive(Debug)]
+pub struct Linphone {
+    process: Process,
+    scratch: Scratch,
+    server: SocketAddr,
+}
+
+impl Linphone {
+    /// Starts it and waits until it is registered.
+    ///
+    /// # Panics
+    /// When linphonec does not start or its registration is refused.
+    #[must_use]
+    pub fn start(engine: &Engine, user: &str, password: &str) -> Self {
+        let server = engine.address();
+        let scratch = Scratch::new("linphone");
+        let (sip, media) = (loopback::free_port(PHONE), loopback::free_port(PHONE));
+        let settings = scratch.write(
+            "linphonerc",
+            &format!(
+                "[sip]\nsip_udp_port={sip}\nsip_tcp_port=0\nsip_tls_port=0\n\
+                 bind_address={PHONE}\nguess_hostname=1\nuse_ipv6=0\ndefault_proxy=0\n\
+                 [proxy_0]\nreg_proxy=sip:{server};transport=udp\nreg_identity=sip:{user}@{server}\n\
+                 reg_expires=600\nreg_sendregister=1\n\
+                 [auth_info_0]\nusername={user}\npasswd={password}\nrealm=asterisk\n\
+                 [rtp]\naudio_rtp_port={media}\nbind_address={PHONE}\n[video]\nenabled=0\n"
+            ),
+        );
+        // Its database and what else it keeps.
+        fs::create_dir_all(scratch.join(".local/share/linphone"))
+            .expect("the scratch directory can be written");
+        let mut command = Command::new("linphonec");
+        command.arg("-c").arg(settings).args(["-d", "1", "-l"]).arg(scratch.join("log"));
+        command.env("HOME", scratch.path()).current_dir(scratch.path());
+        let mut phone =
+            Self { process: Process::spawn_console("linphonec", &mut command), scratch, server };
+        phone.process.type_line("soundcard use files");
+        // It tells only those that ask.
+        let registered = (0..50).any(|_| {
+            phone.process.type_line("proxy list");
+            let line = phone
+                .process
+                .wait_line(Duration::from_millis(200), |line| line.starts_with("registered: yes"));
+            line.is_some()
+        });
+        assert!(registered, "Linphone did not register:\n{}", phone.process.output());
+        phone
+    }
+
+    /// Calls an extension and waits until it is answered and media runs.
+    ///
+    /// # Panics
+    /// When it is not answered within ten seconds.
+    pub fn call(&mut self, extension: &str) {
+        let server = self.server;
+        self.process.type_line(&format!("call sip:{extension}@{server}"));
+        self.wait_media();
+    }
+
+    /// Waits for a call and picks up.
+    ///
+    /// # Panics
+    /// When none comes within ten seconds.
+    pub fn answer(&mut self) {
+        assert!(self.wait("Receiving new incoming call").is_some(), "no call:\n{}", self.output());
+        self.process.type_line("answer");
+        self.wait_media();
+    }
+
+    /// Says this (8 kHz), and begins to write down what it hears.
+    pub fn speak(&mut self, speech: &[i16]) {
+        let file = self.scratch.write_sound("speech.wav", speech);
+        let heard = self.heard_file();
+        self.process.type_line(&format!("record {}", heard.display()));
+        self.process.type_line(&format!("play {}", file.display()));
+    }
+
+    /// Presses keys, as its settings say (telephone events).
+    pub fn press(&mut self, keys: &str) {
+        self.process.type_line(keys);
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&mut self) {
+        self.process.type_line("terminate");
+    }
+
+    /// Whether the call ends within ten seconds.
+    #[must_use]
+    pub fn wait_ended(&self) -> bool {
+        self.wait(" ended").is_some()
+    }
+
+    /// What was heard since [`Self::speak`], as a file; complete when the call has ended.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u8> {
+        fs::read(self.heard_file()).unwrap_or_default()
+    }
+
+    /// All it wrote.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    fn heard_file(&self) -> PathBuf {
+        self.scratch.join("heard.wav")
+    }
+
+    fn wait_media(&self) {
+        let media = self.wait("Media streams established");
+        assert!(media.is_some(), "the call has no media:\n{}", self.output());
+    }
+
+    fn wait(&self, text: &str) -> Option<String> {
+        self.process.wait_line(Duration::from_secs(10), |line| line.contains(text))
+    }
+}
+
+/// Where the phone lives.
+const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
