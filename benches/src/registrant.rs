@@ -51,7 +51,7 @@ impl Registrant {
             .ok_or_else(|| io::Error::other(format!("no challenge: {}", challenge.status())))?;
         let credentials = Credentials {
             username: user.as_bytes(),
-            realm: &realm,
+            realm: Some(&realm),
             secret: Secret::Password(PASSWORD.as_bytes()),
         };
         request = self.request(user, 2)?;

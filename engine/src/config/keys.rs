@@ -414,3 +414,24 @@ pub(super) const CDR_CSV: KeyTable = KeyTable {
         keys: &[("accountlogs", Off), ("newcdrcolumns", Off)],
     }],
 };
+
+pub(super) const ROBOTS: KeyTable = KeyTable {
+    kind: "robots.conf",
+    read: &[
+        "context",
+        "count",
+        "domain",
+        "endpoint",
+        "expiration",
+        "first",
+        "line",
+        "outbound_proxy",
+        "password",
+        "realm",
+        "registrar",
+        "retry_interval",
+        "transport",
+        "username",
+    ],
+    later: &[],
+};

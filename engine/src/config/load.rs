@@ -21,15 +21,15 @@ use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
-    FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, prompts, rtp,
-    system, unread,
+    FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, prompts, robots,
+    rtp, system, unread,
 };
 use crate::cdr::CdrSettings;
 
 /// Everything that the files of a directory say, as typed settings.
 #[derive(Clone, Debug)]
 pub struct Configuration {
-    /// `pjsip.conf`.
+    /// `pjsip.conf` and `robots.conf`.
     pub sip: SipSettings,
     /// `rtp.conf`.
     pub rtp: RtpSettings,
@@ -103,6 +103,9 @@ impl Configuration {
         if let Some(directory) = directory {
             sip.transports.iter_mut().for_each(|it| it.tls.count_from(directory));
         }
+        let read =
+            |blocks: &[Block<'_>], notes: &mut Notes| robots::read(blocks, &mut sip, plan, notes);
+        parts.file("robots.conf", files, read);
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();

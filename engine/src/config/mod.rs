@@ -1,5 +1,5 @@
-//! The operator's files as typed settings: `pjsip.conf`, `rtp.conf`, `confbridge.conf`,
-//! `asterisk.conf` and the dialplan.
+//! The operator's files as typed settings: `pjsip.conf`, `robots.conf`, `rtp.conf`,
+//! `confbridge.conf`, `asterisk.conf` and the dialplan.
 //!
 //! A setting that is not understood, or not here yet, is named once with file and line and what
 //! happens instead; none is silently taken as done. The syntax shared by all files is
@@ -20,6 +20,8 @@ mod network;
 mod notes;
 mod pjsip;
 mod prompts;
+mod registration;
+mod robots;
 mod rtp;
 mod secret;
 mod setting;
@@ -38,6 +40,7 @@ pub use load::{Configuration, Finding, Loaded};
 pub use music::MusicSettings;
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
+pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BanSettings, BridgeProfile, CallerId, ClientCertificate,

@@ -12,6 +12,7 @@ use bstr::{BStr, BString};
 
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
+use super::registration::Registration;
 use super::secret::Secret;
 use crate::media::KEEPALIVE;
 pub use crate::sip::registrar::WhenFull;
@@ -426,7 +427,7 @@ pub enum Scanners {
     Dropped,
 }
 
-/// Everything that `pjsip.conf` says.
+/// Everything that `pjsip.conf` and `robots.conf` say.
 #[derive(Clone, Debug)]
 pub struct SipSettings {
     /// The listening addresses. Never empty.
@@ -435,6 +436,8 @@ pub struct SipSettings {
     pub peers: Named<Peer>,
     /// The addresses of record, in the order of the file.
     pub aors: Named<Aor>,
+    /// What is kept registered at other registrars, robots included.
+    pub registrations: Vec<Registration>,
     /// Which addresses belong to which peer (indexes into `peers`).
     pub identify: IdentifyTable,
     /// The realm of challenges whose `type=auth` names none.
@@ -469,6 +472,7 @@ impl Default for SipSettings {
             ],
             peers: Named::default(),
             aors: Named::default(),
+            registrations: vec![],
             identify: IdentifyTable::default(),
             // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
             default_realm: "diesis".into(),

@@ -1,5 +1,7 @@
 //! Whole files through the readers, and what is said about them.
 
+mod registrations;
+
 use std::path::Path;
 
 use diesis_dialplan::conf::MemoryFiles;
@@ -296,10 +298,25 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
             ],
         ),
         (
-            "[x]\ntype=registration\nserver_uri=sip:a\n[y]\ntype=registration\n",
+            "[x]\ntype=registration\nserver_uri=sip:a\nclient_uri=a\nexpiration=5\nline=yes\n",
             &[
-                "5:6 warning[C010] sections of type=registration are not supported yet (we register \
-               nowhere, so the provider sends no calls (the same in 1 more place))",
+                "7:12 error[C004] `a` is no value for `client_uri` (expected a SIP URI, such as \
+                 sip:1001@sip.example.com)",
+                "8:12 error[C004] `5` is no value for `expiration` (expected a whole number from 10 \
+                 to 86400)",
+                "9:6 error[C006] registration [x] has `line` and no `endpoint` (add the endpoint \
+                 that the registrar's calls are calls of)",
+            ],
+        ),
+        (
+            "[x]\ntype=registration\nclient_uri=sip:1@a\noutbound_auth=y\nsupport_outbound=yes\n",
+            &[
+                "4:2 error[C006] registration [x] has no `server_uri` (add the registrar, such as \
+                 server_uri=sip:sip.example.com)",
+                "7:15 error[C007] there is no section [y] with type=auth (add the section, or \
+                 correct the name)",
+                "8:1 warning[C003] `support_outbound` of registration is not supported yet (the \
+                 contact is an address, and calls come to it)",
             ],
         ),
         (

@@ -6,7 +6,7 @@
 mod changes;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     sync::Arc,
@@ -200,8 +200,16 @@ pub(super) fn routes(sip: &SipSettings) -> HashMap<IpAddr, IpAddr> {
     let contacts = sip.aors.iter().flat_map(|aor| &aor.contacts);
     let contacts = contacts
         .filter_map(|contact| Some(Uri::parse(contact.to_str().ok()?).ok()?.socket_addr()?.ip()));
-    let mut routes: HashMap<_, _> =
-        contacts.filter_map(|peer| Some((peer, local_address::towards(peer)?))).collect();
+    let registrars = sip.registrations.iter().flat_map(|registration| {
+        let proxies = registration.proxies.iter().map(|proxy| proxy.uri());
+        [&registration.registrar].into_iter().chain(&registration.next_hop).chain(proxies)
+    });
+    let registrars: HashSet<_> =
+        registrars.filter_map(|uri| Some(uri.socket_addr()?.ip())).collect();
+    let mut routes: HashMap<_, _> = contacts
+        .chain(registrars)
+        .filter_map(|peer| Some((peer, local_address::towards(peer)?)))
+        .collect();
     // Addresses for documentation (RFC 5737, RFC 3849): the way there is the way to anybody.
     let v4 = local_address::towards(Ipv4Addr::new(192, 0, 2, 1).into());
     let v6 = local_address::towards(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());

@@ -246,18 +246,20 @@ impl Signalling {
         }
     }
 
-    /// Ends every call and gives the BYEs and their answers a moment to pass.
+    /// Ends every call, takes every registration back, and gives what that needs a moment to pass.
     async fn hang_up_all(&mut self) {
         let deadline = TokioInstant::from_std(clock::now().instant) + GOODBYE;
         for call in self.handles.calls.keys().copied().collect::<Vec<_>>() {
             let verb = Verb::Hangup(Cause::NORMAL_CLEARING);
             self.take_request(Request::Call { call, verb, done: None });
         }
+        self.switch.unregister_all(clock::now());
         self.carry_out();
         // A call is over for us when its BYE is sent; the far end needs that BYE to arrive.
         let repeated = TokioInstant::from_std(clock::now().instant) + ONE_REPETITION;
         loop {
             let deadline = match self.handles.calls.is_empty() {
+                true if self.switch.registration_count() > 0 => deadline,
                 true if self.switch.calls_closing() == 0 => return,
                 true => repeated,
                 false => deadline,

@@ -263,6 +263,18 @@ impl Core {
         format!("<sip:{}{at}{address}{transport}>", user.unwrap_or(""))
     }
 
+    /// The URI that peers reach `user` at on a flow.
+    pub(crate) fn contact_uri(&self, user: &[u8], flow: &Flow) -> Uri {
+        let uri = Uri::sip_at(user, self.public_address(flow));
+        let with = |transport| uri.with_parameter("transport", Some(transport)).ok();
+        match flow.transport {
+            Transport::Udp => None,
+            Transport::Tcp => with("tcp"),
+            Transport::Tls => with("tls"),
+        }
+        .unwrap_or(uri)
+    }
+
     // ---- requests ----
 
     /// Writes a request and sends it in a transaction of its own. `None` when the table is full.

@@ -230,6 +230,11 @@ impl Endpoint {
         self.core.path_to(target, latest, policy, false)
     }
 
+    /// The URI that peers reach `user` at over a flow: our address as they see it, and the transport.
+    pub fn contact_uri(&self, user: &[u8], flow: &Flow) -> Uri {
+        self.core.contact_uri(user, flow)
+    }
+
     /// Sends a request outside any dialog. Its responses come as [`Event::Response`].
     ///
     /// # Errors

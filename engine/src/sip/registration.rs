@@ -32,6 +32,8 @@ pub struct RegistrationSettings {
     pub flow: Flow,
     /// Proxies to pass by.
     pub routes: Vec<NameAddr>,
+    /// Extensions that are named in Supported, as option tags.
+    pub extensions: Vec<&'static str>,
     /// What is proved, and in which realms. None: a challenge is a failure.
     pub credentials: Vec<OwnCredentials>,
     /// The expiry asked for. One hour, as RFC 3261 §10.2 assumes where nobody says.
@@ -60,6 +62,7 @@ impl RegistrationSettings {
             contact,
             flow,
             routes: Vec::new(),
+            extensions: Vec::new(),
             credentials: Vec::new(),
             expiration: Duration::from_hours(1),
             retry_interval: Duration::from_mins(1),
@@ -77,14 +80,23 @@ impl RegistrationSettings {
 pub struct OwnCredentials {
     /// The user name.
     pub username: BString,
-    /// The one realm they are for.
-    pub realm: String,
+    /// The one realm they are for; `None`: whatever the registrar names.
+    pub realm: Option<String>,
+    /// The password or its hash.
+    pub secret: OwnSecret,
+}
+
+/// The secret of [`OwnCredentials`].
+#[derive(Clone, PartialEq, Eq)]
+pub enum OwnSecret {
     /// The password.
-    pub password: BString,
+    Password(BString),
+    /// MD5 of `username:realm:password` in hexadecimal digits.
+    Md5Hash(BString),
 }
 
 impl fmt::Debug for OwnCredentials {
-    /// Shows no password.
+    /// Shows no secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnCredentials")
             .field("username", &self.username)
@@ -244,6 +256,21 @@ impl Registration {
         }
     }
 
+    /// Sends what follows by another path, with the contact that fits it.
+    pub fn set_path(&mut self, flow: Flow, contact: NameAddr) {
+        self.settings.flow = flow;
+        self.settings.contact = contact;
+    }
+
+    /// The request under way failed on its path: it is made again on another one at once, and that
+    /// is no failure (RFC 3263 §4.3). Nothing when none is under way.
+    pub fn try_elsewhere(&mut self, flow: Flow, contact: NameAddr) {
+        if self.is_under_way() {
+            self.set_path(flow, contact);
+            self.begin(self.state);
+        }
+    }
+
     /// Takes the binding back, after the request that is under way. How long that may take is for
     /// the caller to bound.
     pub fn unregister(&mut self) {
@@ -356,9 +383,13 @@ impl Registration {
         // In both places: some registrars read only one of them (RFC 3261 §10.2.1.1 allows either).
         let seconds = seconds.to_string();
         let contact = self.settings.contact.clone().with_parameter("expires", Some(&seconds));
-        Request::new(Method::Register, &self.settings.registrar)
+        let request = Request::new(Method::Register, &self.settings.registrar)
             .with(HeaderName::Contact, &contact.to_string()[..])
-            .with(HeaderName::Expires, &seconds[..])
+            .with(HeaderName::Expires, &seconds[..]);
+        match &self.settings.extensions[..] {
+            [] => request,
+            extensions => request.with(HeaderName::Supported, &extensions.join(", ")[..]),
+        }
     }
 
     /// Sends the attempt under the next CSeq of the same Call-ID (RFC 3261 §10.2.4).
@@ -542,8 +573,11 @@ fn borrowed(credentials: &[OwnCredentials]) -> Vec<Credentials<'_>> {
         .iter()
         .map(|own| Credentials {
             username: &own.username,
-            realm: &own.realm,
-            secret: Secret::Password(&own.password),
+            realm: own.realm.as_deref(),
+            secret: match &own.secret {
+                OwnSecret::Password(password) => Secret::Password(password),
+                OwnSecret::Md5Hash(hash) => Secret::Md5Hash(hash),
+            },
         })
         .collect()
 }
@@ -571,8 +605,8 @@ mod tests {
         let settings = RegistrationSettings {
             credentials: vec![OwnCredentials {
                 username: "0098".into(),
-                realm: "pbx".into(),
-                password: "0000".into(),
+                realm: Some("pbx".into()),
+                secret: OwnSecret::Password("0000".into()),
             }],
             ..RegistrationSettings::new(
                 Uri::parse("sip:pbx").unwrap(),

@@ -1,6 +1,7 @@
 //! Who is let in: which peer a request is from, and whether it must prove it.
 //!
-//! A request belongs to the peer that its source address identifies, else to the one its From or its
+//! A request belongs to the peer whose registration elsewhere it is sent for, else to the one that
+//! its source address identifies, else to the one its From or its
 //! credentials name. A peer with credentials proves itself with every request outside a dialog; a
 //! request of nobody we know is challenged the same way and never accepted, so that a stranger can
 //! not tell which users exist.
@@ -119,11 +120,14 @@ impl Switch {
         if settings.scanners == Scanners::Dropped && is_scanner(request) {
             return Admission::Ignored;
         }
-        if self.gate.bans.has_source(source, now.instant) && by_address(&settings, source).is_none()
+        if self.gate.bans.has_source(source, now.instant)
+            && by_address(&settings, source).is_none()
+            && !self.is_registrar(source)
         {
             return Admission::Ignored;
         }
-        let named = named(&settings, request, source);
+        let registered = self.peer_registered(request, source);
+        let named = registered.or_else(|| named(&settings, request, source));
         if let Some(peer) = named
             && settings.peers[peer].auth.is_empty()
         {

@@ -32,6 +32,7 @@ mod ports;
 mod qualify;
 mod record;
 mod register;
+mod registrars;
 mod registrations;
 mod replace;
 mod requests;
@@ -66,7 +67,7 @@ pub use event::{
 pub use features::Feature;
 pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};
-pub use registrations::{OutboundRegistration, RegistrationView};
+pub use registrations::RegistrationView;
 pub use replace::Replacement;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use view::{CallView, ContactView, PeerView, RoomView};
@@ -100,6 +101,7 @@ pub struct Switch {
     registrar: sip::registrar::Registrar,
     records: record::Records,
     registrations: registrations::Registrations,
+    registrars: registrars::Registrars,
     qualifier: qualify::Qualifier,
     /// Our addresses, as far as messages came to them.
     locals: Vec<SocketAddr>,
@@ -161,6 +163,7 @@ impl Switch {
             registrar: register::registrar(&config),
             records: record::Records::default(),
             registrations: registrations::Registrations::default(),
+            registrars: registrars::Registrars::default(),
             qualifier: qualify::Qualifier::default(),
             locals: Vec::new(),
             world,
@@ -199,6 +202,7 @@ impl Switch {
         };
         switch.load_hints(now);
         switch.watch_fixed_contacts(now);
+        switch.register_everywhere(now);
         switch
     }
 
@@ -298,6 +302,7 @@ impl Switch {
             self.next_call_deadline(),
             self.registrar.poll_timeout(),
             self.registrations.poll_timeout(),
+            self.registrars.poll_timeout(),
             self.qualifier.poll_timeout(),
             self.transfers.poll_timeout(),
             self.resolver.poll_timeout(),

@@ -246,7 +246,7 @@ impl Switch {
             .iter()
             .map(|known| Credentials {
                 username: known.username.as_bytes(),
-                realm: known.realm.as_deref().unwrap_or(&challenged),
+                realm: Some(known.realm.as_deref().unwrap_or(&challenged)),
                 secret: Secret::Password(known.password.as_bytes()),
             })
             .collect();

@@ -54,6 +54,8 @@ impl Switch {
             self.place_at(id, *call, found, now);
         } else if let Some(leg) = self.legs_to_locate.remove(&lookup) {
             self.with_call(leg, now, |switch, call| switch.depart_to(call, found, now));
+        } else {
+            self.take_registrar(lookup, found, now);
         }
     }
 

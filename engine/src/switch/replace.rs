@@ -68,6 +68,9 @@ impl Switch {
         self.review_contacts(now);
         self.review_devices(&before, now);
         self.load_hints(now);
+        if before.registrations != sip.registrations {
+            self.register_everywhere(now);
+        }
         self.work(now);
         unbound
     }

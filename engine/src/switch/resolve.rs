@@ -55,6 +55,16 @@ impl Route {
     pub(super) fn is_exhausted(&self) -> bool {
         self.targets.is_empty()
     }
+
+    /// How many targets are left.
+    pub(super) fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Where they are.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.targets.iter().map(|target| target.peer.ip().to_canonical())
+    }
 }
 
 /// Lookups under way, and the answers so far.

@@ -11,6 +11,7 @@ mod local;
 mod nat;
 mod qualify;
 mod records;
+mod registrations;
 mod replace;
 mod silence;
 mod timers;

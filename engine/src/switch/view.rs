@@ -117,7 +117,10 @@ impl Switch {
             *calls.entry(peer).or_default() += 1;
         }
         let sip = &self.config.sip;
+        // Where we register, the link is that registration.
+        let tallies = self.tally_registrations(now.instant);
         let view = |peer: &crate::config::Peer| {
+            let tally = tallies.get(&peer.name).copied().unwrap_or_default();
             let aors = peer.aors.iter().filter_map(|name| sip.aors.get(name.as_bstr()));
             let contacts: Vec<_> = peer
                 .aors
@@ -133,16 +136,19 @@ impl Switch {
                 name: peer.name.clone(),
                 context: peer.context.clone(),
                 aors: peer.aors.clone(),
-                capacity: aors.map(|aor| aor.max_contacts + aor.contacts.len()).sum(),
+                capacity: aors.map(|aor| aor.max_contacts + aor.contacts.len()).sum::<usize>()
+                    + tally.wanted,
                 calls: calls.get(&peer.name).copied().unwrap_or_default(),
                 transport: first.and_then(|contact| Some(contact.source?.0)),
-                remote: first.and_then(|contact| match contact.source {
-                    Some((_, source)) => Some(source),
-                    None => Some(fixed(contact)?.0),
-                }),
+                remote: first
+                    .and_then(|contact| match contact.source {
+                        Some((_, source)) => Some(source),
+                        None => Some(fixed(contact)?.0),
+                    })
+                    .or(tally.remote),
                 domain: peer.from_domain.clone().or_else(|| Some(fixed(first?)?.1)),
                 user_agent: first.map(|contact| contact.user_agent.clone()).unwrap_or_default(),
-                contacts: contacts.len(),
+                contacts: contacts.len() + tally.bound,
             }
         };
         sip.peers.iter().map(view).collect()

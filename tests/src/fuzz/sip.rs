@@ -245,7 +245,7 @@ fn digest(input: &[u8]) -> Shape {
     authenticator.challenge(&mut challenge, &request, "pbx", source, &Verdict::Missing, now);
     let mut right = request.clone();
     let credentials =
-        [Credentials { username: b"100", realm: "pbx", secret: Secret::Password(b"x") }];
+        [Credentials { username: b"100", realm: Some("pbx"), secret: Secret::Password(b"x") }];
     let mut entropy = Entropy::new(1);
     Responder::new()
         .answer(&challenge, &mut right, &credentials, &mut entropy)

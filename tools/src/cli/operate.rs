@@ -47,8 +47,14 @@ enum ShowTable {
     /// One row a channel: its place in the dialplan, its addresses
     Channels,
     /// Where phones are registered
-    #[command(alias = "registrations")]
     Contacts,
+    /// Where we are registered: type=registration of pjsip.conf
+    Registrations,
+    /// The numbers of robots.conf: registered or not, and in how many calls
+    Robots {
+        /// A number, or FIRST-LAST
+        range: Option<String>,
+    },
     /// Who is not listened to after failing to log in too often
     Bans,
     /// The configured peers and whether they are there
@@ -86,6 +92,8 @@ impl Show {
             ShowTable::Calls => What::Calls,
             ShowTable::Channels => What::Channels,
             ShowTable::Contacts => What::Contacts,
+            ShowTable::Registrations => What::Registrations,
+            ShowTable::Robots { range } => return (What::Robots, range.clone()),
             ShowTable::Bans => What::Bans,
             ShowTable::Peers => What::Peers,
             ShowTable::Conferences => What::Conferences,

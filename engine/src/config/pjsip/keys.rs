@@ -456,6 +456,50 @@ pub(super) const IDENTIFY: KeyTable = KeyTable {
     }],
 };
 
+pub(super) const REGISTRATION: KeyTable = KeyTable {
+    kind: "registration",
+    read: &[
+        "type",
+        "auth_rejection_permanent",
+        "client_uri",
+        "contact_header_params",
+        "contact_user",
+        "endpoint",
+        "expiration",
+        "fatal_retry_interval",
+        "forbidden_retry_interval",
+        "line",
+        "max_retries",
+        "outbound_auth",
+        "outbound_proxy",
+        "retry_interval",
+        "server_uri",
+        "support_path",
+        "transport",
+    ],
+    later: &[
+        Later {
+            instead: "registrations begin some 20 ms apart",
+            severity: Warn,
+            keys: &[("max_random_initial_delay", Words(&["10"]))],
+        },
+        Later {
+            instead: "the contact is an address, and calls come to it",
+            severity: Warn,
+            keys: &[("support_outbound", Off)],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("security_mechanisms", Never),
+                ("security_negotiation", Words(&["no"])),
+                ("user_agent", Never),
+            ],
+        },
+    ],
+};
+
 /// Kinds of sections that Asterisk knows and that are not here yet, with what happens instead.
 pub(super) const LATER_KINDS: &[(&str, &str)] = &[
     ("acl", "it would let in whom it keeps out"),
@@ -466,7 +510,6 @@ pub(super) const LATER_KINDS: &[(&str, &str)] = &[
     ("mwi", "messages waiting are not announced"),
     ("outbound-publish", "states are not published"),
     ("phoneprov", "phones are not provisioned"),
-    ("registration", "we register nowhere, so the provider sends no calls"),
     ("resource_list", "presence is not here yet"),
     ("system", "timers and threads have built-in values"),
 ];

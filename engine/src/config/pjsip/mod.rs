@@ -1,5 +1,5 @@
-//! `pjsip.conf`: transports, peers, credentials, addresses of record and who is recognised by
-//! address.
+//! `pjsip.conf`: transports, peers, credentials, addresses of record, who is recognised by address,
+//! and where we register.
 //!
 //! Sections of the same name and different `type` are different things, as in Asterisk: a phone is
 //! usually an endpoint, an auth and an aor of one name.
@@ -10,6 +10,7 @@ mod codec;
 mod endpoint;
 mod identify;
 mod keys;
+mod registration;
 mod tls;
 mod transport;
 
@@ -83,6 +84,8 @@ pub(super) fn read(
     settings.aors = aor::read(&objects, expiration, notes);
     settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
     settings.identify = identify::read(&objects, &settings.peers, notes);
+    settings.registrations =
+        registration::read(&objects, &transports, &auths, &settings.peers, notes);
     endpoint::warn_of_open(&objects, &settings, notes);
     if let Some(plan) = plan {
         endpoint::warn_of_missing_contexts(&objects, &settings, plan, notes);
@@ -129,7 +132,8 @@ struct Objects<'a> {
 }
 
 /// The types that are read.
-const KINDS: [&str; 6] = ["global", "transport", "endpoint", "auth", "aor", "identify"];
+const KINDS: [&str; 7] =
+    ["global", "transport", "endpoint", "auth", "aor", "identify", "registration"];
 
 impl<'a> Objects<'a> {
     fn sort(sections: &[Block<'a>], notes: &mut Notes) -> Self {
@@ -218,11 +222,12 @@ fn resolved(
 }
 
 #[cfg(test)]
-pub(super) const TABLES: [(&str, &super::key::KeyTable); 6] = [
+pub(super) const TABLES: [(&str, &super::key::KeyTable); 7] = [
     ("global", &keys::GLOBAL),
     ("transport", &keys::TRANSPORT),
     ("endpoint", &keys::ENDPOINT),
     ("auth", &keys::AUTH),
     ("aor", &keys::AOR),
     ("identify", &keys::IDENTIFY),
+    ("registration", &keys::REGISTRATION),
 ];

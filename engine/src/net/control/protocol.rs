@@ -37,7 +37,7 @@ pub enum Command {
     Show {
         /// Which one.
         what: What,
-        /// Numbers of the stations to show, `FIRST-LAST` or one; all when absent.
+        /// Numbers of the stations or robots to show, `FIRST-LAST` or one; all when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<String>,
     },
@@ -109,6 +109,10 @@ pub enum What {
     Channels,
     /// Where phones are.
     Contacts,
+    /// What is registered elsewhere.
+    Registrations,
+    /// The same for ranges of numbers.
+    Robots,
     /// Who is not listened to after too many failures.
     Bans,
     /// The configured peers.

@@ -71,6 +71,13 @@ async fn show(
         What::Contacts => {
             tables::contacts(&wires.look(|at| at.switch.view_contacts(at.now)).await?)
         }
+        What::Registrations => {
+            tables::registrations(&wires.look(|at| at.switch.view_registrations(at.now)).await?)
+        }
+        What::Robots => {
+            let range = range.as_deref().map(tables::Range::parse).transpose()?;
+            tables::robots(&wires.look(|at| at.switch.view_registrations(at.now)).await?, range)
+        }
         What::Bans => tables::bans(&wires.look(|at| at.switch.view_bans(at.now)).await?),
         What::Peers => tables::peers(&wires.look(|at| at.switch.view_peers(at.now)).await?),
         What::Connections => {

@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use super::protocol::Table;
 use crate::{
     clock::Now,
+    config::Origin,
     printable::Printable,
     sip::Transport,
-    switch::{BanView, CallView, ContactStatus, ContactView, Direction, PeerView, RoomView},
+    switch::{
+        BanView, CallView, ContactStatus, ContactView, Direction, PeerView, RegistrationView,
+        RoomView,
+    },
 };
 
 /// Text of others as a cell: control characters stay out of terminals.
@@ -99,6 +103,71 @@ pub(super) fn contacts(contacts: &[ContactView]) -> Table {
             shown(contact.source.map(|(over, from)| format!("{}:{from}", scheme(over)))),
             contact.expires.map_or(Value::Null, seconds),
             text(contact.user_agent.as_bytes()),
+        ]);
+    }
+    table
+}
+
+/// What `type=registration` keeps registered.
+pub(super) fn registrations(registrations: &[RegistrationView]) -> Table {
+    let mut table = Table::new(&[
+        "registration",
+        "registrar",
+        "client",
+        "state",
+        "remote",
+        "expires",
+        "seconds",
+        "error",
+    ]);
+    for it in registrations.iter().filter(|it| it.origin == Origin::Section) {
+        table.push(vec![
+            text(&it.section),
+            text(it.registrar.as_bytes()),
+            text(it.address_of_record.as_bytes()),
+            json!(it.state),
+            shown(it.remote),
+            it.expires.map_or(Value::Null, seconds),
+            seconds(it.since),
+            text(it.last_error.as_deref().unwrap_or_default().as_bytes()),
+        ]);
+    }
+    table
+}
+
+/// The numbers of `robots.conf`.
+pub(super) fn robots(registrations: &[RegistrationView], range: Option<Range>) -> Table {
+    let mut table = Table::new(&[
+        "robot",
+        "range",
+        "state",
+        "registrar",
+        "remote",
+        "expires",
+        "seconds",
+        "context",
+        "calls",
+        "error",
+    ]);
+    let robots = registrations.iter().filter(|it| it.origin == Origin::Robot);
+    let mut robots: Vec<_> =
+        robots.filter_map(|it| Some((number(it.number.as_bstr())?, it))).collect();
+    robots.sort_by_key(|&(number, _)| number);
+    for (number, it) in robots {
+        if range.is_some_and(|range| !range.contains(number)) {
+            continue;
+        }
+        table.push(vec![
+            text(&it.number),
+            text(&it.section),
+            json!(it.state),
+            text(it.registrar.as_bytes()),
+            shown(it.remote),
+            it.expires.map_or(Value::Null, seconds),
+            seconds(it.since),
+            text(it.context.as_ref().map_or(&[], |context| context)),
+            json!(it.calls),
+            text(it.last_error.as_deref().unwrap_or_default().as_bytes()),
         ]);
     }
     table

@@ -9,7 +9,7 @@ use bstr::{BStr, BString};
 use diesis_dialplan::plan::{Context, Plan};
 
 use crate::{
-    config::{Configuration, Name, Named, SipSettings, TransportSettings},
+    config::{Configuration, Name, Named, Registration, SipSettings, TransportSettings},
     printable::Printable,
 };
 
@@ -63,6 +63,13 @@ impl Changes {
             a == b && same_networks(a.name.as_ref())
         });
         self.named("aors", &old.aors, &new.aors, PartialEq::eq);
+        let (was, is) = (registrations(old), registrations(new));
+        let added = is.keys().filter(|name| !was.contains_key(*name)).cloned().collect();
+        let gone = was.keys().filter(|name| !is.contains_key(*name)).cloned().collect();
+        let differs =
+            |(name, now): &(&BString, &Vec<_>)| was.get(*name).is_some_and(|before| before != *now);
+        let changed = is.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        self.list("registrations", added, changed, gone);
         self.note(old.default_realm != new.default_realm, "realm");
         self.note(old.digest_algorithms != new.digest_algorithms, "digest algorithms");
         self.note(old.bans != new.bans, "bans");
@@ -140,6 +147,15 @@ impl Changes {
 /// Whether what is bound for one serves the other.
 pub(super) fn is_same_socket(was: &TransportSettings, is: &TransportSettings) -> bool {
     was.protocol == is.protocol && was.bind == is.bind
+}
+
+/// What is registered elsewhere, by the section it was made from.
+fn registrations(sip: &SipSettings) -> BTreeMap<BString, Vec<&Registration>> {
+    let mut sections: BTreeMap<BString, Vec<&Registration>> = BTreeMap::new();
+    for registration in &sip.registrations {
+        sections.entry(registration.section.clone()).or_default().push(registration);
+    }
+    sections
 }
 
 /// The networks by which each peer is recognised.

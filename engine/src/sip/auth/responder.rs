@@ -13,10 +13,17 @@ pub struct Credentials<'a> {
     /// The user name.
     pub username: &'a [u8],
     /// The one realm this is for. A challenge in any other realm is not answered: whoever makes it
-    /// would get something to guess the password from (CVE-2021-41158).
-    pub realm: &'a str,
+    /// would get something to guess the password from (CVE-2021-41158). `None` answers in every
+    /// realm: only for a peer that the request went to straight.
+    pub realm: Option<&'a str>,
     /// The password or its hash.
     pub secret: Secret<'a>,
+}
+
+impl Credentials<'_> {
+    fn serves(&self, realm: &[u8]) -> bool {
+        self.realm.is_none_or(|own| own.as_bytes() == realm)
+    }
 }
 
 /// Why a challenge is not answered.
@@ -97,7 +104,7 @@ impl Responder {
             });
         }
         let for_us = challenges.iter().filter_map(|challenge| {
-            let found = credentials.iter().find(|it| it.realm.as_bytes() == challenge.realm)?;
+            let found = credentials.iter().find(|it| it.serves(&challenge.realm))?;
             Some((challenge, found))
         });
         let usable = for_us.clone().filter(|(challenge, credentials)| {
@@ -131,7 +138,7 @@ impl Responder {
         entropy: &mut Entropy,
     ) {
         let Some(challenge) = &mut self.current else { return };
-        let found = credentials.iter().find(|it| it.realm.as_bytes() == challenge.realm);
+        let found = credentials.iter().find(|it| it.serves(&challenge.realm));
         if let Some(credentials) = found {
             challenge.authorize(request, credentials, entropy);
         }
@@ -265,7 +272,7 @@ mod tests {
     }
 
     const MINE: Credentials<'static> =
-        Credentials { username: b"me", realm: "far", secret: Secret::Password(b"pw") };
+        Credentials { username: b"me", realm: Some("far"), secret: Secret::Password(b"pw") };
 
     fn answer(response: &Response, request: &mut Request) -> Result<(), ChallengeError> {
         Responder::new().answer(response, request, &[MINE], &mut Entropy::new(1))

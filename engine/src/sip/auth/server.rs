@@ -338,7 +338,7 @@ mod tests {
         let mut request = register();
         let credentials = Credentials {
             username: username.as_bytes(),
-            realm: "pbx",
+            realm: Some("pbx"),
             secret: Secret::Password(password),
         };
         Responder::new()

@@ -609,7 +609,7 @@ impl Phone {
     fn answer(&mut self, challenge: &Response, request: &mut Request) {
         let credentials = Credentials {
             username: self.user.as_bytes(),
-            realm: "diesis",
+            realm: Some("diesis"),
             secret: Secret::Password(self.password.as_bytes()),
         };
         let _ = self.responder.answer(challenge, request, &[credentials], &mut self.entropy);
