@@ -93,7 +93,9 @@ impl Show {
             ShowTable::Channels => What::Channels,
             ShowTable::Contacts => What::Contacts,
             ShowTable::Registrations => What::Registrations,
-            ShowTable::Robots { range } => return (What::Robots, range.clone()),
+            ShowTable::Robots { range } => {
+                return Command::Show { what: What::Robots, range: range.clone() };
+            }
             ShowTable::Bans => What::Bans,
             ShowTable::Peers => What::Peers,
             ShowTable::Conferences => What::Conferences,
