@@ -139,6 +139,12 @@ pub enum Operation {
         /// Priority or label as written.
         priority: BString,
     },
+    /// Answer somebody else's call that rings: the first one that any of these names. The channel belongs to
+    /// that call from then on and no outcome comes before its end; `Failed` when nobody rings there.
+    Pickup {
+        /// Which calls will do, in order.
+        whose: Vec<Pickup>,
+    },
     /// An application that the host registered by name (see [`Host::has_application`](crate::host::Host)).
     /// `Done` continues, `Failed` and `HungUp` end the call, `Digit` starts digit matching.
     Application {
@@ -176,6 +182,24 @@ pub enum Outcome {
     Recorded(Recorded),
     /// Of [`Operation::Originate`].
     Originated(OriginateStatus),
+}
+
+/// A call that is to be picked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pickup {
+    /// One of the channel's pick-up groups.
+    Group,
+    /// One that was dialled so.
+    Extension {
+        /// The extension.
+        extension: BString,
+        /// The context; `None` is the channel's.
+        context: Option<BString>,
+    },
+    /// One whose PICKUPMARK is this.
+    Mark(BString),
+    /// One whose channel has this name, or a name that begins with it and a dash.
+    Channel(BString),
 }
 
 /// Whether an answer waits for the caller's media.

@@ -8,6 +8,7 @@ mod media;
 mod read;
 mod table;
 mod timing;
+mod transfer;
 mod variables;
 
 use crate::executor::{Continuation, Flow, Run};

@@ -3,7 +3,9 @@
 //! Those marked `Absent` exist in Asterisk (or did): they are listed so that a dialplan that uses one is told
 //! so by name, at load and at run time.
 
-use super::{Application, Support, call, flow, legacy, loops, media, read, timing, variables};
+use super::{
+    Application, Support, call, flow, legacy, loops, media, read, timing, transfer, variables,
+};
 
 const fn application(
     name: &'static str,
@@ -368,8 +370,18 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("ParkedCall", "", "parking", Support::Absent),
     application("PauseMonitor", "", "recording", Support::Absent),
     application("PauseQueueMember", "", "call queues", Support::Absent),
-    application("Pickup", "", "pickup", Support::Absent),
-    application("PickupChan", "", "pickup", Support::Absent),
+    application(
+        "Pickup",
+        "[extension[@context|@PICKUPMARK][&..]]",
+        "answer a call that rings elsewhere",
+        Support::Run(transfer::pickup),
+    ),
+    application(
+        "PickupChan",
+        "channel[&channel..]",
+        "answer the call that rings at a channel",
+        Support::Run(transfer::pickup_channel),
+    ),
     application("PJSIPHangup", "", "sip", Support::Absent),
     application("PJSIPNotify", "", "sip", Support::Absent),
     application("Playback", "files[,options]", "play files", Support::Run(media::playback)),

@@ -302,6 +302,8 @@ impl Simulation<'_> {
             Operation::Dial(dial) => self.dial(leg, &dial),
             Operation::Originate(originate) => (now, self.originate(leg, &originate)),
             Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),
+            // Nobody else is there.
+            Operation::Pickup { .. } => (now, Outcome::Failed),
             Operation::Application { .. } => (now, Outcome::Unsupported),
             Operation::Progress
             | Operation::Proceeding

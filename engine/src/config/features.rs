@@ -22,6 +22,8 @@ pub struct FeatureSettings {
     pub attended_transfer: BString,
     /// Parks the other one. Default: off.
     pub park: BString,
+    /// Who dials it answers a call that rings for its pick-up groups (`pickupexten`). Default: `*8`.
+    pub pickup: BString,
 }
 
 impl Default for FeatureSettings {
@@ -32,6 +34,7 @@ impl Default for FeatureSettings {
             blind_transfer: "#".into(),
             attended_transfer: BString::default(),
             park: BString::default(),
+            pickup: "*8".into(),
         }
     }
 }
@@ -47,6 +50,7 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> FeatureSettings
                     setting.number(&mut milliseconds, 1..=60_000);
                     settings.digit_timeout = Duration::from_millis(milliseconds.into());
                 }
+                b"pickupexten" => setting.text(&mut settings.pickup),
                 _ => setting.judge(),
             });
         } else if section.is("featuremap") {

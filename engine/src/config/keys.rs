@@ -297,7 +297,7 @@ pub(super) const COMPAT: KeyTable = KeyTable {
 
 pub(super) const FEATURES: KeyTable = KeyTable {
     kind: "features.conf [general]",
-    read: &["featuredigittimeout"],
+    read: &["featuredigittimeout", "pickupexten"],
     later: &[
         Later {
             instead: "transfers and pick-ups by keys are not here yet",
@@ -311,7 +311,6 @@ pub(super) const FEATURES: KeyTable = KeyTable {
                 ("atxfernoanswertimeout", Always),
                 ("atxferswap", Always),
                 ("atxferthreeway", Always),
-                ("pickupexten", Never),
                 ("pickupfailsound", Always),
                 ("pickupsound", Always),
                 ("transferannouncesound", Always),

@@ -45,7 +45,7 @@ pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BanSettings, BridgeProfile, CallerId, ClientCertificate,
     CodecName, ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DigestOffer,
-    DtmfMode, Expiration, IdentifyBy, Peer, Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners,
-    SipSettings, SystemSettings, TlsSettings, TlsVersions, TransportProtocol, TransportSettings,
-    UserProfile, WhenFull,
+    DtmfMode, Expiration, Groups, IdentifyBy, Peer, Qualify, RtpSettings, SIP_PORT, SIPS_PORT,
+    Scanners, SipSettings, SystemSettings, TlsSettings, TlsVersions, TransportProtocol,
+    TransportSettings, UserProfile, WhenFull,
 };

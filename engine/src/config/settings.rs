@@ -3,6 +3,7 @@
 //! Every setting that a file leaves out has the default that is stated here, which is Asterisk's
 //! unless a comment says why not.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -176,11 +177,46 @@ pub struct Peer {
     /// In how many calls it counts as busy for those who watch it (`device_state_busy_at`); zero for
     /// never. It is called all the same.
     pub device_state_busy_at: u32,
+    /// The groups that its ringing calls belong to (`call_group`, `named_call_group`).
+    pub call_groups: Groups,
+    /// The groups whose ringing calls it may answer (`pickup_group`, `named_pickup_group`).
+    pub pickup_groups: Groups,
     /// The peer may send its calls elsewhere (REFER, Replaces). Default: yes, as in Asterisk.
     pub allow_transfer: bool,
     /// Who transfers without asking first hears how that fares; otherwise only that it was begun.
     /// Default: yes, as in Asterisk.
     pub refer_blind_progress: bool,
+}
+
+/// Groups of those who may answer each other's calls: 64 with numbers, and any with names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// One bit for each of the groups 0 to 63.
+    pub numbers: u64,
+    /// Groups with names.
+    pub names: BTreeSet<BString>,
+}
+
+impl Groups {
+    /// Whether a group is in both.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.numbers & other.numbers != 0 || !self.names.is_disjoint(&other.names)
+    }
+
+    /// The groups of a list such as `1,3-5`; `None` when it is none.
+    pub fn parse_numbers(text: &[u8]) -> Option<u64> {
+        let number = |text: &str| text.trim().parse::<u32>().ok().filter(|group| *group < 64);
+        let mut numbers = 0;
+        for piece in
+            std::str::from_utf8(text).ok()?.split(',').map(str::trim).filter(|it| !it.is_empty())
+        {
+            let (first, last) = piece.split_once('-').unwrap_or((piece, piece));
+            for group in number(first)?..=number(last)? {
+                numbers |= 1_u64 << group;
+            }
+        }
+        Some(numbers)
+    }
 }
 
 impl Peer {
@@ -219,6 +255,8 @@ impl Peer {
                 ..SessionTimers::default()
             },
             device_state_busy_at: 0,
+            call_groups: Groups::default(),
+            pickup_groups: Groups::default(),
             allow_transfer: true,
             refer_blind_progress: true,
         }

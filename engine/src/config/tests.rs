@@ -645,7 +645,8 @@ fn challenges_offer_what_suits_unless_the_file_says_otherwise() {
 
 #[test]
 fn key_codes_and_music_are_read_and_what_is_not_here_is_named() {
-    let features = "[general]\nfeaturedigittimeout=1500\npickupexten=*8\n\
+    let features = "[general]\nfeaturedigittimeout=1500\npickupexten=*9
+\
                     [featuremap]\ndisconnect=*0\natxfer=*2\nblindxfer=##x\nautomixmon=*3\n";
     let music = "[default]\nmode=files\ndirectory=/moh\n[stream]\nmode=custom\napplication=x\n";
     let files = MemoryFiles::new()
@@ -657,18 +658,49 @@ fn key_codes_and_music_are_read_and_what_is_not_here_is_named() {
         .with("/moh/readme.txt", "");
     let loaded = Configuration::load(&files);
     let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
-    for part in ["pickupexten", "##x", "automixmon", "mode=`custom`"] {
+    for part in ["##x", "automixmon", "mode=`custom`"] {
         assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
     }
     let features = &loaded.configuration.features;
     assert_eq!(features.digit_timeout.as_millis(), 1500);
     assert_eq!(features.disconnect, "*0");
+    assert_eq!(features.pickup, "*9");
     assert_eq!(features.attended_transfer, "*2");
     assert_eq!(features.blind_transfer, "#", "a code that is none leaves the default");
     let classes = &loaded.configuration.music.classes;
     let default: Vec<String> =
         classes.values().flat_map(|it| it.iter()).map(ToString::to_string).collect();
     assert_eq!(default, ["/moh/a", "/moh/b"]);
+}
+
+#[test]
+fn groups_and_transfers_of_an_endpoint_are_read() {
+    let loaded = pjsip(&format!(
+        "{TRANSPORT}[x]
+type=endpoint
+allow=ulaw
+call_group=1,3-4
+pickup_group=0,63
+\
+         named_call_group=sales, desk
+allow_transfer=no
+refer_blind_progress=no
+"
+    ));
+    let peer = loaded.configuration.sip.peers.get("x".into()).expect("the endpoint");
+    assert_eq!(peer.call_groups.numbers, 0b11010);
+    assert_eq!(peer.pickup_groups.numbers, 1 | 1 << 63);
+    let names: Vec<_> = peer.call_groups.names.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["desk", "sales"]);
+    assert!(!peer.allow_transfer && !peer.refer_blind_progress);
+    let said = section(
+        "[x]
+type=endpoint
+allow=ulaw
+call_group=1,64
+",
+    );
+    assert!(said.iter().any(|it| it.contains("call_group")), "{said:?}");
 }
 
 #[test]

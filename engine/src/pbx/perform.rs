@@ -8,7 +8,7 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
     AnswerMedia, ConferenceEnd, Dial, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile,
-    Operation, Outcome,
+    Operation, Outcome, Pickup,
 };
 use jiff::tz::TimeZone;
 
@@ -47,6 +47,8 @@ pub(crate) enum Wish {
     Dial(Box<Dial>),
     /// Enter a conference room.
     Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
+    /// Answer somebody else's call that rings.
+    Pickup(Vec<Pickup>),
 }
 
 /// The two ways a dialplan refuses a call.
@@ -174,6 +176,7 @@ pub(crate) fn perform(
             Performed::Over(Outcome::Done)
         }
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
+        Operation::Pickup { whose } => Performed::Wish(Wish::Pickup(whose)),
         operation => unavailable(&operation),
     }
 }

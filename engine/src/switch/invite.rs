@@ -12,6 +12,7 @@ use super::{
     features::KeyCollector,
     identity::{self, Identity, Privacy, Role},
     local::LocalNews,
+    pickup::Takeover,
     session::{self, Session, SessionError},
 };
 use crate::{
@@ -84,10 +85,24 @@ impl Switch {
             let headers = refusal_headers(&error);
             return self.refuse_invite(handle, error.status(), &headers, now);
         }
+        let takeover = match self.takeover_asked(request, &peer) {
+            Ok(takeover) => takeover,
+            Err(status) => {
+                tracing::info!(peer = %peer.name, status = status.code(), "Replaces refused");
+                return self.refuse_invite(handle, status, &sip::Headers::default(), now);
+            }
+        };
         let id = self.next_channel();
         let identity = Identity::read(request.headers(), &peer);
         let parties = parties(request, &peer, &identity);
-        let Some(mut control) = self.taker(&parties, &peer, id, now) else {
+        let takeover = takeover
+            .or_else(|| self.pickup_dialled(&parties, &peer, now).then_some(Takeover::Group));
+        let control = match &takeover {
+            // The dialplan never runs: it is only what the call is known by.
+            Some(_) => Some(self.dialplan_at(&parties, &peer, id, now)),
+            None => self.taker(&parties, &peer, id, now),
+        };
+        let Some(mut control) = control else {
             tracing::info!(
                 peer = %peer.name, context = %peer.context, exten = %Printable(&parties.dialled),
                 "no such extension"
@@ -119,6 +134,9 @@ impl Switch {
         let hops = request.max_forwards().unwrap_or(sip::MAX_FORWARDS).min(sip::MAX_FORWARDS);
         let about = About { request: Box::new(request.clone()), identity, hops };
         self.begin_call(id, handle, flow, peer, parties, session, control, about, now);
+        if let Some(takeover) = takeover {
+            self.with_call(id, now, |switch, call| switch.take_instead(call, takeover, now));
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a call, each made by its own step")]

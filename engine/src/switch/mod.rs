@@ -25,6 +25,7 @@ mod knowledge;
 mod local;
 mod media_events;
 mod music;
+mod pickup;
 mod place;
 mod placing;
 mod plan;

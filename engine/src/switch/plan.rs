@@ -49,17 +49,27 @@ impl Switch {
         id: ChannelId,
         now: Now,
     ) -> Option<Control> {
-        self.has_extension(peer.context.as_ref(), parties, now).then(|| {
-            let name = channel_name(peer.name.as_ref(), id);
-            let language = peer.language.as_ref().unwrap_or(&self.config.default_language);
-            let channel = plan_channel(name, parties, language, id, now);
-            Control::Dialplan(Box::new(Pbx::new(
-                channel,
-                peer.context.as_ref(),
-                parties.dialled.as_ref(),
-                self.started,
-            )))
-        })
+        self.has_extension(peer.context.as_ref(), parties, now)
+            .then(|| self.dialplan_at(parties, peer, id, now))
+    }
+
+    /// The same, whether it knows the number or not.
+    pub(super) fn dialplan_at(
+        &self,
+        parties: &Parties,
+        peer: &Peer,
+        id: ChannelId,
+        now: Now,
+    ) -> Control {
+        let name = channel_name(peer.name.as_ref(), id);
+        let language = peer.language.as_ref().unwrap_or(&self.config.default_language);
+        let channel = plan_channel(name, parties, language, id, now);
+        Control::Dialplan(Box::new(Pbx::new(
+            channel,
+            peer.context.as_ref(),
+            parties.dialled.as_ref(),
+            self.started,
+        )))
     }
 
     /// Gives an embedder's call to the dialplan.
@@ -81,7 +91,7 @@ impl Switch {
         Ok(())
     }
 
-    fn has_extension(&self, context: &BStr, parties: &Parties, now: Now) -> bool {
+    pub(super) fn has_extension(&self, context: &BStr, parties: &Parties, now: Now) -> bool {
         let circumstances = Circumstances {
             caller: Some(parties.caller_number.as_ref()),
             now: now.wall,
@@ -274,6 +284,7 @@ impl Switch {
                 }
                 return;
             }
+            Wish::Pickup(whose) => return self.pick_up_other(call, &whose, now),
             Wish::Conference { room, bridge_profile, user_profile } => {
                 let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());
                 let visited = self.visit_room(

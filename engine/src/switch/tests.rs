@@ -9,6 +9,7 @@ mod embedder;
 mod letters;
 mod local;
 mod nat;
+mod pickup;
 mod qualify;
 mod records;
 mod registrations;

@@ -15,7 +15,7 @@ use crate::config::named::{Name, Named};
 use crate::config::notes::Notes;
 use crate::config::setting::Setting;
 use crate::config::settings::{
-    Aor, AuthCredentials, CodecName, DtmfMode, IdentifyBy, Peer, SipSettings,
+    Aor, AuthCredentials, CodecName, DtmfMode, Groups, IdentifyBy, Peer, SipSettings,
 };
 use crate::config::value::{caller_id, list};
 use crate::sip::TimerPolicy;
@@ -78,6 +78,14 @@ pub(super) fn read(
             b"trust_id_outbound" => setting.yes_no(&mut peer.trust_id_outbound),
             b"device_state_busy_at" => {
                 setting.number(&mut peer.device_state_busy_at, 0..=u32::MAX);
+            }
+            b"call_group" => groups(&mut peer.call_groups.numbers, setting),
+            b"pickup_group" => groups(&mut peer.pickup_groups.numbers, setting),
+            b"named_call_group" => {
+                peer.call_groups.names = list(setting.value()).map(Into::into).collect();
+            }
+            b"named_pickup_group" => {
+                peer.pickup_groups.names = list(setting.value()).map(Into::into).collect();
             }
             b"allow_transfer" => setting.yes_no(&mut peer.allow_transfer),
             b"refer_blind_progress" => setting.yes_no(&mut peer.refer_blind_progress),
@@ -198,6 +206,13 @@ fn timers(policy: &mut TimerPolicy, setting: Setting<'_>) {
         b"required" => *policy = TimerPolicy::Required,
         b"always" | b"forced" => *policy = TimerPolicy::Always,
         _ => setting.invalid("`no`, `yes`, `required` or `always`"),
+    }
+}
+
+fn groups(groups: &mut u64, setting: Setting<'_>) {
+    match Groups::parse_numbers(setting.value()) {
+        Some(numbers) => *groups = numbers,
+        None => setting.invalid("numbers from 0 to 63 and ranges of them, separated by commas"),
     }
 }
 

@@ -143,6 +143,10 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "disallow",
         "auth",
         "aors",
+        "call_group",
+        "named_call_group",
+        "named_pickup_group",
+        "pickup_group",
         "callerid",
         "device_state_busy_at",
         "dtmf_mode",
@@ -295,16 +299,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
                 ("sub_min_expiry", Always),
                 ("subscribe_context", Never),
                 ("voicemail_extension", Never),
-            ],
-        },
-        Later {
-            instead: "calls can't be picked up by others yet",
-            severity: Warn,
-            keys: &[
-                ("call_group", Never),
-                ("named_call_group", Never),
-                ("named_pickup_group", Never),
-                ("pickup_group", Never),
             ],
         },
         Later {

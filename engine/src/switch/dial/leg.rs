@@ -116,6 +116,19 @@ impl Leg {
         Self { dialler: Some(dialler.id), pbx, stage, errands, after_answer, running, farewell }
     }
 
+    /// A call that somebody's Dial did not make and takes for its leg all the same, or will be given.
+    pub(super) fn standing_in(dialler: Option<ChannelId>, pbx: Pbx) -> Self {
+        let none = VecDeque::new;
+        let (stage, running, farewell) = (Stage::Calling, None, None);
+        Self { dialler, pbx, stage, errands: none(), after_answer: none(), running, farewell }
+    }
+
+    /// Takes over what another leg was to do once answered.
+    pub(super) fn relieve(&mut self, other: &mut Self) {
+        self.after_answer = std::mem::take(&mut other.after_answer);
+        self.farewell = other.farewell.take();
+    }
+
     /// Whether a subroutine runs.
     pub(in super::super) fn runs_subroutine(&self) -> bool {
         matches!(self.running, Some(Running::Subroutine(_)))

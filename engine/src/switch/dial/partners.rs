@@ -6,6 +6,7 @@
 //! dialled keep both.
 
 use bstr::BString;
+use diesis_dialplan::channel::Party;
 use diesis_dialplan::operation::{Dial, DialEnd, DialStatus, Options};
 
 use super::{
@@ -96,6 +97,126 @@ impl Switch {
             call.forget_dialler();
             self.end(call, cause, EndedBy::Us, now);
         }
+    }
+
+    /// Whose Dial a call that rings belongs to.
+    pub(in super::super) fn ringing_for(&self, ringing: ChannelId) -> Option<ChannelId> {
+        let call = self.calls.get(&ringing).filter(|call| !call.is_up() && !call.is_down())?;
+        let Control::Leg(leg) = &call.control else { return None };
+        let dialler = leg.dialler?;
+        let dialling = self.calls.get(&dialler)?.dialling.as_ref()?;
+        let rings = matches!(dialling.stage, Stage::Ringing)
+            && dialling.legs.iter().any(|placed| placed.leg == ringing);
+        rings.then_some(dialler)
+    }
+
+    /// Lets a call answer in the place of one that rings: it becomes a leg of the same Dial, and
+    /// answers. Whether the other one was still ringing.
+    pub(in super::super) fn answer_for(
+        &mut self,
+        call: &mut Call,
+        ringing: ChannelId,
+        now: Now,
+    ) -> bool {
+        let Some(dialler) = self.ringing_for(ringing).filter(|it| *it != call.id) else {
+            return false;
+        };
+        if !self.stand_in(call, Some(dialler)) {
+            return false;
+        }
+        let (id, name) = (call.id, call.name.clone());
+        let mut caller = None;
+        self.with_call(dialler, now, |_, dialler| {
+            caller = dialler.pbx().map(|pbx| pbx.channel().caller.clone());
+            let Some(dialling) = &mut dialler.dialling else { return };
+            let placed = dialling.legs.iter().find(|placed| placed.leg == ringing);
+            let resource = placed.map(|placed| placed.resource.clone()).unwrap_or_default();
+            dialling.legs.push(Placed { leg: id, resource });
+        });
+        self.with_call(ringing, now, |_, ringing| {
+            if let (Control::Leg(own), Control::Leg(other)) =
+                (&mut call.control, &mut ringing.control)
+            {
+                own.relieve(other);
+            }
+        });
+        if let (Some(caller), Some(pbx)) = (caller, call.pbx_mut()) {
+            pbx.channel_mut().connected = caller;
+        }
+        self.tell(SwitchEvent::DialBegan { call: dialler, leg: id, channel: name });
+        if !call.is_up() && !self.pick_up(call, now) {
+            return true;
+        }
+        let news = super::DialNews { leg: id, what: super::What::Answers };
+        self.dial_news.push_back((dialler, news));
+        true
+    }
+
+    /// Makes a call with a dialplan of its own one that a Dial has, or is to have. Whether it could.
+    pub(in super::super) fn stand_in(
+        &mut self,
+        call: &mut Call,
+        dialler: Option<ChannelId>,
+    ) -> bool {
+        match std::mem::replace(&mut call.control, Control::Nobody) {
+            Control::Dialplan(pbx) if call.dialling.is_none() => {
+                call.channel.stop(&mut self.outbox);
+                let party = &call.parties;
+                call.identity.party.get_or_insert_with(|| {
+                    Party::new(party.caller_name.clone(), party.caller_number.clone())
+                });
+                call.control = Control::Leg(Box::new(Leg::standing_in(dialler, *pbx)));
+                true
+            }
+            other => {
+                call.control = other;
+                false
+            }
+        }
+    }
+
+    /// Lets a call answer and take the place of one that is connected, or that a dialplan has.
+    pub(in super::super) fn replace_call(
+        &mut self,
+        call: &mut Call,
+        place_of: ChannelId,
+        now: Now,
+    ) {
+        let Some(replaced) = self.calls.get(&place_of) else { return };
+        match self.partner(replaced) {
+            Some(partner) => {
+                if !self.stand_in(call, None) || !(call.is_up() || self.pick_up(call, now)) {
+                    return;
+                }
+                self.link(call, partner, now);
+            }
+            None => {
+                let place = replaced.pbx().map(|pbx| {
+                    let place = pbx.place();
+                    (place.context.to_owned(), place.extension.to_owned(), place.priority)
+                });
+                let Some((context, extension, priority)) = place else { return };
+                if !call.is_up() && !self.pick_up(call, now) {
+                    return;
+                }
+                self.go_on_at(call, (&context, &extension, priority));
+            }
+        }
+        self.with_call(place_of, now, |switch, replaced| {
+            switch.dismiss(replaced, now);
+            if replaced.dialling.is_none() && replaced.bridged.is_none() {
+                switch.end(replaced, Cause::NORMAL_CLEARING, EndedBy::Us, now);
+            }
+        });
+    }
+
+    /// Whether a call can be taken over: it is connected, or a dialplan has it to itself.
+    pub(in super::super) fn can_be_taken_over(&self, id: ChannelId) -> bool {
+        self.calls.get(&id).is_some_and(|call| {
+            let has_dialplan = matches!(call.control, Control::Dialplan(_));
+            self.partner(call).is_some()
+                || (call.is_up() && has_dialplan && call.dialling.is_none())
+        })
     }
 
     /// Takes a call out of the Dial that connects it, and lets its dialplan go on at a place.

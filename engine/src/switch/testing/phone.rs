@@ -217,10 +217,29 @@ impl Phone {
         exten: &str,
         sdp: Option<String>,
     ) {
+        self.dial_replacing_with(exchange, exten, sdp, None);
+    }
+
+    /// INVITE with Replaces.
+    pub(in super::super) fn dial_replacing(&mut self, exchange: &mut Exchange, replaces: &str) {
+        let sdp = self.sdp("sendrecv");
+        self.dial_replacing_with(exchange, "anybody", Some(sdp), Some(replaces));
+    }
+
+    fn dial_replacing_with(
+        &mut self,
+        exchange: &mut Exchange,
+        exten: &str,
+        sdp: Option<String>,
+        replaces: Option<&str>,
+    ) {
         let uri = format!("sip:{exten}@127.0.0.1");
         let contact = format!("<sip:{}@{}>", self.user, self.own);
         let mut request = self.request(Method::Invite, &uri);
         request.push(HeaderName::Contact, contact.as_str());
+        if let Some(replaces) = replaces {
+            request.push(HeaderName::Replaces, replaces);
+        }
         if let Some(sdp) = sdp {
             request.set_body("application/sdp", sdp);
         }
