@@ -8,11 +8,12 @@ mod demo;
 mod dialplan;
 mod log;
 mod run;
+mod service;
 mod show;
 mod signals;
 mod trace;
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, io, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use diesis_engine::net::control::protocol::Command as Order;
@@ -20,8 +21,9 @@ use tracing::Level;
 
 use cli::{
     Arguments, Command,
-    operate::{Hangup, Reload, Stop},
+    operate::{Hangup, Reload, Set, Stop},
 };
+use log::{Facility, Log, Target};
 
 // Calls come and go on many threads; the system's allocator makes them wait for each other.
 #[global_allocator]
@@ -41,18 +43,37 @@ fn main() -> ExitCode {
         Some(Command::Reload(Reload { target })) => {
             control::ask(&target, Order::Reload, control::print)
         }
+        Some(Command::Set(Set { what, value, target })) => {
+            control::ask(&target, Order::Set { what: what.into(), value }, control::print)
+        }
         Some(Command::Trace(options)) => trace::run(&options),
         Some(Command::Stop(Stop { when_idle, within, target })) => {
             let when_idle = when_idle.then_some(within);
             control::ask(&target, Order::Stop { when_idle }, control::print)
         }
         Some(Command::Run(run)) => {
-            log::start(&run.verbosity, Level::INFO);
-            block_on(run::run(&run))
+            let log = log::start(&run.verbosity, Level::INFO, &run.log, run.syslog_facility);
+            logged(log, |log| block_on(run::run(&run, log)))
         }
         None => {
-            log::start(&demo.verbosity, Level::WARN);
-            block_on(demo::run(&demo))
+            let (targets, facility) = ([Target::Stderr], Facility::default());
+            let log = log::start(&demo.verbosity, Level::WARN, &targets, facility);
+            logged(log, |_| block_on(demo::run(&demo)))
+        }
+    }
+}
+
+/// Runs with a log, and waits for its last lines.
+fn logged(log: io::Result<Arc<Log>>, run: impl FnOnce(Arc<Log>) -> ExitCode) -> ExitCode {
+    match log {
+        Ok(log) => {
+            let code = run(Arc::clone(&log));
+            log.finish();
+            code
+        }
+        Err(error) => {
+            eprintln!("diesis: the log can't be had: {error}");
+            ExitCode::from(2)
         }
     }
 }

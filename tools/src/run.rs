@@ -5,15 +5,16 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::ExitCode,
+    sync::Arc,
     time::Instant,
 };
 
 use diesis_engine::{Engine, config::Configuration, net::ReloadError, sip::Transport};
 
-use crate::{cli::Run, signals::Reloads};
+use crate::{cli::Run, log::Log, service, signals::Reloads};
 
 /// Runs until Ctrl-C or SIGTERM.
-pub(crate) async fn run(options: &Run) -> ExitCode {
+pub(crate) async fn run(options: &Run, log: Arc<Log>) -> ExitCode {
     let begun = Instant::now();
     // From here on: a SIGHUP that nobody waits for would end the program.
     let mut reloads = Reloads::new();
@@ -29,8 +30,10 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
         eprintln!("diesis: {} is not run with these errors", options.directory.display());
         return ExitCode::FAILURE;
     }
-    let mut builder =
-        Engine::builder().configuration(loaded.configuration).directory(&options.directory);
+    let mut builder = Engine::builder()
+        .configuration(loaded.configuration)
+        .directory(&options.directory)
+        .log_control(log);
     if let Some(shards) = options.shards {
         builder = builder.shards(shards);
     }
@@ -42,12 +45,15 @@ pub(crate) async fn run(options: &Run) -> ExitCode {
         }
     };
     let listening: Vec<String> = engine.sip_addresses().iter().map(describe).collect();
-    say(&format!("Diesis ready: {} ({} ms)", listening.join(", "), begun.elapsed().as_millis()));
+    let listening = listening.join(", ");
+    service::ready(&listening);
+    say(&format!("Diesis ready: {listening} ({} ms)", begun.elapsed().as_millis()));
     tokio::select! {
         () = crate::signals::wanted_to_stop() => {}
         () = engine.stop_wanted() => {}
-        () = reload_when_wanted(&engine, &mut reloads) => {}
+        () = reload_when_wanted(&engine, &mut reloads, &listening) => {}
     }
+    service::stopping();
     say("Diesis stopping: hanging up.");
     engine.stop().await;
     ExitCode::SUCCESS
@@ -59,10 +65,13 @@ fn say(line: &str) {
 }
 
 /// Reads the directory again at each SIGHUP, as those who renew certificates send it. Never ends.
-async fn reload_when_wanted(engine: &Engine, signals: &mut Reloads) {
+async fn reload_when_wanted(engine: &Engine, signals: &mut Reloads, listening: &str) {
     loop {
         signals.next().await;
-        match engine.reload().await {
+        service::reloading();
+        let reloaded = engine.reload().await;
+        service::ready(listening);
+        match reloaded {
             Ok(reloaded) => {
                 for line in reloaded.lines() {
                     tracing::info!("reload: {line}");

@@ -15,7 +15,8 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
-    reload::Reloader, signalling::Request, store::Store, trace::Traces, transport::Transports,
+    log_control::LogControl, reload::Reloader, signalling::Request, store::Store, trace::Traces,
+    transport::Transports,
 };
 use crate::{clock::Now, switch::Switch};
 
@@ -62,6 +63,8 @@ pub(crate) struct Wires {
     pub(crate) started: Now,
     /// Reads the configuration again.
     pub(crate) reloader: Arc<Reloader>,
+    /// The program's log, if it lets it be changed.
+    pub(crate) log: Option<Arc<dyn LogControl>>,
 }
 
 impl Wires {

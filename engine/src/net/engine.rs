@@ -19,6 +19,7 @@ use super::{
     call::Call,
     clock,
     control::{self, SocketFile, Wires},
+    log_control::LogControl,
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
     recorder::Recorder,
@@ -177,6 +178,7 @@ pub struct EngineBuilder {
     pub(super) records: Option<(CdrSettings, PathBuf)>,
     pub(super) log_directory: Option<PathBuf>,
     pub(super) database_directory: Option<PathBuf>,
+    pub(super) log: Option<Arc<dyn LogControl>>,
     /// What the directory said, before anything else was set.
     pub(super) loaded: Option<Box<Configuration>>,
 }
@@ -202,6 +204,7 @@ impl Default for EngineBuilder {
             records: None,
             log_directory: None,
             database_directory: None,
+            log: None,
             loaded: None,
         }
     }
@@ -252,6 +255,12 @@ impl EngineBuilder {
     /// be had is told in the log and left out. Default: none.
     pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.control_socket = Some(path.into());
+        self
+    }
+
+    /// Lets operators change the program's log over the control socket. Default: they can not.
+    pub fn log_control(mut self, log: Arc<dyn LogControl>) -> Self {
+        self.log = Some(log);
         self
     }
 
@@ -327,6 +336,7 @@ impl EngineBuilder {
         let socket = self.control_socket.clone();
         let source = self.directory.take().zip(self.loaded.take());
         let accept_from = self.accept_from.clone();
+        let log = self.log.take();
         let mut running = self.sip.transports.clone();
         let addresses = signalling::start(self, received, handles).await?;
         for (transport, (_, address)) in running.iter_mut().zip(&addresses) {
@@ -338,6 +348,7 @@ impl EngineBuilder {
             stop_wanted: Arc::default(),
             started: clock::now(),
             reloader: Arc::new(Reloader::new(source, accept_from)),
+            log,
         };
         let socket = socket.and_then(|path| match control::start(path, wires.clone(), is_alive) {
             Ok(socket) => Some(socket),

@@ -8,6 +8,7 @@ mod clock;
 pub mod control;
 mod engine;
 mod local_address;
+mod log_control;
 pub mod media;
 mod outgoing;
 mod prompts;
@@ -27,6 +28,7 @@ mod waited_thread;
 
 pub use call::{Call, CallError, CallState, Ended};
 pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};
+pub use log_control::LogControl;
 pub use outgoing::OutgoingCall;
 pub use recorder::Recording;
 pub use reload::{ReloadError, Reloaded};

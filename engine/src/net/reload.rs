@@ -113,6 +113,9 @@ impl Reloader {
 
     /// Reads the directory, and puts it in force if there is no error in it.
     pub(crate) async fn reload(&self, wires: &Wires) -> Result<Reloaded, ReloadError> {
+        if let Some(log) = &wires.log {
+            log.reopen();
+        }
         let (directory, in_force) = self.source.as_ref().ok_or(ReloadError::NoDirectory)?;
         let mut in_force = in_force.lock().await;
         let directory = directory.clone();

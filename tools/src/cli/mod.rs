@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::log;
+
 /// SIP and media engine that runs Asterisk's dialplan.
 ///
 /// Without a command it starts with an embedded configuration, calls itself, and shows what was
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Hangup(operate::Hangup),
     /// Let a running engine read its configuration again
     Reload(operate::Reload),
+    /// Change the log of a running engine: its level, or where syslog goes
+    Set(operate::Set),
     /// Watch the SIP messages of a number, an address or a call
     Trace(operate::Trace),
     /// Stop a running engine
@@ -92,6 +96,12 @@ pub(crate) struct Run {
     /// Media threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = shards)]
     pub(crate) shards: Option<usize>,
+    /// Where the log goes: stderr, file:PATH, syslog, syslog:ADDRESS[:PORT]; may be given several times
+    #[arg(long = "log", value_name = "TARGET", default_value = "stderr", value_parser = log::target)]
+    pub(crate) log: Vec<log::Target>,
+    /// What syslog takes us for: user, daemon, auth, authpriv, local0 to local7
+    #[arg(long, value_name = "NAME", default_value = "daemon", value_parser = log::facility)]
+    pub(crate) syslog_facility: log::Facility,
     #[command(flatten)]
     pub(crate) verbosity: Verbosity,
 }

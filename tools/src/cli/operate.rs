@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use diesis_engine::net::control::protocol::{Command, DatabaseAction as Action, What};
+use diesis_engine::net::control::protocol::{Command, DatabaseAction as Action, Setting, What};
 
 /// Which engine.
 #[derive(Debug, Args)]
@@ -222,6 +222,43 @@ SIGHUP does the same.")]
 pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+/// Another log for a running engine, until it is started again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  diesis set log debug                      every step of every call
+  diesis set log diesis_engine::sip=trace   a filter, as in DIESIS_LOG
+  diesis set log default                    as it was at the start
+  diesis set syslog 192.0.2.1               RFC 5424 over UDP, port 514
+  diesis set syslog local                   the system's own, /dev/log
+  diesis set syslog off")]
+pub(crate) struct Set {
+    /// What to change
+    #[arg(value_enum)]
+    pub(crate) what: SetWhat,
+    /// A level or a filter; or an address, `local` or `off`
+    pub(crate) value: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SetWhat {
+    /// From which level on is logged
+    Log,
+    /// Where the log is sent to as syslog
+    Syslog,
+}
+
+impl From<SetWhat> for Setting {
+    fn from(what: SetWhat) -> Self {
+        match what {
+            SetWhat::Log => Self::Log,
+            SetWhat::Syslog => Self::Syslog,
+        }
+    }
 }
 
 /// A look at what a running engine says and hears.

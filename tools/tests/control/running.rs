@@ -30,6 +30,15 @@ impl Engine {
     }
 
     pub(crate) fn start_with(name: &str, asterisk: &str) -> Self {
+        Self::start_as(name, asterisk, |_, _| ())
+    }
+
+    /// The same with more arguments or another environment.
+    pub(crate) fn start_as(
+        name: &str,
+        asterisk: &str,
+        adjust: impl FnOnce(&mut Command, &Path),
+    ) -> Self {
         let directory =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
@@ -40,17 +49,14 @@ impl Engine {
         fs::write(directory.join("cdr.conf"), "[general]\nenable=yes\n[csv]\nloguniqueid=yes\n")
             .unwrap();
         fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=22000\nrtpend=22999\n").unwrap();
-        Self::run(directory, Kept::Removed)
+        Self::run(directory, Kept::Removed, adjust)
     }
 
-    fn run(directory: PathBuf, kept: Kept) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_diesis"))
-            .args(["run", "--shards", "1", "-C"])
-            .arg(&directory)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn run(directory: PathBuf, kept: Kept, adjust: impl FnOnce(&mut Command, &Path)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_diesis"));
+        command.args(["run", "--shards", "1", "-C"]).arg(&directory);
+        adjust(command.stdout(Stdio::piped()).stderr(Stdio::piped()), &directory);
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.strip_prefix("Diesis ready: udp ");
@@ -73,7 +79,7 @@ impl Engine {
     /// Another one on the directory of one that has ended.
     pub(crate) fn start_again(mut self) -> Self {
         self.kept = Kept::Stays;
-        Self::run(self.directory.clone(), Kept::Removed)
+        Self::run(self.directory.clone(), Kept::Removed, |_, _| ())
     }
 
     /// Another one on the same directory, but with a control socket of its own.
@@ -86,7 +92,7 @@ impl Engine {
         }
         let asterisk = format!("[directories]\nastdbdir={}/var\n", self.directory.display());
         fs::write(directory.join("asterisk.conf"), asterisk).unwrap();
-        Self::run(directory, Kept::Removed)
+        Self::run(directory, Kept::Removed, |_, _| ())
     }
 
     pub(crate) fn diesis(&self, words: &str) -> Output {

@@ -67,6 +67,13 @@ pub enum Command {
     },
     /// Read the configuration again and put it in force.
     Reload,
+    /// Change something until the next start.
+    Set {
+        /// What.
+        what: Setting,
+        /// To what.
+        value: String,
+    },
     /// Tell SIP messages as they come and go, until the connection is closed.
     Trace {
         /// `*`, an address with or without a port, a number, `user@host`, or a Call-ID.
@@ -96,6 +103,17 @@ pub enum DatabaseAction {
     Put,
     /// Delete one.
     Del,
+}
+
+/// What can be changed while the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Setting {
+    /// From which level on is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter.
+    Log,
+    /// Where the log is sent to as syslog: an address, `local`, or `off`.
+    Syslog,
 }
 
 /// The tables.

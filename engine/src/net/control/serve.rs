@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::{
     Gone, Wires, kept,
     listener::Answer,
-    protocol::{Command, Direction, Reply, SipMessage, What},
+    protocol::{Command, Direction, Reply, Setting, SipMessage, What},
     tables,
 };
 use crate::{
@@ -35,6 +35,7 @@ pub(super) async fn serve(
             kept::database(action, key, value, wires, answer).await
         }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
+        Command::Set { what, value } => set(what, &value, wires, answer).await,
         Command::Trace { of, seconds } => trace(&of, seconds, wires, asker, answer).await,
         Command::Reload => reload(wires, answer).await,
         Command::Stop { when_idle } => stop(when_idle, wires, answer).await,
@@ -138,6 +139,17 @@ async fn reload(wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
         tell(answer, line).await;
     }
     reloaded.map(drop).map_err(|error| error.to_string())
+}
+
+async fn set(what: Setting, value: &str, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
+    let log = wires.log.as_ref();
+    let log = log.ok_or("the program that runs this engine keeps its log to itself")?;
+    let said = match what {
+        Setting::Log => log.set_level(value)?,
+        Setting::Syslog => log.set_syslog(value)?,
+    };
+    tell(answer, said).await;
+    Ok(())
 }
 
 async fn trace(
