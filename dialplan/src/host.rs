@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 
 use crate::channel::Channel;
 use crate::machine::{Machine, MemoryMachine};
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Fork, RecordFields};
+use crate::variables::Variables;
 use crate::world::World;
 
 /// The executor's surroundings. Everything has an answer at once: what takes time is an
@@ -121,6 +122,29 @@ pub trait Host {
     /// The call's record, to write its fields.
     fn record_mut(&mut self) -> Option<&mut CallRecord> {
         None
+    }
+
+    /// The time as the record's times are counted: it goes on evenly where [`now`](Self::now) may jump.
+    fn record_now(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// Begins all records of the call anew (ResetCDR). `false` when the host keeps none.
+    fn reset_records(&mut self, fields: RecordFields) -> bool {
+        let now = self.record_now();
+        let Some(record) = self.record_mut() else { return false };
+        record.restart(now);
+        if fields == RecordFields::Forgotten {
+            record.fields = Variables::new();
+        }
+        true
+    }
+
+    /// Begins another record beside those of the call (ForkCDR). `false` when there is none to begin it
+    /// from, or there are too many.
+    fn fork_record(&mut self, fork: Fork) -> bool {
+        let _ = fork;
+        false
     }
 
     /// Calls `visit` with name and value of each header of a SIP message of this call, in order. `false` when
@@ -265,6 +289,8 @@ pub struct Place<'a> {
 pub struct Step<'a> {
     /// Where the channel is; an include may have supplied the step.
     pub place: Place<'a>,
+    /// How many subroutines it is inside of.
+    pub depth: usize,
     /// The application's canonical name, or as written when it is not known.
     pub application: &'a BStr,
     /// Its evaluated arguments.

@@ -22,6 +22,10 @@ pub struct CallRecord {
     pub disposition: Disposition,
     /// The called channel, once there is one.
     pub destination_channel: BString,
+    /// Where the caller is, or was before a subroutine; empty: where the channel is.
+    pub context: BString,
+    /// Where the caller is, or was before a subroutine; empty: where the channel is.
+    pub extension: BString,
     /// The last application that ran.
     pub last_application: BString,
     /// Its arguments.
@@ -99,6 +103,8 @@ impl CallRecord {
             end: None,
             disposition: Disposition::default(),
             destination_channel: BString::default(),
+            context: BString::default(),
+            extension: BString::default(),
             last_application: BString::default(),
             last_data: BString::default(),
             sequence: 0,
@@ -108,7 +114,7 @@ impl CallRecord {
         }
     }
 
-    /// Begins anew (ResetCDR, ForkCDR): the times count from now on, an answered call is answered now.
+    /// Begins anew (ResetCDR): the times count from now on, an answered call is answered now.
     pub fn restart(&mut self, now: Timestamp) {
         self.start = now;
         self.answer = self.answer.map(|_| now);
@@ -156,11 +162,13 @@ impl CallRecord {
                 }
             }
             b"src" => {
-                let number = channel.ani.number.as_ref().or(caller.number.as_ref());
+                let number = caller.number.as_ref();
                 out.extend_from_slice(number.map_or(b"", |text| text.as_slice()));
             }
-            b"dst" => out.extend_from_slice(at.extension),
-            b"dcontext" => out.extend_from_slice(at.context),
+            b"dst" if self.extension.is_empty() => out.extend_from_slice(at.extension),
+            b"dst" => out.extend_from_slice(&self.extension),
+            b"dcontext" if self.context.is_empty() => out.extend_from_slice(at.context),
+            b"dcontext" => out.extend_from_slice(&self.context),
             b"channel" => out.extend_from_slice(&channel.name),
             b"dstchannel" => out.extend_from_slice(&self.destination_channel),
             b"lastapp" => out.extend_from_slice(&self.last_application),
@@ -199,6 +207,37 @@ impl CallRecord {
     }
 }
 
+/// What becomes of the dialplan's own fields when a record begins anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordFields {
+    /// They stay (`v`).
+    Kept,
+    /// They go.
+    Forgotten,
+}
+
+/// What of the present record another one begins with (ForkCDR).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fork {
+    /// Whose times it has.
+    pub times: ForkTimes,
+    /// Whether the records so far end now (`e`).
+    pub ends_others: bool,
+    /// Whether it has the fields of the dialplan's own (`v`).
+    pub keeps_fields: bool,
+}
+
+/// The times of a forked record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForkTimes {
+    /// Those of the present one.
+    Same,
+    /// The same start; an answered call is answered now (`a`).
+    AnsweredNow,
+    /// It begins now (`r`).
+    Now,
+}
+
 /// What a field depends on besides the record.
 #[derive(Debug)]
 pub struct Moment<'a> {
@@ -208,7 +247,7 @@ pub struct Moment<'a> {
     pub context: &'a BStr,
     /// Where it is.
     pub extension: &'a BStr,
-    /// The time.
+    /// The time, as the record's times are counted.
     pub now: Timestamp,
     /// The zone that dates are shown in.
     pub zone: TimeZone,

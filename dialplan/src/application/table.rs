@@ -210,7 +210,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("Festival", "", "speech", Support::Absent),
     application("Flash", "", "dahdi", Support::Absent),
     application("FollowMe", "", "features", Support::Absent),
-    application("ForkCDR", "", "CDR", Support::Absent),
+    application(
+        "ForkCDR",
+        "[options]",
+        "begin another record of the call",
+        Support::Run(timing::fork_record),
+    ),
     application("GetCPEID", "", "adsi", Support::Absent),
     application(
         "Gosub",

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::arguments::{is_true, scan_double, scan_integer, split};
 use crate::executor::{Continuation, Flow, Run};
 use crate::operation::{Operation, Outcome};
+use crate::record::{Fork, ForkTimes, RecordFields};
 use crate::world::Waiter;
 
 /// WaitUntil(epoch): WAITUNTILSTATUS.
@@ -178,22 +179,45 @@ pub(super) fn clear_causes(run: &mut Run<'_>, _: &[u8]) -> Flow {
     Flow::Continue
 }
 
-/// `ResetCDR([options])`: `v` keeps the fields of the dialplan's own.
+/// `ResetCDR([options])`: `v` keeps the fields of the dialplan's own, `e` takes back that nothing is kept.
 pub(super) fn reset_record(run: &mut Run<'_>, options: &[u8]) -> Flow {
-    let now = run.scope.host.now();
-    let Some(record) = run.scope.host.record_mut() else {
-        run.scope.warn(format_args!("ResetCDR: this engine keeps no record of the call"));
-        return Flow::Continue;
-    };
-    record.restart(now);
-    if !options.contains(&b'v') {
-        record.fields = crate::variables::Variables::new();
+    unknown_options(run, "ResetCDR", options, b"ve");
+    if options.contains(&b'e')
+        && let Some(record) = run.scope.host.record_mut()
+    {
+        record.is_disabled = false;
     }
-    if let Some(strange) = options.iter().find(|letter| !b"vwe".contains(letter)) {
-        let strange = BStr::new(std::slice::from_ref(strange)).to_owned();
-        run.scope.warn(format_args!("ResetCDR: unknown option '{strange}'"));
+    let keeps = options.contains(&b'v');
+    let fields = if keeps { RecordFields::Kept } else { RecordFields::Forgotten };
+    if !run.scope.host.reset_records(fields) {
+        run.scope.warn(format_args!("ResetCDR: this engine keeps no record of the call"));
     }
     Flow::Continue
+}
+
+/// `ForkCDR([options])`: another record beside the present one. `a`: answered now; `e`: those so far end;
+/// `r`: begun and answered now; `v`: with the fields of the dialplan's own.
+pub(super) fn fork_record(run: &mut Run<'_>, options: &[u8]) -> Flow {
+    unknown_options(run, "ForkCDR", options, b"aerv");
+    let times = if options.contains(&b'r') {
+        ForkTimes::Now
+    } else if options.contains(&b'a') {
+        ForkTimes::AnsweredNow
+    } else {
+        ForkTimes::Same
+    };
+    let (ends_others, keeps_fields) = (options.contains(&b'e'), options.contains(&b'v'));
+    if !run.scope.host.fork_record(Fork { times, ends_others, keeps_fields }) {
+        run.scope.warn(format_args!("ForkCDR: there is no record to fork, or too many"));
+    }
+    Flow::Continue
+}
+
+fn unknown_options(run: &mut Run<'_>, application: &str, options: &[u8], known: &[u8]) {
+    if let Some(strange) = options.iter().find(|letter| !known.contains(letter)) {
+        let strange = BStr::new(std::slice::from_ref(strange)).to_owned();
+        run.scope.warn(format_args!("{application}: unknown option '{strange}'"));
+    }
 }
 
 /// `AELSub(routine[,arguments])`: a subroutine that a compiler made.

@@ -142,6 +142,7 @@ impl<'a> Run<'a> {
                 extension: state.extension.as_ref(),
                 priority: state.priority,
             },
+            depth: state.frames.len(),
             application: application
                 .map_or_else(|| step.application(), |application| BStr::new(application.name())),
             arguments: BStr::new(&arguments),

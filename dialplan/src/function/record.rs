@@ -30,7 +30,7 @@ pub(super) fn read(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -
         channel: &scope.state.channel,
         context: scope.state.context.as_ref(),
         extension: scope.state.extension.as_ref(),
-        now: scope.host.now(),
+        now: scope.host.record_now(),
         zone: scope.host.time_zone(),
     };
     record.write(&item, form, &moment, out);

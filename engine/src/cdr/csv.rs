@@ -1,36 +1,52 @@
 //! A record as a line of `Master.csv`.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{CdrSettings, Record};
+use super::Record;
 use crate::printable::Printable;
 
 /// `cdr.conf` section `[csv]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsvSettings {
     /// Dates in UTC instead of local time (`usegmtime`).
     pub utc: bool,
-    /// The last but one column is the unique id (`loguniqueid`).
+    /// The column behind the flags is the unique id (`loguniqueid`).
     pub unique_id: bool,
-    /// The last column is the user field (`loguserfield`).
+    /// The next column is the user field (`loguserfield`).
     pub user_field: bool,
+    /// The last columns are the account of who was called, the linked id and the sequence number
+    /// (`newcdrcolumns`).
+    pub new_columns: bool,
+    /// Calls of an account are written to a file of its name as well (`accountlogs`). Default: yes,
+    /// as in Asterisk.
+    pub account_files: bool,
+}
+
+impl Default for CsvSettings {
+    fn default() -> Self {
+        let (unique_id, user_field, new_columns) = (false, false, false);
+        Self { utc: false, unique_id, user_field, new_columns, account_files: true }
+    }
 }
 
 impl Record {
     /// The line, with its end: texts in quotes, numbers bare, a quote inside doubled. Line ends and
     /// other control characters of callers are escaped, so that a record is one line.
-    pub fn csv_line(&self, settings: &CdrSettings, zone: &TimeZone) -> String {
-        let zone = if settings.csv.utc { &TimeZone::UTC } else { zone };
+    pub fn csv_line(&self, settings: &CsvSettings, zone: &TimeZone) -> String {
+        let zone = if settings.utc { &TimeZone::UTC } else { zone };
         let mut line = String::new();
         let text = |line: &mut String, value: &[u8]| {
             let value = Printable(value).to_string().replace('"', "\"\"");
             let _ = write!(line, "\"{value}\",");
         };
         let date = |line: &mut String, at: Option<Timestamp>| {
-            let shown = at.map(|at| at.to_zoned(zone.clone()).strftime(DATE).to_string());
-            let _ = write!(line, "\"{}\",", shown.unwrap_or_default());
+            // What did not happen has no quotes either.
+            let _ = match at {
+                Some(at) => write!(line, "\"{}\",", at.to_zoned(zone.clone()).strftime(DATE)),
+                None => write!(line, ","),
+            };
         };
         for value in [
             &self.account_code,
@@ -49,24 +65,24 @@ impl Record {
         date(&mut line, self.answer);
         date(&mut line, Some(self.end));
         let _ = write!(line, "{},", self.duration.as_secs());
-        let _ = write!(line, "{},", self.billable_seconds(settings));
+        let _ = write!(line, "{},", self.billable.as_secs());
         text(&mut line, self.disposition.as_str().as_bytes());
         text(&mut line, ama_flags(self.ama_flags).as_bytes());
-        if settings.csv.unique_id {
+        if settings.unique_id {
             text(&mut line, &self.unique_id);
         }
-        if settings.csv.user_field {
+        if settings.user_field {
             text(&mut line, &self.user_field);
+        }
+        if settings.new_columns {
+            text(&mut line, &self.peer_account);
+            text(&mut line, &self.linked_id);
+            let _ = write!(line, "{},", self.sequence);
         }
         // Every value is followed by a comma; the last one by the end of the line instead.
         line.pop();
         line.push('\n');
         line
-    }
-
-    fn billable_seconds(&self, settings: &CdrSettings) -> u64 {
-        let begun = settings.initiated_seconds && self.billable.subsec_nanos() > 0;
-        self.billable.saturating_add(Duration::from_secs(begun.into())).as_secs()
     }
 }
 

@@ -1,10 +1,12 @@
 //! Call detail records: who called whom, when, for how long, and how it went.
 //!
-//! A [`Ledger`] follows the switch's events and gives one [`Record`] for each pair of parties, and one
-//! for a caller who only met the dialplan. Lengths are measured on the monotonic clock; the dates are
+//! A ledger follows the calls of a switch and gives a [`Record`] for each pair of parties, and one for
+//! each stretch of a caller who met the dialplan alone, as Asterisk's CDR engine does; the dialplan
+//! reads and writes the present one by CDR(). Lengths are measured on the monotonic clock; the dates are
 //! counted from the date at which the call began, so that a clock that is set meanwhile makes no call
 //! shorter or longer.
 
+mod chain;
 mod csv;
 mod ledger;
 
@@ -17,7 +19,7 @@ use jiff::Timestamp;
 pub use csv::CsvSettings;
 #[cfg(feature = "net")]
 pub(crate) use csv::ama_flags;
-pub use ledger::Ledger;
+pub(crate) use ledger::{Ledger, Started};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,18 +71,34 @@ pub struct Record {
 }
 
 /// `cdr.conf`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CdrSettings {
     /// Whether calls that met nobody and were never answered are recorded (`unanswered`).
     pub unanswered: bool,
     /// Whether a congested network has a disposition of its own (`congestion`); else it failed.
     pub congestion: bool,
+    /// Whether a record ends with its call and not only after the `h` extension
+    /// (`endbeforehexten`). Default: yes, so that `h` sees how the call went.
+    pub end_before_h: bool,
     /// Whether a begun second counts as a whole one (`initiatedseconds`).
     pub initiated_seconds: bool,
-    /// How the file is written.
-    pub csv: CsvSettings,
+    /// How `Master.csv` is written. Default: it is not.
+    pub csv: Option<CsvSettings>,
     /// How many records the store keeps.
     pub retention: Retention,
+}
+
+impl Default for CdrSettings {
+    fn default() -> Self {
+        Self {
+            unanswered: false,
+            congestion: false,
+            end_before_h: true,
+            initiated_seconds: false,
+            csv: None,
+            retention: Retention::default(),
+        }
+    }
 }
 
 /// `cdr.conf` section `[store]`: how many records the store keeps.

@@ -4,11 +4,12 @@ use super::codes;
 use super::keys;
 use super::notes::Notes;
 use super::setting::Block;
-use crate::cdr::CdrSettings;
+use crate::cdr::{CdrSettings, CsvSettings};
 
 /// Reads all sections of the file; `None` when recording is switched off.
 pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> Option<CdrSettings> {
     let mut settings = CdrSettings::default();
+    let mut csv = CsvSettings::default();
     let mut enable = true;
     for section in sections {
         match section.name().to_ascii_lowercase().as_slice() {
@@ -16,13 +17,16 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> Option<CdrSetti
                 b"enable" => setting.yes_no(&mut enable),
                 b"unanswered" => setting.yes_no(&mut settings.unanswered),
                 b"congestion" => setting.yes_no(&mut settings.congestion),
+                b"endbeforehexten" => setting.yes_no(&mut settings.end_before_h),
                 b"initiatedseconds" => setting.yes_no(&mut settings.initiated_seconds),
                 _ => setting.judge(),
             }),
             b"csv" => section.each(&keys::CDR_CSV, notes, |name, setting| match name {
-                b"usegmtime" => setting.yes_no(&mut settings.csv.utc),
-                b"loguniqueid" => setting.yes_no(&mut settings.csv.unique_id),
-                b"loguserfield" => setting.yes_no(&mut settings.csv.user_field),
+                b"usegmtime" => setting.yes_no(&mut csv.utc),
+                b"loguniqueid" => setting.yes_no(&mut csv.unique_id),
+                b"newcdrcolumns" => setting.yes_no(&mut csv.new_columns),
+                b"accountlogs" => setting.yes_no(&mut csv.account_files),
+                b"loguserfield" => setting.yes_no(&mut csv.user_field),
                 _ => setting.judge(),
             }),
             b"store" => section.each(&keys::CDR_STORE, notes, |name, setting| match name {
@@ -39,6 +43,7 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> Option<CdrSetti
             ),
         }
     }
+    settings.csv = Some(csv);
     enable.then_some(settings)
 }
 

@@ -8,15 +8,13 @@ use diesis_dialplan::{application, function};
 
 /// Applications that the dialplan would run and the engine does not perform yet: a call that comes
 /// to one ends, with a line in the log.
-const NOT_PERFORMED: [&str; 15] = [
+const NOT_PERFORMED: [&str; 13] = [
     "ChannelRedirect",
     "Monitor",
     "MusicOnHold",
-    "NoCDR",
     "Originate",
     "ReadFile",
     "Record",
-    "ResetCDR",
     "SIPAddHeader",
     "SIPDtmfMode",
     "SIPRemoveHeader",
@@ -28,10 +26,8 @@ const NOT_PERFORMED: [&str; 15] = [
 
 /// Functions that the dialplan would run and the engine's host does not answer yet: they are empty, and a
 /// write changes nothing, with a line in the log.
-const NOT_ANSWERED: [&str; 35] = [
+const NOT_ANSWERED: [&str; 33] = [
     "AGC",
-    "CDR",
-    "CDR_PROP",
     "CHECKSIPDOMAIN",
     "CONFBRIDGE",
     "DENOISE",

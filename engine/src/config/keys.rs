@@ -382,13 +382,12 @@ pub(super) const MUSIC: KeyTable = KeyTable {
 
 pub(super) const CDR: KeyTable = KeyTable {
     kind: "cdr.conf [general]",
-    read: &["enable", "unanswered", "congestion", "initiatedseconds"],
+    read: &["enable", "unanswered", "congestion", "endbeforehexten", "initiatedseconds"],
     later: &[Later {
         instead: "a record ends with its call and is written at once",
         severity: Warn,
         keys: &[
             ("batch", Off),
-            ("endbeforehexten", On),
             ("safeshutdown", On),
             ("scheduleronly", Off),
             ("size", Always),
@@ -406,12 +405,8 @@ pub(super) const CDR_STORE: KeyTable =
 
 pub(super) const CDR_CSV: KeyTable = KeyTable {
     kind: "cdr.conf [csv]",
-    read: &["usegmtime", "loguniqueid", "loguserfield"],
-    later: &[Later {
-        instead: "all records are in Master.csv, with the columns of Asterisk",
-        severity: Warn,
-        keys: &[("accountlogs", Off), ("newcdrcolumns", Off)],
-    }],
+    read: &["usegmtime", "loguniqueid", "loguserfield", "newcdrcolumns", "accountlogs"],
+    later: &[],
 };
 
 pub(super) const ROBOTS: KeyTable = KeyTable {

@@ -41,7 +41,7 @@ pub struct Configuration {
     pub music: MusicSettings,
     /// `asterisk.conf`.
     pub system: SystemSettings,
-    /// `cdr.conf`; `None` when there is none or recording is off.
+    /// `cdr.conf`; `None` when recording is off. Without a file records are kept in the store alone.
     pub records: Option<CdrSettings>,
     /// `extensions.conf`.
     pub plan: Arc<Plan>,
@@ -114,7 +114,8 @@ impl Configuration {
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
-        let records = parts.file("cdr.conf", files, cdr::read).flatten();
+        let records =
+            parts.file("cdr.conf", files, cdr::read).unwrap_or_else(|| Some(CdrSettings::default()));
         let plan = match dialplan {
             Some(mut dialplan) => {
                 if directory.is_some() {

@@ -175,7 +175,7 @@ pub struct EngineBuilder {
     pub(super) name_servers: Vec<SocketAddr>,
     pub(super) directory: Option<PathBuf>,
     pub(super) control_socket: Option<PathBuf>,
-    pub(super) records: Option<(CdrSettings, PathBuf)>,
+    pub(super) records: Option<CdrSettings>,
     pub(super) log_directory: Option<PathBuf>,
     pub(super) database_directory: Option<PathBuf>,
     pub(super) log: Option<Arc<dyn LogControl>>,
@@ -201,7 +201,7 @@ impl Default for EngineBuilder {
             name_servers: vec![],
             directory: None,
             control_socket: None,
-            records: None,
+            records: Some(CdrSettings::default()),
             log_directory: None,
             database_directory: None,
             log: None,
@@ -225,7 +225,7 @@ impl EngineBuilder {
         self.control_socket = configuration.system.control_socket();
         self.log_directory = configuration.system.log_directory.clone();
         self.database_directory = configuration.system.database_directory.clone();
-        self.records = configuration.records.zip(configuration.system.log_directory.clone());
+        self.records = configuration.records;
         self.language = configuration.system.default_language;
         self.prompt_directories.extend(configuration.system.sounds);
         self
@@ -317,8 +317,9 @@ impl EngineBuilder {
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
         let recorder = Arc::new(Recorder::start().map_err(StartError::Thread)?);
-        let records = self.records.as_ref();
-        let records = records.map(|(settings, to)| CallRecords::start(*settings, to)).transpose();
+        let csv = self.records.and_then(|records| records.csv);
+        let records = csv.zip(self.log_directory.as_deref());
+        let records = records.map(|(settings, to)| CallRecords::start(settings, to)).transpose();
         let records = records.map_err(StartError::Thread)?;
         let security_log = self.log_directory.as_deref().map(SecurityLog::start).transpose();
         let security_log = security_log.map_err(StartError::Thread)?;
@@ -382,6 +383,7 @@ impl EngineBuilder {
             time_zone: TimeZone::system(),
             incoming: self.incoming,
             trace_steps: self.trace_steps,
+            records: self.records,
             shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
             ..SwitchConfig::default()
         }

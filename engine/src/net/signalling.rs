@@ -38,7 +38,6 @@ use super::{
     transport::{BindError, Inbound, Transports},
 };
 use crate::{
-    cdr::Retention,
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
     media::{self, ShardId},
@@ -170,8 +169,7 @@ impl Signalling {
         let (name_servers, answers) = NameServers::new(&builder.name_servers);
         let mut switch = Switch::new(builder.switch_config(), &seeds()?, clock::now());
         let directory = builder.database_directory.as_deref();
-        let retention =
-            builder.records.as_ref().map_or_else(Retention::default, |(it, _)| it.retention);
+        let retention = builder.records.map(|it| it.retention).unwrap_or_default();
         let store = match directory.map(|it| Store::start(it, retention, &mut switch)) {
             Some(Ok(store)) => Ok(store),
             Some(Err(error)) => Err(error.to_string()),
@@ -237,6 +235,9 @@ impl Signalling {
             }
         };
         self.hang_up_all().await;
+        // Those whose dialplan still cleans up are recorded as they are.
+        self.switch.close_records(clock::now());
+        self.carry_out();
         // Waits for the disk.
         self.handles.records = None;
         self.handles.security_log = None;
@@ -460,8 +461,13 @@ impl Handles {
         if let Some(log) = &mut self.security_log {
             log.handle_event(&event, clock::now());
         }
-        if let Some(records) = &mut self.records {
-            records.handle_event(&event, clock::now(), store);
+        if let SwitchEvent::CallRecorded { record } = &event {
+            if let Some(records) = &mut self.records {
+                records.write(record);
+            }
+            if let Some(store) = store {
+                store.keep_call(record);
+            }
         }
         match &event {
             SwitchEvent::CallStarted { call, .. } => {

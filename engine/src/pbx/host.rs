@@ -9,11 +9,15 @@ use diesis_dialplan::{
         ChannelState, ConferenceFacts, FunctionError, Host, Level, LogLine, SipMessage, SipObject,
         Step,
     },
+    record::{CallRecord, Fork, RecordFields},
     world::World,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{clock::Now, entropy::Entropy, presence::DeviceState, printable::Printable, sip};
+use crate::{
+    cdr::Ledger, channel::ChannelId, clock::Now, entropy::Entropy, presence::DeviceState,
+    printable::Printable, sip,
+};
 
 /// What the dialplan may know of the call it runs for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,8 @@ pub(crate) struct PbxHost<'a> {
     /// What the switch knows besides, asked for seldom.
     pub(crate) knowledge: &'a dyn Knowledge,
     pub(crate) headers: Headers<'a>,
+    /// The records of all calls and which is this one; `None` when they are switched off.
+    pub(crate) records: Option<(&'a mut Ledger, ChannelId)>,
     /// Takes the application and arguments of each step.
     pub(crate) last_step: Option<&'a mut (BString, BString)>,
     /// Takes the names of custom devices whose state the dialplan changed.
@@ -145,8 +151,35 @@ impl Host for PbxHost<'_> {
         self.entropy.next_u64()
     }
 
+    fn record(&self) -> Option<&CallRecord> {
+        let (ledger, call) = self.records.as_ref()?;
+        ledger.record(*call)
+    }
+
+    fn record_mut(&mut self) -> Option<&mut CallRecord> {
+        let (ledger, call) = self.records.as_mut()?;
+        ledger.record_mut(*call)
+    }
+
+    fn record_now(&self) -> Timestamp {
+        self.records.as_ref().map_or(self.now.wall, |(ledger, call)| ledger.date(*call, self.now))
+    }
+
+    fn reset_records(&mut self, fields: RecordFields) -> bool {
+        let Some((ledger, call)) = &mut self.records else { return false };
+        ledger.reset(*call, fields, self.now)
+    }
+
+    fn fork_record(&mut self, fork: Fork) -> bool {
+        let Some((ledger, call)) = &mut self.records else { return false };
+        ledger.fork(*call, fork, self.now)
+    }
+
     fn trace(&mut self, step: &Step<'_>) {
-        let Step { place, application, arguments } = step;
+        if let Some((ledger, call)) = &mut self.records {
+            ledger.step(*call, step, self.now);
+        }
+        let Step { place, application, arguments, .. } = step;
         tracing::debug!(
             call_id = %self.facts.call_id, context = %Printable(place.context),
             exten = %Printable(place.extension), priority = place.priority,

@@ -11,6 +11,7 @@ use diesis_dialplan::operation::DialStatus;
 
 use super::{BridgeId, Completion, ContactStatus, Feature, command::CommandId};
 use crate::{
+    cdr,
     channel::{Cause, ChannelId},
     media::{Digit, StreamStatistics},
     presence::{DeviceState, ExtensionState},
@@ -169,12 +170,10 @@ pub enum SwitchEvent {
         /// Samples for which the reader had left no room.
         dropped: u64,
     },
-    /// What is known of a call whose Dial ends, or that ends itself, for its record; told just before.
-    CallFacts {
-        /// The call.
-        call: ChannelId,
-        /// What is known.
-        facts: Box<CallFacts>,
+    /// A record of a call is complete; those of one call come once it has ended, in their order.
+    CallRecorded {
+        /// The record.
+        record: Box<cdr::Record>,
     },
     /// A call is over; its dialplan may still clean up before it [ended](Self::CallEnded).
     CallHungUp {
@@ -284,31 +283,6 @@ pub enum AuthenticationFailure {
     WrongPassword,
     /// No peer has the name.
     UnknownPeer,
-}
-
-/// What a call's record tells of the caller.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CallFacts {
-    /// The caller's number.
-    pub number: BString,
-    /// The caller's name.
-    pub name: BString,
-    /// Where the dialplan is.
-    pub context: BString,
-    /// Where the dialplan is.
-    pub extension: BString,
-    /// The last application.
-    pub application: BString,
-    /// Its arguments.
-    pub arguments: BString,
-    /// CHANNEL(accountcode).
-    pub account_code: BString,
-    /// CHANNEL(userfield).
-    pub user_field: BString,
-    /// CHANNEL(amaflags).
-    pub ama_flags: i32,
-    /// UNIQUEID.
-    pub unique_id: BString,
 }
 
 /// The two ends of a call.

@@ -5,6 +5,7 @@
 //! time, and after each one everything to be done is drained through the `poll_` methods until
 //! `None`. `net` runs one; a test runs several, in virtual time.
 
+mod account;
 mod addresses;
 mod admission;
 mod bans;
@@ -62,9 +63,7 @@ use diesis_dialplan::{plan::Plan, world::World};
 pub use bans::BanView;
 pub use bridges::BridgeId;
 pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
-pub use event::{
-    AuthenticationFailure, CallFacts, CallStatistics, Direction, EndedBy, Parties, SwitchEvent,
-};
+pub use event::{AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use features::Feature;
 pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};
@@ -75,6 +74,7 @@ pub use view::{CallView, ContactView, PeerView, RoomView};
 
 use crate::{
     bridge::{RoomEffect, Rooms},
+    cdr::Ledger,
     channel::{ChannelId, Outbox, PromptReply, PromptRequest},
     clock::Now,
     entropy::Entropy,
@@ -101,6 +101,8 @@ pub struct Switch {
     gate: Gate,
     registrar: sip::registrar::Registrar,
     records: record::Records,
+    /// The records of calls; `None` when they are switched off.
+    ledger: Option<Ledger>,
     registrations: registrations::Registrations,
     registrars: registrars::Registrars,
     qualifier: qualify::Qualifier,
@@ -147,7 +149,7 @@ pub struct Switch {
     new_calls: NewCalls,
     streams_opened: u64,
     /// The latest time anything came in.
-    worked_at: Instant,
+    worked_at: Now,
     /// The zero of the dialplan's monotonic clock.
     started: Instant,
 }
@@ -163,6 +165,7 @@ impl Switch {
             gate: Gate::new(&config, seeds, now),
             registrar: register::registrar(&config),
             records: record::Records::default(),
+            ledger: config.records.map(Ledger::new),
             registrations: registrations::Registrations::default(),
             registrars: registrars::Registrars::default(),
             qualifier: qualify::Qualifier::default(),
@@ -198,7 +201,7 @@ impl Switch {
             calls_begun: 0,
             new_calls: NewCalls::Welcome,
             streams_opened: 0,
-            worked_at: now.instant,
+            worked_at: now,
             started: now.instant,
         };
         switch.load_hints(now);
@@ -216,28 +219,28 @@ impl Switch {
 
     /// A SIP message arrived: one whole datagram, or one message cut from a stream.
     pub fn handle_packet(&mut self, flow: sip::Flow, packet: Bytes, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.endpoint.handle_packet(flow, packet, now.instant);
         self.work(now);
     }
 
     /// A connection is gone.
     pub fn handle_connection_closed(&mut self, connection: sip::ConnectionId, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.endpoint.handle_connection_closed(connection, now.instant);
         self.work(now);
     }
 
     /// A message could not be sent on this flow.
     pub fn handle_transport_error(&mut self, flow: sip::Flow, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.endpoint.handle_transport_error(flow, now.instant);
         self.work(now);
     }
 
     /// A media shard tells something.
     pub fn handle_media(&mut self, event: media::Event, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.take_media_event(event, now);
         self.work(now);
     }
@@ -245,28 +248,28 @@ impl Switch {
     /// A command of [`Switch::poll_media`] was not taken, because its shard is overloaded: the call
     /// it concerns ends. Ends of streams and returned ports must be tried again instead.
     pub fn handle_lost_media(&mut self, shard: ShardId, command: media::Command, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.lose_command(shard, command, now);
         self.work(now);
     }
 
     /// A prompt that was asked for came, or is not there.
     pub fn handle_prompt(&mut self, reply: PromptReply, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.take_prompt(reply, now);
         self.work(now);
     }
 
     /// An embedder wants something.
     pub fn handle_command(&mut self, command: Command, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.take_command(command, now);
         self.work(now);
     }
 
     /// Time passed; due when [`Switch::poll_timeout`] says so.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.endpoint.handle_timeout(now.instant);
         self.wake(now);
         self.expire_bindings(now);
@@ -343,7 +346,7 @@ impl Switch {
 
     /// Ends every call, as when the engine shuts down.
     pub fn hang_up_all(&mut self, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         let mut calls: Vec<_> = self.calls.keys().copied().collect();
         calls.sort_unstable();
         for id in calls {
@@ -354,8 +357,17 @@ impl Switch {
         self.work(now);
     }
 
-    /// Queues an event. When nobody takes them the newest are dropped, and counted.
+    /// Queues an event, and what it makes of the records of calls.
     fn tell(&mut self, event: SwitchEvent) {
+        let records = self.account(&event);
+        self.queue(event);
+        for record in records {
+            self.queue(SwitchEvent::CallRecorded { record: Box::new(record) });
+        }
+    }
+
+    /// Queues an event. When nobody takes them the newest are dropped, and counted.
+    fn queue(&mut self, event: SwitchEvent) {
         if self.events.len() >= self.config.limits.events {
             self.events_dropped += 1;
             if self.events_dropped.is_power_of_two() {

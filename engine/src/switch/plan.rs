@@ -172,6 +172,7 @@ impl Switch {
             zone: &self.config.time_zone,
             knowledge: &known,
             headers: Headers { received: call.request.as_deref().map(|request| request.headers()) },
+            records: self.ledger.as_mut().map(|ledger| (ledger, call.id)),
             last_step: match call.is_down() {
                 // What a call ran last is told of the call, not of its `h` extension.
                 true => None,
@@ -181,6 +182,9 @@ impl Switch {
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
         let done = act(&plan, &mut host, pbx);
+        if let Some((ledger, id)) = host.records {
+            ledger.observe(id, pbx.channel());
+        }
         for name in custom_states {
             self.devices.touch(Device::Custom(name));
         }

@@ -151,7 +151,7 @@ impl Switch {
     /// undisturbed, new ones begin a little apart, and those no longer wanted take
     /// their binding back.
     pub fn set_registrations(&mut self, wanted: Vec<config::Registration>, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         let mut left = std::mem::take(&mut self.registrations.names);
         let mut first = now.instant;
         let mut news = vec![];

@@ -45,7 +45,7 @@ impl Switch {
     /// with; registrations of addresses of record that stay are kept. Returns how many contacts were
     /// registered for those that are gone.
     pub fn replace(&mut self, replacement: Replacement, now: Now) -> usize {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         let before = Arc::clone(&self.config.sip);
         let Replacement { sip, routes, conferences, features, music, plan, default_language } =
             replacement;

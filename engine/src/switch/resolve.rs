@@ -251,7 +251,7 @@ impl Switch {
         time_to_live: Duration,
         now: Now,
     ) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         if let Answer::Records(records) = &answer {
             for record in records {
                 if let Record::Address { ip, own: Some(own) } = record

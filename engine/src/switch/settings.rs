@@ -6,7 +6,10 @@ use bstr::BString;
 use diesis_dialplan::plan::Plan;
 use jiff::tz::TimeZone;
 
-use crate::config::{ConferenceSettings, FeatureSettings, MusicSettings, SipSettings};
+use crate::{
+    cdr::CdrSettings,
+    config::{ConferenceSettings, FeatureSettings, MusicSettings, SipSettings},
+};
 
 /// Settings of a [`Switch`](super::Switch). Start from `Default` and change what differs.
 #[derive(Debug, Clone)]
@@ -37,6 +40,9 @@ pub struct SwitchConfig {
     pub trace_steps: StepTrace,
     /// How many media shards there are. Default 1.
     pub shards: u16,
+    /// Which calls are recorded, and how; `None`: none, and CDR() is empty. Default: as without a
+    /// `cdr.conf`.
+    pub records: Option<CdrSettings>,
     /// What bounds the switch.
     pub limits: Limits,
 }
@@ -55,6 +61,7 @@ impl Default for SwitchConfig {
             incoming: IncomingCalls::Dialplan,
             trace_steps: StepTrace::Off,
             shards: 1,
+            records: Some(CdrSettings::default()),
             limits: Limits::default(),
         }
     }

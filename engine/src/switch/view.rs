@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use bstr::{BString, ByteSlice};
 
 use super::{
-    CallFacts, ContactStatus, Direction, Parties, Switch, SwitchEvent,
+    ContactStatus, Direction, Parties, Switch,
     call::{Call, Control, Phase},
 };
 use crate::{channel::ChannelId, clock::Now, sip::Transport};
@@ -197,31 +197,6 @@ impl Switch {
             (None, Control::Leg(leg)) => leg.dialler,
             (None, _) => None,
         }
-    }
-
-    /// Tells what is known of a call, for its record.
-    pub(super) fn tell_facts(&mut self, call: &Call) {
-        let mut facts = CallFacts {
-            number: call.parties.caller_number.clone(),
-            name: call.parties.caller_name.clone(),
-            extension: call.parties.dialled.clone(),
-            application: call.last_step.0.clone(),
-            arguments: call.last_step.1.clone(),
-            unique_id: format!("{}.{}", call.started.wall.as_second(), call.id.number()).into(),
-            ..CallFacts::default()
-        };
-        if let Some(pbx) = call.pbx() {
-            let (place, channel) = (pbx.place(), pbx.channel());
-            facts.context = place.context.into();
-            facts.extension = place.extension.into();
-            facts.number = channel.caller.number.clone().unwrap_or_default();
-            facts.name = channel.caller.name.clone().unwrap_or_default();
-            facts.account_code = channel.account_code.clone();
-            facts.user_field = channel.user_field.clone();
-            facts.ama_flags = channel.ama_flags;
-            facts.unique_id = channel.unique_id.clone();
-        }
-        self.tell(SwitchEvent::CallFacts { call: call.id, facts: Box::new(facts) });
     }
 
     fn view_call(&self, call: &Call, now: Now) -> CallView {

@@ -290,7 +290,9 @@ impl Switch {
         if call.is_down() {
             return;
         }
-        self.tell_facts(call);
+        if let Some(pbx) = call.pbx() {
+            self.observe(call.id, pbx.channel());
+        }
         self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
         self.report_end(call, cause, now);
         self.hang_up_signalling(call, cause, now);
@@ -352,7 +354,7 @@ impl Switch {
     pub(super) fn next_call_deadline(&self) -> Option<Instant> {
         match self.yielded.is_empty() {
             true => self.deadlines.first().map(|&(at, _)| at),
-            false => Some(self.worked_at),
+            false => Some(self.worked_at.instant),
         }
     }
 }

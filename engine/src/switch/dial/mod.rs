@@ -172,7 +172,6 @@ impl Switch {
         if dialling.legs.is_empty() {
             let cause = dialling.causes.last().copied().unwrap_or(Cause::UNALLOCATED);
             let status = status(&dialling.causes);
-            self.tell_facts(call);
             self.tell(SwitchEvent::DialEnded { call: call.id, status, cause });
             let result = DialResult::unanswered(status, cause.number().into());
             return Some(Outcome::Dialed(Box::new(result)));
@@ -616,7 +615,6 @@ impl Switch {
         call.channel.stop(&mut self.outbox);
         call.keys = KeyCollector::default();
         self.leave_bridge(call);
-        self.tell_facts(call);
         self.tell(SwitchEvent::DialEnded { call: call.id, status: result.status, cause });
         match &mut call.control {
             // A leg that a transfer gave a Dial: there is no dialplan to go on with.
