@@ -43,6 +43,12 @@ pub trait Host {
         let _ = step;
     }
 
+    /// Called when the dialplan's flow is over, before extension `h` and the hangup handlers, with the
+    /// cause that the dialplan named, or 0.
+    fn flow_ended(&mut self, cause: u16) {
+        let _ = cause;
+    }
+
     /// The zone of times without one.
     fn time_zone(&self) -> TimeZone {
         TimeZone::UTC

@@ -483,6 +483,7 @@ impl<'a> Run<'a> {
         self.scope.state.is_hung_up = true;
         self.scope.state.channel.timeouts.absolute = None;
         self.control.is_overtime = false;
+        self.scope.host.flow_ended(self.control.named_cause.unwrap_or(0));
         if self.exists(b"h") {
             self.go_to_extension(b"h");
             self.control.phase = Phase::HangupExtension;

@@ -114,8 +114,9 @@ impl Configuration {
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
-        let records =
-            parts.file("cdr.conf", files, cdr::read).unwrap_or_else(|| Some(CdrSettings::default()));
+        let records = parts
+            .file("cdr.conf", files, cdr::read)
+            .unwrap_or_else(|| Some(CdrSettings::default()));
         let plan = match dialplan {
             Some(mut dialplan) => {
                 if directory.is_some() {

@@ -15,8 +15,13 @@ use diesis_dialplan::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    cdr::Ledger, channel::ChannelId, clock::Now, entropy::Entropy, presence::DeviceState,
-    printable::Printable, sip,
+    cdr::Ledger,
+    channel::{Cause, ChannelId},
+    clock::Now,
+    entropy::Entropy,
+    presence::DeviceState,
+    printable::Printable,
+    sip,
 };
 
 /// What the dialplan may know of the call it runs for.
@@ -163,6 +168,12 @@ impl Host for PbxHost<'_> {
 
     fn record_now(&self) -> Timestamp {
         self.records.as_ref().map_or(self.now.wall, |(ledger, call)| ledger.date(*call, self.now))
+    }
+
+    fn flow_ended(&mut self, cause: u16) {
+        let Some((ledger, call)) = &mut self.records else { return };
+        let named = u8::try_from(cause).ok().and_then(Cause::new);
+        ledger.hung_up(*call, named.unwrap_or(Cause::NORMAL_CLEARING), self.now);
     }
 
     fn reset_records(&mut self, fields: RecordFields) -> bool {

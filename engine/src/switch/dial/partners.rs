@@ -274,7 +274,6 @@ impl Switch {
     }
 
     fn tell_dial_over(&mut self, call: &Call) {
-        self.tell_facts(call);
         let (status, cause) = (DialStatus::Answer, Cause::NORMAL_CLEARING);
         self.tell(SwitchEvent::DialEnded { call: call.id, status, cause });
     }
