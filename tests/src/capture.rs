@@ -31,17 +31,30 @@ pub struct Packet {
 }
 
 impl Capture {
-    /// Starts capturing UDP packets that satisfy a capture filter.
+    /// Starts capturing the headers of UDP packets that satisfy a capture filter.
     ///
     /// # Panics
     /// When dumpcap does not start; it needs the right to capture.
     #[must_use]
     pub fn start(filter: &str) -> Self {
+        Self::start_of(filter, "80")
+    }
+
+    /// The same with all that packets carry.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_whole(filter: &str) -> Self {
+        Self::start_of(filter, "0")
+    }
+
+    fn start_of(filter: &str, bytes: &str) -> Self {
         let scratch = Scratch::new("capture");
         let file = scratch.join("lo.pcap");
         let mut command = Command::new("dumpcap");
-        // Classic pcap, 64 MiB of kernel buffer, headers only.
-        command.args(["-i", "lo", "-P", "-B", "64", "-s", "80", "-f"]).arg(filter);
+        // Classic pcap, 64 MiB of kernel buffer.
+        command.args(["-i", "lo", "-P", "-B", "64", "-s", bytes, "-f"]).arg(filter);
         command.arg("-w").arg(&file);
         let process = Process::spawn("dumpcap", &mut command);
         let started = process.wait_line(Duration::from_secs(10), |line| line.starts_with("File:"));

@@ -1,6 +1,7 @@
 //! sipp with the scenarios of `tests/interop/sipp`.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -82,11 +83,19 @@ impl Sipp {
     /// # Panics
     /// When a call did not go as the scenario says; the message holds what was exchanged.
     pub fn run(&self, engine: &Engine) {
+        self.run_at(engine.address());
+    }
+
+    /// Runs it to its end against somebody else.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    pub fn run_at(&self, server: SocketAddr) {
         let scratch = Scratch::new("sipp");
         let (errors, messages) = (scratch.join("errors"), scratch.join("messages"));
         let mut command = Command::new("sipp");
         command
-            .arg(engine.address().to_string())
+            .arg(server.to_string())
             .args(["-sf".as_ref(), scenario_path(self.scenario).as_os_str()])
             .args(["-i", &CALLER.to_string(), "-mi", &CALLER.to_string()])
             .args(["-p", &loopback::free_port(CALLER).to_string()])
@@ -104,7 +113,7 @@ impl Sipp {
             .current_dir(scratch.path());
         if self.extension != "0" {
             // sipp would name the server alone, which is not what the request names.
-            command.args(["-auth_uri", &format!("{}@{}", self.extension, engine.address())]);
+            command.args(["-auth_uri", &format!("{}@{}", self.extension, server)]);
         }
         let mut process = Process::spawn("sipp", &mut command);
         let status = process.wait_exit(self.limit + Duration::from_secs(10));
