@@ -44,6 +44,15 @@ pub(crate) struct Log {
     facility: Facility,
 }
 
+/// Whether the steps of the dialplan are in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// With `--verbose`.
+    Logged,
+    /// The program shows them in its own way.
+    ToldElsewhere,
+}
+
 /// Where syslog goes at present.
 #[derive(Debug, Default)]
 struct Syslog {
@@ -76,8 +85,12 @@ pub(crate) fn start(
     quiet: Level,
     targets: &[Target],
     facility: Facility,
+    steps: Steps,
 ) -> io::Result<Arc<Log>> {
-    let default = default_filter(verbosity.verbose, quiet);
+    let mut default = default_filter(verbosity.verbose, quiet);
+    if steps == Steps::ToldElsewhere {
+        default.push_str(",diesis_engine::pbx::host=info");
+    }
     let first = match env::var(VARIABLE) {
         Ok(text) => match EnvFilter::try_new(&text) {
             Ok(_) => text,

@@ -23,7 +23,7 @@ use cli::{
     Arguments, Command,
     operate::{Hangup, Reload, Set, Stop},
 };
-use log::{Facility, Log, Target};
+use log::{Facility, Log, Steps, Target};
 
 // Calls come and go on many threads; the system's allocator makes them wait for each other.
 #[global_allocator]
@@ -52,12 +52,14 @@ fn main() -> ExitCode {
             control::ask(&target, Order::Stop { when_idle }, control::print)
         }
         Some(Command::Run(run)) => {
-            let log = log::start(&run.verbosity, Level::INFO, &run.log, run.syslog_facility);
+            let (facility, steps) = (run.syslog_facility, Steps::Logged);
+            let log = log::start(&run.verbosity, Level::INFO, &run.log, facility, steps);
             logged(log, |log| block_on(run::run(&run, log)))
         }
         None => {
             let (targets, facility) = ([Target::Stderr], Facility::default());
-            let log = log::start(&demo.verbosity, Level::WARN, &targets, facility);
+            let steps = Steps::ToldElsewhere;
+            let log = log::start(&demo.verbosity, Level::WARN, &targets, facility, steps);
             logged(log, |_| block_on(demo::run(&demo)))
         }
     }

@@ -6,7 +6,7 @@ use bstr::{BStr, BString};
 
 use crate::arguments::{options, scan_double, scan_integer, split, strip};
 use crate::executor::{Accompanied, Continuation, Flow, Run, Stage, digit_of};
-use crate::host::ChannelState;
+use crate::host::{ChannelState, Level};
 use crate::operation::{
     AnswerMedia, DigitSet, MissingFile, Operation, Options, Outcome, Record, SaidCase, Say,
 };
@@ -151,7 +151,8 @@ pub(super) fn playback_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     match outcome {
         Outcome::HungUp { .. } => Flow::HangUp,
         Outcome::Failed => {
-            run.scope.warn(format_args!("Playback failed"));
+            // Whoever plays the files says which and why.
+            run.scope.log(Level::Debug, format_args!("Playback failed"));
             run.scope.assign(b"PLAYBACKSTATUS", b"FAILED");
             Flow::Continue
         }
@@ -217,7 +218,7 @@ pub(super) fn background_done(run: &mut Run<'_>, context: &BString, outcome: &Ou
     match outcome {
         Outcome::HungUp { .. } => Flow::HangUp,
         Outcome::Failed => {
-            run.scope.warn(format_args!("Background: a file could not be played"));
+            run.scope.log(Level::Debug, format_args!("Background: a file could not be played"));
             run.scope.assign(b"BACKGROUNDSTATUS", b"FAILED");
             Flow::Continue
         }

@@ -7,6 +7,7 @@ use bstr::{BStr, BString};
 use super::media::{answer_first, file_list, is_up};
 use crate::arguments::{options, scan_double, scan_integer, split};
 use crate::executor::{Continuation, Flow, ReadDigits, ReadExtension, Run};
+use crate::host::Level;
 use crate::operation::{DigitSet, MissingFile, Operation, Outcome};
 use crate::plan::Target;
 
@@ -137,7 +138,7 @@ pub(super) fn read_on(run: &mut Run<'_>, mut read: Box<ReadDigits>, outcome: &Ou
         }
         // A prompt that can not be played is passed over; when it was the last, reading fails.
         Outcome::Failed if read.is_playing && read.tone.is_none() => {
-            run.scope.warn(format_args!("Read: a prompt could not be played"));
+            run.scope.log(Level::Debug, format_args!("Read: a prompt could not be played"));
             if read.next_file < read.files.len() {
                 return prompt(run, read);
             }

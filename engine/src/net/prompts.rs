@@ -170,7 +170,12 @@ impl Shared {
 }
 
 fn refuse(error: &PromptError) -> Option<Arc<Prompt>> {
-    tracing::warn!(error = error as &dyn std::error::Error, "prompt");
+    let reason: &dyn std::error::Error = error;
+    match error {
+        // The call that wanted it says so, as `diesis check` did.
+        PromptError::NotFound { .. } => tracing::debug!(error = reason, "prompt"),
+        _ => tracing::warn!(error = reason, "prompt"),
+    }
     None
 }
 

@@ -153,6 +153,11 @@ impl Session {
         })
     }
 
+    /// What carries the sound, and where ours goes, as agreed.
+    pub(super) fn media(&self) -> Option<(Codec, Option<SocketAddr>)> {
+        self.exchange.negotiated().map(|agreed| (agreed.codec, agreed.remote))
+    }
+
     /// Whether keys are looked for in the sound.
     pub(super) fn listens_for_tones(&self) -> bool {
         let negotiated = self.exchange.negotiated();

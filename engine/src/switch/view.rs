@@ -8,9 +8,9 @@ use bstr::{BString, ByteSlice};
 
 use super::{
     ContactStatus, Direction, Parties, Switch,
-    call::{Call, Control, Phase},
+    call::{Call, Control, Hold, Phase},
 };
-use crate::{channel::ChannelId, clock::Now, sip::Transport};
+use crate::{channel::ChannelId, clock::Now, media::Codec, sip::Transport};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,12 @@ pub struct CallView {
     pub transport: Transport,
     /// Where we receive its media.
     pub media: Option<SocketAddr>,
+    /// Where the far end wants our media; `None` before it said so, and while it wants none.
+    pub remote_media: Option<SocketAddr>,
+    /// What carries the sound, by Asterisk's name.
+    pub codec: Option<&'static str>,
+    /// The far end holds the call.
+    pub is_held: bool,
 }
 
 /// One contact of an address of record.
@@ -231,6 +237,12 @@ impl Switch {
             remote: call.flow.peer,
             transport: call.flow.transport,
             media: call.media_address,
+            remote_media: call.session.media().and_then(|(_, remote)| remote),
+            codec: call.session.media().map(|(codec, _)| match codec {
+                Codec::Pcmu => "ulaw",
+                Codec::Pcma => "alaw",
+            }),
+            is_held: call.hold == Hold::Held,
         }
     }
 

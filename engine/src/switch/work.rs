@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::field::display;
+
 use super::{
     Completion, EndedBy, Switch, SwitchEvent,
     call::{Call, Control, Ending, FinalMedia, Phase},
@@ -66,7 +68,15 @@ impl Switch {
         match notice {
             Notice::PlayStarted { names } => self.tell(SwitchEvent::PlayStarted { call, names }),
             Notice::PromptMissing { name } => {
-                tracing::warn!(channel = %call, prompt = %Printable(&name), "prompt not found");
+                let call = self.calls.get(&call);
+                let channel = call.map(|call| display(Printable(&call.name)));
+                let call_id = call.map(|call| display(Printable(&call.parties.call_id)));
+                tracing::warn!(
+                    call_id,
+                    channel,
+                    "prompt \"{}\" can not be played: it is passed over",
+                    Printable(&name)
+                );
             }
             Notice::DigitsByInfo { signals, tone, gap } => {
                 self.with_call(call, now, |switch, call| {

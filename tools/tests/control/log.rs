@@ -86,6 +86,26 @@ fn level_and_syslog_change_while_it_runs() {
 }
 
 #[test]
+fn a_missing_prompt_is_one_line_for_each_call_that_wants_it() {
+    let mut engine = Engine::start("missing");
+    let plan = "[phones]\nexten => 300,1,Answer()\n same => n,Playback(nowhere)\n\
+                same => n,Hangup()\n";
+    fs::write(engine.directory.join("extensions.conf"), plan).unwrap();
+    assert!(engine.diesis("reload").status.success());
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(engine.call(&phone, "300", "wants"), "200");
+    let end = Instant::now() + PATIENCE;
+    while !engine.rows("show calls").is_empty() {
+        assert!(Instant::now() < end, "{:?}", engine.rows("show channels"));
+    }
+    assert!(engine.diesis("stop").status.success());
+    let said = engine.wait();
+    let warnings: Vec<&str> = said.lines().filter(|line| line.contains(" WARN ")).collect();
+    assert_eq!(warnings.len(), 1, "{said}");
+    assert!(warnings[0].contains("\"nowhere\"") && warnings[0].contains("call_id=wants"), "{said}");
+}
+
+#[test]
 fn a_supervisor_is_told_when_it_serves_reloads_and_stops() {
     let directory = std::env::temp_dir().join(format!("diesis-notify-{}", std::process::id()));
     let _ = fs::remove_file(&directory);

@@ -36,6 +36,14 @@ fn an_operator_sees_peers_stations_and_calls_and_ends_them() {
         (&channels[0]["extension"], &channels[0]["context"]),
         (&"100".into(), &"phones".into())
     );
+    let media = format!("127.0.0.1:{}", phone.local_addr().unwrap().port() + 1);
+    assert_eq!(
+        (&channels[0]["codec"], &channels[0]["remote_media"], &channels[0]["held"]),
+        (&"ulaw".into(), &media.into(), &false.into())
+    );
+    let call = &engine.rows("show calls")[0];
+    let from = format!("udp:{}", phone.local_addr().unwrap());
+    assert_eq!((&call["codec"], &call["remote"]), (&"ulaw".into(), &from.into()));
     assert_eq!(engine.rows("show peers")[0]["calls"], 1);
     let table = engine.diesis("show calls");
     let table = String::from_utf8(table.stdout).unwrap();

@@ -34,14 +34,29 @@ fn seconds(duration: Duration) -> Value {
 }
 
 pub(super) fn calls(calls: &[CallView]) -> Table {
-    let mut table = Table::new(&["from", "to", "state", "seconds", "talks_with", "channel"]);
+    let mut table = Table::new(&[
+        "from",
+        "to",
+        "state",
+        "seconds",
+        "talks_with",
+        "name",
+        "codec",
+        "remote",
+        "application",
+        "channel",
+    ]);
     for call in calls {
         table.push(vec![
             text(&call.parties.caller_number),
             text(&call.parties.dialled),
-            json!(call.state),
+            json!(if call.is_held { "held" } else { call.state }),
             seconds(call.answered.unwrap_or(call.duration)),
             text(call.partner.as_ref().or(call.room.as_ref()).map_or(&[], |name| name)),
+            text(&call.parties.caller_name),
+            shown(call.codec),
+            json!(format!("{}:{}", scheme(call.transport), call.remote)),
+            text(&call.application.0),
             text(&call.channel),
         ]);
     }
@@ -59,9 +74,13 @@ pub(super) fn channels(calls: &[CallView]) -> Table {
         "arguments",
         "direction",
         "seconds",
+        "answered",
         "peer",
         "remote",
+        "codec",
         "media",
+        "remote_media",
+        "held",
         "call_id",
     ]);
     for call in calls {
@@ -84,9 +103,13 @@ pub(super) fn channels(calls: &[CallView]) -> Table {
                 Direction::Outgoing => "out",
             }),
             seconds(call.duration),
+            call.answered.map_or(Value::Null, seconds),
             text(call.parties.peer.as_ref().map_or(&[], |peer| peer)),
             json!(format!("{}:{}", scheme(call.transport), call.remote)),
+            shown(call.codec),
             shown(call.media),
+            shown(call.remote_media),
+            json!(call.is_held),
             text(&call.parties.call_id),
         ]);
     }
