@@ -22,6 +22,26 @@ pub struct FeatureSettings {
     pub attended_transfer: BString,
     /// Parks the other one. Default: off.
     pub park: BString,
+    /// How long a transferrer may think between two digits (`transferdigittimeout`). Default 3 s.
+    pub transfer_digit_timeout: Duration,
+    /// Numbers that a transferrer may try (`transferdialattempts`). Default 3.
+    pub transfer_attempts: u32,
+    /// Tells a transferrer to type a number (`transferannouncesound`).
+    pub transfer_announcement: BString,
+    /// Tells that the number is none, and that another may be tried (`transferretrysound`).
+    pub transfer_retry_sound: BString,
+    /// Tells that the last number tried is none (`transferinvalidsound`).
+    pub transfer_invalid_sound: BString,
+    /// Tells that a transfer came to nothing (`xferfailsound`).
+    pub transfer_fail_sound: BString,
+    /// How long it rings at whoever is asked first (`atxfernoanswertimeout`). Default 15 s.
+    pub consult_timeout: Duration,
+    /// Comes back from whoever is asked (`atxferabort`). Default: `*1`.
+    pub consult_abort: BString,
+    /// Completes a transfer without hanging up (`atxfercomplete`). Default: `*2`.
+    pub consult_complete: BString,
+    /// Changes between the two (`atxferswap`). Default: `*4`.
+    pub consult_swap: BString,
     /// Who dials it answers a call that rings for its pick-up groups (`pickupexten`). Default: `*8`.
     pub pickup: BString,
 }
@@ -34,6 +54,16 @@ impl Default for FeatureSettings {
             blind_transfer: "#".into(),
             attended_transfer: BString::default(),
             park: BString::default(),
+            transfer_digit_timeout: Duration::from_secs(3),
+            transfer_attempts: 3,
+            transfer_announcement: "pbx-transfer".into(),
+            transfer_retry_sound: "pbx-invalid".into(),
+            transfer_invalid_sound: "privacy-incorrect".into(),
+            transfer_fail_sound: "beeperr".into(),
+            consult_timeout: Duration::from_secs(15),
+            consult_abort: "*1".into(),
+            consult_complete: "*2".into(),
+            consult_swap: "*4".into(),
             pickup: "*8".into(),
         }
     }
@@ -50,6 +80,18 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> FeatureSettings
                     setting.number(&mut milliseconds, 1..=60_000);
                     settings.digit_timeout = Duration::from_millis(milliseconds.into());
                 }
+                b"transferdigittimeout" => {
+                    setting.seconds(&mut settings.transfer_digit_timeout, 1..=60);
+                }
+                b"transferdialattempts" => setting.number(&mut settings.transfer_attempts, 1..=100),
+                b"transferannouncesound" => setting.text(&mut settings.transfer_announcement),
+                b"transferretrysound" => setting.text(&mut settings.transfer_retry_sound),
+                b"transferinvalidsound" => setting.text(&mut settings.transfer_invalid_sound),
+                b"xferfailsound" => setting.text(&mut settings.transfer_fail_sound),
+                b"atxfernoanswertimeout" => setting.seconds(&mut settings.consult_timeout, 1..=600),
+                b"atxferabort" => code(&mut settings.consult_abort, setting),
+                b"atxfercomplete" => code(&mut settings.consult_complete, setting),
+                b"atxferswap" => code(&mut settings.consult_swap, setting),
                 b"pickupexten" => setting.text(&mut settings.pickup),
                 _ => setting.judge(),
             });

@@ -195,7 +195,13 @@ impl Switch {
         self.tell(SwitchEvent::FeaturePressed { call: call.id, feature });
         match feature {
             Feature::Disconnect => self.disconnect_by_keys(call, now),
-            Feature::BlindTransfer | Feature::AttendedTransfer | Feature::Park => {
+            Feature::BlindTransfer | Feature::AttendedTransfer => {
+                self.begin_asking(call, feature, now);
+            }
+            Feature::AbortTransfer | Feature::CompleteTransfer | Feature::SwapTransfer => {
+                self.take_consult_feature(call, feature, now);
+            }
+            Feature::Park => {
                 tracing::warn!(call_id = %call.parties.call_id, ?feature, "is not available: nothing happens");
             }
         }

@@ -19,6 +19,12 @@ pub enum Feature {
     AttendedTransfer,
     /// Leave the other one in the parking lot.
     Park,
+    /// Come back from whoever is asked.
+    AbortTransfer,
+    /// Connect the other one with whoever is asked.
+    CompleteTransfer,
+    /// Talk to the other one, while whoever is asked waits, and back.
+    SwapTransfer,
 }
 
 /// The keys of one call in a bridge.
@@ -51,6 +57,9 @@ impl KeyCollector {
                 Feature::BlindTransfer => &settings.blind_transfer,
                 Feature::AttendedTransfer => &settings.attended_transfer,
                 Feature::Park => &settings.park,
+                Feature::AbortTransfer => &settings.consult_abort,
+                Feature::CompleteTransfer => &settings.consult_complete,
+                Feature::SwapTransfer => &settings.consult_swap,
             };
             let digits = code.iter().filter_map(|byte| Digit::from_char(char::from(*byte)));
             let digits: Vec<_> = digits.collect();

@@ -2,6 +2,7 @@
 
 mod admission;
 mod calls_recorded;
+mod consult;
 mod device_state;
 mod dial;
 mod dialplan;

@@ -18,6 +18,7 @@ use diesis_dialplan::{
 use super::{
     EndedBy, Switch, SwitchEvent,
     call::{Call, Control},
+    dial::Asking,
 };
 use crate::{
     channel::{Cause, ChannelId},
@@ -39,6 +40,8 @@ pub(super) struct Transfers {
     /// Dialogs kept for those who transferred, until then at most.
     kept: HashMap<sip::CallHandle, Instant>,
     due: BTreeSet<(Instant, sip::CallHandle)>,
+    /// Those who transfer by keys, and are not through.
+    pub(super) asking: HashMap<ChannelId, Box<Asking>>,
 }
 
 /// What a REFER comes to.
@@ -81,7 +84,10 @@ impl Transfers {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.referred.is_empty() && self.kept.is_empty() && self.due.is_empty()
+        self.referred.is_empty()
+            && self.kept.is_empty()
+            && self.due.is_empty()
+            && self.asking.is_empty()
     }
 }
 

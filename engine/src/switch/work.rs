@@ -175,6 +175,9 @@ impl Switch {
 
     /// Hands the outcome of the channel's task to whoever waits for it.
     fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
+        if self.take_asking_outcome(call, &outcome, now) {
+            return;
+        }
         if call.dialling.is_some() {
             // The caller settles, or hears something, while others are called; nobody waits for it.
             return;
@@ -305,6 +308,7 @@ impl Switch {
         }
         self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
         self.report_end(call, cause, now);
+        self.finish_asking(call, now);
         self.hang_up_signalling(call, cause, now);
         call.visit = None;
         self.forget_info(call);

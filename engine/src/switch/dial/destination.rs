@@ -86,7 +86,7 @@ impl Switch {
     }
 
     /// Makes a prepared call a leg of `call`, and lets it begin.
-    fn place_leg(
+    pub(super) fn place_leg(
         &mut self,
         call: &Call,
         mut leg: Box<Call>,

@@ -4,6 +4,7 @@
 //! before it is called and after it answers (subroutines, announcements) is in `leg`; whom to call
 //! is in `destination`; how long the two may talk is in `limit`.
 
+mod consult;
 mod destination;
 mod leg;
 mod limit;
@@ -32,6 +33,7 @@ use crate::{
     pbx::perform::signals,
     sip::StatusCode,
 };
+pub(super) use consult::Asking;
 pub(super) use leg::{Leg, Verdict};
 use limit::Limit;
 
@@ -200,6 +202,9 @@ impl Switch {
     /// The calls of a Dial tell something.
     pub(super) fn take_dial_news(&mut self, caller: ChannelId, news: DialNews, now: Now) {
         let DialNews { leg, what } = news;
+        if self.is_consulted(caller, leg) {
+            return self.take_consult_news(caller, leg, what, now);
+        }
         self.with_call(caller, now, |switch, call| {
             let Some(mut dialling) = call.dialling.take() else { return };
             if !dialling.legs.iter().any(|placed| placed.leg == leg) {
@@ -283,7 +288,7 @@ impl Switch {
             ended_by: DialEnd::Caller,
             ..result(&dialling, status, cause, now)
         };
-        self.finish(call, result, cause);
+        self.finish(call, result, cause, now);
     }
 
     /// The time of a Dial is over: nobody answered, or they talked long enough.
@@ -302,7 +307,7 @@ impl Switch {
         self.end_legs(call.id, &dialling.legs, options::given_up(&dialling.options), now);
         let result = result(&dialling, DialStatus::NoAnswer, Cause::NO_ANSWER, now);
         // As in Asterisk the cause of an earlier call stays when nobody answers in time.
-        self.finish(call, DialResult { cause: 0, ..result }, Cause::NO_ANSWER);
+        self.finish(call, DialResult { cause: 0, ..result }, Cause::NO_ANSWER, now);
     }
 
     /// Ends the calls of a Dial that is given up, without an outcome.
@@ -323,7 +328,7 @@ impl Switch {
         let status = if answered { DialStatus::Answer } else { DialStatus::Cancel };
         let cause = Cause::NORMAL_CLEARING;
         let result = result(&dialling, status, cause, now);
-        self.finish(call, result, cause);
+        self.finish(call, result, cause, now);
     }
 
     /// A digit of a caller for whom others are being called; whether it meant something.
@@ -353,7 +358,7 @@ impl Switch {
                     priority: "1".into(),
                 };
                 let result = result(&dialling, DialStatus::Cancel, cause, now);
-                self.finish(call, DialResult { place: Some(place), ..result }, cause);
+                self.finish(call, DialResult { place: Some(place), ..result }, cause, now);
                 return true;
             }
         }
@@ -459,7 +464,7 @@ impl Switch {
         };
         self.end_bridged(leg, cause, now);
         let result = DialResult { ended_by, place, ..result(&dialling, status, cause, now) };
-        self.finish(call, result, cause);
+        self.finish(call, result, cause, now);
     }
 
     /// Option G: the caller goes to a place of the dialplan, and the callee to the priority after.
@@ -479,7 +484,7 @@ impl Switch {
         let cause = Cause::NORMAL_CLEARING;
         let result = result(dialling, DialStatus::Answer, cause, now);
         let result = DialResult { ended_by: DialEnd::Continue, place: Some(place), ..result };
-        self.finish(call, result, cause);
+        self.finish(call, result, cause, now);
     }
 
     fn connect(
@@ -549,14 +554,19 @@ impl Switch {
     ) {
         dialling.legs.retain(|placed| placed.leg != leg);
         if dialling.answered().is_some_and(|answered| answered.leg == leg) {
+            call.dialling = Some(dialling);
+            if self.stay_with_consulted(call, now) {
+                return;
+            }
+            let Some(dialling) = call.dialling.take() else { return };
             let result = result(&dialling, DialStatus::Answer, cause, now);
-            return self.finish(call, result, cause);
+            return self.finish(call, result, cause, now);
         }
         dialling.causes.push(cause);
         if dialling.legs.is_empty() {
             let status = status(&dialling.causes);
             let result = result(&dialling, status, cause, now);
-            self.finish(call, result, cause);
+            self.finish(call, result, cause, now);
         } else {
             call.dialling = Some(dialling);
         }
@@ -601,6 +611,13 @@ impl Switch {
                 self.dial_news.push_back((placed.leg, news));
                 continue;
             }
+            let mut stays = false;
+            self.with_call(placed.leg, now, |switch, leg| {
+                stays = switch.stay_with_consulted(leg, now);
+            });
+            if stays {
+                continue;
+            }
             // One that has answered is not told that somebody else did.
             let is_up = self.calls.get(&placed.leg).is_some_and(|leg| leg.is_up());
             let cause = if is_up { Cause::NORMAL_CLEARING } else { cause };
@@ -609,7 +626,8 @@ impl Switch {
     }
 
     /// Ends a Dial: hands its outcome to the caller's dialplan.
-    fn finish(&mut self, call: &mut Call, result: DialResult, cause: Cause) {
+    fn finish(&mut self, call: &mut Call, result: DialResult, cause: Cause, now: Now) {
+        self.stop_asking(call, now);
         call.channel.stop_background(&mut self.outbox);
         call.channel.stop_music(&mut self.outbox);
         call.channel.stop(&mut self.outbox);

@@ -90,7 +90,7 @@ impl Switch {
         if let Some(dialling) = call.dialling.take() {
             let result = result(&dialling, DialStatus::Answer, cause, now);
             let ended_by = DialEnd::Caller;
-            self.finish(call, super::DialResult { ended_by, ..result }, cause);
+            self.finish(call, super::DialResult { ended_by, ..result }, cause, now);
         }
         if is_leg {
             Self::say_farewell(call, cause);
@@ -365,7 +365,7 @@ impl Switch {
 
 impl Call {
     /// Nobody's Dial has anything to do with the call any more.
-    fn forget_dialler(&mut self) {
+    pub(super) fn forget_dialler(&mut self) {
         if let Control::Leg(leg) = &mut self.control {
             leg.dialler = None;
         }
