@@ -222,6 +222,15 @@ impl Exchange {
         self.settle();
     }
 
+    /// The Replaces by which somebody takes over the far end's side of a call.
+    pub(super) fn replaces(&self, call: ChannelId) -> Option<String> {
+        let handle = self.switch.calls.get(&call)?.handle?;
+        let crate::sip::refer::Replaces { call_id, to_tag, from_tag, .. } =
+            self.switch.endpoint.replaces_of(handle)?;
+        let (to, from) = (from_tag.as_str(), to_tag.as_str());
+        Some(format!("{};to-tag={to};from-tag={from}", call_id.as_str()))
+    }
+
     /// One of the calls there are; one that is not there when there is none.
     pub(super) fn some_call(&self, nth: u32) -> ChannelId {
         let mut calls: Vec<_> = self.switch.calls.keys().copied().collect();

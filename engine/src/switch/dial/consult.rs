@@ -59,7 +59,9 @@ enum Stage {
 enum Number {
     Whole,
     /// It may go on.
-    Whether { exists: bool },
+    Whether {
+        exists: bool,
+    },
     Nobody,
 }
 
@@ -261,7 +263,13 @@ impl Switch {
     }
 
     /// News of the one who is asked.
-    pub(super) fn take_consult_news(&mut self, by: ChannelId, leg: ChannelId, what: What, now: Now) {
+    pub(super) fn take_consult_news(
+        &mut self,
+        by: ChannelId,
+        leg: ChannelId,
+        what: What,
+        now: Now,
+    ) {
         self.with_call(by, now, |switch, call| {
             let Some(asking) = switch.transfers.asking.get(&call.id) else { return };
             match (what, asking.stage) {

@@ -476,6 +476,16 @@ impl Phone {
         request
     }
 
+    /// REFER within the call that this phone made, whatever the answer is.
+    pub(in super::super) fn try_refer(&mut self, exchange: &mut Exchange, refer_to: &str) {
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
+        let request = self
+            .in_dialog(Method::Refer)
+            .with(HeaderName::Contact, contact.as_str())
+            .with(HeaderName::ReferTo, refer_to);
+        self.send(exchange, request);
+    }
+
     /// REFER within the call that this phone made, or the one that came by `invite`; the status.
     pub(in super::super) fn refer(
         &mut self,

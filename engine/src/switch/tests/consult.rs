@@ -159,7 +159,11 @@ fn whoever_is_asked_first_gets_the_call_when_the_transferrer_hangs_up() {
     scene.bob_types("*2");
     scene.bob_types("300#");
     scene.carol_answers(200);
-    assert_eq!(scene.exchange.media.room_sizes(), [1, 2, 2], "Alice waits, Bob asks through a Local");
+    assert_eq!(
+        scene.exchange.media.room_sizes(),
+        [1, 2, 2],
+        "Alice waits, Bob asks through a Local"
+    );
     scene.bob_hangs_up();
     assert_eq!(scene.exchange.media.room_sizes(), [2, 2]);
     scene.exchange.run_for(secs(30));

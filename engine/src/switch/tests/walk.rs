@@ -54,6 +54,33 @@ same => n,Return()
 exten => s,1,Playback(menu)
 ";
 
+/// Calls that can be moved about.
+const TRANSFERS: &str = "
+[office]
+exten => 100,1,Dial(PJSIP/bob,10,tThHg)
+same => n,Playback(menu)
+exten => 200,1,Dial(PJSIP/carol&PJSIP/bob,10,tT)
+exten => 300,1,Dial(Local/100@office,10,tTgL(9000))
+same => n,Wait(1)
+exten => 600,1,Answer()
+same => n,ConfBridge(600)
+exten => 999,1,Pickup(100@office&200@office)
+same => n,Dial(PJSIP/alice,8,TF(office^600^1))
+exten => 1,1,Answer()
+same => n,Wait(3)
+exten => h,1,NoOp()
+";
+
+#[test]
+fn whatever_phones_do_to_each_others_calls_nothing_gets_stuck() {
+    let mut transferred = 0;
+    for seed in 0..200 {
+        let walked = std::panic::catch_unwind(|| walk(TRANSFERS, seed));
+        transferred += walked.unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+    assert!(transferred > 50, "only {transferred} transfers");
+}
+
 #[test]
 fn whatever_phones_do_nothing_gets_stuck() {
     for seed in 0..100 {
@@ -70,7 +97,8 @@ fn whatever_phones_do_to_a_dial_nothing_gets_stuck() {
     }
 }
 
-fn walk(plan: &str, seed: u64) {
+/// How many calls were transferred.
+fn walk(plan: &str, seed: u64) -> usize {
     let mut entropy = Entropy::new(seed);
     let incoming = match seed % 3 {
         0 => IncomingCalls::Embedder,
@@ -104,12 +132,15 @@ fn walk(plan: &str, seed: u64) {
         phone.unregister(&mut exchange, &name);
     }
     exchange.assert_nothing_left();
+    let transfers =
+        exchange.events.iter().filter(|it| matches!(it, SwitchEvent::CallTransferred { .. }));
+    transfers.count()
 }
 
 fn step(exchange: &mut Exchange, phone: &mut Phone, entropy: &mut Entropy) {
     const NUMBERS: [&str; 6] = ["100", "200", "300", "600", "999", "1"];
     let call = exchange.some_call(entropy.next_u32());
-    match entropy.below(17) {
+    match entropy.below(22) {
         0 | 1 => {
             phone.forget_call();
             phone.dial(exchange, NUMBERS[entropy.below(6) as usize]);
@@ -129,6 +160,21 @@ fn step(exchange: &mut Exchange, phone: &mut Phone, entropy: &mut Entropy) {
             phone.reinvite(exchange, direction);
         }
         8 => exchange.try_press(call, NUMBERS[entropy.below(6) as usize]),
+        17 => exchange.try_press(call, ["#", "*", "1", "2"][entropy.below(4) as usize]),
+        18 if phone.has_dialog() => {
+            let to = format!("<sip:{}@127.0.0.1>", NUMBERS[entropy.below(6) as usize]);
+            phone.try_refer(exchange, &to);
+        }
+        19 if phone.has_dialog() => {
+            let Some(replaces) = exchange.replaces(call) else { return };
+            let replaces = replaces.replace(';', "%3B").replace('=', "%3D");
+            phone.try_refer(exchange, &format!("<sip:x@127.0.0.1?Replaces={replaces}>"));
+        }
+        20 => {
+            let Some(replaces) = exchange.replaces(call) else { return };
+            phone.forget_call();
+            phone.dial_replacing(exchange, &replaces);
+        }
         9 => phone.answer_whatever_comes(exchange, [180, 200, 486, 603][entropy.below(4) as usize]),
         10 => phone.pump(exchange),
         11 => exchange.try_media_event(call, entropy.below(4)),
