@@ -71,11 +71,18 @@ same => n,Wait(3)
 exten => h,1,NoOp()
 ";
 
+/// All there is, alike.
+const ANYTHING: [u32; 17] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+
+/// Much that leads to calls, and to their transfer.
+const TALKATIVE: [u32; 20] =
+    [0, TALK, TALK, 3, TALK, 5, 7, 8, 8, 9, 10, 14, 16, 17, 17, 18, 19, 20, 21, 21];
+
 #[test]
 fn whatever_phones_do_to_each_others_calls_nothing_gets_stuck() {
     let mut transferred = 0;
     for seed in 0..200 {
-        let walked = std::panic::catch_unwind(|| walk(TRANSFERS, seed));
+        let walked = std::panic::catch_unwind(|| walk(TRANSFERS, &TALKATIVE, seed));
         transferred += walked.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     assert!(transferred > 50, "only {transferred} transfers");
@@ -84,7 +91,7 @@ fn whatever_phones_do_to_each_others_calls_nothing_gets_stuck() {
 #[test]
 fn whatever_phones_do_nothing_gets_stuck() {
     for seed in 0..100 {
-        let walked = std::panic::catch_unwind(|| walk(PLAN, seed));
+        let walked = std::panic::catch_unwind(|| walk(PLAN, &ANYTHING, seed));
         assert!(walked.is_ok(), "seed {seed}");
     }
 }
@@ -92,13 +99,13 @@ fn whatever_phones_do_nothing_gets_stuck() {
 #[test]
 fn whatever_phones_do_to_a_dial_nothing_gets_stuck() {
     for seed in 0..100 {
-        let walked = std::panic::catch_unwind(|| walk(DIALS, seed));
+        let walked = std::panic::catch_unwind(|| walk(DIALS, &ANYTHING, seed));
         assert!(walked.is_ok(), "seed {seed}");
     }
 }
 
 /// How many calls were transferred.
-fn walk(plan: &str, seed: u64) -> usize {
+fn walk(plan: &str, steps: &[u32], seed: u64) -> usize {
     let mut entropy = Entropy::new(seed);
     let incoming = match seed % 3 {
         0 => IncomingCalls::Embedder,
@@ -119,7 +126,11 @@ fn walk(plan: &str, seed: u64) -> usize {
     }
     for _ in 0..40 {
         let phone = entropy.below(3) as usize;
-        step(&mut exchange, &mut phones[phone], &mut entropy);
+        let kind = steps[entropy.below(steps.len() as u32) as usize];
+        if kind == TALK {
+            talk(&mut exchange, &mut phones, phone, &mut entropy);
+        }
+        step(&mut exchange, &mut phones[phone], kind, &mut entropy);
         let pause = Duration::from_millis(entropy.below(2500).into());
         exchange.run_for(pause);
     }
@@ -137,10 +148,24 @@ fn walk(plan: &str, seed: u64) -> usize {
     transfers.count()
 }
 
-fn step(exchange: &mut Exchange, phone: &mut Phone, entropy: &mut Entropy) {
-    const NUMBERS: [&str; 6] = ["100", "200", "300", "600", "999", "1"];
+/// A phone calls, and everybody answers.
+fn talk(exchange: &mut Exchange, phones: &mut [Phone], caller: usize, entropy: &mut Entropy) {
+    phones[caller].forget_call();
+    phones[caller].dial(exchange, NUMBERS[entropy.below(6) as usize]);
+    for other in (0..phones.len()).filter(|other| *other != caller) {
+        phones[other].answer_whatever_comes(exchange, 200);
+    }
+    phones[caller].pump(exchange);
+    phones[caller].ack(exchange);
+}
+
+const NUMBERS: [&str; 6] = ["100", "200", "300", "600", "999", "1"];
+
+const TALK: u32 = 22;
+
+fn step(exchange: &mut Exchange, phone: &mut Phone, kind: u32, entropy: &mut Entropy) {
     let call = exchange.some_call(entropy.next_u32());
-    match entropy.below(22) {
+    match kind {
         0 | 1 => {
             phone.forget_call();
             phone.dial(exchange, NUMBERS[entropy.below(6) as usize]);
@@ -189,6 +214,8 @@ fn step(exchange: &mut Exchange, phone: &mut Phone, entropy: &mut Entropy) {
             exchange.switch.handle_transport_error(flow, exchange.now);
             exchange.tick();
         }
+        // Everybody answers.
+        21 => phone.answer_whatever_comes(exchange, 200),
         14 | 15 => phone.answer_early(exchange, [200, 200, 486][entropy.below(3) as usize]),
         _ => exchange.tick(),
     }
