@@ -17,6 +17,11 @@ impl Recorder {
         Self { source, sink, dropped: 0, heard: [0; FRAME] }
     }
 
+    /// What it records.
+    pub(crate) fn source(&self) -> RecordSource {
+        self.source
+    }
+
     /// Samples for which there was no room.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped

@@ -1,10 +1,12 @@
-//! A conference room: its members, and what is played to all of them.
+//! A room: its members, how they hear each other, and what is played to all of them.
 
 use std::collections::VecDeque;
 
+use slab::Slab;
+
 use super::{
     Event, FRAME, PlayEnd, PlayId, PlayItem, RecordSource, Repeat, RoomId, mixer::Mixer,
-    player::Player, recorder::Recorder,
+    player::Player, recorder::Recorder, stream::Stream,
 };
 
 /// One room. Its members' streams belong to the shard; here are their slots.
@@ -15,11 +17,20 @@ pub(crate) struct Room {
     members: Vec<usize>,
     plays: VecDeque<Player>,
     recorder: Option<Recorder>,
+    kind: Kind,
+}
+
+/// How its members hear each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Mix,
+    /// There are two, and each is sent the other's packets.
+    Pair,
 }
 
 impl Room {
     pub(crate) fn new(id: RoomId, phase: usize) -> Self {
-        Self { id, phase, members: vec![], plays: VecDeque::new(), recorder: None }
+        Self { id, phase, members: vec![], plays: VecDeque::new(), recorder: None, kind: Kind::Mix }
     }
 
     /// In which tick of a frame its members send.
@@ -37,6 +48,33 @@ impl Room {
 
     pub(crate) fn remove(&mut self, slot: usize) {
         self.members.retain(|&member| member != slot);
+    }
+
+    /// Finds out whether a mix is needed: two that only talk are better served with each other's
+    /// packets, which wait in no buffer and are neither decoded nor encoded.
+    pub(crate) fn arrange(&mut self, streams: &mut Slab<Box<Stream>>) {
+        let pair = match self.members[..] {
+            [one, two] if self.plays.is_empty() && self.recorder.is_none() => {
+                let both = streams.get(one).zip(streams.get(two));
+                both.filter(|(one, two)| one.can_pass_to(two)).map(|_| (one, two))
+            }
+            _ => None,
+        };
+        if pair.is_none() && self.kind == Kind::Mix {
+            return;
+        }
+        self.kind = if pair.is_some() { Kind::Pair } else { Kind::Mix };
+        for &member in &self.members {
+            let partner = pair.map(|(one, two)| if member == one { two } else { one });
+            if let Some(stream) = streams.get_mut(member) {
+                stream.set_partner(partner);
+            }
+        }
+    }
+
+    /// Whether its members' audio is to be added up.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.kind == Kind::Mix
     }
 
     /// Queues a play; one more than the queue holds is refused as stopped.

@@ -328,6 +328,9 @@ impl Shard {
             arrival: RtpTime(self.samples_at(now) as u32),
         };
         let Self { lanes, streams, relay, events, mixer, working_on, .. } = self;
+        for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
+            room.arrange(streams);
+        }
         let lane = &lanes[phase];
         relay.clear();
         io.receive_batch(&lane.sockets, &mut |index, from, datagram| {
@@ -344,15 +347,17 @@ impl Shard {
             }
         }
         for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
-            mixer.clear();
-            for &slot in room.members() {
-                *working_on = Some(slot);
-                if let Some(stream) = streams.get_mut(slot) {
-                    stream.contribute(mixer, events);
+            if room.is_mixed() {
+                mixer.clear();
+                for &slot in room.members() {
+                    *working_on = Some(slot);
+                    if let Some(stream) = streams.get_mut(slot) {
+                        stream.contribute(mixer, events);
+                    }
                 }
+                *working_on = None;
+                room.handle_frame(mixer, events);
             }
-            *working_on = None;
-            room.handle_frame(mixer, events);
             for &slot in room.members() {
                 *working_on = Some(slot);
                 if let Some(stream) = streams.get_mut(slot) {

@@ -1,6 +1,7 @@
 //! One RTP stream pair of one call leg: what is sent each 20 ms, what is made of what arrives.
 //!
-//! Sent are, in this order of precedence: digits, a play, the room's mix, an echo. Sequence
+//! Sent are, in this order of precedence: digits, a play, the room's mix, an echo; two that are
+//! alone in a room are sent each other's packets in place of a mix. Sequence
 //! numbers count packets, RTP time runs on through silence (RFC 3550 §5.1), the first packet after
 //! a silence carries the marker. When nothing sounds nothing is sent, but for a frame of silence
 //! every 15 s that keeps NAT bindings open.
@@ -108,9 +109,23 @@ pub(crate) struct Seat {
     talk_detection: TalkDetection,
     detector: TalkDetector,
     speaker: Option<Speaker>,
+    /// The slot of the only other member, if packets go there as they are.
+    partner: Option<usize>,
+    /// How the packets of that one are numbered here.
+    passage: Option<Passage>,
 }
 
-/// Packets that go back to their senders within the tick. Memory is kept from tick to tick.
+/// Our numbers less the partner's, from its first packet on that was passed: what it lost is
+/// missing here too, and what overtook overtakes.
+#[derive(Debug, Clone, Copy)]
+struct Passage {
+    source: Ssrc,
+    seq: u16,
+    time: i32,
+}
+
+/// Packets that go on within the tick, back to their senders or to their partners. Memory is kept
+/// from tick to tick.
 #[derive(Debug, Default)]
 pub(crate) struct Relay {
     pub(crate) entries: Vec<RelayEntry>,
@@ -119,14 +134,26 @@ pub(crate) struct Relay {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RelayEntry {
+    /// Whose stream sends it.
     pub(crate) slot: usize,
+    origin: Origin,
     marker: Marker,
     payload_type: PayloadType,
+    seq: Seq,
     time: RtpTime,
     start: usize,
     end: usize,
     /// Samples of audio; none for a telephone event.
     samples: usize,
+}
+
+/// Where a packet that goes on came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Whom it goes back to.
+    Itself,
+    /// The other one of two.
+    Partner(Ssrc),
 }
 
 impl Relay {
@@ -279,6 +306,8 @@ impl Stream {
             talk_detection,
             detector: TalkDetector::default(),
             speaker: None,
+            partner: None,
+            passage: None,
         });
         self.update_playout();
         events.push_back(Event::Joined { stream: self.id, room });
@@ -292,6 +321,36 @@ impl Stream {
             events.push_back(Event::Left { stream: self.id, room: seat.room });
             self.update_playout();
         }
+    }
+
+    /// Whether packets may go from one to the other as they are: both only talk and listen, in one
+    /// codec, and nobody wants to know what they hear.
+    pub(crate) fn can_pass_to(&self, other: &Self) -> bool {
+        let is_plain = |stream: &Self| {
+            let records = |recorder: &Recorder| recorder.source() == RecordSource::Both;
+            let seat = stream.seat.as_ref();
+            seat.is_some_and(|seat| {
+                seat.mute == MuteState::Open && seat.talk_detection == TalkDetection::Off
+            }) && !stream.recorder.as_deref().is_some_and(records)
+        };
+        self.settings.codec == other.settings.codec && is_plain(self) && is_plain(other)
+    }
+
+    /// Whose packets are passed here and whose get ours, in place of a mix.
+    pub(crate) fn set_partner(&mut self, partner: Option<usize>) {
+        let Some(seat) = &mut self.seat else { return };
+        if seat.partner == partner {
+            return;
+        }
+        seat.partner = partner;
+        seat.passage = None;
+        seat.speaker = None;
+        seat.detector = TalkDetector::default();
+        self.update_playout();
+    }
+
+    fn partner(&self) -> Option<usize> {
+        self.seat.as_ref()?.partner
     }
 
     pub(crate) fn set_mute(&mut self, mute: MuteState, events: &mut VecDeque<Event>) {
@@ -333,7 +392,8 @@ impl Stream {
             (false, Some(_)) => self.detector = None,
             _ => {}
         }
-        let wanted = self.recorder.is_some() || self.seat.is_some() || detects;
+        let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
+        let wanted = self.recorder.is_some() || is_mixed || detects;
         match (wanted, &self.playout) {
             (true, None) => self.playout = Some(Box::new(PlayoutBuffer::new())),
             (false, Some(_)) => self.playout = None,

@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+mod pair;
+
 /// Sockets in memory.
 #[derive(Default)]
 struct Memory {
@@ -567,7 +569,7 @@ fn everyone_in_a_room_hears_all_others_and_never_himself() {
 #[test]
 fn a_jittery_lossy_member_is_still_heard_by_the_others() {
     let mut world = World::new();
-    for n in 0..2 {
+    for n in 0..3 {
         let stream = world.open(n);
         let (mute, talk_detection) = (MuteState::Open, TalkDetection::Off);
         world.command(Command::Join { stream, room: RoomId(1), mute, talk_detection });

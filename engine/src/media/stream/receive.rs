@@ -1,11 +1,11 @@
-//! What a stream makes of the datagrams that arrive: latched, counted, then heard, echoed or read
-//! as keys. Nothing that arrives is trusted before its source is.
+//! What a stream makes of the datagrams that arrive: latched, counted, then heard, sent on or
+//! read as keys. Nothing that arrives is trusted before its source is.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use rtp_rs::RtpReader;
 
-use super::{Echo, Heartbeat, Moment, Relay, RelayEntry, Stream, report_talk};
+use super::{Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, report_talk};
 use crate::media::{
     Codec, Digit, Event, FRAME,
     event::Talk,
@@ -116,17 +116,24 @@ impl Stream {
         {
             self.statistics.late += 1;
         }
-        if self.is_echoing() {
+        let next = match self.partner() {
+            Some(partner) => Some((partner, Origin::Partner(ssrc))),
+            None => self.is_echoing().then_some((slot, Origin::Itself)),
+        };
+        if let Some((slot, origin)) = next {
             let marker = if packet.mark() { Marker::Set } else { Marker::Clear };
             let start = relay.octets.len();
             relay.octets.extend_from_slice(packet.payload());
+            // Partners send in the same codec.
             if codec != self.settings.codec {
                 transcode(codec, self.settings.codec, &mut relay.octets[start..]);
             }
             relay.entries.push(RelayEntry {
                 slot,
+                origin,
                 marker,
                 payload_type: self.settings.payload_type,
+                seq: Seq(packet.sequence_number().into()),
                 time,
                 start,
                 end: relay.octets.len(),
@@ -166,8 +173,10 @@ impl Stream {
             let end = relay.octets.len();
             relay.entries.push(RelayEntry {
                 slot,
+                origin: Origin::Itself,
                 marker,
                 payload_type,
+                seq: Seq(packet.sequence_number().into()),
                 time,
                 start,
                 end,

@@ -2,14 +2,14 @@
 
 use std::{collections::VecDeque, net::SocketAddr, sync::LazyLock, time::Duration};
 
-use super::{Echo, Heartbeat, Moment, RelayEntry, Sending, Stream};
+use super::{Echo, Heartbeat, Moment, Origin, Passage, RelayEntry, Sending, Stream};
 use crate::media::{
     Codec, Digit, Event, FRAME, PlayEnd, Prompt,
     dtmf::telephone_event::{Form, Output},
     mixer::Mixer,
     packet_io::{Outgoing, PacketIo, Sent},
     player::silence,
-    rtp::{Header, Marker, RtpTime, Seq},
+    rtp::{Header, Marker, RtpTime, Seq, Ssrc},
     tone,
 };
 
@@ -31,7 +31,8 @@ impl Stream {
         self.report_keys([key, None], events);
         self.report_silence(moment, events);
         self.keep_connected(moment, io);
-        if self.seat.is_none() && self.playout.is_some() {
+        let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
+        if !is_mixed && self.playout.is_some() {
             self.listen(&mut [0; FRAME], events);
         }
         let codec = self.settings.codec;
@@ -62,7 +63,7 @@ impl Stream {
         let mut own_mix = [0; FRAME];
         let payload = match (output, &self.seat) {
             (Output::Tone { digit, frame }, _) => Some(digit_tone(digit, frame, codec)),
-            (_, Some(seat)) if seat.mute.is_hearing() => Some(match seat.speaker {
+            (_, Some(seat)) if is_mixed && seat.mute.is_hearing() => Some(match seat.speaker {
                 Some(speaker) => {
                     mixer.for_speaker(speaker, codec, &mut own_mix);
                     &own_mix
@@ -105,6 +106,7 @@ impl Stream {
             return;
         }
         let Some(destination) = self.latch.destination(moment.frame) else { return };
+        self.end_passage();
         let sending = &mut self.sending;
         let time = sending.time_after_last(moment.frame);
         let follows = sending.last_audio.is_some_and(|last| last + 1 == moment.frame);
@@ -133,12 +135,20 @@ impl Stream {
             return;
         }
         let Some(destination) = self.latch.destination(moment.frame) else { return };
+        self.end_passage();
         let seq = self.sending.take_seq();
         let header = Header { marker, payload_type, seq, time, ssrc: self.sending.ssrc };
         self.transmit(header, &payload, destination, moment, io);
     }
 
-    /// Sends back a packet that arrived in this tick.
+    /// Something else is sent: the partner's next packet is numbered after it.
+    fn end_passage(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.passage = None;
+        }
+    }
+
+    /// Sends a packet that arrived in this tick, back or on.
     pub(crate) fn handle_relay(
         &mut self,
         entry: RelayEntry,
@@ -146,12 +156,81 @@ impl Stream {
         moment: Moment,
         io: &mut impl PacketIo,
     ) {
-        let Echo::On { offset } = &mut self.echo else { return };
         let Some(payload) = octets.get(entry.start..entry.end) else { return };
+        match entry.origin {
+            Origin::Itself => self.send_back(entry, payload, moment, io),
+            Origin::Partner(source) => self.pass(entry, source, payload, moment, io),
+        }
+    }
+
+    /// Sends what the partner said, unless the peer is to hear something else.
+    fn pass(
+        &mut self,
+        entry: RelayEntry,
+        source: Ssrc,
+        payload: &[u8],
+        moment: Moment,
+        io: &mut impl PacketIo,
+    ) {
+        if self.player.is_some()
+            || self.digits_out.is_some()
+            || !self.settings.direction.is_sending()
+        {
+            return;
+        }
+        let Some(destination) = self.latch.destination(moment.frame) else { return };
+        let Some(seat) = &mut self.seat else { return };
+        let sending = &mut self.sending;
+        let here = sending.time(moment.frame);
+        let fits = |passage: &Passage| {
+            let time = entry.time.plus(passage.time);
+            let ahead = Seq(entry.seq.0.wrapping_add(passage.seq)).since(sending.seq);
+            passage.source == source
+                && here.since(time).unsigned_abs() < LEAP
+                && ahead.unsigned_abs() < GAP
+        };
+        let kept = seat.passage.filter(fits);
+        let passage = kept.unwrap_or_else(|| {
+            // Not before the end of what was sent last.
+            let overlap = sending.end.since(here);
+            let begin = if (1..OVERLAP).contains(&overlap) { sending.end } else { here };
+            let seq = sending.seq.0.wrapping_sub(entry.seq.0);
+            Passage { source, seq, time: begin.since(entry.time) }
+        });
+        seat.passage = Some(passage);
+        let seq = Seq(entry.seq.0.wrapping_add(passage.seq));
+        let time = entry.time.plus(passage.time);
+        if seq.since(sending.seq) >= 0 {
+            sending.seq = seq.next();
+        }
+        let end = time.plus(entry.samples as i32);
+        if end.since(sending.end) > 0 {
+            sending.end = end;
+        }
+        sending.last_audio = Some(moment.frame);
+        let header = Header {
+            marker: if kept.is_some() { entry.marker } else { Marker::Set },
+            payload_type: self.settings.payload_type,
+            seq,
+            time,
+            ssrc: sending.ssrc,
+        };
+        self.transmit(header, payload, destination, moment, io);
+    }
+
+    /// Sends what the peer said back to it.
+    fn send_back(
+        &mut self,
+        entry: RelayEntry,
+        payload: &[u8],
+        moment: Moment,
+        io: &mut impl PacketIo,
+    ) {
+        let Echo::On { offset } = &mut self.echo else { return };
         let Some(destination) = self.latch.destination(moment.frame) else { return };
         let here = self.sending.time_after_last(moment.frame);
         let kept =
-            offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < ECHO_LEAP);
+            offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < LEAP);
         let marker = if kept.is_some() { entry.marker } else { Marker::Set };
         let difference = kept.unwrap_or_else(|| here.since(entry.time));
         *offset = Some(difference);
@@ -286,8 +365,11 @@ pub(crate) static DIGIT_TONES: LazyLock<Vec<Prompt>> = LazyLock::new(|| {
         .collect()
 });
 
-/// An echo whose clock strays by a second from ours begins anew.
-const ECHO_LEAP: u32 = 8000;
+/// What is sent on begins anew when its clock strays by a second from ours.
+const LEAP: u32 = 8000;
+
+/// What a partner lost is missing here too, up to two seconds of it.
+const GAP: u16 = 100;
 
 /// An end further ahead than 10 s is the wrap of the clock after a long silence.
 const OVERLAP: i32 = 80_000;
