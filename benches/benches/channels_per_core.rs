@@ -1,4 +1,4 @@
-//! What does a channel cost that plays a prompt, echoes or sits in a room? CPU of the media
+//! What does a channel cost that plays a prompt, echoes, or sits in a room or a bridge of two? CPU of the media
 //! threads per channel and second, over real sockets on the loopback, and the pacing one of the
 //! listeners sees.
 //!
@@ -30,6 +30,10 @@ enum Work {
     Echo,
     /// One room, all speaking.
     Room,
+    /// Rooms of two, as Dial makes them.
+    Pair,
+    /// Rooms of two that report who talks, and so are mixed.
+    MixedPair,
 }
 
 fn main() {
@@ -39,7 +43,7 @@ fn main() {
     println!(
         "work       channels  ms CPU/channel-s  KiB RSS/channel  packets/s  pacing ms p50/p99/p99.9/max"
     );
-    for work in [Work::Play, Work::PlayBoth, Work::Echo, Work::Room] {
+    for work in [Work::Play, Work::PlayBoth, Work::Echo, Work::Room, Work::Pair, Work::MixedPair] {
         for &channels in channels {
             measure(work, channels, Duration::from_secs(seconds));
         }
@@ -131,9 +135,14 @@ fn open(
             send(Command::Play { stream, play: PlayId(0), items, repeat: Repeat::Forever });
         }
         Work::Echo => send(Command::Echo { stream, state: EchoState::On }),
-        Work::Room => {
-            let (mute, talk_detection) = (MuteState::Open, TalkDetection::Off);
-            send(Command::Join { stream, room: RoomId(0), mute, talk_detection });
+        Work::Room | Work::Pair | Work::MixedPair => {
+            let room = RoomId(if work == Work::Room { 0 } else { stream.0 / 2 });
+            let mute = MuteState::Open;
+            let talk_detection = match work {
+                Work::MixedPair => TalkDetection::On,
+                _ => TalkDetection::Off,
+            };
+            send(Command::Join { stream, room, mute, talk_detection });
         }
     }
 }
