@@ -15,7 +15,7 @@ use bytes::Bytes;
 use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant as TokioInstant, timeout, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -271,7 +271,7 @@ async fn connect(
     // What we open is named by the address we listen on: that is where the peer reaches us.
     let opened = Flow { connection: Some(id), ..flow };
     let connection = Connection { flow: opened, id, side: Side::Opened };
-    let heard = match timeout(CONNECT_TIMEOUT, TcpStream::connect(flow.peer)).await {
+    let heard = match timeout(CONNECT_TIMEOUT, open(flow)).await {
         Ok(Ok(stream)) => {
             let _ = stream.set_nodelay(true);
             match name {
@@ -292,6 +292,20 @@ async fn connect(
     if heard == Heard::Nothing {
         let _ = connections.shared.inbound.send(Inbound::Failed(flow)).await;
     }
+}
+
+/// A connection from the address that the flow names: who knows us by it must see it.
+async fn open(flow: Flow) -> io::Result<TcpStream> {
+    let own = flow.local.ip();
+    if own.is_unspecified() || own.is_ipv4() != flow.peer.is_ipv4() {
+        return TcpStream::connect(flow.peer).await;
+    }
+    let socket = match own.is_ipv4() {
+        true => TcpSocket::new_v4()?,
+        false => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(own, 0))?;
+    socket.connect(flow.peer).await
 }
 
 async fn connect_tls(
