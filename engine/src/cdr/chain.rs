@@ -70,6 +70,8 @@ pub(super) struct Entry {
     is_named: bool,
     /// Who else it is about.
     pub(super) partner: Option<ChannelId>,
+    /// Whether it began with a bridge, and not with a call to somebody.
+    pub(super) bridged_only: bool,
     /// What is known of that one, once the entry is closed.
     partner_facts: Facts,
     /// The channel's facts when the entry was closed.
@@ -157,6 +159,7 @@ impl Chain {
             state,
             is_named: false,
             partner: None,
+            bridged_only: false,
             partner_facts: Facts::default(),
             facts: Facts::default(),
         });
@@ -241,6 +244,19 @@ impl Chain {
             entry.state = State::Closed;
             entry.partner_facts.clone_from(partner);
             entry.facts.clone_from(&self.facts);
+        }
+    }
+
+    /// Forgets records about a partner who was met for no time at all: one who took another's place
+    /// in a bridge.
+    pub(super) fn forget_moments(&mut self, partner: ChannelId) {
+        if self.entries.len() > 1
+            && let Some(last) = self.entries.back()
+            && last.partner == Some(partner)
+            && last.bridged_only
+            && last.record.end == Some(last.record.start)
+        {
+            self.entries.pop_back();
         }
     }
 

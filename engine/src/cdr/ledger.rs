@@ -67,7 +67,9 @@ impl Ledger {
         let Some(chain) = self.chains.get_mut(&call) else { return };
         chain.facts.number = parties.number.into();
         chain.facts.name = parties.name.into();
-        if let Some(entry) = chain.entries.back_mut() {
+        if let Some(entry) = chain.entries.back_mut()
+            && chain.role == Role::Caller
+        {
             entry.record.extension = parties.dialled.into();
         }
     }
@@ -124,8 +126,20 @@ impl Ledger {
         now: Now,
     ) {
         self.open(leg, channel, now);
+        let place = self.record(call).map(|it| (it.context.clone(), it.extension.clone()));
         if let Some(leg) = self.chains.get_mut(&leg) {
             leg.role = Role::Dialled;
+            if let (Some(entry), Some((context, extension))) = (leg.entries.back_mut(), place) {
+                // What Asterisk tells of one who was dialled and then talks with somebody else.
+                let (application, data) = ("AppDial".into(), "(Outgoing Line)".into());
+                entry.record = CallRecord {
+                    context,
+                    extension,
+                    last_application: application,
+                    last_data: data,
+                    ..entry.record.clone()
+                };
+            }
         }
         self.callers.insert(leg, call);
         self.pair(call, leg, State::Dialling, now);
@@ -147,6 +161,7 @@ impl Ledger {
                 chain.begin(self.sequence - 1, now)
             }
         };
+        entry.bridged_only = state == State::Bridged && !is_free;
         entry.state = state;
         entry.partner = Some(partner);
         entry.record.destination_channel = channel;
@@ -212,6 +227,7 @@ impl Ledger {
                 entry.is_with(partner) && state.is_none_or(|state| state == entry.state)
             };
             chain.close(now, which, &facts, unanswered);
+            chain.forget_moments(partner);
         }
     }
 
