@@ -15,8 +15,6 @@ pub struct World {
     pub database: Database,
     /// Named sets of interfaces (DIALGROUP).
     pub dial_groups: BTreeMap<BString, Vec<BString>>,
-    /// Custom device states (DEVICE_STATE).
-    pub device_states: BTreeMap<BString, BString>,
     /// Variables shared by name (SHARED), by channel.
     pub shared: BTreeMap<BString, Variables>,
     /// What ENV() wrote.
@@ -27,9 +25,19 @@ pub struct World {
     pub locks: Vec<Lock>,
     /// Channels that wait for a signal (WaitForSignal).
     pub waiters: Vec<Waiter>,
-    /// Custom presences (PRESENCE_STATE).
-    pub presences: BTreeMap<BString, Presence>,
 }
+
+impl World {
+    /// The state of a custom device, as DEVICE_STATE(Custom:name) was set; kept in the database, as in
+    /// Asterisk.
+    #[must_use]
+    pub fn custom_device_state(&self, name: &[u8]) -> Option<&BStr> {
+        self.database.value(CUSTOM_DEVICE_STATES, name)
+    }
+}
+
+/// The database's family of custom device states.
+pub(crate) const CUSTOM_DEVICE_STATES: &[u8] = b"CustomDevstate";
 
 /// A lock that a channel holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,17 +59,6 @@ pub struct Waiter {
     pub channel: BString,
     /// What came with the signal, once it came.
     pub payload: Option<BString>,
-}
-
-/// Whether a person can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presence {
-    /// `available`, `away`, `xa`, `chat`, `dnd`, `unavailable` or `not_set`.
-    pub state: &'static str,
-    /// Further detail.
-    pub subtype: BString,
-    /// What they say.
-    pub message: BString,
 }
 
 /// The key-value database: keys are `family/key`, ordered by bytes.

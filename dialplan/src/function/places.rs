@@ -7,6 +7,7 @@ use crate::arguments::{scan_integer, split};
 use crate::host::FunctionError;
 use crate::plan::{NotFound, Target};
 use crate::scope::{HintPart, Scope};
+use crate::world::CUSTOM_DEVICE_STATES;
 
 /// `DIALPLAN_EXISTS(context[,extension[,priority or label]])`.
 pub(super) fn dialplan_exists(
@@ -197,8 +198,8 @@ pub(super) fn device_state(scope: &mut Scope<'_>, device: &[u8], out: &mut Vec<u
 fn state_of(scope: &Scope<'_>, device: &[u8]) -> BString {
     let is_custom = device.len() >= 7 && device[..7].eq_ignore_ascii_case(b"Custom:");
     if is_custom {
-        let states = &scope.host.world().device_states;
-        return states.get(BStr::new(&device[7..])).cloned().unwrap_or_else(|| "UNKNOWN".into());
+        let state = scope.host.world().custom_device_state(&device[7..]);
+        return state.map_or_else(|| "UNKNOWN".into(), BStr::to_owned);
     }
     if device.len() >= 6 && device[..6].eq_ignore_ascii_case(b"Local/") {
         let (extension, rest) = at_context(&device[6..]);
@@ -237,14 +238,16 @@ pub(super) fn set_device_state(scope: &mut Scope<'_>, device: &[u8], value: &[u8
             BStr::new(value)
         )));
     };
-    if scope.host.world().device_states.len() >= MOST_STATES {
-        return wrong("too many custom device states");
+    let name = BStr::new(&device[7..]);
+    let world = scope.host.world_mut();
+    if world.custom_device_state(name).is_some_and(|before| before == state) {
+        return Ok(());
     }
-    let name = BString::from(&device[7..]);
-    let before = scope.host.world_mut().device_states.insert(name.clone(), (*state).into());
-    if before.is_none_or(|before| before != *state) {
-        scope.host.custom_state_changed(name.as_ref());
+    if world.database.is_full() {
+        return wrong("the database is full");
     }
+    world.database.set(CUSTOM_DEVICE_STATES, name, state.as_bytes());
+    scope.host.custom_state_changed(name);
     Ok(())
 }
 
@@ -285,9 +288,6 @@ pub(super) fn eval_extension(
     (scope.state.context, scope.state.extension) = old;
     Ok(())
 }
-
-/// Custom device states.
-const MOST_STATES: usize = 100_000;
 
 /// States of a device with somebody who talks.
 const TALKING: [&str; 4] = ["INUSE", "BUSY", "RINGINUSE", "ONHOLD"];

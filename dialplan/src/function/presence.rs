@@ -1,12 +1,12 @@
 //! PRESENCE_STATE(): whether a person can be reached, and what they say about it.
 
-use bstr::{BStr, BString};
+use bstr::BString;
 
 use super::encoding::{decode_base64, encode_base64};
 use super::{Reading, Writing, wrong};
 use crate::arguments::split;
+use crate::host::FunctionError;
 use crate::scope::Scope;
-use crate::world::Presence;
 
 const STATES: [&str; 7] = ["not_set", "unavailable", "available", "away", "xa", "chat", "dnd"];
 
@@ -19,16 +19,13 @@ pub(super) fn read(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -
     let Some(name) = custom(provider) else {
         return scope.host.read_function(&scope.state.channel, b"PRESENCE_STATE", arguments, out);
     };
-    let presence = scope.host.world().presences.get(BStr::new(name));
+    let presence = scope.host.world().database.value(FAMILY, name);
+    let presence = presence.and_then(|value| Presence::parse(value).ok());
     let text = match (field.to_ascii_lowercase().as_slice(), presence) {
         (b"value", Some(presence)) => BString::from(presence.state),
         (b"value", None) => "not_set".into(),
-        (b"subtype", presence) => {
-            presence.map(|presence| presence.subtype.clone()).unwrap_or_default()
-        }
-        (b"message", presence) => {
-            presence.map(|presence| presence.message.clone()).unwrap_or_default()
-        }
+        (b"subtype", presence) => presence.map(|presence| presence.subtype).unwrap_or_default(),
+        (b"message", presence) => presence.map(|presence| presence.message).unwrap_or_default(),
         _ => return wrong("unknown field: value, subtype or message"),
     };
     if parts.get(2).is_some_and(|options| options.contains(&b'e')) {
@@ -44,24 +41,38 @@ pub(super) fn write(scope: &mut Scope<'_>, provider: &[u8], value: &[u8]) -> Wri
     let Some(name) = custom(provider).filter(|name| !name.is_empty()) else {
         return wrong("only CustomPresence: states can be set");
     };
-    let parts = split(value, 4);
-    let text = |index: usize| parts.get(index).map(|text| text.to_vec()).unwrap_or_default();
-    let state = text(0);
-    let Some(state) = STATES.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(&state))
-    else {
-        return wrong("unknown state: not_set, unavailable, available, away, xa, chat or dnd");
-    };
-    let (mut subtype, mut message) = (text(1), text(2));
-    if text(3).contains(&b'e') {
-        (subtype, message) = (decode_base64(&subtype), decode_base64(&message));
+    Presence::parse(value)?;
+    let database = &mut scope.host.world_mut().database;
+    if database.is_full() {
+        return wrong("the database is full");
     }
-    let presences = &mut scope.host.world_mut().presences;
-    if presences.len() >= MOST_PRESENCES && !presences.contains_key(BStr::new(name)) {
-        return wrong("too many presences");
-    }
-    let presence = Presence { state, subtype: subtype.into(), message: message.into() };
-    presences.insert(name.into(), presence);
+    database.set(FAMILY, name, value);
     Ok(())
+}
+
+/// Whether a person can be reached.
+struct Presence {
+    state: &'static str,
+    subtype: BString,
+    message: BString,
+}
+
+impl Presence {
+    /// Reads `state[,subtype[,message[,e]]]`, as it is set and kept.
+    fn parse(value: &[u8]) -> Result<Self, FunctionError> {
+        let parts = split(value, 4);
+        let text = |index: usize| parts.get(index).map(|text| text.to_vec()).unwrap_or_default();
+        let state = text(0);
+        let Some(state) = STATES.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(&state))
+        else {
+            return wrong("unknown state: not_set, unavailable, available, away, xa, chat or dnd");
+        };
+        let (mut subtype, mut message) = (text(1), text(2));
+        if text(3).contains(&b'e') {
+            (subtype, message) = (decode_base64(&subtype), decode_base64(&message));
+        }
+        Ok(Self { state, subtype: subtype.into(), message: message.into() })
+    }
 }
 
 fn custom(provider: &[u8]) -> Option<&[u8]> {
@@ -71,5 +82,5 @@ fn custom(provider: &[u8]) -> Option<&[u8]> {
     is_custom.then(|| &provider[PREFIX.len()..])
 }
 
-/// Presences that are kept.
-const MOST_PRESENCES: usize = 100_000;
+/// The database's family of presences, as in Asterisk.
+const FAMILY: &[u8] = b"CustomPresence";

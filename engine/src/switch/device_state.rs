@@ -120,8 +120,7 @@ impl Devices {
         match device {
             Device::Peer(name) => self.peer(device, name.as_ref(), sources),
             Device::Custom(name) => {
-                let states = sources.custom.map(|world| &world.device_states);
-                let state = states.and_then(|states| states.get(name));
+                let state = sources.custom.and_then(|world| world.custom_device_state(name));
                 state.and_then(|state| DeviceState::parse(state)).unwrap_or(DeviceState::Unknown)
             }
             Device::Conference(room) => match sources.rooms.count(room.as_ref()) {

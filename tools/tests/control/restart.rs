@@ -9,10 +9,10 @@ use std::{
 use crate::running::Engine;
 
 const EXTENSIONS: &str = "[phones]\nexten => 100,1,Set(DB(visits/last)=${CALLERID(num)} was here)\n \
-    same => n,Set(DB(visits/gone)=1)\n same => n,Set(GONE=${DB_DELETE(visits/gone)})\n \
+    same => n,Set(DEVICE_STATE(Custom:night)=INUSE)\n same => n,Set(DB(visits/gone)=1)\n same => n,Set(GONE=${DB_DELETE(visits/gone)})\n \
     same => n,Answer()\n same => n,Wait(60)\n\
     exten => 102,1,Answer()\n same => n,Hangup()\n\
-    exten => 103,1,GotoIf($[\"${DB(visits/last)}\" = \"anna was here\"]?known)\n same => n,Congestion()\n \
+    exten => 103,1,GotoIf($[\"${DB(visits/last)} ${DEVICE_STATE(Custom:night)}\" = \"anna was here INUSE\"]?known)\n same => n,Congestion()\n \
     same => n(known),Busy()\n\
     exten => 2002,1,Dial(PJSIP/2002,20)\n";
 
@@ -71,8 +71,8 @@ fn after_a_crash_phones_are_called_values_read_and_records_shown() {
     assert_eq!(records[0]["disposition"], "ANSWERED");
     assert_eq!(engine.rows("show cdr --from nobody").len(), 0);
     let entries = engine.rows("database show");
-    assert_eq!(entries.len(), 2, "{entries:?}");
-    assert_eq!(entries[0]["key"], "office/open");
+    let keys: Vec<_> = entries.iter().map(|entry| entry["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["CustomDevstate/night", "office/open", "visits/last"]);
     let got = engine.diesis("database get visits/last");
     assert_eq!(String::from_utf8(got.stdout).unwrap(), "anna was here\n");
     let asking = UdpSocket::bind("127.0.0.1:0").unwrap();
