@@ -6,13 +6,14 @@
 
 mod callee;
 mod caller;
+mod in_dialog;
 mod offer;
 mod referral;
 mod refresh;
+mod state;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy, ResponsePort, Usage, reply_to};
@@ -28,6 +29,7 @@ use super::transaction::ClientEvent;
 use super::transaction::key::Key;
 use super::transaction::layer::User;
 use super::{CallId, HeaderName, Headers, Method, Request, Response, StatusCode, Tag};
+use state::*;
 
 /// One call.
 #[derive(Debug)]
@@ -59,122 +61,6 @@ pub(crate) struct Call {
     referrals: SmallVec<[referral::Referral; 0]>,
     /// What the dialogs are registered under.
     keys: SmallVec<[Key; 2]>,
-}
-
-/// Who placed the call; it does not change with who sends a re-INVITE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Caller,
-    Callee,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Callee, before the final response.
-    Incoming(Incoming),
-    /// Caller, before the final response.
-    Outgoing(Box<Outgoing>),
-    /// Answered.
-    Confirmed(Confirmed),
-    /// The application has left; the BYE waits for the ACK, which it must not overtake
-    /// (RFC 3261 §15).
-    Leaving { unacknowledged: Unacknowledged, headers: Headers },
-    /// Over; what is left are transactions.
-    Ended,
-}
-
-#[derive(Debug)]
-struct Incoming {
-    transaction: Handle,
-    /// When to send the 100 if nobody asked for it (RFC 3261 §17.2.1).
-    trying: Option<Instant>,
-    /// The last provisional response and when to repeat it.
-    ringing: Option<Ringing>,
-    /// The end of the INVITE's Expires.
-    expires: Option<Instant>,
-    has_offer: bool,
-}
-
-#[derive(Debug)]
-struct Ringing {
-    status: StatusCode,
-    bytes: Bytes,
-    refresh: Instant,
-}
-
-#[derive(Debug)]
-struct Outgoing {
-    spec: OutgoingCall,
-    call_id: CallId,
-    /// From with our tag.
-    from: String,
-    cseq: u32,
-    /// What the latest challenge was answered with.
-    credentials: Headers,
-    early: SmallVec<[Dialog; 1]>,
-    /// Peers whose BYE overtook their 2xx.
-    gone: SmallVec<[(Tag, Request); 1]>,
-    /// The challenge that waits for credentials, and for how long it does.
-    challenge: Option<(Response, Instant)>,
-}
-
-#[derive(Debug, Default)]
-struct Confirmed {
-    /// Our 2xx that wait for their ACK.
-    unacknowledged: SmallVec<[Unacknowledged; 1]>,
-    /// A 2xx whose offer waits for the application's answer: the CSeq for the ACK.
-    answer_due: Option<u32>,
-    /// A re-INVITE or UPDATE that waits for the application.
-    offer_in: Option<OfferIn>,
-    /// When a re-INVITE that met another may be tried again.
-    retry: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct OfferIn {
-    transaction: Handle,
-    method: Method,
-    trying: Option<Instant>,
-    has_offer: bool,
-}
-
-/// A 2xx that is repeated until acknowledged (RFC 3261 §13.3.1.4).
-#[derive(Debug)]
-struct Unacknowledged {
-    transaction: Handle,
-    cseq: u32,
-    status: StatusCode,
-    bytes: Bytes,
-    next: Instant,
-    interval: Duration,
-    give_up: Instant,
-    /// It carries an offer, and the ACK the answer.
-    is_offer: bool,
-}
-
-#[derive(Debug)]
-struct SentInvite {
-    transaction: Handle,
-    kind: InviteKind,
-    has_body: bool,
-    progress: Progress,
-    /// CANCEL is wanted and waits for a provisional response.
-    cancel: Option<Headers>,
-    /// What answers each repeated 2xx, by the tag of who sent it.
-    acks: SmallVec<[(Option<Tag>, Bytes, Flow); 1]>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum InviteKind {
-    First,
-    Again,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
-    None,
-    Provisional,
-    Final,
 }
 
 impl Call {
@@ -405,225 +291,6 @@ impl Call {
         Ok(RequestHandle(transaction))
     }
 
-    // ---- requests from the peer ----
-
-    /// A request within the dialog, other than ACK and CANCEL, with a transaction of its own.
-    pub(crate) fn handle_request(
-        &mut self,
-        core: &mut Core,
-        transaction: Handle,
-        request: Request,
-        flow: Flow,
-        now: Instant,
-    ) {
-        if matches!(self.state, State::Ended) {
-            // RFC 5407 §3.2.1: BYEs that cross are both accepted.
-            let is_bye = *request.method() == Method::Bye;
-            let status = if is_bye { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST };
-            return core.respond_plain(transaction, status, Parts::default(), now);
-        }
-        let remote_tag = request.from_tag().and_then(Tag::parse);
-        let number = request.cseq().map_or(0, |cseq| cseq.number);
-        let order = match &mut self.state {
-            State::Outgoing(outgoing) => {
-                let early =
-                    outgoing.early.iter_mut().find(|dialog| dialog.id().remote_tag == remote_tag);
-                match (early, remote_tag, request.method()) {
-                    (_, Some(tag), Method::Bye) => {
-                        // It overtook the 2xx: a callee sends no BYE before that (RFC 3261 §15).
-                        core.respond_plain(transaction, StatusCode::OK, Parts::default(), now);
-                        if outgoing.gone.len() < MAX_FORKS {
-                            outgoing.gone.push((tag, request));
-                        }
-                        return;
-                    }
-                    (Some(dialog), _, method) => {
-                        let order = dialog.handle_request(number);
-                        if order == Order::InOrder && *method == Method::Update {
-                            dialog.refresh_target(&request);
-                        }
-                        order
-                    }
-                    (None, _, _) => {
-                        core.counters.unknown_dialogs += 1;
-                        return core.respond_plain(
-                            transaction,
-                            StatusCode::CALL_DOES_NOT_EXIST,
-                            Parts::default(),
-                            now,
-                        );
-                    }
-                }
-            }
-            State::Incoming(_) | State::Confirmed(_) | State::Leaving { .. } | State::Ended => {
-                match &mut self.dialog {
-                    Some(dialog) => dialog.handle_request(number),
-                    None => Order::OutOfOrder,
-                }
-            }
-        };
-        if order == Order::OutOfOrder {
-            return core.respond_plain(
-                transaction,
-                StatusCode::SERVER_INTERNAL_ERROR,
-                Parts::default(),
-                now,
-            );
-        }
-        self.flow = flow;
-        core.layer.set_server_user(transaction, User::Call(self.handle));
-        match request.method() {
-            Method::Bye => self.handle_bye(core, transaction, request, now),
-            Method::Invite | Method::Update => self.handle_offer(core, transaction, request, now),
-            Method::Options => {
-                let mut headers = Headers::default();
-                headers.push(HeaderName::Accept, ACCEPT);
-                let parts = Parts { headers: Some(&headers), ..Parts::default() };
-                core.respond_plain(transaction, StatusCode::OK, parts, now);
-            }
-            _ if self.is_ended() => {
-                core.respond_plain(
-                    transaction,
-                    StatusCode::CALL_DOES_NOT_EXIST,
-                    Parts::default(),
-                    now,
-                );
-            }
-            Method::Refer => self.handle_refer(core, transaction, request, now),
-            _ => {
-                let (call, transaction) = (CallHandle(self.handle), TransactionHandle(transaction));
-                core.events.push_back(Event::InDialog { call, transaction, request });
-            }
-        }
-    }
-
-    fn handle_bye(&mut self, core: &mut Core, transaction: Handle, request: Request, now: Instant) {
-        core.respond_plain(transaction, StatusCode::OK, Parts::default(), now);
-        // RFC 3261 §15.1.2: what is still unanswered gets 487.
-        self.refuse_incoming(core, StatusCode::REQUEST_TERMINATED, &Headers::default(), now);
-        self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
-        self.end(core, End::Bye { request });
-    }
-
-    /// An ACK within the dialog. False if nobody waits for it.
-    pub(crate) fn handle_ack(&mut self, core: &mut Core, request: Request, now: Instant) -> bool {
-        let number = request.cseq().map_or(0, |cseq| cseq.number);
-        match &mut self.state {
-            State::Confirmed(confirmed) => {
-                let found =
-                    confirmed.unacknowledged.iter().position(|waiting| waiting.cseq == number);
-                let Some(index) = found else { return false };
-                confirmed.unacknowledged.remove(index);
-                core.events
-                    .push_back(Event::Acknowledged { call: CallHandle(self.handle), request });
-                true
-            }
-            State::Leaving { unacknowledged, headers } if unacknowledged.cseq == number => {
-                let headers = std::mem::take(headers);
-                self.send_bye(core, &headers, now);
-                self.state = State::Ended;
-                true
-            }
-            State::Incoming(_) | State::Outgoing(_) | State::Leaving { .. } | State::Ended => false,
-        }
-    }
-
-    /// Our tag, for the answer to a CANCEL (RFC 3261 §9.2).
-    pub(crate) fn local_tag(&self) -> Option<&Tag> {
-        self.dialog.as_ref().map(|dialog| &dialog.id().local_tag)
-    }
-
-    // ---- responses from the peer ----
-
-    /// A response to a request of ours, passed on by its transaction.
-    pub(crate) fn handle_response(
-        &mut self,
-        core: &mut Core,
-        transaction: Handle,
-        response: Response,
-        flow: Flow,
-        now: Instant,
-    ) {
-        // A response by a stream is the path of what follows, whatever the request was sent by.
-        if flow.connection.is_some() {
-            self.flow = flow;
-        }
-        if self.handle_notified(core, transaction, Some(response.status()), now) {
-            return;
-        }
-        let sent =
-            self.invites.iter().enumerate().find(|(_, sent)| sent.transaction == transaction);
-        if let Some((index, sent)) = sent {
-            match sent.kind {
-                InviteKind::First => self.handle_first_response(core, index, response, now),
-                InviteKind::Again => self.handle_later_response(core, index, response, now),
-            }
-        } else if self.refreshing == Some(transaction) {
-            self.handle_refreshed(core, Some(&response), now);
-        } else if self.others.contains(&transaction) {
-            let is_gone = response.status() == StatusCode::CALL_DOES_NOT_EXIST;
-            core.events
-                .push_back(Event::Response { request: RequestHandle(transaction), response });
-            if is_gone && matches!(self.state, State::Confirmed(_)) {
-                self.end_with_bye(core, &Headers::default(), End::Failed(Failure::DialogGone), now);
-            }
-        }
-        // The response to a BYE changes nothing (RFC 3261 §15.1.1); its transaction reports its end.
-    }
-
-    /// A request of ours failed without a response.
-    pub(crate) fn handle_failure(
-        &mut self,
-        core: &mut Core,
-        transaction: Handle,
-        event: ClientEvent,
-        now: Instant,
-    ) {
-        let failure = match event {
-            ClientEvent::TimedOut => Failure::TimedOut,
-            ClientEvent::TransportFailed => Failure::Unreachable,
-            // Responses come by `handle_response`.
-            ClientEvent::Response(_) => return,
-        };
-        if self.handle_notified(core, transaction, None, now) {
-            return;
-        }
-        if let Some(index) = self.invites.iter().position(|sent| sent.transaction == transaction) {
-            let Some(sent) = self.invites.get(index) else { return };
-            match (sent.kind, &self.state) {
-                (InviteKind::First, State::Outgoing(_)) => {
-                    // Timer C: the callee may ring on, so it is told (RFC 3261 §16.8).
-                    self.withdraw(core, &Headers::default(), now);
-                    self.end(core, End::Failed(failure));
-                }
-                (InviteKind::Again, State::Confirmed(_)) => {
-                    self.end_with_bye(core, &Headers::default(), End::Failed(failure), now);
-                }
-                _ => {}
-            }
-        } else if self.refreshing == Some(transaction) {
-            self.handle_refreshed(core, None, now);
-        } else if self.others.contains(&transaction) {
-            core.events
-                .push_back(Event::RequestFailed { request: RequestHandle(transaction), failure });
-        }
-    }
-
-    /// A transaction of ours is no more.
-    pub(crate) fn handle_transaction_end(
-        &mut self,
-        core: &mut Core,
-        transaction: Handle,
-        now: Instant,
-    ) {
-        self.invites.retain(|sent| sent.transaction != transaction);
-        self.others.retain(|other| *other != transaction);
-        if self.bye == Some(transaction) {
-            self.bye = None;
-            self.notify_referrers(core, now);
-        }
-    }
-
     // ---- time ----
 
     /// Time has passed.
@@ -741,55 +408,6 @@ impl Call {
         self.state = State::Ended;
         if !told {
             core.events.push_back(Event::Ended { call: CallHandle(self.handle), end });
-        }
-    }
-}
-
-impl SentInvite {
-    fn new(transaction: Handle, kind: InviteKind, has_body: bool) -> Self {
-        Self {
-            transaction,
-            kind,
-            has_body,
-            progress: Progress::None,
-            cancel: None,
-            acks: SmallVec::new(),
-        }
-    }
-}
-
-impl Unacknowledged {
-    fn new(
-        core: &Core,
-        transaction: Handle,
-        cseq: u32,
-        bytes: Bytes,
-        is_offer: bool,
-        now: Instant,
-    ) -> Self {
-        let timers = core.layer.timers();
-        Self {
-            transaction,
-            cseq,
-            status: StatusCode::OK,
-            bytes,
-            next: now + timers.t1,
-            interval: timers.t1,
-            give_up: now + timers.patience(),
-            is_offer,
-        }
-    }
-
-    fn due(&self) -> Instant {
-        self.next.min(self.give_up)
-    }
-
-    /// Sends the 2xx again when it is time, on any transport (RFC 3261 §13.3.1.4).
-    fn repeat(&mut self, core: &mut Core, now: Instant) {
-        if self.next <= now {
-            self.interval = (self.interval * 2).min(core.layer.timers().t2);
-            self.next = now + self.interval;
-            core.layer.respond(self.transaction, self.status.code(), self.bytes.clone(), now);
         }
     }
 }
