@@ -17,7 +17,7 @@ use super::registration::Registration;
 use super::secret::Secret;
 use crate::media::KEEPALIVE;
 pub use crate::sip::registrar::WhenFull;
-use crate::sip::{SessionTimers, TimerPolicy};
+use crate::sip::{ReliableProvisional, SessionTimers, TimerPolicy};
 
 /// Where SIP is spoken: one listening address with its protocol (`type=transport`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +174,9 @@ pub struct Peer {
     pub rtp_keepalive: Option<Duration>,
     /// Session timers: `timers`, `timers_min_se`, `timers_sess_expires`.
     pub session_timers: SessionTimers,
+    /// Reliable provisional responses (`100rel`). Default: `yes`, as in Asterisk: to callers that
+    /// require them, and wanted of callees.
+    pub reliable_provisional: ReliableProvisional,
     /// In how many calls it counts as busy for those who watch it (`device_state_busy_at`); zero for
     /// never. It is called all the same.
     pub device_state_busy_at: u32,
@@ -254,6 +257,7 @@ impl Peer {
                 policy: TimerPolicy::IfSupported,
                 ..SessionTimers::default()
             },
+            reliable_provisional: ReliableProvisional::IfRequired,
             device_state_busy_at: 0,
             call_groups: Groups::default(),
             pickup_groups: Groups::default(),

@@ -7,7 +7,7 @@ use std::path::Path;
 use diesis_dialplan::conf::MemoryFiles;
 
 use super::*;
-use crate::sip::{SessionTimers, TimerPolicy};
+use crate::sip::{ReliableProvisional, SessionTimers, TimerPolicy};
 
 fn load(files: &[(&str, &str)]) -> Loaded {
     let files = files.iter().fold(MemoryFiles::new(), |all, (name, text)| all.with(*name, text));
@@ -125,6 +125,25 @@ fn session_timers_are_asterisks_until_the_endpoint_says_otherwise() {
     for wrong in ["timers=maybe", "timers_min_se=89", "timers_sess_expires=x"] {
         assert_eq!(timers(&format!("{wrong}\n")).1.len(), 1, "{wrong}");
     }
+}
+
+#[test]
+fn reliable_provisional_responses_are_asterisks_words() {
+    let read = |lines: &str| {
+        let loaded = pjsip(&format!("[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\n{lines}"));
+        let peer = loaded.configuration.sip.peers.get("x".into());
+        (peer.map(|peer| peer.reliable_provisional), said(&loaded).len())
+    };
+    for (line, reliable) in [
+        ("", ReliableProvisional::IfRequired),
+        ("100rel=yes\n", ReliableProvisional::IfRequired),
+        ("100rel=no\n", ReliableProvisional::Off),
+        ("100rel=required\n", ReliableProvisional::Required),
+        ("100rel=peer_supported\n", ReliableProvisional::IfSupported),
+    ] {
+        assert_eq!(read(line), (Some(reliable), 0), "{line}");
+    }
+    assert_eq!(read("100rel=maybe\n").1, 1);
 }
 
 #[test]

@@ -198,6 +198,24 @@ impl OfferAnswer {
         result
     }
 
+    /// Takes another answer to our first offer in place of the one that holds: that of another fork
+    /// of the INVITE (RFC 3261 §13.2.1, RFC 6337 §3.1). `direction` is that of the offer.
+    ///
+    /// # Errors
+    /// When no answer holds, or this one does not fit; what held before holds on.
+    pub fn replace_answer(
+        &mut self,
+        answer: &SessionDescription,
+        direction: Direction,
+    ) -> Result<Negotiated, NegotiationError> {
+        if !matches!(self.state, State::Agreed(_)) {
+            return Err(NegotiationError::NoOffer);
+        }
+        let negotiated = self.read_answer(answer, direction)?;
+        self.state = State::Agreed(Box::new(negotiated.clone()));
+        Ok(negotiated)
+    }
+
     /// Our offer was refused: what held before holds on (RFC 3261 §14.1).
     pub fn cancel_offer(&mut self) {
         if let State::Offered { before, .. } = &mut self.state {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::dialog::{Destination, Dialog};
 use super::event::{Body, Event, MAX_FORWARDS};
 use super::flow::{Flow, Transport};
+use super::provisional::OPTION as RELIABLE;
 use super::session_timer::OPTION as TIMER;
 use super::table::Handle;
 use super::transaction::Timers;
@@ -327,7 +328,9 @@ impl Core {
     /// The extensions that are there for everybody; those that a call has or has not by its terms
     /// are its own to write, and go into no more than the answer to OPTIONS here.
     fn push_supported(&self, message: &mut Headers, method: &Method) {
-        let named = |extension: &&&str| *method == Method::Options || **extension != TIMER;
+        let named = |extension: &&&str| {
+            *method == Method::Options || ![TIMER, RELIABLE].contains(*extension)
+        };
         let extensions: Vec<&str> = self.config.extensions.iter().filter(named).copied().collect();
         if !extensions.is_empty() {
             message.push(HeaderName::Supported, extensions.join(", "));
@@ -632,6 +635,7 @@ pub(crate) const INVITE_USAGE: &[Method] = &[
     Method::Bye,
     Method::Info,
     Method::Update,
+    Method::Prack,
     Method::Options,
 ];
 

@@ -18,8 +18,8 @@ pub use super::core::{
 };
 use super::deadlines::Deadlines;
 use super::event::{
-    Body, CallHandle, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest, ReferHandle,
-    RequestHandle, Terms, TransactionHandle, VerbError, check_extra,
+    Body, CallHandle, EarlyOffer, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
+    ReferHandle, RequestHandle, Terms, TransactionHandle, VerbError, check_extra,
 };
 use super::flow::{ConnectionId, Flow, Transmit};
 use super::invite::Call;
@@ -453,6 +453,30 @@ impl Endpoint {
         self.with_call(call, now, |call, core| call.reinvite(core, headers, body, now))
     }
 
+    /// Sends an UPDATE (RFC 3311): with an offer, or to tell something by headers alone. With an
+    /// offer its end is told as a `reinvite`'s; one that met another request is told by
+    /// [`Event::ReofferDue`] in both cases.
+    ///
+    /// # Errors
+    /// [`VerbError::Method`] when the peer takes no UPDATE, [`VerbError::OfferPending`] while any
+    /// offer, UPDATE or retry is outstanding, [`VerbError::WrongState`] before the answer unless a
+    /// reliable provisional response was acknowledged.
+    pub fn update(
+        &mut self,
+        call: CallHandle,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        check_extra(headers)?;
+        self.with_call(call, now, |call, core| call.update(core, headers, body, now))
+    }
+
+    /// How an offer of ours may travel in a provisional response to a call that came without one.
+    pub fn early_offer(&self, call: CallHandle) -> EarlyOffer {
+        self.calls.get(call.0).map_or(EarlyOffer::Impossible, Call::early_offer)
+    }
+
     /// Answers [`Event::Reoffer`] with 200.
     ///
     /// # Errors
@@ -638,7 +662,7 @@ impl Endpoint {
                 return self.handle_in_dialog(flow, key, local_tag, request, now);
             }
         }
-        if matches!(request.method(), Method::Bye | Method::Info | Method::Update) {
+        if matches!(request.method(), Method::Bye | Method::Info | Method::Update | Method::Prack) {
             self.core.counters.unknown_dialogs += 1;
             return self.refuse(
                 flow,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::flow::Flow;
+use super::provisional::ReliableProvisional;
 use super::refer::Refer;
 use super::session_timer::SessionTimers;
 use super::subscribe::SubscriptionEnd;
@@ -89,6 +90,14 @@ pub enum Event {
         /// The 2xx.
         response: Response,
     },
+    /// UAS: a reliable provisional response of ours that held an offer was acknowledged, with the
+    /// answer. The 2xx holds neither, then.
+    EarlyAnswer {
+        /// The call.
+        call: CallHandle,
+        /// The PRACK.
+        request: Request,
+    },
     /// UAS: the ACK of our 2xx arrived; with a body it is the answer to a late offer.
     Acknowledged {
         /// The call.
@@ -96,12 +105,21 @@ pub enum Event {
         /// The ACK.
         request: Request,
     },
-    /// A re-INVITE or an UPDATE with a body (or a re-INVITE without, which asks for an offer).
+    /// A re-INVITE or an UPDATE with a body (or a re-INVITE without, which asks for an offer); in a
+    /// call that is not answered yet, an UPDATE or PRACK with a body.
     /// Answer with `accept_offer` or `refuse_offer`.
     Reoffer {
         /// The call.
         call: CallHandle,
         /// The request.
+        request: Request,
+    },
+    /// The peer told something by the headers of an UPDATE without a body, such as whom we are
+    /// connected with now. It is answered.
+    Updated {
+        /// The call.
+        call: CallHandle,
+        /// The UPDATE.
         request: Request,
     },
     /// The caller withdrew its re-INVITE before it was answered; what was agreed before stays.
@@ -214,7 +232,8 @@ pub enum End {
     },
     /// We ended it: `bye`, `cancel`, `reject` or `reject_stateless`.
     Local,
-    /// Our 2xx was never acknowledged; a BYE went out (RFC 3261 §13.3.1.4).
+    /// Our 2xx was never acknowledged, and a BYE went out (RFC 3261 §13.3.1.4); or a reliable
+    /// provisional response was not, and a 504 went out (RFC 3262 §3).
     Unacknowledged,
     /// Nobody refreshed the session in time; a BYE went out (RFC 4028 §10).
     SessionExpired,
@@ -287,6 +306,8 @@ const RESERVED: &[HeaderName] = &[
     HeaderName::ContentLength,
     HeaderName::ContentType,
     HeaderName::SessionExpires,
+    HeaderName::RSeq,
+    HeaderName::RAck,
 ];
 
 /// What a call wants of the extensions that its two sides agree on.
@@ -295,6 +316,22 @@ pub struct Terms {
     /// Session timers; none. An application that wants them adds `timer` to
     /// [`EndpointConfig::extensions`](super::EndpointConfig::extensions).
     pub timers: SessionTimers,
+    /// Reliable provisional responses; none. An application that wants them adds `100rel` to
+    /// [`EndpointConfig::extensions`](super::EndpointConfig::extensions). A call without an offer
+    /// does not ask for them.
+    pub reliable: ReliableProvisional,
+}
+
+/// Whether a provisional response may hold our offer, where the INVITE holds none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyOffer {
+    /// It would not be acknowledged, or there was an offer before.
+    Impossible,
+    /// It may.
+    Possible,
+    /// It must: the caller requires each to be acknowledged, and the first that is holds the offer
+    /// (RFC 3261 §13.2.1).
+    Needed,
 }
 
 /// A call to be made.

@@ -10,7 +10,9 @@ mod in_dialog;
 mod offer;
 mod referral;
 mod refresh;
+mod reliable;
 mod state;
+mod update;
 
 use std::time::{Duration, Instant};
 
@@ -19,16 +21,18 @@ use smallvec::SmallVec;
 use super::core::{ACCEPT, Core, Draft, Parts, PathPolicy, ResponsePort, Usage, reply_to};
 use super::dialog::{Dialog, Order};
 use super::event::{
-    Body, CallHandle, End, Event, Failure, OutgoingCall, RequestHandle, Terms, TransactionHandle,
-    VerbError,
+    Body, CallHandle, EarlyOffer, End, Event, Failure, OutgoingCall, RequestHandle, Terms,
+    TransactionHandle, VerbError,
 };
 use super::flow::Flow;
+use super::provisional::{RAck, ReliableProvisional, Sending};
 use super::session_timer::SessionTimer;
 use super::table::Handle;
 use super::transaction::ClientEvent;
 use super::transaction::key::Key;
 use super::transaction::layer::User;
 use super::{CallId, HeaderName, Headers, Method, Request, Response, StatusCode, Tag};
+use reliable::Provisionals;
 use state::*;
 
 /// One call.
@@ -50,13 +54,17 @@ pub(crate) struct Call {
     /// The BYE that we sent, while its transaction lives.
     bye: Option<Handle>,
     /// Other requests that we sent in the dialog.
-    others: SmallVec<[Handle; 1]>,
+    others: SmallVec<[Other; 1]>,
     /// The session timer; runs while the call is confirmed.
     timer: SessionTimer,
     /// The peer takes UPDATE.
     peer_updates: bool,
-    /// The UPDATE that refreshes the session, one of `others`.
-    refreshing: Option<Handle>,
+    /// What is wanted of reliable provisional responses.
+    reliable: ReliableProvisional,
+    /// The PRACK that may still come although the call is answered.
+    unpracked: Option<RAck>,
+    /// A re-INVITE, UPDATE or PRACK that waits for the application.
+    offer_in: Option<OfferIn>,
     /// REFERs of the peer's that it hears about.
     referrals: SmallVec<[referral::Referral; 0]>,
     /// What the dialogs are registered under.
@@ -86,6 +94,8 @@ impl Call {
                 ringing: None,
                 expires,
                 has_offer: !request.body().is_empty(),
+                cseq: request.cseq().map_or(0, |cseq| cseq.number),
+                provisionals: Provisionals::default(),
             }),
             contact: core.contact(request.uri().user(), &flow),
             flow,
@@ -97,7 +107,9 @@ impl Call {
             others: SmallVec::new(),
             timer: SessionTimer::new(Terms::default().timers),
             peer_updates,
-            refreshing: None,
+            reliable: ReliableProvisional::Off,
+            unpracked: None,
+            offer_in: None,
             referrals: SmallVec::new(),
             keys: SmallVec::new(),
         })
@@ -117,7 +129,12 @@ impl Call {
             flow: spec.flow,
             timer: SessionTimer::new(spec.terms.timers),
             peer_updates: false,
-            refreshing: None,
+            reliable: match spec.body {
+                Some(_) => spec.terms.reliable,
+                None => ReliableProvisional::Off,
+            },
+            unpracked: None,
+            offer_in: None,
             path: core.config.path,
             response_port: core.config.response_port,
             state: State::Outgoing(Box::new(Outgoing {
@@ -166,10 +183,12 @@ impl Call {
         let of_state = match &self.state {
             State::Incoming(incoming) => {
                 let refresh = incoming.ringing.as_ref().map(|ringing| ringing.refresh);
-                incoming.trying.into_iter().chain(refresh).chain(incoming.expires).min()
+                let repeat = incoming.provisionals.poll_timeout();
+                let expires = incoming.expires;
+                incoming.trying.into_iter().chain(refresh).chain(expires).chain(repeat).min()
             }
             State::Confirmed(confirmed) => {
-                let trying = confirmed.offer_in.as_ref().and_then(|offer| offer.trying);
+                let trying = self.offer_in.as_ref().and_then(|offer| offer.trying);
                 let repeats = confirmed.unacknowledged.iter().map(Unacknowledged::due);
                 let timer = self.timer.poll_timeout();
                 trying.into_iter().chain(confirmed.retry).chain(timer).chain(repeats).min()
@@ -230,6 +249,12 @@ impl Call {
         headers: &Headers,
         now: Instant,
     ) -> Result<(), VerbError> {
+        if let State::Incoming(incoming) = &self.state
+            && incoming.provisionals.answer.is_some()
+        {
+            // Answered, but the answer waits for a PRACK: nobody has heard it.
+            return self.reject(core, StatusCode::TEMPORARILY_UNAVAILABLE, headers, now);
+        }
         let State::Confirmed(confirmed) = &mut self.state else {
             return Err(VerbError::WrongState);
         };
@@ -287,8 +312,9 @@ impl Call {
         let user = User::Call(self.handle);
         let transaction =
             core.send_in_dialog(dialog, method, parts, flow, user, now).ok_or(VerbError::Full)?;
-        self.others.push(transaction);
-        Ok(RequestHandle(transaction))
+        let request = RequestHandle(transaction);
+        self.others.push(Other { transaction, purpose: Purpose::Application(request) });
+        Ok(request)
     }
 
     // ---- time ----
@@ -308,7 +334,18 @@ impl Call {
                     );
                     return self.end(core, End::Expired);
                 }
+                let is_reliable = incoming.provisionals.sending != Sending::Unreliable;
                 if let Some(ringing) =
+                    incoming.ringing.as_mut().filter(|ringing| ringing.refresh <= now)
+                    && is_reliable
+                {
+                    ringing.refresh = now + PROVISIONAL_REFRESH;
+                    let status = ringing.status;
+                    if !incoming.provisionals.is_outstanding() {
+                        // With a number of its own; it is Incoming, so this is not out of place.
+                        let _ = self.ring(core, status, &Headers::default(), None, now);
+                    }
+                } else if let Some(ringing) =
                     incoming.ringing.as_mut().filter(|ringing| ringing.refresh <= now)
                 {
                     ringing.refresh = now + PROVISIONAL_REFRESH;
@@ -319,16 +356,18 @@ impl Call {
                         now,
                     );
                 }
-                if incoming.trying.is_some_and(|at| at <= now) {
+                if !self.repeat_provisional(core, now) {
+                    return;
+                }
+                if matches!(&self.state, State::Incoming(it) if it.trying.is_some_and(|at| at <= now))
+                {
                     // It is Incoming, so this cannot be out of place.
                     let _ = self.proceed(core, now);
                 }
             }
             State::Confirmed(confirmed) => {
-                if let Some(offer) = confirmed
-                    .offer_in
-                    .as_mut()
-                    .filter(|offer| offer.trying.is_some_and(|at| at <= now))
+                if let Some(offer) =
+                    self.offer_in.as_mut().filter(|offer| offer.trying.is_some_and(|at| at <= now))
                 {
                     offer.trying = None;
                     let transaction = offer.transaction;

@@ -21,6 +21,7 @@ mod method;
 #[cfg(test)]
 mod pair;
 mod parse;
+mod provisional;
 pub mod refer;
 pub mod registrar;
 pub mod registration;
@@ -36,7 +37,7 @@ pub use endpoint::{
     Counters, Endpoint, EndpointConfig, OtherMethods, PathPolicy, PublicAddress, ResponsePort,
 };
 pub use event::{
-    Body, CallHandle, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
+    Body, CallHandle, EarlyOffer, End, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
     ReferHandle, RequestHandle, SubscriptionHandle, Terms, TransactionHandle, VerbError,
     is_reserved,
 };
@@ -48,6 +49,7 @@ pub use id::{Branch, CSeq, CallId, Tag};
 pub use message::{Message, Request, Response};
 pub use method::{Extension, Method};
 pub use parse::{Limits, ParseError, ParseErrorKind};
+pub use provisional::ReliableProvisional;
 pub use rsip_conversion::ConversionError;
 pub use session_timer::{SessionTimers, TimerPolicy};
 pub use status::StatusCode;

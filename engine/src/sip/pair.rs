@@ -255,6 +255,13 @@ impl Pair {
         assert!(self.bob.endpoint.is_idle(), "bob keeps {:?}", self.bob.endpoint);
     }
 
+    /// Changes what is on its way.
+    pub(crate) fn alter(&mut self, change: impl Fn(&[u8]) -> Vec<u8>) {
+        for (.., bytes) in &mut self.in_flight {
+            *bytes = change(bytes).into();
+        }
+    }
+
     /// Takes the events told since the last time.
     pub(crate) fn events(&mut self, who: Who) -> Vec<Event> {
         self.drain();

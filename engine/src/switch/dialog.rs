@@ -39,6 +39,10 @@ impl Switch {
             Event::Acknowledged { call, request } => self.with_handle(call, now, |switch, call| {
                 switch.take_ack(call, &request, now);
             }),
+            Event::EarlyAnswer { call, request } => self.with_handle(call, now, |switch, call| {
+                switch.take_ack(call, &request, now);
+            }),
+            Event::Updated { .. } => {}
             Event::Reoffer { call, .. } if self.transfers.keeps(call) => {
                 let (status, headers) = (StatusCode::NOT_ACCEPTABLE_HERE, sip::Headers::default());
                 // Gone means that the far end hung up meanwhile.
@@ -112,7 +116,7 @@ impl Switch {
         }
     }
 
-    /// The ACK of our 200; with a late offer it brings the answer.
+    /// The ACK of our 200, or the PRACK of our 183; with a late offer it brings the answer.
     fn take_ack(&mut self, call: &mut Call, request: &Request, now: Now) {
         if !call.session.is_offer_pending() {
             return;
@@ -261,9 +265,9 @@ impl Switch {
 
     fn take_progress(&mut self, call: &mut Call, response: &Response) {
         let description = session::description(response.headers(), response.body());
+        // With several forks the latest to speak is heard.
         if let Ok(Some(answer)) = description
-            && call.session.is_offer_pending()
-            && call.session.receive_answer(&answer).is_ok()
+            && call.session.receive_answer_of(response.to_tag(), answer).is_ok()
         {
             self.open_media(call);
             call.phase = Phase::EarlyMedia;
@@ -279,17 +283,12 @@ impl Switch {
     }
 
     fn take_answer(&mut self, call: &mut Call, response: &Response, now: Now) {
-        // An answer that came in a 183 stands; the 200 repeats it (RFC 3261 §13.2.1).
-        if call.session.is_offer_pending() {
-            let description = session::description(response.headers(), response.body());
-            let agreed = description.and_then(|answer| match answer {
-                Some(answer) => call.session.receive_answer(&answer),
-                None => Err(SessionError::NotSdp),
-            });
-            if let Err(error) = agreed {
-                tracing::info!(call_id = %call.parties.call_id, %error, "answered without usable media");
-                return self.end(call, Cause::BEARER_NOT_IMPLEMENTED, EndedBy::Failure, now);
-            }
+        let description = session::description(response.headers(), response.body());
+        let agreed =
+            description.and_then(|answer| call.session.settle_answer(response.to_tag(), answer));
+        if let Err(error) = agreed {
+            tracing::info!(call_id = %call.parties.call_id, %error, "answered without usable media");
+            return self.end(call, Cause::BEARER_NOT_IMPLEMENTED, EndedBy::Failure, now);
         }
         call.phase = Phase::Up;
         call.answered = Some(now.instant);

@@ -21,7 +21,7 @@ use crate::{
     config::{CallerId, Peer},
     media::{Command as MediaCommand, StreamId, StreamSettings},
     printable::Printable,
-    sip::{self, HeaderName, Request, StatusCode, VerbError},
+    sip::{self, EarlyOffer, HeaderName, Request, StatusCode, VerbError},
 };
 
 /// Why a verb that signals was not carried out.
@@ -240,20 +240,21 @@ impl Switch {
         }
         let handle = waiting(call)?;
         if call.phase == Phase::Proceeding {
-            self.endpoint.ring(
-                handle,
-                StatusCode::RINGING,
-                &sip::Headers::default(),
-                None,
-                now.instant,
-            )?;
+            let body = match self.endpoint.early_offer(handle) {
+                EarlyOffer::Needed => self.early_description(call, handle)?,
+                EarlyOffer::Impossible | EarlyOffer::Possible => None,
+            };
+            let headers = sip::Headers::default();
+            let status = StatusCode::RINGING;
+            self.endpoint.ring(handle, status, &headers, body.as_ref(), now.instant)?;
             call.phase = Phase::Ringing;
         }
         Ok(())
     }
 
-    /// Opens the media before the answer (183). A caller who left the offer to us gets no media
-    /// yet, since a 183 that may be lost can not carry an offer (RFC 3261 §13.2.1).
+    /// Opens the media before the answer (183). A caller who left the offer to us gets it here only
+    /// if it acknowledges the 183, since one that may be lost can not carry an offer
+    /// (RFC 3261 §13.2.1); its PRACK opens the media.
     pub(super) fn progress(&mut self, call: &mut Call, now: Now) -> Result<(), SignalError> {
         if call.other_half.is_some() && matches!(call.phase, Phase::Proceeding | Phase::Ringing) {
             call.phase = Phase::EarlyMedia;
@@ -264,13 +265,7 @@ impl Switch {
         if call.phase == Phase::EarlyMedia {
             return Ok(());
         }
-        let body = match call.session.has_offer() {
-            true => {
-                let local = self.lease_port(call)?;
-                Some(sip::Body::sdp(call.session.answer(local)?))
-            }
-            false => None,
-        };
+        let body = self.early_description(call, handle)?;
         self.endpoint.ring(
             handle,
             StatusCode::SESSION_PROGRESS,
@@ -281,6 +276,24 @@ impl Switch {
         call.phase = Phase::EarlyMedia;
         self.open_media(call);
         Ok(())
+    }
+
+    /// What a provisional response says of media: our answer, or our offer where that can be.
+    fn early_description(
+        &mut self,
+        call: &mut Call,
+        handle: sip::CallHandle,
+    ) -> Result<Option<sip::Body>, SignalError> {
+        if call.session.has_offer() {
+            let local = self.lease_port(call)?;
+            return Ok(Some(sip::Body::sdp(call.session.answer(local)?)));
+        }
+        let is_possible = self.endpoint.early_offer(handle) != EarlyOffer::Impossible;
+        if !is_possible || call.session.is_offer_pending() {
+            return Ok(None);
+        }
+        let local = self.lease_port(call)?;
+        Ok(Some(sip::Body::sdp(call.session.offer(local)?)))
     }
 
     /// Sends 200. The channel's task is to settle from then on; with a late offer it begins when
@@ -306,17 +319,20 @@ impl Switch {
         let handle = waiting(call)?;
         let local = self.lease_port(call)?;
         let has_offer = call.session.has_offer();
+        // Our offer went out in a provisional response: its answer came with the PRACK, or will.
+        let offered_early = call.session.is_offer_pending() || call.session.is_agreed();
         let body = match has_offer {
-            true => call.session.answer(local)?,
-            false => call.session.offer(local)?,
+            true => Some(call.session.answer(local)?),
+            false if offered_early => None,
+            false => Some(call.session.offer(local)?),
         };
-        let body = sip::Body::sdp(body);
+        let body = body.map(sip::Body::sdp);
         let headers = self.connected_line(call);
-        self.endpoint.answer(handle, &headers, Some(&body), now.instant)?;
+        self.endpoint.answer(handle, &headers, body.as_ref(), now.instant)?;
         call.phase = Phase::Up;
         call.answered = Some(now.instant);
         self.tell(SwitchEvent::CallAnswered { call: call.id });
-        if has_offer {
+        if !call.session.is_offer_pending() {
             self.open_media(call);
             self.settle(call, settle, now);
         } else {
@@ -496,7 +512,11 @@ pub(super) fn terms(peer: Option<&Peer>) -> sip::Terms {
         policy: sip::TimerPolicy::IfSupported,
         ..sip::SessionTimers::default()
     };
-    sip::Terms { timers: peer.map_or(usual, |peer| peer.session_timers) }
+    sip::Terms {
+        timers: peer.map_or(usual, |peer| peer.session_timers),
+        reliable: peer
+            .map_or(sip::ReliableProvisional::IfRequired, |peer| peer.reliable_provisional),
+    }
 }
 
 /// A Reason header (RFC 3326) for a cause.

@@ -49,6 +49,9 @@ pub(super) struct Session {
     offer: Option<SessionDescription>,
     /// Our answer to it, once made; sent in the 183 and again in the 200.
     description: Option<Bytes>,
+    /// What the forks of an outgoing call answered before one of them took it, by To tag; the latest
+    /// holds.
+    forks: Vec<(Option<Box<str>>, SessionDescription)>,
     latching: Latching,
     dtmf: DtmfMode,
     silences: Silences,
@@ -73,6 +76,7 @@ impl Session {
             exchange: OfferAnswer::new(capabilities(peer), session_id),
             offer: None,
             description: None,
+            forks: Vec::new(),
             latching: if symmetric { Latching::Symmetric } else { Latching::SignalledOnly },
             dtmf: peer.map_or_else(DtmfMode::default, |peer| peer.dtmf),
             silences: Silences {
@@ -123,6 +127,56 @@ impl Session {
     ) -> Result<(), SessionError> {
         self.exchange.handle_answer(answer)?;
         Ok(())
+    }
+
+    /// Takes the answer of one fork to our first offer, before the call is answered. It holds until
+    /// another fork speaks; what a fork says again changes nothing (RFC 3261 §13.2.1).
+    pub(super) fn receive_answer_of(
+        &mut self,
+        fork: Option<&str>,
+        answer: SessionDescription,
+    ) -> Result<(), SessionError> {
+        if self.forks.iter().any(|(known, _)| known.as_deref() == fork)
+            || self.forks.len() >= MOST_FORKS
+        {
+            return Err(NegotiationError::NoOffer.into());
+        }
+        self.hold_answer(&answer)?;
+        self.forks.push((fork.map(Into::into), answer));
+        Ok(())
+    }
+
+    /// Settles on the fork that took the call: by what its 2xx says, or by what it said before. The
+    /// 2xx comes first: who answers once without acknowledgement may say something else later.
+    pub(super) fn settle_answer(
+        &mut self,
+        fork: Option<&str>,
+        answer: Option<SessionDescription>,
+    ) -> Result<(), SessionError> {
+        let forks = std::mem::take(&mut self.forks);
+        let latest = forks.last().map(|(latest, _)| latest.as_deref()) == Some(fork);
+        let before = forks.iter().find(|(known, _)| known.as_deref() == fork);
+        match (answer, before) {
+            // Changed since by an offer in between, maybe: what holds, holds.
+            (None, Some(_)) if latest => Ok(()),
+            (Some(answer), Some((_, before))) if latest && answer == *before => Ok(()),
+            (Some(answer), _) => self.hold_answer(&answer),
+            (None, Some((_, before))) => self.hold_answer(before),
+            (None, None) => Err(SessionError::NotSdp),
+        }
+    }
+
+    fn hold_answer(&mut self, answer: &SessionDescription) -> Result<(), SessionError> {
+        match self.exchange.is_offer_pending() {
+            true => self.exchange.handle_answer(answer)?,
+            false => self.exchange.replace_answer(answer, Direction::SendReceive)?,
+        };
+        Ok(())
+    }
+
+    /// Whether offer and answer led somewhere.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.exchange.negotiated().is_some()
     }
 
     /// Whether our offer waits for its answer.
@@ -222,6 +276,9 @@ impl Session {
         })
     }
 }
+
+/// Forks whose early media is heard.
+const MOST_FORKS: usize = 16;
 
 /// The session description in a message; `None` when it has no body.
 pub(super) fn description(

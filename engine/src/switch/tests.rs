@@ -15,6 +15,7 @@ mod pickup;
 mod qualify;
 mod records;
 mod registrations;
+mod reliable;
 mod replace;
 mod silence;
 mod timers;

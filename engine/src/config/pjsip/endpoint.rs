@@ -18,7 +18,7 @@ use crate::config::settings::{
     Aor, AuthCredentials, CodecName, DtmfMode, Groups, IdentifyBy, Peer, SipSettings,
 };
 use crate::config::value::{caller_id, list};
-use crate::sip::TimerPolicy;
+use crate::sip::{ReliableProvisional, TimerPolicy};
 
 pub(super) fn read(
     objects: &Objects<'_>,
@@ -96,6 +96,7 @@ pub(super) fn read(
                 setting.optional_seconds(&mut peer.rtp_timeout_hold, LONGEST_SILENCE);
             }
             b"rtp_symmetric" => setting.yes_no(&mut peer.rtp_symmetric),
+            b"100rel" => reliable(&mut peer.reliable_provisional, setting),
             b"timers" => timers(&mut peer.session_timers.policy, setting),
             b"timers_min_se" => setting.seconds(&mut peer.session_timers.min_se, SESSION_INTERVALS),
             b"timers_sess_expires" => {
@@ -213,6 +214,16 @@ fn groups(groups: &mut u64, setting: Setting<'_>) {
     match Groups::parse_numbers(setting.value()) {
         Some(numbers) => *groups = numbers,
         None => setting.invalid("numbers from 0 to 63 and ranges of them, separated by commas"),
+    }
+}
+
+fn reliable(wanted: &mut ReliableProvisional, setting: Setting<'_>) {
+    match setting.value().to_ascii_lowercase().as_slice() {
+        b"no" => *wanted = ReliableProvisional::Off,
+        b"yes" => *wanted = ReliableProvisional::IfRequired,
+        b"peer_supported" => *wanted = ReliableProvisional::IfSupported,
+        b"required" => *wanted = ReliableProvisional::Required,
+        _ => setting.invalid("`no`, `yes`, `required` or `peer_supported`"),
     }
 }
 

@@ -136,6 +136,7 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
 pub(super) const ENDPOINT: KeyTable = KeyTable {
     kind: "endpoint",
     read: &[
+        "100rel",
         "type",
         "context",
         "allow",
@@ -320,11 +321,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             instead: "calls to this peer go straight to its contact",
             severity: Warn,
             keys: &[("outbound_proxy", Never)],
-        },
-        Later {
-            instead: "provisional responses are sent unreliably",
-            severity: Warn,
-            keys: &[("100rel", Words(&["no"]))],
         },
         Later {
             instead: "an incomplete number is answered 404",

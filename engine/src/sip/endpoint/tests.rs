@@ -109,7 +109,9 @@ fn checks_before_a_request_is_executed_give_the_status_the_rfc_names() {
     let uri = |uri: &str| request("OPTIONS", "x", "", "").replacen("sip:100@192.0.2.9", uri, 1);
     for (text, status, header) in [
         (request("SUBSCRIBE", "x", "", ""), 405, Some(HeaderName::Allow)),
-        (request("PRACK", "x", ";tag=y", ""), 405, Some(HeaderName::Allow)),
+        (request("PUBLISH", "x", "", ""), 405, Some(HeaderName::Allow)),
+        (request("PRACK", "x", ";tag=y", ""), 481, None),
+        (request("PRACK", "x", "", ""), 481, None),
         (request("DANCE", "x", "", ""), 501, Some(HeaderName::Allow)),
         (uri("http://example.com"), 416, None),
         (request("INVITE", "x", "", "").replace(": 70", ": 0"), 483, None),

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::sip::provisional::Sending;
 
 impl Call {
     /// Sends the 100.
@@ -35,8 +36,14 @@ impl Call {
         else {
             return Err(VerbError::WrongState);
         };
+        if incoming.provisionals.answer.is_some() {
+            return Err(VerbError::WrongState);
+        }
         if !(101..200).contains(&status.code()) {
             return Err(VerbError::Status);
+        }
+        if incoming.provisionals.is_reliable(incoming.has_offer, body.is_some()) {
+            return self.ring_reliably(core, status, headers, body, now);
         }
         let parts = Parts { contact: Some(contact), headers: Some(headers), body };
         let tag = &dialog.id().local_tag;
@@ -47,8 +54,43 @@ impl Call {
         Ok(())
     }
 
-    /// Sends the 2xx.
+    /// Whether a provisional response may hold our offer.
+    pub(crate) fn early_offer(&self) -> EarlyOffer {
+        match &self.state {
+            State::Incoming(incoming)
+                if !incoming.has_offer && !incoming.provisionals.described =>
+            {
+                match incoming.provisionals.sending {
+                    Sending::Unreliable => EarlyOffer::Impossible,
+                    Sending::Supported => EarlyOffer::Possible,
+                    Sending::Required => EarlyOffer::Needed,
+                }
+            }
+            _ => EarlyOffer::Impossible,
+        }
+    }
+
+    /// Sends the 2xx, as soon as no session description waits for its PRACK (RFC 3262 §3).
     pub(crate) fn answer(
+        &mut self,
+        core: &mut Core,
+        headers: &Headers,
+        body: Option<&Body>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        let State::Incoming(incoming) = &mut self.state else { return Err(VerbError::WrongState) };
+        if incoming.provisionals.answer.is_some() {
+            return Err(VerbError::WrongState);
+        }
+        if incoming.provisionals.holds_answer() || self.offer_in.is_some() {
+            incoming.expires = None;
+            incoming.provisionals.answer = Some(Box::new((headers.clone(), body.cloned())));
+            return Ok(());
+        }
+        self.send_answer(core, headers, body, now)
+    }
+
+    pub(super) fn send_answer(
         &mut self,
         core: &mut Core,
         headers: &Headers,
@@ -63,15 +105,17 @@ impl Call {
         else {
             return Err(VerbError::WrongState);
         };
+        // Offer and answer are complete: the 2xx holds neither (RFC 6337 §3.1.1).
+        let body = body.filter(|_| !incoming.provisionals.described);
         let parts = Parts { contact: Some(contact), headers: Some(headers), body };
-        let cseq = core.layer.answerable(transaction).and_then(|request| request.cseq());
+        let cseq = incoming.cseq;
         let tag = &dialog.id().local_tag;
         let bytes =
             core.respond(transaction, StatusCode::OK, tag, parts, now).ok_or(VerbError::Gone)?;
         let is_offer = body.is_some() && !incoming.has_offer;
+        self.unpracked = incoming.provisionals.unacknowledged(cseq);
         dialog.confirm();
         let mut confirmed = Confirmed::default();
-        let cseq = cseq.map_or(0, |cseq| cseq.number);
         confirmed.unacknowledged.push(Unacknowledged::new(
             core,
             transaction,
@@ -169,8 +213,8 @@ impl Call {
                 );
                 self.end(core, End::Cancelled { request });
             }
-            State::Confirmed(Confirmed { offer_in: Some(offer), .. })
-                if offer.transaction == invite =>
+            State::Confirmed(_)
+                if self.offer_in.as_ref().is_some_and(|it| it.transaction == invite) =>
             {
                 self.refuse_offer_in(core, StatusCode::REQUEST_TERMINATED, now);
                 core.events.push_back(Event::ReofferCancelled { call: CallHandle(self.handle) });

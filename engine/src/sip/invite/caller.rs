@@ -19,6 +19,7 @@ impl Call {
             let _ = headers.push_named(field.name_text, field.value);
         }
         self.timer.write_invite(&mut headers);
+        self.reliable.write_invite(&mut headers);
         let to = outgoing.spec.to.clone().without_tag().to_string();
         let draft = Draft {
             method: Method::Invite,
@@ -134,6 +135,10 @@ impl Call {
                 return;
             }
             self.note_early_dialog(core, transaction, &response);
+            if !self.acknowledge_provisional(core, &response, now) {
+                return;
+            }
+            self.note_allowed(&response);
             core.events.push_back(Event::Progress { call: CallHandle(self.handle), response });
         } else if status.is_success() {
             sent.progress = Progress::Final;
@@ -171,10 +176,9 @@ impl Call {
     ) {
         let State::Outgoing(outgoing) = &mut self.state else { return };
         let Some(tag) = response.to_tag().and_then(Tag::parse) else { return };
-        if let Some(dialog) =
-            outgoing.early.iter_mut().find(|dialog| dialog.id().remote_tag.as_ref() == Some(&tag))
-        {
-            dialog.refresh_target(response);
+        let known = |early: &&mut Early| early.dialog.id().remote_tag.as_ref() == Some(&tag);
+        if let Some(early) = outgoing.early.iter_mut().find(known) {
+            early.dialog.refresh_target(response);
             return;
         }
         if outgoing.early.len() >= MAX_FORKS {
@@ -183,7 +187,7 @@ impl Call {
         let Some((request, _)) = core.layer.client_request(transaction) else { return };
         let Some(dialog) = Dialog::establish(request, response) else { return };
         let key = dialog.key();
-        outgoing.early.push(dialog);
+        outgoing.early.push(Early { dialog, rseq: None, described: false });
         self.register(core, key);
     }
 
@@ -211,9 +215,9 @@ impl Call {
         let State::Outgoing(outgoing) = &mut self.state else {
             return self.end_fork(core, index, &response, now);
         };
-        let early = outgoing.early.iter().position(|dialog| dialog.id().remote_tag == tag);
+        let early = outgoing.early.iter().position(|it| it.dialog.id().remote_tag == tag);
         let dialog = match early.map(|at| outgoing.early.remove(at)) {
-            Some(mut dialog) => {
+            Some(Early { mut dialog, .. }) => {
                 dialog.confirm_by(&response);
                 Some(dialog)
             }

@@ -28,7 +28,7 @@ impl Call {
         let order = match &mut self.state {
             State::Outgoing(outgoing) => {
                 let early =
-                    outgoing.early.iter_mut().find(|dialog| dialog.id().remote_tag == remote_tag);
+                    outgoing.early.iter_mut().find(|it| it.dialog.id().remote_tag == remote_tag);
                 match (early, remote_tag, request.method()) {
                     (_, Some(tag), Method::Bye) => {
                         // It overtook the 2xx: a callee sends no BYE before that (RFC 3261 §15).
@@ -38,10 +38,10 @@ impl Call {
                         }
                         return;
                     }
-                    (Some(dialog), _, method) => {
-                        let order = dialog.handle_request(number);
+                    (Some(early), _, method) => {
+                        let order = early.dialog.handle_request(number);
                         if order == Order::InOrder && *method == Method::Update {
-                            dialog.refresh_target(&request);
+                            early.dialog.refresh_target(&request);
                         }
                         order
                     }
@@ -75,6 +75,7 @@ impl Call {
         core.layer.set_server_user(transaction, User::Call(self.handle));
         match request.method() {
             Method::Bye => self.handle_bye(core, transaction, request, now),
+            Method::Prack => self.handle_prack(core, transaction, request, now),
             Method::Invite | Method::Update => self.handle_offer(core, transaction, request, now),
             Method::Options => {
                 let mut headers = Headers::default();
@@ -159,15 +160,8 @@ impl Call {
                 InviteKind::First => self.handle_first_response(core, index, response, now),
                 InviteKind::Again => self.handle_later_response(core, index, response, now),
             }
-        } else if self.refreshing == Some(transaction) {
-            self.handle_refreshed(core, Some(&response), now);
-        } else if self.others.contains(&transaction) {
-            let is_gone = response.status() == StatusCode::CALL_DOES_NOT_EXIST;
-            core.events
-                .push_back(Event::Response { request: RequestHandle(transaction), response });
-            if is_gone && matches!(self.state, State::Confirmed(_)) {
-                self.end_with_bye(core, &Headers::default(), End::Failed(Failure::DialogGone), now);
-            }
+        } else if let Some(purpose) = self.purpose_of(transaction) {
+            self.handle_other_response(core, transaction, purpose, response, now);
         }
         // The response to a BYE changes nothing (RFC 3261 §15.1.1); its transaction reports its end.
     }
@@ -202,11 +196,56 @@ impl Call {
                 }
                 _ => {}
             }
-        } else if self.refreshing == Some(transaction) {
-            self.handle_refreshed(core, None, now);
-        } else if self.others.contains(&transaction) {
-            core.events
-                .push_back(Event::RequestFailed { request: RequestHandle(transaction), failure });
+        } else {
+            match self.purpose_of(transaction) {
+                Some(Purpose::Refresh) => self.handle_refreshed(core, transaction, None, now),
+                Some(Purpose::Application(request)) => {
+                    core.events.push_back(Event::RequestFailed { request, failure });
+                }
+                Some(Purpose::Update { .. }) if matches!(self.state, State::Confirmed(_)) => {
+                    let end = End::Failed(failure);
+                    self.end_with_bye(core, &Headers::default(), end, now);
+                }
+                // The callee gives up by itself (RFC 3262 §3).
+                Some(Purpose::Prack | Purpose::Update { .. }) => self.settle_other(transaction),
+                Some(Purpose::Settled) | None => {}
+            }
+        }
+    }
+
+    fn purpose_of(&self, transaction: Handle) -> Option<Purpose> {
+        let other = self.others.iter().find(|other| other.transaction == transaction)?;
+        Some(other.purpose)
+    }
+
+    fn handle_other_response(
+        &mut self,
+        core: &mut Core,
+        transaction: Handle,
+        purpose: Purpose,
+        response: Response,
+        now: Instant,
+    ) {
+        match purpose {
+            Purpose::Refresh => self.handle_refreshed(core, transaction, Some(&response), now),
+            Purpose::Application(request) => {
+                let is_gone = response.status() == StatusCode::CALL_DOES_NOT_EXIST;
+                core.events.push_back(Event::Response { request, response });
+                if is_gone && matches!(self.state, State::Confirmed(_)) {
+                    let end = End::Failed(Failure::DialogGone);
+                    self.end_with_bye(core, &Headers::default(), end, now);
+                }
+            }
+            Purpose::Update { has_body } => {
+                self.handle_updated(core, transaction, has_body, response, now);
+            }
+            // A refusal changes nothing: the final response says how the call fares.
+            Purpose::Prack => {
+                if !response.status().is_provisional() {
+                    self.settle_other(transaction);
+                }
+            }
+            Purpose::Settled => {}
         }
     }
 
@@ -218,7 +257,7 @@ impl Call {
         now: Instant,
     ) {
         self.invites.retain(|sent| sent.transaction != transaction);
-        self.others.retain(|other| *other != transaction);
+        self.others.retain(|other| other.transaction != transaction);
         if self.bye == Some(transaction) {
             self.bye = None;
             self.notify_referrers(core, now);

@@ -14,12 +14,13 @@ impl Call {
         body: Option<&Body>,
         now: Instant,
     ) -> Result<(), VerbError> {
-        let pending = self.is_inviting();
+        let (pending, updating) = (self.is_inviting(), self.is_updating());
         let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), .. } = self else {
             return Err(VerbError::WrongState);
         };
         let busy = pending
-            || confirmed.offer_in.is_some()
+            || self.offer_in.is_some()
+            || updating
             || confirmed.answer_due.is_some()
             || confirmed.retry.is_some()
             || !confirmed.unacknowledged.is_empty();
@@ -46,27 +47,31 @@ impl Call {
         body: Option<&Body>,
         now: Instant,
     ) -> Result<(), VerbError> {
-        let State::Confirmed(Confirmed { offer_in: Some(offer), .. }) = &self.state else {
-            return Err(VerbError::WrongState);
+        let offer = self.offer_in.take().ok_or(VerbError::WrongState)?;
+        // A session has a timer once it is there, and no PRACK refreshes it (RFC 4028 §7.4).
+        let is_timed = matches!(self.state, State::Confirmed(_)) && offer.method != Method::Prack;
+        let headers = &match is_timed {
+            true => self.timed(core, offer.transaction, headers, now),
+            false => headers.clone(),
         };
-        let headers = &self.timed(core, offer.transaction, headers, now);
-        let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), contact, .. } = self
-        else {
-            return Err(VerbError::WrongState);
-        };
-        let offer = confirmed.offer_in.take().ok_or(VerbError::WrongState)?;
-        let cseq = core.layer.answerable(offer.transaction).and_then(|request| request.cseq());
-        let parts = Parts { contact: Some(contact), headers: Some(headers), body };
-        let tag = &dialog.id().local_tag;
+        let request = core.layer.answerable(offer.transaction).ok_or(VerbError::Gone)?;
+        let cseq = request.cseq();
+        // It has our tag already; none is drawn.
+        let tag = core.stateless_tag(request);
+        let contact = (offer.method != Method::Prack).then_some(self.contact.as_str());
+        let parts = Parts { contact, headers: Some(headers), body };
         let bytes = core
-            .respond(offer.transaction, StatusCode::OK, tag, parts, now)
+            .respond(offer.transaction, StatusCode::OK, &tag, parts, now)
             .ok_or(VerbError::Gone)?;
-        if offer.method == Method::Invite {
+        if offer.method == Method::Invite
+            && let State::Confirmed(confirmed) = &mut self.state
+        {
             let is_offer = body.is_some() && !offer.has_offer;
             let cseq = cseq.map_or(0, |cseq| cseq.number);
             let waiting = Unacknowledged::new(core, offer.transaction, cseq, bytes, is_offer, now);
             confirmed.unacknowledged.push(waiting);
         }
+        self.send_waiting(core, now);
         Ok(())
     }
 
@@ -81,12 +86,10 @@ impl Call {
         if status.code() < 300 {
             return Err(VerbError::Status);
         }
-        let Self { state: State::Confirmed(confirmed), dialog: Some(dialog), .. } = self else {
-            return Err(VerbError::WrongState);
-        };
-        let offer = confirmed.offer_in.take().ok_or(VerbError::WrongState)?;
+        let offer = self.offer_in.take().ok_or(VerbError::WrongState)?;
         let parts = Parts { headers: Some(headers), ..Parts::default() };
-        core.respond(offer.transaction, status, &dialog.id().local_tag, parts, now);
+        core.respond_plain(offer.transaction, status, parts, now);
+        self.send_waiting(core, now);
         Ok(())
     }
 
@@ -102,7 +105,7 @@ impl Call {
         request: Request,
         now: Instant,
     ) {
-        let is_inviting = self.is_inviting();
+        let (is_inviting, is_updating) = (self.is_inviting(), self.is_updating());
         let is_update = *request.method() == Method::Update;
         let has_offer = !request.body().is_empty();
         self.note_allowed(&request);
@@ -123,19 +126,39 @@ impl Call {
                 _ => Headers::default(),
             };
             let parts = Parts { contact: Some(&self.contact), headers: Some(&headers), body: None };
-            return core.respond_plain(transaction, StatusCode::OK, parts, now);
+            core.respond_plain(transaction, StatusCode::OK, parts, now);
+            core.events.push_back(Event::Updated { call: CallHandle(self.handle), request });
+            return;
+        }
+        let pending = |core: &mut Core| {
+            core.respond_plain(transaction, StatusCode::REQUEST_PENDING, Parts::default(), now);
+        };
+        // RFC 3311 §5.2: 500 while an offer of the peer's waits for us, 491 while one of ours waits
+        // for the peer.
+        if self.offer_in.is_some() && !self.is_ended() {
+            return refuse_for_now(core, transaction, now);
         }
         let confirmed = match &mut self.state {
             State::Confirmed(confirmed) => confirmed,
-            // The first INVITE is not answered yet: wait and try again (RFC 3261 §14.2).
-            State::Incoming(_) => return refuse_for_now(core, transaction, now),
-            State::Outgoing(_) => {
-                return core.respond_plain(
-                    transaction,
-                    StatusCode::REQUEST_PENDING,
-                    Parts::default(),
-                    now,
-                );
+            State::Incoming(incoming) => {
+                let provisionals = &incoming.provisionals;
+                if is_updating || (provisionals.is_outstanding() && !incoming.has_offer) {
+                    return pending(core);
+                }
+                // The first INVITE is not answered yet: wait and try again (RFC 3261 §14.2).
+                let settled = provisionals.described && provisionals.is_acknowledged();
+                if !is_update || !settled || provisionals.answer.is_some() {
+                    return refuse_for_now(core, transaction, now);
+                }
+                return self.take_early_offer(core, transaction, request);
+            }
+            State::Outgoing(outgoing) => {
+                let tag = request.from_tag().and_then(Tag::parse);
+                let early = outgoing.early.iter().find(|it| it.dialog.id().remote_tag == tag);
+                if !is_update || is_updating || !early.is_some_and(|early| early.described) {
+                    return pending(core);
+                }
+                return self.take_early_offer(core, transaction, request);
             }
             State::Leaving { .. } | State::Ended => {
                 return core.respond_plain(
@@ -146,28 +169,28 @@ impl Call {
                 );
             }
         };
-        if confirmed.offer_in.is_some() || confirmed.unacknowledged.len() >= MAX_UNACKNOWLEDGED {
+        if confirmed.unacknowledged.len() >= MAX_UNACKNOWLEDGED {
             return refuse_for_now(core, transaction, now);
         }
         // Our offer is on its way: in an INVITE, or in a 2xx whose ACK has not come (RFC 5407 §3.1.5).
         let offered = confirmed.unacknowledged.iter().any(|waiting| waiting.is_offer);
-        if is_inviting || offered || confirmed.answer_due.is_some() {
-            return core.respond_plain(
-                transaction,
-                StatusCode::REQUEST_PENDING,
-                Parts::default(),
-                now,
-            );
+        if is_inviting || is_updating || offered || confirmed.answer_due.is_some() {
+            return pending(core);
         }
         if let Some(dialog) = &mut self.dialog {
             dialog.refresh_target(&request);
         }
-        confirmed.offer_in = Some(OfferIn {
-            transaction,
-            method: request.method().clone(),
-            trying: (!is_update).then(|| now + TRYING_DELAY),
-            has_offer,
-        });
+        let trying = (!is_update).then(|| now + TRYING_DELAY);
+        self.offer_in = Some(OfferIn { trying, ..OfferIn::new(transaction, &request) });
+        core.events.push_back(Event::Reoffer { call: CallHandle(self.handle), request });
+    }
+
+    /// An offer in an early dialog whose first offer was answered for sure (RFC 3311 §5.2).
+    fn take_early_offer(&mut self, core: &mut Core, transaction: Handle, request: Request) {
+        if let Some(dialog) = &mut self.dialog {
+            dialog.refresh_target(&request);
+        }
+        self.offer_in = Some(OfferIn::new(transaction, &request));
         core.events.push_back(Event::Reoffer { call: CallHandle(self.handle), request });
     }
 

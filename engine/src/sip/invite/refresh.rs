@@ -11,8 +11,10 @@ impl Call {
     /// what its INVITE is to be refused, if that does not suit.
     pub(crate) fn set_terms(&mut self, core: &Core, terms: Terms) -> Result<(), Refusal> {
         self.timer = SessionTimer::new(terms.timers);
-        let State::Incoming(incoming) = &self.state else { return Ok(()) };
+        self.reliable = terms.reliable;
+        let State::Incoming(incoming) = &mut self.state else { return Ok(()) };
         let Some(request) = core.layer.answerable(incoming.transaction) else { return Ok(()) };
+        incoming.provisionals.sending = terms.reliable.check(request)?;
         self.timer.check_first(request)
     }
 
@@ -54,7 +56,7 @@ impl Call {
     fn refresh(&mut self, core: &mut Core, now: Instant) {
         // Until it succeeds it is tried again; the expiry bounds that.
         self.timer.refresh_at(now + REFRESH_RETRY);
-        if self.is_inviting() || self.refreshing.is_some() {
+        if self.is_inviting() || self.is_updating() {
             return;
         }
         if !self.peer_updates {
@@ -69,8 +71,7 @@ impl Call {
         let user = User::Call(self.handle);
         // A full table delays the refresh; it is tried again.
         if let Some(sent) = core.send_in_dialog(dialog, Method::Update, parts, flow, user, now) {
-            self.refreshing = Some(sent);
-            self.others.push(sent);
+            self.others.push(Other { transaction: sent, purpose: Purpose::Refresh });
         }
     }
 
@@ -78,13 +79,14 @@ impl Call {
     pub(super) fn handle_refreshed(
         &mut self,
         core: &mut Core,
+        transaction: Handle,
         response: Option<&Response>,
         now: Instant,
     ) {
         if response.is_some_and(|response| response.status().is_provisional()) {
             return;
         }
-        self.refreshing = None;
+        self.settle_other(transaction);
         if !matches!(self.state, State::Confirmed(_)) {
             return;
         }
@@ -155,7 +157,7 @@ mod tests {
     fn wishes(policy: TimerPolicy, min_se: u64, session_expires: u64) -> Terms {
         let timers =
             SessionTimers { policy, min_se: secs(min_se), session_expires: secs(session_expires) };
-        Terms { timers }
+        Terms { timers, ..Terms::default() }
     }
 
     fn usual() -> Terms {

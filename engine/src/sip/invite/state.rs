@@ -39,6 +39,9 @@ pub(super) struct Incoming {
     /// The end of the INVITE's Expires.
     pub(super) expires: Option<Instant>,
     pub(super) has_offer: bool,
+    /// Of the INVITE.
+    pub(super) cseq: u32,
+    pub(super) provisionals: Provisionals,
 }
 
 #[derive(Debug)]
@@ -57,11 +60,42 @@ pub(super) struct Outgoing {
     pub(super) cseq: u32,
     /// What the latest challenge was answered with.
     pub(super) credentials: Headers,
-    pub(super) early: SmallVec<[Dialog; 1]>,
+    pub(super) early: SmallVec<[Early; 1]>,
     /// Peers whose BYE overtook their 2xx.
     pub(super) gone: SmallVec<[(Tag, Request); 1]>,
     /// The challenge that waits for credentials, and for how long it does.
     pub(super) challenge: Option<(Response, Instant)>,
+}
+
+/// The early dialog with one fork.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) dialog: Dialog,
+    /// The number of its latest reliable provisional response.
+    pub(super) rseq: Option<u32>,
+    /// One of those held a session description: offers may follow (RFC 3311 §5.1).
+    pub(super) described: bool,
+}
+
+/// A request of ours in the dialog, other than INVITE and BYE.
+#[derive(Debug)]
+pub(super) struct Other {
+    pub(super) transaction: Handle,
+    pub(super) purpose: Purpose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The application's; it knows the request by this.
+    Application(RequestHandle),
+    /// An UPDATE that refreshes the session.
+    Refresh,
+    /// An UPDATE of the application's.
+    Update { has_body: bool },
+    /// It acknowledges a provisional response.
+    Prack,
+    /// It has its final response.
+    Settled,
 }
 
 #[derive(Debug, Default)]
@@ -70,8 +104,6 @@ pub(super) struct Confirmed {
     pub(super) unacknowledged: SmallVec<[Unacknowledged; 1]>,
     /// A 2xx whose offer waits for the application's answer: the CSeq for the ACK.
     pub(super) answer_due: Option<u32>,
-    /// A re-INVITE or UPDATE that waits for the application.
-    pub(super) offer_in: Option<OfferIn>,
     /// When a re-INVITE that met another may be tried again.
     pub(super) retry: Option<Instant>,
 }
@@ -121,6 +153,17 @@ pub(super) enum Progress {
     None,
     Provisional,
     Final,
+}
+
+impl OfferIn {
+    pub(super) fn new(transaction: Handle, request: &Request) -> Self {
+        Self {
+            transaction,
+            method: request.method().clone(),
+            trying: None,
+            has_offer: !request.body().is_empty(),
+        }
+    }
 }
 
 impl SentInvite {

@@ -205,6 +205,11 @@ impl FakeMedia {
         &self.streams.values().next_back().expect("a stream").settings
     }
 
+    /// Where the streams send to.
+    pub(in super::super) fn remotes(&self) -> Vec<std::net::SocketAddr> {
+        self.streams.values().filter_map(|stream| stream.settings.remote).collect()
+    }
+
     pub(in super::super) fn assert_nothing_left(&self) {
         assert!(self.streams.is_empty(), "streams left: {:?}", self.streams.keys());
         assert!(self.room_sizes().is_empty(), "members left: {:?}", self.rooms);

@@ -45,6 +45,8 @@ pub(in super::super) struct Phone {
     /// INVITEs that were answered with 183.
     early: Vec<Request>,
     sdp_version: u32,
+    /// What its INVITEs say beside the usual.
+    pub(in super::super) extra: crate::sip::Headers,
 }
 
 impl Phone {
@@ -69,6 +71,7 @@ impl Phone {
             received: Vec::new(),
             early: Vec::new(),
             sdp_version: 0,
+            extra: crate::sip::Headers::default(),
         }
     }
 
@@ -240,6 +243,9 @@ impl Phone {
         if let Some(replaces) = replaces {
             request.push(HeaderName::Replaces, replaces);
         }
+        for field in self.extra.fields() {
+            request.push(field.name, field.value);
+        }
         if let Some(sdp) = sdp {
             request.set_body("application/sdp", sdp);
         }
@@ -276,6 +282,32 @@ impl Phone {
             ack.set_body("application/sdp", sdp);
         }
         self.send(exchange, ack);
+    }
+
+    /// PRACK of the latest provisional response; its status.
+    pub(in super::super) fn prack(&mut self, exchange: &mut Exchange, sdp: Option<String>) -> u16 {
+        let response = self.last_response().expect("a provisional response").clone();
+        let number = response.text(HeaderName::RSeq).expect("a reliable one").to_owned();
+        let cseq = response.cseq().map_or(0, |cseq| cseq.number);
+        let mut prack = self.in_dialog(Method::Prack);
+        prack.push(HeaderName::RAck, format!("{number} {cseq} INVITE"));
+        if let Some(sdp) = sdp {
+            prack.set_body("application/sdp", sdp);
+        }
+        self.received.clear();
+        self.send(exchange, prack);
+        self.statuses().first().copied().expect("an answer")
+    }
+
+    /// UPDATE within the call that this phone made; its status.
+    pub(in super::super) fn update(&mut self, exchange: &mut Exchange, direction: &str) -> u16 {
+        let sdp = self.sdp(direction);
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
+        let mut update = self.in_dialog(Method::Update).with_body("application/sdp", sdp);
+        update.push(HeaderName::Contact, contact.as_str());
+        self.received.clear();
+        self.send(exchange, update);
+        self.last_status().expect("an answer")
     }
 
     /// CANCEL of the INVITE.
