@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use diesis_engine::{
@@ -62,6 +63,19 @@ pub(crate) fn watch(
     conclude(watched, &path)
 }
 
+/// The same where nobody wants to hear of failures.
+pub(crate) fn ask_quietly(path: &Path, command: Command, mut take: impl FnMut(Reply)) {
+    let mut take = |reply| {
+        take(reply);
+        Ok(())
+    };
+    // Whoever completes a line has nothing to say about an engine that is gone.
+    let _ = UnixStream::connect(path).and_then(|stream| {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        converse(stream, command, &mut take)
+    });
+}
+
 /// Prints what an engine tells in words.
 pub(crate) fn print(reply: Reply) -> io::Result<()> {
     match reply {
@@ -109,7 +123,8 @@ fn converse(
     Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the engine closed the connection"))
 }
 
-fn socket(target: &Target) -> PathBuf {
+/// Where an engine's control socket is.
+pub(crate) fn socket(target: &Target) -> PathBuf {
     if let Some(socket) = &target.socket {
         return socket.clone();
     }
@@ -127,3 +142,6 @@ fn explain(error: &io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+/// How long somebody waits who only pressed a key.
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 mod cert;
 mod check;
 mod cli;
+mod console;
 mod control;
 mod demo;
 mod dialplan;
@@ -30,7 +31,11 @@ use log::{Facility, Log, Steps, Target};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let Arguments { demo, command } = Arguments::parse();
+    dispatch(Arguments::parse())
+}
+
+/// Carries a command out.
+fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
     match command {
         Some(Command::Cert(command)) => cert::run(&command),
         Some(Command::Check(check)) => check::run(&check),
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         Some(Command::Set(Set { what, value, target })) => {
             control::ask(&target, Order::Set { what: what.into(), value }, control::print)
         }
+        Some(Command::Console(options)) => console::run(&options),
         Some(Command::Trace(options)) => trace::run(&options),
         Some(Command::Stop(Stop { when_idle, within, target })) => {
             let when_idle = when_idle.then_some(within);

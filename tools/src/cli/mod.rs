@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Reload(operate::Reload),
     /// Change the log of a running engine: its level, or where syslog goes
     Set(operate::Set),
+    /// A prompt with completion for the commands of a running engine
+    Console(operate::Console),
     /// Watch the SIP messages of a number, an address or a call
     Trace(operate::Trace),
     /// Stop a running engine

@@ -224,6 +224,17 @@ pub(crate) struct Reload {
     pub(crate) target: Target,
 }
 
+/// A prompt for the commands that talk to a running engine.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each line is what follows `diesis` on a command line: `show calls`, `trace 1001 --ladder`, `reload`.
+Tab completes, the arrows bring lines back, `help` lists, `exit` or Ctrl-D leaves. Lines may come from
+a file or a pipe; the exit code is then that of the last command.")]
+pub(crate) struct Console {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
 /// Another log for a running engine, until it is started again.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -104,6 +104,32 @@ fn nonsense_on_the_socket_is_answered_and_harmless() {
 }
 
 #[test]
+fn a_console_takes_the_same_commands_line_by_line() {
+    let engine = Engine::start("console");
+    let mut console = Command::new(env!("CARGO_BIN_EXE_diesis"))
+        .args(["console", "-C"])
+        .arg(&engine.directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines =
+        "help\n\nshow transports --json\ncheck .\nshow nonsense\nhangup 'no body'\nexit\nstop\n";
+    console.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = console.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "as the last command before `exit`");
+    let (out, said) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(out.contains("  hangup     End a call") && !out.contains("  run "), "{out}");
+    assert!(out.contains(&format!("\"port\": {}", engine.sip.port())), "{out}");
+    assert!(said.contains("\"check\" is no command for a running engine"), "{said}");
+    assert!(said.contains("unrecognized subcommand 'nonsense'"), "{said}");
+    assert!(said.contains("there is no channel \"no body\""), "{said}");
+    assert_eq!(engine.rows("show calls").len(), 0, "what follows `exit` is not done");
+}
+
+#[test]
 fn without_an_engine_it_is_said_what_to_do() {
     let output = Command::new(env!("CARGO_BIN_EXE_diesis"))
         .args(["show", "calls", "--socket", "/nowhere/diesis.ctl"])
