@@ -549,6 +549,20 @@ impl Options {
         self.entries.iter().map(|(letter, _)| *letter)
     }
 
+    /// Those of these letters alone.
+    #[must_use]
+    pub fn only(mut self, letters: &[u8]) -> Self {
+        self.entries.retain(|(letter, _)| letters.contains(letter));
+        self
+    }
+
+    /// One letter more, without an argument.
+    #[must_use]
+    pub fn with(mut self, letter: u8) -> Self {
+        self.insert(letter, None);
+        self
+    }
+
     /// Takes a letter out, with its argument; one without parentheses has an empty one.
     pub(crate) fn take(&mut self, letter: u8) -> Option<BString> {
         let at = self.entries.iter().position(|(other, _)| *other == letter)?;

@@ -76,6 +76,26 @@ impl Pbx {
         Self { executor, started: self.started }
     }
 
+    /// The same channel and variables with one application to run, and nothing behind it.
+    pub(crate) fn with_application(self, name: &BStr, arguments: &BStr) -> Self {
+        let channel = self.executor.channel().clone();
+        let variables = self.executor.variables().clone();
+        let mut executor = Executor::application(channel, name, arguments);
+        *executor.variables_mut() = variables;
+        Self { executor, started: self.started }
+    }
+
+    /// Sets a variable or a function as Set does.
+    pub(crate) fn assign(
+        &mut self,
+        plan: &Plan,
+        host: &mut PbxHost<'_>,
+        name: &[u8],
+        value: &[u8],
+    ) {
+        self.executor.assign(plan, host, name, value);
+    }
+
     /// Abandons what runs and goes on at a place.
     pub(crate) fn redirect(&mut self, context: &[u8], extension: &[u8], priority: u32) {
         self.executor.redirect(Some(context), Some(extension), priority);

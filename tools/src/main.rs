@@ -22,7 +22,7 @@ use tracing::Level;
 
 use cli::{
     Arguments, Command,
-    operate::{Hangup, Reload, Set, Stop},
+    operate::{Hangup, Originate, Redirect, Reload, Set, Stop},
 };
 use log::{Facility, Log, Steps, Target};
 
@@ -44,6 +44,14 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Database(database)) => show::database(&database),
         Some(Command::Hangup(Hangup { channel, target })) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
+        }
+        Some(Command::Originate(Originate { destination, then, number, timeout, target })) => {
+            let then = then.into();
+            let order = Order::Originate { destination, then, number, seconds: timeout };
+            control::ask(&target, order, control::print)
+        }
+        Some(Command::Redirect(Redirect { channel, place, target })) => {
+            control::ask(&target, Order::Redirect { channel, place }, control::print)
         }
         Some(Command::Reload(Reload { target })) => {
             control::ask(&target, Order::Reload, control::print)

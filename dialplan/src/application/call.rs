@@ -5,7 +5,7 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 
 use crate::arguments::{options, scan_double, scan_integer, split};
-use crate::executor::{Continuation, Flow, PendingDial, Run};
+use crate::executor::{Continuation, Deferred, Flow, Pending, Run};
 use crate::operation::{
     Destination, Dial, DialEnd, DialResult, DialStatus, HangupScope, Operation, Options, Originate,
     OriginateTarget, Outcome,
@@ -150,22 +150,30 @@ fn prepare(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
     }
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     // Option B runs a subroutine on this channel first, so that its host never sees it.
-    if let Some(target) = options.take(b'B').filter(|_| before == Before::Todo) {
-        let target: Vec<u8> =
-            target.iter().map(|byte| if *byte == b'^' { b',' } else { *byte }).collect();
-        let state = &run.scope.state;
-        let (frames, priority) = (state.frames.len(), state.priority);
-        if super::gosub(run, &target, FrameKind::Gosub) {
-            if let Some(frame) = run.scope.state.frames.last_mut() {
-                frame.priority = priority;
-            }
-            run.control.pending = Some(PendingDial { frames, arguments: text.into() });
-            return Flow::Jumped;
-        }
+    if let Some(target) = options.take(b'B').filter(|_| before == Before::Todo)
+        && go_before(run, &target, Deferred::Dial, text)
+    {
+        return Flow::Jumped;
     }
     let continues = options.has(b'g');
     let dial = Dial { destinations, timeout, options };
     Flow::Ask(Operation::Dial(Box::new(dial)), Continuation::Dial { continues })
+}
+
+/// Starts the subroutine of option `B`; the application goes on when it has returned. Whether there is one.
+fn go_before(run: &mut Run<'_>, target: &[u8], then: Deferred, text: &[u8]) -> bool {
+    let target: Vec<u8> =
+        target.iter().map(|byte| if *byte == b'^' { b',' } else { *byte }).collect();
+    let state = &run.scope.state;
+    let (frames, priority) = (state.frames.len(), state.priority);
+    if !super::gosub(run, &target, FrameKind::Gosub) {
+        return false;
+    }
+    if let Some(frame) = run.scope.state.frames.last_mut() {
+        frame.priority = priority;
+    }
+    run.control.pending = Some(Pending { then, frames, arguments: text.into() });
+    true
 }
 
 /// Emptied when Dial begins.
@@ -231,8 +239,18 @@ pub(super) fn dial_done(run: &mut Run<'_>, continues: bool, outcome: Outcome) ->
     }
 }
 
-/// Originate(tech/data,app|exten,...).
+/// `Originate(technology/resource,app,name,arguments[,,timeout[,options]])` or
+/// `Originate(technology/resource,exten,context[,extension[,priority[,timeout[,options]]]])`.
 pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    prepare_originate(run, text, Before::Todo)
+}
+
+/// Goes on with an Originate whose subroutine of option `B` has returned.
+pub(crate) fn originate_on(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    prepare_originate(run, text, Before::Done)
+}
+
+fn prepare_originate(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
     let parts = split(text, 7);
     let text_of = |index: usize| parts.get(index).map(|text| text.to_vec()).unwrap_or_default();
     let failed = |run: &mut Run<'_>, why: &str| {
@@ -241,12 +259,13 @@ pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
         Flow::Continue
     };
     let peer = text_of(0);
-    let Some(slash) = memchr::memchr(b'/', &peer) else {
+    let Some(slash) = memchr::memchr(b'/', &peer).filter(|at| *at > 0) else {
         return failed(run, "channel needs to be technology/resource");
     };
     let destination =
         Destination { technology: peer[..slash].into(), resource: peer[slash + 1..].into() };
     let target = match text_of(1).to_ascii_lowercase().as_slice() {
+        b"app" if text_of(2).is_empty() => return failed(run, "which application?"),
         b"app" => {
             OriginateTarget::Application { name: text_of(2).into(), arguments: text_of(3).into() }
         }
@@ -260,13 +279,22 @@ pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
         },
         _ => return failed(run, "the second argument must be 'app' or 'exten'"),
     };
-    // An application has one argument less than a place.
-    let shift = usize::from(matches!(target, OriginateTarget::Place { .. }));
-    let seconds = scan_integer(&text_of(4 + shift))
-        .map(|(seconds, _)| seconds)
-        .filter(|seconds| *seconds > 0);
-    let parsed: Result<Options, _> = options(&text_of(5 + shift), b"abBcCvn", |_| {});
-    let Ok(options) = parsed else { return failed(run, "options can not be read") };
+    // The timeout is the sixth argument in both forms: behind an application the fifth means nothing.
+    let seconds = scan_integer(&text_of(5)).map(|(seconds, _)| seconds);
+    let seconds = seconds.filter(|seconds| *seconds > 0);
+    let mut strange = Vec::new();
+    let letters = text_of(6);
+    let parsed: Result<Options, _> =
+        options(&letters, ORIGINATE_OPTIONS, |letter| strange.push(letter));
+    let Ok(mut options) = parsed else { return failed(run, "options can not be read") };
+    for letter in strange {
+        run.scope.warn(format_args!("Originate: unknown option '{}'", letter as char));
+    }
+    if let Some(target) = options.take(b'B').filter(|_| before == Before::Todo)
+        && go_before(run, &target, Deferred::Originate, text)
+    {
+        return Flow::Jumped;
+    }
     let originate = Originate {
         destination,
         target,
@@ -275,6 +303,8 @@ pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
     };
     Flow::Ask(Operation::Originate(Box::new(originate)), Continuation::Originate)
 }
+
+const ORIGINATE_OPTIONS: &[u8] = b"abBcCnv";
 
 pub(super) fn originate_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     let status = match outcome {

@@ -14,7 +14,7 @@ mod variables;
 use crate::executor::{Continuation, Flow, Run};
 use crate::operation::Outcome;
 
-pub(crate) use call::dial_on;
+pub(crate) use call::{dial_on, originate_on};
 pub(crate) use flow::gosub;
 pub(crate) use timing::Condition;
 

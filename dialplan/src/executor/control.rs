@@ -20,19 +20,28 @@ pub(crate) struct Control {
     pub(crate) steps_after_hangup: usize,
     /// The outcome's cause is told only when the dialplan named one.
     pub(crate) named_cause: Option<u16>,
-    /// A Dial whose subroutine of option `B` runs.
-    pub(crate) pending: Option<PendingDial>,
+    /// What goes on behind the subroutine of its option `B`.
+    pub(crate) pending: Option<Pending>,
     /// Whether a subroutine runs beside the flow, and what to go back to.
     pub(crate) beside: Vec<Beside>,
 }
 
-/// A Dial that goes on when its subroutine has returned.
+/// A Dial or Originate that goes on when its subroutine has returned.
 #[derive(Debug)]
-pub(crate) struct PendingDial {
+pub(crate) struct Pending {
+    /// How it goes on.
+    pub(crate) then: Deferred,
     /// How many subroutine frames there were.
     pub(crate) frames: usize,
     /// Evaluated arguments.
     pub(crate) arguments: BString,
+}
+
+/// What waits for a subroutine of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deferred {
+    Dial,
+    Originate,
 }
 
 /// What runs.
@@ -58,6 +67,8 @@ pub(crate) enum Phase {
     HangupHandlers,
     /// A hangup handler or another outermost subroutine.
     Subroutine,
+    /// One application and nothing else: its name and its arguments until it runs.
+    Alone(Option<Box<(BString, BString)>>),
     /// Over.
     Finished,
     /// No run loop.

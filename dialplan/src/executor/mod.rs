@@ -32,8 +32,8 @@ use crate::state::{Running, State};
 use crate::variables::Variables;
 
 pub(crate) use control::{
-    Accompanied, Continuation, Control, Flow, Loop, LoopPlace, MacroFrame, PendingDial, ReadDigits,
-    ReadExtension, Stage,
+    Accompanied, Continuation, Control, Deferred, Flow, Loop, LoopPlace, MacroFrame, Pending,
+    ReadDigits, ReadExtension, Stage,
 };
 pub(crate) use run::{MOST_FRAMES, Run, digit_of};
 
@@ -107,6 +107,18 @@ impl Executor {
         let mut executor = Self::new(channel, context, extension, priority);
         executor.state.running = Running::No;
         executor.control.phase = Phase::Idle;
+        executor
+    }
+
+    /// An executor that runs one application and then ends, as an originated call may; it has no extension `h`.
+    #[must_use]
+    pub fn application(
+        channel: Channel,
+        name: impl Into<BString>,
+        arguments: impl Into<BString>,
+    ) -> Self {
+        let mut executor = Self::new(channel, "default", "s", 1);
+        executor.control.phase = Phase::Alone(Some(Box::new((name.into(), arguments.into()))));
         executor
     }
 
@@ -220,6 +232,11 @@ impl Executor {
         text: &[u8],
     ) -> Option<Operation> {
         self.run(plan, host).run_one(text)
+    }
+
+    /// Sets a variable as Set does: `_` and `__` let it be inherited, a name with parentheses is a function.
+    pub fn assign(&mut self, plan: &Plan, host: &mut dyn Host, name: &[u8], value: &[u8]) {
+        Scope { state: &mut self.state, plan, host }.assign(name, value);
     }
 
     /// The value of a text with references, at the channel's place.

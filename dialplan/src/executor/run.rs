@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString};
 
-use super::control::{Beside, Digits, Phase};
+use super::control::{Beside, Deferred, Digits, Phase};
 use super::{Advance, Continuation, Control, Flow};
 use crate::application::{self, Application};
 use crate::arguments::scan_integer;
@@ -56,6 +56,7 @@ impl<'a> Run<'a> {
                 Phase::Steps | Phase::HangupExtension | Phase::Subroutine => self.step(),
                 Phase::Digits { .. } => self.digits(),
                 Phase::HangupHandlers => self.next_handler(),
+                Phase::Alone(_) => self.run_alone(),
                 Phase::Tone => self.end(),
                 Phase::Finished => {
                     return Advance::Finished { cause: self.control.named_cause.unwrap_or(0) };
@@ -84,6 +85,29 @@ impl<'a> Run<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Runs the only application of a channel that has no place in the dialplan.
+    fn run_alone(&mut self) -> Turn {
+        let Phase::Alone(Some(only)) =
+            std::mem::replace(&mut self.control.phase, Phase::Alone(None))
+        else {
+            return self.leave();
+        };
+        let (name, arguments) = *only;
+        let state = &self.scope.state;
+        self.scope.host.trace(&Step {
+            place: Place {
+                context: state.context.as_ref(),
+                extension: state.extension.as_ref(),
+                priority: state.priority,
+            },
+            depth: 0,
+            application: name.as_ref(),
+            arguments: arguments.as_ref(),
+        });
+        let flow = self.execute_named(&name, &arguments);
+        self.follow(flow)
     }
 
     /// A call that was hung up must end, whatever its extension `h` does.
@@ -117,7 +141,7 @@ impl<'a> Run<'a> {
             return self.hang_up();
         }
         if self.control.pending.is_some()
-            && let Some(flow) = self.go_on_with_dial()
+            && let Some(flow) = self.go_on_with_pending()
         {
             return self.follow(flow);
         }
@@ -180,11 +204,14 @@ impl<'a> Run<'a> {
         !application.is_legacy() || self.scope.state.legacy == super::Legacy::Emulated
     }
 
-    /// The Dial that waited for its subroutine, once that has returned.
-    fn go_on_with_dial(&mut self) -> Option<Flow> {
+    /// What waited for its subroutine, once that has returned.
+    fn go_on_with_pending(&mut self) -> Option<Flow> {
         let frames = self.scope.state.frames.len();
         let pending = self.control.pending.take_if(|pending| pending.frames == frames)?;
-        Some(application::dial_on(self, &pending.arguments))
+        Some(match pending.then {
+            Deferred::Dial => application::dial_on(self, &pending.arguments),
+            Deferred::Originate => application::originate_on(self, &pending.arguments),
+        })
     }
 
     /// Whether the step that was just evaluated has to be tried again for a lock.
@@ -292,7 +319,7 @@ impl<'a> Run<'a> {
     fn leave(&mut self) -> Turn {
         self.found = None;
         match self.control.phase {
-            Phase::HangupExtension => {
+            Phase::HangupExtension | Phase::Alone(_) => {
                 self.control.phase = Phase::HangupHandlers;
                 Turn::Next
             }

@@ -4,6 +4,7 @@
 //! one that says it was the last (`protocol`). A thread of its own serves it: the signalling thread
 //! only makes copies of what is asked for.
 
+mod calls;
 mod kept;
 mod listener;
 pub mod protocol;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bstr::BString;
-use diesis_dialplan::plan::Plan;
+use diesis_dialplan::{operation::OriginateStatus, plan::Plan};
 use diesis_sounds::prompts::Library;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot, watch};
@@ -36,7 +36,7 @@ use crate::{
         SipSettings,
     },
     sip::Transport,
-    switch::{IncomingCalls, StepTrace, SwitchConfig, SwitchEvent},
+    switch::{Completion, IncomingCalls, Originate, StepTrace, SwitchConfig, SwitchEvent},
 };
 
 /// A running engine. Clones of its calls keep it running; [`Engine::stop`] ends it in good order.
@@ -87,6 +87,22 @@ impl Engine {
         let request = Request::Place { call, done };
         self.requests.send(request).await.map_err(|_| PlaceError::EngineStopped)?;
         placed.await.map_err(|_| PlaceError::EngineStopped)?.map_err(PlaceError::Refused)
+    }
+
+    /// Calls a phone or an extension of the configuration, and hands whoever answers to the dialplan.
+    /// Returns when somebody answered, or nobody will.
+    ///
+    /// # Errors
+    /// When the engine takes no new calls, or has stopped.
+    pub async fn originate(&self, originate: Originate) -> Result<OriginateStatus, PlaceError> {
+        let (done, answered) = oneshot::channel();
+        let request = Request::Originate { originate: Box::new(originate), done };
+        self.requests.send(request).await.map_err(|_| PlaceError::EngineStopped)?;
+        match answered.await.map_err(|_| PlaceError::EngineStopped)? {
+            Completion::Originated(status) => Ok(status),
+            Completion::Failed(reason) => Err(PlaceError::Refused(reason)),
+            other => Err(PlaceError::Refused(format!("{other:?}"))),
+        }
     }
 
     /// Everything that happens from now on.

@@ -42,7 +42,9 @@ use crate::{
     config::TransportProtocol,
     media::{self, ShardId},
     sip::{Flow, Transport},
-    switch::{Command, CommandId, Completion, Parties, Seeds, Switch, SwitchEvent, Verb},
+    switch::{
+        Command, CommandId, Completion, Originate, Parties, Seeds, Switch, SwitchEvent, Verb,
+    },
 };
 
 /// What the engine's and the calls' handles ask of the signalling thread.
@@ -50,6 +52,8 @@ use crate::{
 pub(crate) enum Request {
     /// Calls somebody.
     Place { call: Box<Resolved>, done: oneshot::Sender<Result<Call, String>> },
+    /// Calls somebody for the dialplan.
+    Originate { originate: Box<Originate>, done: oneshot::Sender<Completion> },
     /// A verb on a call; without `done` nobody waits for its end.
     Call { call: ChannelId, verb: Verb, done: Option<oneshot::Sender<Completion>> },
     /// Looks at the switch, or does something to it, at once.
@@ -320,6 +324,10 @@ impl Signalling {
                     call.flow = self.flow(transport, peer);
                 }
                 Command::PlaceCall { id, call: Box::new(call) }
+            }
+            Request::Originate { originate, done } => {
+                self.handles.waiting.insert(id, Waiting::Verb(done));
+                Command::Originate { id, originate }
             }
             Request::Call { call, verb, done } => {
                 if let Some(done) = done {

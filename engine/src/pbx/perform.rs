@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
-    AnswerMedia, ConferenceEnd, Dial, Digit as PlanDigit, DigitSet as PlanDigits, MissingFile,
-    Operation, Outcome, Pickup,
+    AnswerMedia, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
+    HangupScope, MissingFile, Operation, Originate, Outcome, Pickup,
 };
 use jiff::tz::TimeZone;
 
@@ -49,6 +49,19 @@ pub(crate) enum Wish {
     Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
     /// Answer somebody else's call that rings.
     Pickup(Vec<Pickup>),
+    /// Something that concerns other calls, and is possible after the own one's end.
+    Elsewhere(Elsewhere),
+}
+
+/// What a dialplan does to other calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// Place a call beside this one.
+    Originate(Box<Originate>),
+    /// End others, or this one.
+    SoftHangup { channel: BString, scope: HangupScope },
+    /// Send another to a place of the dialplan.
+    Redirect { channel: BString, place: DialPlace },
 }
 
 /// The two ways a dialplan refuses a call.
@@ -176,6 +189,16 @@ pub(crate) fn perform(
             Performed::Over(Outcome::Done)
         }
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
+        Operation::Originate(originate) => {
+            Performed::Wish(Wish::Elsewhere(Elsewhere::Originate(originate)))
+        }
+        Operation::SoftHangup { channel, scope } => {
+            Performed::Wish(Wish::Elsewhere(Elsewhere::SoftHangup { channel, scope }))
+        }
+        Operation::Redirect { channel, context, extension, priority } => {
+            let place = DialPlace { context, extension, priority };
+            Performed::Wish(Wish::Elsewhere(Elsewhere::Redirect { channel, place }))
+        }
         Operation::Pickup { whose } => Performed::Wish(Wish::Pickup(whose)),
         operation => unavailable(&operation),
     }
@@ -209,9 +232,6 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
 fn unavailable(operation: &Operation) -> Performed {
     let name = match operation {
         Operation::Record(_) => "Record",
-        Operation::Originate(_) => "Originate",
-        Operation::SoftHangup { .. } => "SoftHangup",
-        Operation::Redirect { .. } => "ChannelRedirect",
         Operation::Application { name, .. } => {
             tracing::error!(application = %Printable(name), "no such application: the call ends");
             return Performed::Over(Outcome::Unsupported);

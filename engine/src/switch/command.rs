@@ -6,7 +6,9 @@
 use std::{fmt, time::Duration};
 
 use bstr::BString;
+use diesis_dialplan::operation::OriginateStatus;
 
+use super::Originate;
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits, ReadEnd},
     media::Digit,
@@ -38,6 +40,14 @@ pub enum Command {
         id: CommandId,
         /// Whom to call, and as whom.
         call: Box<PlaceCall>,
+    },
+    /// Calls a phone or an extension, and hands whoever answers to the dialplan. Completes with
+    /// [`Completion::Originated`] when somebody answered or nobody will.
+    Originate {
+        /// Names the command in its completion.
+        id: CommandId,
+        /// Whom to call, and what then.
+        originate: Box<Originate>,
     },
     /// A verb on a call in progress.
     Call {
@@ -160,6 +170,8 @@ pub enum Completion {
     Done,
     /// The outgoing call exists now.
     Placed(ChannelId),
+    /// An originated call was answered, or failed so.
+    Originated(OriginateStatus),
     /// A digit stopped the playback.
     Digit(Digit),
     /// The digits that were read, and how the reading ended.

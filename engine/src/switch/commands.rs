@@ -20,6 +20,7 @@ impl Switch {
     pub(super) fn take_command(&mut self, command: Command, now: Now) {
         match command {
             Command::PlaceCall { id, call } => self.begin_placing(id, call, now),
+            Command::Originate { id, originate } => self.originate_by_command(id, *originate, now),
             Command::Call { id, call, verb } => self.command_call(id, call, verb, now),
         }
     }

@@ -5,15 +5,18 @@
 //! works on them. Asterisk takes such a pair out of the way once both are bridged, unless `/n` asks
 //! it not to; here the pair stays.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::channel::Party;
 
 use super::{
     Direction, EndedBy, Parties, Switch, SwitchEvent,
     call::{Call, Control, Hold, Phase},
     device_state::Share,
+    dial::{Caller, CallerKind},
     features::KeyCollector,
     identity::Identity,
     plan::plan_channel,
@@ -43,7 +46,7 @@ impl Switch {
     /// The first half of a pair that will run `extension@context[/options]`; the second waits.
     pub(super) fn prepare_local(
         &mut self,
-        call: &Call,
+        caller: &Caller<'_>,
         resource: &BStr,
         ring_timeout: Duration,
         now: Now,
@@ -51,72 +54,46 @@ impl Switch {
         let place = resource.split_str("/").next().unwrap_or_default();
         let (extension, context) = place.split_once_str("@").unwrap_or((place, b"default"));
         let (extension, context) = (extension.as_bstr(), context.as_bstr());
-        if !self.has_place(call, context, extension, now) {
+        let parties = Parties { dialled: extension.to_owned(), ..caller.parties.clone() };
+        if !self.has_extension(context, &parties, now) {
             let (extension, context) = (Printable(extension), Printable(context));
-            tracing::info!(call_id = %call.parties.call_id, %extension, %context, "Local: no such extension");
+            tracing::info!(call_id = %caller.parties.call_id, %extension, %context, "Local: no such extension");
             return Err(Cause::NO_ROUTE);
         }
-        let hops = call.max_forwards.checked_sub(LOCAL_HOPS).filter(|left| *left > 0);
+        let cost = match caller.kind {
+            CallerKind::Call => LOCAL_HOPS,
+            CallerKind::Origination => 1,
+        };
+        let hops = caller.max_forwards.checked_sub(cost).filter(|left| *left > 0);
         let Some(max_forwards) = hops else {
-            tracing::warn!(call_id = %call.parties.call_id, "Local: too many channels inside each other");
+            tracing::warn!(call_id = %caller.parties.call_id, "Local: too many channels inside each other");
             return Err(Cause::EXCHANGE_ROUTING_ERROR);
         };
         if self.calls.len() + 2 > self.config.limits.calls {
             return Err(Cause::CONGESTION);
         }
-        let caller = match call.pbx() {
-            Some(pbx) => pbx.channel().caller.clone(),
-            None => Party::default(),
-        };
+        let party = caller.channel.map(|channel| channel.caller.clone()).unwrap_or_default();
         let (first, second) = (self.next_channel(), self.next_channel());
-        let own = SocketAddr::new(call.flow.local.ip(), call.flow.local.port());
-        let flow = sip::Flow { peer: own, connection: None, ..call.flow };
+        let own = SocketAddr::new(caller.flow.local.ip(), caller.flow.local.port());
+        let flow = sip::Flow { peer: own, connection: None, ..caller.flow };
         let half = |switch: &mut Self, id: ChannelId, other: ChannelId, nth: u8| {
             let mut name = BString::from("Local/");
             name.extend_from_slice(place);
             name.extend_from_slice(format!("-{first};{nth}").as_bytes());
             let parties = Parties {
-                caller_number: caller.number.clone().unwrap_or_default(),
-                caller_name: caller.name.clone().unwrap_or_default(),
+                caller_number: party.number.clone().unwrap_or_default(),
+                caller_name: party.name.clone().unwrap_or_default(),
                 dialled: extension.to_owned(),
                 peer: None,
                 call_id: name.clone(),
             };
-            Box::new(Call {
-                id,
-                channel: Channel::new(id, call.channel.language.clone()),
-                name,
-                parties,
-                direction: if nth == 1 { Direction::Outgoing } else { Direction::Incoming },
-                phase: Phase::Proceeding,
-                control: Control::Nobody,
-                visit: None,
-                dialling: None,
-                handle: None,
-                flow,
-                session: Session::new(None, switch.entropy.next_u64()),
-                port: None,
-                opened: None,
-                media_address: None,
-                started: now,
-                answered: None,
-                after_ack: None,
-                last_step: Default::default(),
-                departure: None,
-                request: None,
-                identity: Identity::default(),
-                max_forwards,
-                other_half: Some(other),
-                bridged: None,
-                hold: Hold::Active,
-                keys: KeyCollector::default(),
-                invitation: None,
-                info: None,
-                unanswered_until: now.instant + ring_timeout,
-                armed: None,
-                share: Share::Nothing,
-                queued: false,
-            })
+            let direction = if nth == 1 { Direction::Outgoing } else { Direction::Incoming };
+            let until = now.instant + ring_timeout;
+            let mut call = switch.call_without_phone(id, parties, direction, (flow, until), now);
+            call.channel = Channel::new(id, caller.language.clone());
+            call.max_forwards = max_forwards;
+            call.other_half = Some(other);
+            call
         };
         let waits = half(self, second, first, 2);
         self.put_back(waits, now);
@@ -124,6 +101,53 @@ impl Switch {
         let mut leg = half(self, first, second, 1);
         leg.parties.peer = Some(context.to_owned());
         Ok(leg)
+    }
+
+    /// A call that has no signalling of its own, named as its Call-ID. It ends when it is not answered
+    /// in time.
+    pub(super) fn call_without_phone(
+        &mut self,
+        id: ChannelId,
+        parties: Parties,
+        direction: Direction,
+        (flow, until): (sip::Flow, Instant),
+        now: Now,
+    ) -> Box<Call> {
+        Box::new(Call {
+            id,
+            channel: Channel::new(id, self.config.default_language.clone()),
+            name: parties.call_id.clone(),
+            parties,
+            direction,
+            phase: Phase::Proceeding,
+            control: Control::Nobody,
+            visit: None,
+            dialling: None,
+            handle: None,
+            flow,
+            session: Session::new(None, self.entropy.next_u64()),
+            port: None,
+            opened: None,
+            media_address: None,
+            started: now,
+            answered: None,
+            after_ack: None,
+            last_step: Default::default(),
+            departure: None,
+            request: None,
+            identity: Identity::default(),
+            max_forwards: sip::MAX_FORWARDS,
+            other_half: None,
+            bridged: None,
+            hold: Hold::Active,
+            keys: KeyCollector::default(),
+            invitation: None,
+            info: None,
+            unanswered_until: until,
+            armed: None,
+            share: Share::Nothing,
+            queued: false,
+        })
     }
 
     /// The first half is called: the second one starts its dialplan.

@@ -26,6 +26,7 @@ mod knowledge;
 mod local;
 mod media_events;
 mod music;
+mod originate;
 mod pickup;
 mod place;
 mod placing;
@@ -33,6 +34,7 @@ mod plan;
 mod ports;
 mod qualify;
 mod record;
+mod redirect;
 mod register;
 mod registrars;
 mod registrations;
@@ -65,8 +67,10 @@ pub use bridges::BridgeId;
 pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
 pub use event::{AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use features::Feature;
+pub use originate::Originate;
 pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};
+pub use redirect::RedirectError;
 pub use registrations::RegistrationView;
 pub use replace::Replacement;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
@@ -133,6 +137,8 @@ pub struct Switch {
     unplaced: HashMap<resolve::LookupId, Unplaced>,
     /// Legs of a Dial that wait for the same.
     legs_to_locate: HashMap<resolve::LookupId, ChannelId>,
+    /// Calls that are being placed with nobody calling.
+    originations: originate::Originations,
     /// Who was transferred, and who wants to hear of it.
     transfers: transfer::Transfers,
     /// Where else calls can be tried that nobody answered yet.
@@ -189,6 +195,7 @@ impl Switch {
             resolver: resolve::Resolver::default(),
             unplaced: HashMap::new(),
             legs_to_locate: HashMap::new(),
+            originations: originate::Originations::default(),
             transfers: transfer::Transfers::default(),
             elsewhere: HashMap::new(),
             devices: device_state::Devices::new(&config.sip),

@@ -26,7 +26,7 @@ use crate::{
     pbx::{
         Advance, Pbx,
         host::{CallFacts, Headers, PbxHost, StepTaken},
-        perform::{Performed, Refusal, Wish, perform},
+        perform::{Elsewhere, Performed, Refusal, Wish, perform},
     },
     presence::Device,
     printable::Printable,
@@ -120,6 +120,18 @@ impl Switch {
         self.with_host(call, now, started).unwrap_or(false)
     }
 
+    /// Sets variables, and functions, of a channel that a dialplan sees.
+    pub(super) fn assign(&mut self, call: &mut Call, assignments: &[(BString, BString)], now: Now) {
+        if assignments.is_empty() {
+            return;
+        }
+        self.with_host(call, now, |plan, host, pbx| {
+            for (name, value) in assignments {
+                pbx.assign(plan, host, name, value);
+            }
+        });
+    }
+
     /// Whether the dialplan has a place for this caller.
     pub(super) fn has_place(
         &self,
@@ -201,6 +213,7 @@ impl Switch {
         if !pbx.handle_timeout(now.instant) {
             return;
         }
+        self.originations.forget(call.id);
         call.channel.stop(&mut self.outbox);
         call.visit = None;
         self.leave_room(call);
@@ -222,6 +235,26 @@ impl Switch {
     }
 
     fn grant(&mut self, call: &mut Call, wish: Wish, now: Now) {
+        let wish = match wish {
+            // As good after a hang-up as before.
+            Wish::Elsewhere(Elsewhere::Originate(originate)) => {
+                return self.originate_for(call, *originate, now);
+            }
+            Wish::Elsewhere(Elsewhere::SoftHangup { channel, scope }) => {
+                return self.soft_hang_up(call, &channel, scope, now);
+            }
+            Wish::Elsewhere(Elsewhere::Redirect { channel, place }) => {
+                let outcome = match self.redirect_other(&channel, &place, now) {
+                    Ok(()) => Outcome::Done,
+                    Err(error) => {
+                        tracing::info!(call_id = %call.parties.call_id, %error, "ChannelRedirect");
+                        Outcome::Failed
+                    }
+                };
+                return resume(call, outcome);
+            }
+            wish => wish,
+        };
         if call.is_down() {
             // The dialplan learned of the hang-up already; what it still wants of the call fails.
             return resume(call, Outcome::Failed);
@@ -288,6 +321,7 @@ impl Switch {
                 }
                 return;
             }
+            Wish::Elsewhere(_) => return,
             Wish::Pickup(whose) => return self.pick_up_other(call, &whose, now),
             Wish::Conference { room, bridge_profile, user_profile } => {
                 let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());
@@ -314,7 +348,7 @@ impl Switch {
 }
 
 /// Hands an outcome to the call's dialplan.
-fn resume(call: &mut Call, outcome: Outcome) {
+pub(super) fn resume(call: &mut Call, outcome: Outcome) {
     if let Some(pbx) = call.pbx_mut() {
         pbx.handle_outcome(outcome);
     }

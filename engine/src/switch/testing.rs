@@ -22,7 +22,8 @@ pub(super) use media::FakeMedia;
 pub(super) use phone::{Phone, Received, noise};
 
 use super::{
-    Command, CommandId, Completion, PlaceCall, Seeds, Switch, SwitchConfig, SwitchEvent, Verb,
+    Command, CommandId, Completion, Originate, PlaceCall, Seeds, Switch, SwitchConfig, SwitchEvent,
+    Verb,
 };
 use crate::{
     channel::{ChannelId, PromptReply},
@@ -140,6 +141,15 @@ impl Exchange {
         id
     }
 
+    /// Originates a call.
+    pub(super) fn originate(&mut self, originate: Box<Originate>) -> CommandId {
+        self.commands += 1;
+        let id = CommandId::new(self.commands);
+        self.switch.handle_command(Command::Originate { id, originate }, self.now);
+        self.settle();
+        id
+    }
+
     /// How a command ended; `None` while it goes on.
     pub(super) fn completion(&self, id: CommandId) -> Option<Completion> {
         self.events.iter().find_map(|event| match event {
@@ -250,6 +260,7 @@ impl Exchange {
         assert!(switch.yielded.is_empty() && switch.room_effects.is_empty());
         assert!(switch.bridges.is_empty(), "bridges: {:?}", switch.bridges);
         assert!(switch.bridge_news.is_empty() && switch.local_news.is_empty());
+        assert!(switch.originations.is_empty(), "originations");
         assert!(switch.transfers.is_empty(), "transfers: {:?}", switch.transfers);
         assert!(switch.infos.is_empty(), "INFO requests: {:?}", switch.infos);
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);

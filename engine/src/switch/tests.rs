@@ -11,6 +11,7 @@ mod embedder;
 mod letters;
 mod local;
 mod nat;
+mod originate;
 mod pickup;
 mod qualify;
 mod records;

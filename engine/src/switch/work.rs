@@ -314,6 +314,7 @@ impl Switch {
         self.forget_info(call);
         self.leave_room(call);
         self.abandon_dial(call, cause, now);
+        self.originations.forget(call.id);
         self.tell_other_half(call, LocalNews::Ends(cause));
         call.other_half = None;
         Self::say_farewell(call, cause);

@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Database(operate::Database),
     /// End a call of a running engine
     Hangup(operate::Hangup),
+    /// Call somebody, and hand whoever answers to the dialplan
+    Originate(operate::Originate),
+    /// Send a call to another place of the dialplan
+    Redirect(operate::Redirect),
     /// Let a running engine read its configuration again
     Reload(operate::Reload),
     /// Change the log of a running engine: its level, or where syslog goes

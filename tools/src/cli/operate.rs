@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use diesis_engine::net::control::protocol::{Command, DatabaseAction as Action, Setting, What};
+use diesis_engine::net::control::protocol::{
+    Command, DatabaseAction as Action, Setting, Then, What,
+};
 
 /// Which engine.
 #[derive(Debug, Args)]
@@ -209,6 +211,72 @@ pub(crate) enum TableFormat {
 pub(crate) struct Hangup {
     /// The channel as `show channels` names it, or `all`
     pub(crate) channel: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// A new call.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  diesis originate PJSIP/200 application Playback hello-world
+  diesis originate PJSIP/200 extension 300@office --number 300
+  diesis originate Local/200@office application Wait 5")]
+pub(crate) struct Originate {
+    /// Whom to call: PJSIP/NAME, Local/EXTENSION@CONTEXT
+    #[arg(value_name = "TECHNOLOGY/WHOM")]
+    pub(crate) destination: String,
+    #[command(subcommand)]
+    pub(crate) then: OriginateThen,
+    /// The caller's number that is shown
+    #[arg(long, global = true)]
+    pub(crate) number: Option<String>,
+    /// How long it may ring [default: 30]
+    #[arg(long, value_name = "SECONDS", global = true)]
+    pub(crate) timeout: Option<u64>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum OriginateThen {
+    /// Run one application for who answers
+    Application {
+        /// Which one
+        name: String,
+        /// Its arguments
+        #[arg(allow_hyphen_values = true, default_value = "")]
+        arguments: String,
+    },
+    /// Send who answers to an extension
+    Extension {
+        /// EXTENSION@CONTEXT; the context `default` when there is none
+        place: String,
+    },
+}
+
+impl From<OriginateThen> for Then {
+    fn from(then: OriginateThen) -> Self {
+        match then {
+            OriginateThen::Application { name, arguments } => Self::Application { name, arguments },
+            OriginateThen::Extension { place } => match place.rsplit_once('@') {
+                Some((extension, context)) => {
+                    Self::Extension { extension: extension.into(), context: Some(context.into()) }
+                }
+                None => Self::Extension { extension: place, context: None },
+            },
+        }
+    }
+}
+
+/// Another place for a call.
+#[derive(Debug, Args)]
+pub(crate) struct Redirect {
+    /// The channel as `show channels` names it
+    pub(crate) channel: String,
+    /// Where its dialplan goes on
+    #[arg(value_name = "[[CONTEXT,]EXTENSION,]PRIORITY")]
+    pub(crate) place: String,
     #[command(flatten)]
     pub(crate) target: Target,
 }

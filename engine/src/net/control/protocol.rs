@@ -65,6 +65,26 @@ pub enum Command {
         /// The channel's name or number, or `all`.
         channel: String,
     },
+    /// Call a phone or an extension, and hand whoever answers to the dialplan.
+    Originate {
+        /// `PJSIP/200`, `Local/200@office`.
+        destination: String,
+        /// What an answered call does.
+        then: Then,
+        /// The caller's number that is shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
+        /// How many seconds it may ring.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+    },
+    /// Send a call to a place of the dialplan.
+    Redirect {
+        /// The channel's name or number.
+        channel: String,
+        /// `[[context,]extension,]priority`.
+        place: String,
+    },
     /// Read the configuration again and put it in force.
     Reload,
     /// Change something until the next start.
@@ -87,6 +107,29 @@ pub enum Command {
         /// Refuse new calls and wait for the running ones to end, at most so many seconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         when_idle: Option<u64>,
+    },
+}
+
+/// What a call that was originated does when it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Then {
+    /// Run one application.
+    Application {
+        /// Which one.
+        name: String,
+        /// Its arguments.
+        #[serde(default)]
+        arguments: String,
+    },
+    /// Go to priority 1 of an extension.
+    Extension {
+        /// Which one.
+        extension: String,
+        /// Where; `default` when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<String>,
     },
 }
 

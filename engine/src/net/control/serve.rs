@@ -6,7 +6,7 @@ use bstr::ByteSlice;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{
-    Gone, Wires, kept,
+    Gone, Wires, calls, kept,
     listener::Answer,
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
     tables,
@@ -35,6 +35,12 @@ pub(super) async fn serve(
             kept::database(action, key, value, wires, answer).await
         }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
+        Command::Originate { destination, then, number, seconds } => {
+            calls::originate(&destination, then, number, seconds, wires, answer).await
+        }
+        Command::Redirect { channel, place } => {
+            calls::redirect(&channel, &place, wires, answer).await
+        }
         Command::Set { what, value } => set(what, &value, wires, answer).await,
         Command::Trace { of, seconds } => trace(&of, seconds, wires, asker, answer).await,
         Command::Reload => reload(wires, answer).await,

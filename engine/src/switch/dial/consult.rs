@@ -243,7 +243,7 @@ impl Switch {
         resource.push(b'@');
         resource.extend_from_slice(context);
         let patience = self.config.features.consult_timeout;
-        let half = self.prepare_local(call, resource.as_ref(), patience, now);
+        let half = self.prepare_local(&call.as_caller(), resource.as_ref(), patience, now);
         let Ok(half) = half else { return self.fail_consult(call, now) };
         let leg = half.id;
         if let Some(asking) = self.transfers.asking.get_mut(&call.id) {
@@ -253,7 +253,7 @@ impl Switch {
         if let Some(tone) = self.tones.named("ring".into()) {
             call.channel.play_in_background(PlayItem::Tone(tone), &mut self.outbox);
         }
-        self.place_leg(call, half, &resource, &Options::default(), now);
+        self.place_leg(&call.as_caller(), half, &resource, &Options::default(), now);
     }
 
     /// Whether a call belongs to one who asks it, so that its news are none of a Dial.

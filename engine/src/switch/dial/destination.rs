@@ -15,7 +15,10 @@ use super::super::{
     invite::path_policy,
     place::{Launch, PlaceError},
 };
-use super::{Leg, Placed};
+use super::{
+    Leg, Placed,
+    caller::{Caller, Kind},
+};
 use crate::{
     channel::Cause,
     clock::Now,
@@ -36,40 +39,40 @@ struct Way {
 
 impl Switch {
     /// Calls what one destination of a Dial stands for; the cause when that is nobody.
-    pub(super) fn call_destination(
+    pub(in super::super) fn call_destination(
         &mut self,
-        call: &Call,
+        caller: &Caller<'_>,
         destination: &Destination,
         options: &Options,
         timeout: Option<Duration>,
         now: Now,
     ) -> Result<Vec<Placed>, Cause> {
         let Destination { technology, resource } = destination;
-        if call.max_forwards <= 1 {
-            tracing::warn!(call_id = %call.parties.call_id, "Dial: the call has gone too many hops");
+        if caller.max_forwards <= 1 {
+            tracing::warn!(call_id = %caller.parties.call_id, "Dial: the call has gone too many hops");
             return Err(Cause::EXCHANGE_ROUTING_ERROR);
         }
         // The Dial's own timeout comes first; this one bounds a Dial without.
         let timeout = timeout.map_or(LONGEST_RINGING, |timeout| timeout.min(LONGEST_RINGING));
         let is = |name: &str| technology.eq_ignore_ascii_case(name.as_bytes());
         let placed = if is("local") {
-            let half = self.prepare_local(call, resource.as_ref(), timeout, now)?;
-            vec![self.place_leg(call, half, resource, options, now)]
+            let half = self.prepare_local(caller, resource.as_ref(), timeout, now)?;
+            vec![self.place_leg(caller, half, resource, options, now)]
         } else if is("pjsip") || is("sip") {
             let ways = self.ways(resource.as_ref(), now);
             if let Err(cause) = &ways {
                 tracing::info!(
-                    call_id = %call.parties.call_id, technology = %Printable(technology),
+                    call_id = %caller.parties.call_id, technology = %Printable(technology),
                     resource = %Printable(resource), %cause, "Dial: nobody to call"
                 );
             }
             let mut placed = Vec::new();
             let mut failed = Cause::SUBSCRIBER_ABSENT;
             for way in ways? {
-                match self.prepare_leg(call, way, timeout, now) {
-                    Ok(leg) => placed.push(self.place_leg(call, leg, resource, options, now)),
+                match self.prepare_leg(caller, way, timeout, now) {
+                    Ok(leg) => placed.push(self.place_leg(caller, leg, resource, options, now)),
                     Err(error) => {
-                        tracing::warn!(call_id = %call.parties.call_id, %error, "Dial");
+                        tracing::warn!(call_id = %caller.parties.call_id, %error, "Dial");
                         failed = error.into();
                     }
                 }
@@ -85,84 +88,59 @@ impl Switch {
         Ok(placed)
     }
 
-    /// Makes a prepared call a leg of `call`, and lets it begin.
+    /// Makes a prepared call a leg of the caller, and lets it begin.
     pub(super) fn place_leg(
         &mut self,
-        call: &Call,
+        caller: &Caller<'_>,
         mut leg: Box<Call>,
         resource: &BString,
         options: &Options,
         now: Now,
     ) -> Placed {
         let id = leg.id;
-        let channel = self.leg_channel(call, &leg, options, now);
-        let variables = call.pbx().map(Pbx::inherited).unwrap_or_default();
-        let place = call.pbx().map(|pbx| {
-            let place = pbx.place();
-            (place.context.to_owned(), place.extension.to_owned(), place.priority)
-        });
-        let (context, extension, priority) = place.unwrap_or_default();
-        let place = (context.as_ref(), extension.as_ref(), priority);
-        let pbx = Pbx::idle(channel, variables, place, self.started);
-        leg.control = Control::Leg(Box::new(Leg::new(call, pbx, options)));
-        self.tell(SwitchEvent::DialBegan { call: call.id, leg: id, channel: leg.name.clone() });
+        let channel = leg_channel(caller, &leg, options, now);
+        let (context, extension, priority) = &caller.place;
+        let place = (context.as_ref(), extension.as_ref(), *priority);
+        let pbx = Pbx::idle(channel, caller.variables.clone(), place, self.started);
+        leg.control = Control::Leg(Box::new(Leg::new(caller, pbx, options)));
+        if caller.kind == Kind::Call {
+            let channel = leg.name.clone();
+            self.tell(SwitchEvent::DialBegan { call: caller.id, leg: id, channel });
+        }
         self.put_back(leg, now);
-        self.with_call(id, now, |switch, leg| switch.next_errand(leg, now));
+        self.with_call(id, now, |switch, leg| {
+            switch.assign(leg, caller.assignments, now);
+            switch.next_errand(leg, now);
+        });
         Placed { leg: id, resource: resource.clone() }
-    }
-
-    /// The leg's channel as subroutines see it.
-    fn leg_channel(&self, call: &Call, leg: &Call, options: &Options, now: Now) -> PlanChannel {
-        let mut channel = PlanChannel::new(leg.name.clone());
-        channel.unique_id = format!("{}.{}", now.wall.as_second(), leg.id.number()).into();
-        channel.language = leg.channel.language.clone();
-        let dialled = &leg.parties.dialled;
-        channel.dialed = Dialed { number: dialled.clone(), ..Dialed::default() };
-        // Asterisk: the callee's channel is the dialled number, unless option o says otherwise.
-        channel.caller = Party::new("", dialled.clone());
-        let Some(caller) = call.pbx().map(Pbx::channel) else { return channel };
-        channel.linked_id = caller.linked_id.clone();
-        channel.account_code = caller.account_code.clone();
-        channel.connected = caller.caller.clone();
-        channel.redirecting = caller.redirecting.clone();
-        // As the old driver's SIPAddHeader has it: what the caller adds goes out with its calls.
-        channel.outgoing_headers = caller.outgoing_headers.clone();
-        channel.music_class = caller.music_class.clone();
-        if options.has(b'o') {
-            channel.caller = match options.argument(b'o').filter(|text| !text.is_empty()) {
-                Some(number) => Party::new("", number),
-                None => caller.caller.clone(),
-            };
-        }
-        if let Some(tag) = options.argument(b's') {
-            channel.caller.tag = tag.into();
-        }
-        channel
     }
 
     fn prepare_leg(
         &mut self,
-        call: &Call,
+        caller: &Caller<'_>,
         way: Way,
         ring_timeout: Duration,
         now: Now,
     ) -> Result<Box<Call>, PlaceError> {
-        let Way { peer, target, flow, contact } = way;
+        let Way { mut peer, target, flow, contact } = way;
         let locate = flow.is_none().then_some(contact);
-        let flow = flow.unwrap_or(call.flow);
-        let (caller, redirecting) = match call.pbx().map(Pbx::channel) {
+        let flow = flow.unwrap_or(caller.flow);
+        let (party, redirecting) = match caller.channel {
             Some(channel) => (channel.caller.clone(), Some(channel.redirecting.clone())),
             None => {
-                let parties = &call.parties;
+                let parties = caller.parties;
                 (Party::new(parties.caller_name.clone(), parties.caller_number.clone()), None)
             }
         };
-        let said = identity::outward(&caller, redirecting.as_ref(), &peer, flow.local);
+        let said = identity::outward(&party, redirecting.as_ref(), &peer, flow.local);
         let identity::Outward { from, headers } =
-            said.ok_or_else(|| PlaceError::From(caller.number.unwrap_or_default().to_string()))?;
+            said.ok_or_else(|| PlaceError::From(party.number.unwrap_or_default().to_string()))?;
+        if let Some(codecs) = caller.codecs {
+            Arc::make_mut(&mut peer).codecs = codecs.to_vec();
+        }
         let credentials = credentials(&peer);
         let control = Control::Nobody;
-        let (peer, max_forwards) = (Some(peer), call.max_forwards - 1);
+        let (peer, max_forwards) = (Some(peer), caller.max_forwards - 1);
         let launch = Launch {
             target,
             from,
@@ -256,6 +234,38 @@ impl Switch {
             }
         }
     }
+}
+
+/// The leg's channel as subroutines see it.
+fn leg_channel(caller: &Caller<'_>, leg: &Call, options: &Options, now: Now) -> PlanChannel {
+    let mut channel = PlanChannel::new(leg.name.clone());
+    channel.unique_id = format!("{}.{}", now.wall.as_second(), leg.id.number()).into();
+    channel.linked_id = channel.unique_id.clone();
+    channel.language = leg.channel.language.clone();
+    let dialled = &leg.parties.dialled;
+    channel.dialed = Dialed { number: dialled.clone(), ..Dialed::default() };
+    // Asterisk: the callee's channel is the dialled number, unless option o says otherwise.
+    channel.caller = Party::new("", dialled.clone());
+    let Some(caller) = caller.channel else { return channel };
+    if !caller.linked_id.is_empty() {
+        channel.linked_id = caller.linked_id.clone();
+    }
+    channel.account_code = caller.account_code.clone();
+    channel.connected = caller.caller.clone();
+    channel.redirecting = caller.redirecting.clone();
+    // As the old driver's SIPAddHeader has it: what the caller adds goes out with its calls.
+    channel.outgoing_headers = caller.outgoing_headers.clone();
+    channel.music_class = caller.music_class.clone();
+    if options.has(b'o') {
+        channel.caller = match options.argument(b'o').filter(|text| !text.is_empty()) {
+            Some(number) => Party::new("", number),
+            None => caller.caller.clone(),
+        };
+    }
+    if let Some(tag) = options.argument(b's') {
+        channel.caller.tag = tag.into();
+    }
+    channel
 }
 
 /// What a call to a contact asks for: the contact itself, or a number there.

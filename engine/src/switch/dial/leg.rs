@@ -10,7 +10,7 @@ use super::{
         EndedBy, Switch,
         call::{Call, Control},
     },
-    DialNews, What, options,
+    Caller, DialNews, What, options,
 };
 use crate::{
     channel::{Cause, ChannelId, OtherDigits, PlayRequest},
@@ -82,7 +82,7 @@ pub(in super::super) enum Verdict {
 
 impl Leg {
     /// A leg of a Dial with these options.
-    pub(super) fn new(dialler: &Call, pbx: Pbx, options: &Options) -> Self {
+    pub(super) fn new(dialler: &Caller<'_>, pbx: Pbx, options: &Options) -> Self {
         let mut errands = VecDeque::new();
         if let Some(text) = options.argument(b'b') {
             errands
@@ -108,9 +108,9 @@ impl Leg {
         if let Some(digits) = options.argument(b'D').and_then(options::digits_for_callee) {
             after_answer.push_back(Errand::Digits(digits));
         }
-        let farewell = dialler.pbx().filter(|_| options.has(b'e')).map(|pbx| {
-            let place = pbx.place();
-            (place.context.to_owned(), place.extension.to_owned())
+        let farewell = options.has(b'e').then(|| {
+            let (context, extension, _) = &dialler.place;
+            (context.clone(), extension.clone())
         });
         let (stage, running) = (Stage::Before, None);
         Self { dialler: Some(dialler.id), pbx, stage, errands, after_answer, running, farewell }

@@ -4,6 +4,7 @@
 //! before it is called and after it answers (subroutines, announcements) is in `leg`; whom to call
 //! is in `destination`; how long the two may talk is in `limit`.
 
+mod caller;
 mod consult;
 mod destination;
 mod leg;
@@ -33,6 +34,7 @@ use crate::{
     pbx::perform::signals,
     sip::StatusCode,
 };
+pub(super) use caller::{Caller, Kind as CallerKind};
 pub(super) use consult::Asking;
 pub(super) use leg::{Leg, Verdict};
 use limit::Limit;
@@ -61,8 +63,8 @@ pub(super) struct Dialling {
 
 /// One call of a Dial.
 #[derive(Debug, Clone)]
-struct Placed {
-    leg: ChannelId,
+pub(super) struct Placed {
+    pub(super) leg: ChannelId,
     /// What was dialled, for DIALEDPEERNUMBER.
     resource: BString,
 }
@@ -89,12 +91,12 @@ struct Answered {
 /// What a call tells the one that dialled it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct DialNews {
-    leg: ChannelId,
-    what: What,
+    pub(super) leg: ChannelId,
+    pub(super) what: What,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum What {
+pub(super) enum What {
     Rings,
     /// It has early media.
     Progresses,
@@ -165,7 +167,13 @@ impl Switch {
         now: Now,
     ) -> Option<Outcome> {
         for destination in &dial.destinations {
-            match self.call_destination(call, destination, &dial.options, dial.timeout, now) {
+            match self.call_destination(
+                &call.as_caller(),
+                destination,
+                &dial.options,
+                dial.timeout,
+                now,
+            ) {
                 Ok(placed) => dialling.legs.extend(placed),
                 Err(cause) => dialling.causes.push(cause),
             }
@@ -201,6 +209,9 @@ impl Switch {
 
     /// The calls of a Dial tell something.
     pub(super) fn take_dial_news(&mut self, caller: ChannelId, news: DialNews, now: Now) {
+        if self.originations.has(caller) {
+            return self.take_origin_news(caller, news, now);
+        }
         let DialNews { leg, what } = news;
         if self.is_consulted(caller, leg) {
             return self.take_consult_news(caller, leg, what, now);
@@ -593,7 +604,7 @@ impl Switch {
         let timeout = dialling.until.map(|until| until.saturating_duration_since(now.instant));
         let destination = options::forwarded(to, call);
         let options = dialling.options.clone();
-        match self.call_destination(call, &destination, &options, timeout, now) {
+        match self.call_destination(&call.as_caller(), &destination, &options, timeout, now) {
             Ok(placed) => {
                 dialling.legs.retain(|placed| placed.leg != leg);
                 dialling.legs.extend(placed);

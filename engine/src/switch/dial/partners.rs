@@ -229,6 +229,7 @@ impl Switch {
             return;
         }
         self.part_from_dial(call);
+        self.originations.forget(call.id);
         let control = std::mem::replace(&mut call.control, Control::Nobody);
         call.control = match control {
             Control::Leg(leg) => {
@@ -242,6 +243,16 @@ impl Switch {
             }
             other => other,
         };
+    }
+
+    /// A leg goes elsewhere: the one that dialled it hears that it is gone.
+    pub(in super::super) fn leave_dialler(&mut self, call: &Call) {
+        if let Control::Leg(leg) = &call.control
+            && let Some(dialler) = leg.dialler
+        {
+            let what = super::What::Ends(Cause::NORMAL_CLEARING);
+            self.dial_news.push_back((dialler, super::DialNews { leg: call.id, what }));
+        }
     }
 
     /// Takes a call out of the Dial that connects it, and lets it call somebody else. A call with a

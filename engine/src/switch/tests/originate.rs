@@ -1,0 +1,247 @@
+//! Calls that nobody makes: Originate, and what ends or moves other calls.
+
+use diesis_dialplan::operation::{Destination, OriginateStatus, OriginateTarget};
+
+use super::*;
+use crate::{
+    sip::HeaderName,
+    switch::{CommandId, Completion, Originate},
+};
+
+const PLAN: &str = "
+[office]
+exten => 100,1,Originate(PJSIP/bob,exten,inner,200,1,20,b(sub^s^1)c(555)n(Office)v(COLOUR=red^_SHAPE=round))
+same => n,NoOp(status ${ORIGINATE_STATUS})
+same => n,Wait(60)
+exten => 101,1,Originate(PJSIP/bob,app,Playback,hello,,20)
+same => n,NoOp(status ${ORIGINATE_STATUS})
+same => n,Wait(60)
+exten => 102,1,Originate(PJSIP/bob,exten,inner,200,1,20,a)
+same => n,NoOp(status ${ORIGINATE_STATUS})
+same => n,Wait(60)
+exten => 103,1,Originate(PJSIP/nobody,exten,inner,200,1,20)
+same => n,NoOp(status ${ORIGINATE_STATUS})
+exten => 104,1,Originate(Local/300@inner,exten,inner,200,1,20,B(sub^before^1))
+same => n,NoOp(status ${ORIGINATE_STATUS})
+exten => 105,1,Originate(PJSIP/bob,exten,inner,200,1,20,C(g729))
+same => n,NoOp(status ${ORIGINATE_STATUS})
+exten => 106,1,Originate(PJSIP/bob,exten,inner,200,1,20,C(alaw))
+exten => 110,1,Answer()
+same => n,Wait(600)
+exten => 111,1,ChannelRedirect(${DB(test/channel)},inner,400,here)
+same => n,NoOp(redirect ${CHANNELREDIRECT_STATUS})
+same => n,Wait(60)
+exten => 112,1,Dial(PJSIP/bob,20,g)
+same => n,NoOp(after ${DIALSTATUS})
+same => n,Wait(60)
+exten => 113,1,ChannelRedirect(PJSIP/none-1,inner,400,here)
+same => n,NoOp(redirect ${CHANNELREDIRECT_STATUS})
+exten => 114,1,SoftHangup(PJSIP/bob,a)
+same => n,NoOp(still here)
+same => n,SoftHangup(${CHANNEL})
+same => n,NoOp(not here)
+exten => h,1,NoOp(h of ${CHANNEL:0:9})
+
+[inner]
+exten => 200,1,NoOp(answered ${COLOUR} ${SHAPE} ${BEFORE} ${CALLERID(num)} ${CALLERID(name)})
+same => n,Playback(hello)
+exten => 300,1,NoOp(called by ${CALLERID(num)})
+same => n,Hangup(17)
+exten => 400,1,NoOp(not labelled)
+same => n(here),NoOp(moved here)
+same => n,Wait(60)
+exten => failed,1,NoOp(failed ${REASON} for ${CALLERID(num)})
+
+[sub]
+exten => s,1,Set(BEFORE=${CHANNEL:0:9})
+same => n,Set(PJSIP_HEADER(add,X-Colour)=${COLOUR})
+same => n,Return()
+exten => before,1,NoOp(before on ${CHANNEL:0:11})
+same => n,Return()
+";
+
+fn exchange() -> (Exchange, Phone) {
+    let mut exchange = Exchange::lenient(config(), PLAN, &[("hello", 2000)]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    (exchange, bob)
+}
+
+fn has(exchange: &Exchange, step: &str) -> bool {
+    exchange.steps().iter().any(|taken| taken.contains(step))
+}
+
+#[track_caller]
+fn assert_has(exchange: &Exchange, step: &str) {
+    assert!(has(exchange, step), "{step} is not in {:#?}", exchange.steps());
+}
+
+fn originate(exchange: &mut Exchange, target: OriginateTarget) -> CommandId {
+    let to = Destination { technology: "PJSIP".into(), resource: "bob".into() };
+    let originate =
+        Box::new(Originate { caller_number: "777".into(), ..Originate::new(to, target) });
+    exchange.originate(originate)
+}
+
+#[test]
+fn who_answers_an_originated_call_is_given_to_the_dialplan() {
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    let invite = bob.take_invite(&mut exchange);
+    let from = invite.from_header().expect("a From");
+    assert_eq!(from.uri().user(), Some("555"));
+    assert_eq!(from.display_name().as_deref(), Some(&b"Office"[..]));
+    assert_eq!(invite.headers().text(HeaderName::parse(b"X-Colour")), Some("red"));
+    assert!(!has(&exchange, "NoOp(status"), "it waits for the answer");
+    bob.answer_call(&mut exchange, &invite, 200);
+    assert_has(&exchange, "NoOp(status SUCCESS)");
+    assert_has(&exchange, "NoOp(answered red round PJSIP/bob 555 Office)");
+    exchange.run_for(secs(3));
+    assert!(bob.bye_received().is_none());
+    bob.pump(&mut exchange);
+    assert!(bob.bye_received().is_some(), "its dialplan is over");
+    alice.cancel(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn an_application_is_all_that_a_call_runs() {
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "101");
+    let invite = bob.take_invite(&mut exchange);
+    // From the caller's own number when nothing else is said.
+    assert_eq!(invite.from_header().expect("a From").uri().user(), Some("alice"));
+    bob.answer_call(&mut exchange, &invite, 200);
+    assert_has(&exchange, "Playback(hello)");
+    exchange.run_for(secs(1));
+    bob.pump(&mut exchange);
+    assert!(bob.bye_received().is_none());
+    exchange.run_for(secs(2));
+    bob.pump(&mut exchange);
+    assert!(bob.bye_received().is_some());
+    alice.cancel(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn option_a_does_not_wait() {
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "102");
+    assert_has(&exchange, "NoOp(status SUCCESS)");
+    alice.cancel(&mut exchange);
+    let invite = bob.take_invite(&mut exchange);
+    bob.answer_call(&mut exchange, &invite, 200);
+    assert_has(&exchange, "NoOp(answered");
+    bob.hang_up_callee(&mut exchange, &invite);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_caller_who_hangs_up_leaves_the_originated_call_alone() {
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "101");
+    let invite = bob.take_invite(&mut exchange);
+    alice.cancel(&mut exchange);
+    bob.answer_call(&mut exchange, &invite, 200);
+    assert_has(&exchange, "Playback(hello)");
+    bob.hang_up_callee(&mut exchange, &invite);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn originate_status_tells_how_it_failed() {
+    for (status, expected, reason) in [(486, "BUSY", "5"), (503, "CONGESTION", "8")] {
+        let (mut exchange, mut bob) = exchange();
+        let mut alice = alice();
+        alice.dial(&mut exchange, "100");
+        let invite = bob.take_invite(&mut exchange);
+        bob.answer_call(&mut exchange, &invite, status);
+        assert_has(&exchange, &format!("NoOp(status {expected})"));
+        assert_has(&exchange, &format!("NoOp(failed {reason} for 555)"));
+        alice.cancel(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    let invite = bob.take_invite(&mut exchange);
+    bob.answer_call(&mut exchange, &invite, 180);
+    exchange.run_for(secs(19));
+    assert!(!has(&exchange, "NoOp(status"));
+    exchange.run_for(secs(2));
+    assert_has(&exchange, "NoOp(status RINGING)");
+    assert_has(&exchange, "NoOp(failed 3 for 555)");
+    bob.answer_call(&mut exchange, &invite, 487);
+    alice.cancel(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn nobody_and_unknown_codecs_fail_at_once() {
+    for exten in ["103", "105"] {
+        let (mut exchange, _) = exchange();
+        let mut alice = alice();
+        alice.dial(&mut exchange, exten);
+        assert_has(&exchange, "NoOp(status FAILED)");
+        alice.pump(&mut exchange);
+        alice.ack(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn option_c_in_capitals_offers_these_codecs_alone() {
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "106");
+    let invite = bob.take_invite(&mut exchange);
+    let sdp = String::from_utf8_lossy(invite.body()).into_owned();
+    assert!(sdp.contains("PCMA") && !sdp.contains("PCMU"), "{sdp}");
+    bob.answer_call(&mut exchange, &invite, 486);
+    alice.pump(&mut exchange);
+    alice.ack(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn option_b_in_capitals_runs_on_the_caller_first() {
+    let (mut exchange, _) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "104");
+    assert_has(&exchange, "NoOp(before on PJSIP/alice)");
+    assert_has(&exchange, "NoOp(called by alice)");
+    assert_has(&exchange, "NoOp(status BUSY)");
+    alice.pump(&mut exchange);
+    alice.ack(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_command_originates_and_hears_of_the_answer() {
+    let (mut exchange, mut bob) = exchange();
+    let place =
+        OriginateTarget::Place { context: "inner".into(), extension: "200".into(), priority: 1 };
+    let id = originate(&mut exchange, place);
+    let invite = bob.take_invite(&mut exchange);
+    assert_eq!(exchange.completion(id), None);
+    bob.answer_call(&mut exchange, &invite, 200);
+    assert_eq!(exchange.completion(id), Some(Completion::Originated(OriginateStatus::Success)));
+    assert_has(&exchange, "NoOp(answered    777 )");
+    bob.hang_up_callee(&mut exchange, &invite);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn an_engine_that_takes_no_calls_originates_none() {
+    let (mut exchange, bob) = exchange();
+    exchange.switch.drain();
+    let target = OriginateTarget::Application { name: "Echo".into(), arguments: "".into() };
+    let id = originate(&mut exchange, target);
+    assert!(matches!(exchange.completion(id), Some(Completion::Failed(_))));
+    assert!(exchange.letters_to(bob.address()).is_empty());
+    exchange.assert_nothing_left();
+}
