@@ -8,17 +8,14 @@ use diesis_dialplan::{application, function};
 
 /// Applications that the dialplan would run and the engine does not perform yet: a call that comes
 /// to one ends, with a line in the log.
-const NOT_PERFORMED: [&str; 13] = [
-    "ChannelRedirect",
+const NOT_PERFORMED: [&str; 10] = [
     "Monitor",
     "MusicOnHold",
-    "Originate",
     "ReadFile",
     "Record",
     "SIPAddHeader",
     "SIPDtmfMode",
     "SIPRemoveHeader",
-    "SoftHangup",
     "StartMusicOnHold",
     "StopMonitor",
     "WaitMusicOnHold",

@@ -1,6 +1,6 @@
 //! Calls that nobody makes: Originate, and what ends or moves other calls.
 
-use diesis_dialplan::operation::{Destination, OriginateStatus, OriginateTarget};
+use diesis_dialplan::operation::{Destination, DialPlace, OriginateStatus, OriginateTarget};
 
 use super::*;
 use crate::{
@@ -243,5 +243,114 @@ fn an_engine_that_takes_no_calls_originates_none() {
     let id = originate(&mut exchange, target);
     assert!(matches!(exchange.completion(id), Some(Completion::Failed(_))));
     assert!(exchange.letters_to(bob.address()).is_empty());
+    exchange.assert_nothing_left();
+}
+
+/// Alice waits in the dialplan, and another call of hers is told of the channel's name.
+fn waiting() -> (Exchange, Phone, String) {
+    let (mut exchange, _) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "110");
+    alice.ack(&mut exchange);
+    let name = exchange.switch.view_calls(exchange.now)[0].channel.to_string();
+    (exchange, alice, name)
+}
+
+fn to(priority: &str) -> DialPlace {
+    DialPlace {
+        context: Some("inner".into()),
+        extension: Some("400".into()),
+        priority: priority.into(),
+    }
+}
+
+#[test]
+fn a_call_goes_on_where_it_is_sent() {
+    let (mut exchange, mut alice, name) = waiting();
+    let now = exchange.now;
+    exchange.switch.redirect(name.as_bytes(), &to("here"), now).expect("it is there");
+    exchange.tick();
+    assert_has(&exchange, "400,2 NoOp(moved here)");
+    for (channel, place) in [("PJSIP/none-1", "here"), (name.as_str(), "nowhere"), (&name, "9")] {
+        assert!(exchange.switch.redirect(channel.as_bytes(), &to(place), now).is_err());
+    }
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn channel_redirect_tells_whether_there_was_one() {
+    let (mut exchange, mut alice, name) = waiting();
+    let mut carol = Phone::new("carol", "carol-password", 3);
+    carol.dial(&mut exchange, "113");
+    assert_has(&exchange, "NoOp(redirect NOCHANNEL)");
+    carol.pump(&mut exchange);
+    carol.ack(&mut exchange);
+    carol.forget_call();
+    let plan = PLAN.replace("${DB(test/channel)}", &name);
+    let plan = crate::switch::plan::testing::faulty(&plan);
+    exchange.switch.replace_plan(Arc::new(plan), exchange.now);
+    carol.dial(&mut exchange, "111");
+    assert_has(&exchange, "NoOp(redirect SUCCESS)");
+    assert_has(&exchange, "400,2 NoOp(moved here)");
+    carol.cancel(&mut exchange);
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn whoever_talked_with_a_call_that_is_sent_elsewhere_is_left() {
+    for caller_goes in [true, false] {
+        let (mut exchange, mut bob) = exchange();
+        let mut alice = alice();
+        alice.dial(&mut exchange, "112");
+        let invite = bob.take_invite(&mut exchange);
+        bob.answer_call(&mut exchange, &invite, 200);
+        alice.pump(&mut exchange);
+        alice.ack(&mut exchange);
+        exchange.run_for(secs(1));
+        let calls = exchange.switch.view_calls(exchange.now);
+        let goes = if caller_goes { "PJSIP/alice" } else { "PJSIP/bob" };
+        let call = calls.iter().find(|call| call.channel.starts_with(goes.as_bytes()));
+        let name = call.expect("it is there").channel.clone();
+        exchange.switch.redirect(&name, &to("here"), exchange.now).expect("it goes");
+        exchange.tick();
+        assert_has(&exchange, "400,2 NoOp(moved here)");
+        bob.pump(&mut exchange);
+        alice.pump(&mut exchange);
+        if caller_goes {
+            assert!(bob.bye_received().is_some());
+        } else {
+            // The caller's Dial is over, as if the callee had hung up.
+            assert_has(&exchange, "NoOp(after ANSWER)");
+            assert!(bob.bye_received().is_none());
+            bob.hang_up_callee(&mut exchange, &invite);
+        }
+        alice.bye(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn soft_hangup_ends_a_device_or_a_channel() {
+    let (mut exchange, mut bob) = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, "112");
+    let invite = bob.take_invite(&mut exchange);
+    bob.answer_call(&mut exchange, &invite, 200);
+    alice.pump(&mut exchange);
+    alice.ack(&mut exchange);
+    exchange.run_for(secs(1));
+    let mut carol = Phone::new("carol", "carol-password", 3);
+    carol.dial(&mut exchange, "114");
+    assert_has(&exchange, "NoOp(still here)");
+    assert_has(&exchange, "NoOp(h of PJSIP/car)");
+    assert!(!has(&exchange, "NoOp(not here)"));
+    bob.pump(&mut exchange);
+    assert!(bob.bye_received().is_some());
+    assert_has(&exchange, "NoOp(after ANSWER)");
+    carol.pump(&mut exchange);
+    carol.ack(&mut exchange);
+    alice.bye(&mut exchange);
     exchange.assert_nothing_left();
 }
