@@ -29,6 +29,7 @@ mod settings;
 mod system;
 mod unread;
 mod value;
+mod watching;
 
 #[cfg(test)]
 mod tests;
@@ -49,3 +50,4 @@ pub use settings::{
     Scanners, SipSettings, SystemSettings, TlsSettings, TlsVersions, TransportProtocol,
     TransportSettings, UserProfile, WhenFull,
 };
+pub use watching::{Lamps, Mailbox, MessageWaiting, Watching, WhenSubscribed};

@@ -15,6 +15,7 @@ use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::registration::Registration;
 use super::secret::Secret;
+use super::watching::{Mailbox, MessageWaiting, Watching};
 use crate::media::KEEPALIVE;
 pub use crate::sip::registrar::WhenFull;
 use crate::sip::{ReliableProvisional, SessionTimers, TimerPolicy};
@@ -174,6 +175,10 @@ pub struct Peer {
     pub rtp_keepalive: Option<Duration>,
     /// Session timers: `timers`, `timers_min_se`, `timers_sess_expires`.
     pub session_timers: SessionTimers,
+    /// What it may subscribe to: `allow_subscribe`, `subscribe_context` and others.
+    pub watching: Watching,
+    /// What it is told of waiting messages: `mailboxes` and others.
+    pub message_waiting: MessageWaiting,
     /// Reliable provisional responses (`100rel`). Default: `yes`, as in Asterisk: to callers that
     /// require them, and wanted of callees.
     pub reliable_provisional: ReliableProvisional,
@@ -257,6 +262,8 @@ impl Peer {
                 policy: TimerPolicy::IfSupported,
                 ..SessionTimers::default()
             },
+            watching: Watching::default(),
+            message_waiting: MessageWaiting::default(),
             reliable_provisional: ReliableProvisional::IfRequired,
             device_state_busy_at: 0,
             call_groups: Groups::default(),
@@ -381,6 +388,10 @@ pub struct Aor {
     pub contacts: Vec<BString>,
     /// How its contacts are asked whether they are there.
     pub qualify: Qualify,
+    /// The mailboxes of which those are told that subscribe to it (`mailboxes` of the aor).
+    pub mailboxes: Vec<Mailbox>,
+    /// Where messages are heard (`voicemail_extension`).
+    pub voicemail_extension: Option<BString>,
 }
 
 /// How contacts are asked whether they are there, with OPTIONS.

@@ -11,7 +11,7 @@ mod pidf;
 mod xml;
 
 pub use device_state::{CallsOfDevice, DeviceState, ExtensionState, combine};
-pub use dialog_info::{DialogInfo, RingingWhileInUse};
+pub use dialog_info::{DialogInfo, DialogOfExtension, RingingWhileInUse};
 pub use hint::{Device, Hint};
 pub use message_summary::{MessageCounts, MessageSummary};
 pub use pidf::Pidf;

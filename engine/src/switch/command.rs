@@ -12,6 +12,7 @@ use super::Originate;
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits, ReadEnd},
     media::Digit,
+    presence::MessageCounts,
 };
 
 /// Names a command in its completion; chosen by whoever gives the command.
@@ -57,6 +58,15 @@ pub enum Command {
         call: ChannelId,
         /// What to do.
         verb: Verb,
+    },
+    /// Says how many messages wait in a mailbox; whose lamp that is, is told.
+    SetMailbox {
+        /// Names the command in its completion.
+        id: CommandId,
+        /// `1001`, which is in the context `default`, or `1001@office`.
+        mailbox: BString,
+        /// How many.
+        counts: MessageCounts,
     },
 }
 

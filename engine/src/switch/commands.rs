@@ -22,6 +22,11 @@ impl Switch {
             Command::PlaceCall { id, call } => self.begin_placing(id, call, now),
             Command::Originate { id, originate } => self.originate_by_command(id, *originate, now),
             Command::Call { id, call, verb } => self.command_call(id, call, verb, now),
+            Command::SetMailbox { id, mailbox, counts } => {
+                let set = self.change_mailbox(mailbox.as_ref(), counts, now);
+                let failed = |error: super::MailboxError| Completion::Failed(error.to_string());
+                self.complete(id, set.map_or_else(failed, |()| Completion::Done));
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //! it are, and no other: what a change costs does not grow with the dialplan.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque, hash_map::Entry},
     sync::Arc,
     time::Instant,
 };
@@ -21,9 +21,11 @@ use diesis_dialplan::{
 use super::{
     Direction, Switch, SwitchEvent,
     call::{Call, Hold, Phase},
+    view::HintView,
 };
 use crate::{
     bridge::Rooms,
+    channel::ChannelId,
     clock::Now,
     config::SipSettings,
     presence::{CallsOfDevice, Device, DeviceState, ExtensionState, Hint, combine},
@@ -62,11 +64,13 @@ impl Share {
 pub(super) struct Devices {
     /// The calls of the devices that are in any.
     calls: HashMap<Device, CallsOfDevice>,
+    /// The same calls, with what each counts as.
+    members: HashMap<Device, BTreeMap<ChannelId, Share>>,
     /// The peers that each address of record leads to.
     peers_of_aor: HashMap<BString, Vec<BString>>,
     hints: Vec<KnownHint>,
     /// The hints by context and extension.
-    places: HashMap<(BString, BString), usize>,
+    places: HashMap<Place, usize>,
     /// The hints that name a device.
     hints_of: HashMap<Device, Vec<usize>>,
     /// How many hints were made of patterns.
@@ -78,6 +82,17 @@ pub(super) struct Devices {
     waiting: HashSet<Device>,
 }
 
+/// Where a hint stands: its context, and the extension that it is for.
+pub(super) type Place = (BString, BString);
+
+/// An extension that has a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watchable {
+    /// Where its changes are told; `None` when there are too many of patterns to watch one more.
+    pub(super) place: Option<Place>,
+    pub(super) state: ExtensionState,
+}
+
 /// The hint of one extension.
 #[derive(Debug)]
 struct KnownHint {
@@ -86,6 +101,16 @@ struct KnownHint {
     devices: Vec<Device>,
     state: ExtensionState,
     origin: Origin,
+}
+
+impl KnownHint {
+    fn place(&self) -> Place {
+        (self.context.clone(), self.extension.clone())
+    }
+
+    fn watchable(&self) -> Watchable {
+        Watchable { place: Some(self.place()), state: self.state }
+    }
 }
 
 /// Where a hint is from.
@@ -182,7 +207,15 @@ impl Devices {
     }
 
     /// A call counts as something else for a device.
-    fn recount(&mut self, device: Device, was: Share, is: Share) {
+    fn recount(&mut self, device: Device, call: ChannelId, was: Share, is: Share) {
+        let members = self.members.entry(device.clone()).or_default();
+        match is {
+            Share::Nothing => members.remove(&call),
+            Share::Rings | Share::Up | Share::Held => members.insert(call, is),
+        };
+        if members.is_empty() {
+            self.members.remove(&device);
+        }
         let calls = self.calls.entry(device.clone()).or_default();
         let mut count = |share: Share, by: fn(u32) -> u32| match share {
             Share::Nothing => {}
@@ -202,7 +235,7 @@ impl Devices {
     }
 
     /// Adds a hint whose devices' states are known, unless the place has one.
-    fn add(&mut self, place: (BString, BString), devices: Vec<Device>, origin: Origin) {
+    fn add(&mut self, place: Place, devices: Vec<Device>, origin: Origin) {
         let Entry::Vacant(free) = self.places.entry(place) else { return };
         let (context, extension) = free.key().clone();
         let nth = self.hints.len();
@@ -247,18 +280,28 @@ impl Switch {
         extension: &BStr,
         now: Now,
     ) -> Option<ExtensionState> {
+        self.watchable(context, extension, now).map(|watchable| watchable.state)
+    }
+
+    /// The hint of an extension, made of a pattern if need be.
+    pub(super) fn watchable(
+        &mut self,
+        context: &BStr,
+        extension: &BStr,
+        now: Now,
+    ) -> Option<Watchable> {
         let plan = Arc::clone(&self.config.plan);
         let circumstances =
             Circumstances { caller: None, now: now.wall, zone: self.config.time_zone.clone() };
         let Ok(found) = plan.find_in(context, extension, Target::Hint, &circumstances) else {
             // One that `autohints` made is not in the plan.
-            return self.hint_at(context, extension).map(|hint| hint.state);
+            return self.hint_at(context, extension).map(KnownHint::watchable);
         };
         let hint = plan.step(found.step).extension();
         let at = plan.view(hint.context()).name();
         let name = if hint.is_pattern() { extension } else { hint.name() };
         if let Some(hint) = self.hint_at(at, name) {
-            return Some(hint.state);
+            return Some(hint.watchable());
         }
         let mut host = MemoryHost::new(now.wall);
         host.zone = self.config.time_zone.clone();
@@ -269,10 +312,10 @@ impl Switch {
         let devices = self.devices_of(&text, now);
         if self.devices.concrete >= MOST_CONCRETE {
             tracing::warn!(%context, "{MOST_CONCRETE} hints of patterns are watched: no more are");
-            return Some(self.devices.combined(&devices));
+            return Some(Watchable { place: None, state: self.devices.combined(&devices) });
         }
         self.devices.add((at.into(), name.into()), devices, Origin::Pattern);
-        self.hint_at(at, name).map(|hint| hint.state)
+        self.hint_at(at, name).map(KnownHint::watchable)
     }
 
     fn hint_at(&self, context: &BStr, extension: &BStr) -> Option<&KnownHint> {
@@ -287,7 +330,7 @@ impl Switch {
             return;
         }
         if let Some(device) = device_of(call) {
-            self.devices.recount(device, call.share, share);
+            self.devices.recount(device, call.id, call.share, share);
         }
         call.share = share;
     }
@@ -299,11 +342,47 @@ impl Switch {
             return;
         }
         self.tell(SwitchEvent::DeviceStateChanged { device: device.to_bytes(), state });
-        let mut events = Vec::new();
-        self.devices.update_hints(device, |hint| events.push(hint_event(hint)));
-        for event in events {
-            self.tell(event);
+        let mut changed = Vec::new();
+        self.devices.update_hints(device, |hint| changed.push((hint.place(), hint.state)));
+        for (place, state) in changed {
+            self.tell_hint(place, state, now);
         }
+    }
+
+    fn tell_hint(&mut self, place: Place, state: ExtensionState, now: Now) {
+        self.note_extension(&place, now);
+        let (context, extension) = place;
+        self.tell(SwitchEvent::ExtensionStateChanged { context, extension, state });
+    }
+
+    /// What a place with a hint does; unavailable when the hint is gone.
+    pub(super) fn state_at(&self, (context, extension): &Place) -> ExtensionState {
+        let hint = self.hint_at(context.as_bstr(), extension.as_bstr());
+        hint.map_or(ExtensionState::Unavailable, |hint| hint.state)
+    }
+
+    /// The calls that a place's hint counts, each with what it counts as; the oldest first.
+    pub(super) fn calls_at(&self, (context, extension): &Place) -> Vec<(ChannelId, Share)> {
+        let hint = self.hint_at(context.as_bstr(), extension.as_bstr());
+        let devices = hint.map(|hint| hint.devices.as_slice()).unwrap_or_default();
+        let members = devices.iter().filter_map(|device| self.devices.members.get(device));
+        let mut calls: Vec<_> = members.flatten().map(|(&id, &share)| (id, share)).collect();
+        // A hint may name a device twice.
+        calls.sort_unstable_by_key(|&(id, _)| id);
+        calls.dedup_by_key(|&mut (id, _)| id);
+        calls
+    }
+
+    /// All extensions with a hint, in the order of the dialplan.
+    pub fn view_hints(&self) -> Vec<HintView> {
+        let view = |hint: &KnownHint| HintView {
+            context: hint.context.clone(),
+            extension: hint.extension.clone(),
+            devices: hint.devices.iter().map(Device::to_bytes).collect(),
+            state: hint.state,
+            watchers: self.subscriptions.watchers_of(&hint.place()),
+        };
+        self.devices.hints.iter().map(view).collect()
     }
 
     /// The settings changed: looks at every peer that there was or is, and tells what changed.
@@ -347,7 +426,7 @@ impl Switch {
                 self.devices.add(place, vec![Device::Peer(peer.name.clone())], Origin::Plan);
             }
         }
-        for mut hint in before {
+        for hint in before {
             let (context, extension) = (hint.context.as_bstr(), hint.extension.as_bstr());
             let state = match hint.origin {
                 Origin::Pattern => self.extension_state(context, extension, now),
@@ -355,10 +434,10 @@ impl Switch {
             };
             let state = state.unwrap_or(ExtensionState::Unavailable);
             if state != hint.state {
-                hint.state = state;
-                self.tell(hint_event(&hint));
+                self.tell_hint(hint.place(), state, now);
             }
         }
+        self.review_subscriptions(now);
     }
 
     /// The devices of a hint, each looked at.
@@ -394,14 +473,6 @@ fn peers_of_aor(sip: &SipSettings) -> HashMap<BString, Vec<BString>> {
         }
     }
     peers_of_aor
-}
-
-fn hint_event(hint: &KnownHint) -> SwitchEvent {
-    SwitchEvent::ExtensionStateChanged {
-        context: hint.context.clone(),
-        extension: hint.extension.clone(),
-        state: hint.state,
-    }
 }
 
 /// The device a call is at: its peer, or the place that the first half of a Local channel calls.

@@ -80,9 +80,13 @@ impl Switch {
             Event::ReofferRefused { call, .. } | Event::ReofferCancelled { call } => {
                 self.with_handle(call, now, |_, call| call.session.cancel_offer());
             }
-            Event::NotifyDue { .. } | Event::SubscriptionEnded { .. } => {}
+            Event::NotifyDue { subscription } => self.tell_subscriber(subscription, now),
+            Event::SubscriptionEnded { subscription, end } => {
+                self.forget_subscriber(subscription, end);
+            }
             Event::Response { request, response } => {
                 if !self.registration_answered(request, Ok(&response), now)
+                    && !self.messages_announced(request, response.status(), now)
                     && !response.status().is_provisional()
                     && !self.qualified(request, true, now)
                 {
@@ -91,6 +95,7 @@ impl Switch {
             }
             Event::RequestFailed { request, failure } => {
                 if !self.registration_answered(request, Err(failure), now)
+                    && !self.messages_announced(request, failure.status(), now)
                     && !self.qualified(request, false, now)
                 {
                     self.info_answered(request, None, now);

@@ -44,6 +44,7 @@ mod resolve;
 mod rooms;
 mod session;
 mod settings;
+mod subscriptions;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -74,7 +75,8 @@ pub use redirect::RedirectError;
 pub use registrations::RegistrationView;
 pub use replace::Replacement;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
-pub use view::{CallView, ContactView, PeerView, RoomView};
+pub use subscriptions::MailboxError;
+pub use view::{CallView, ContactView, HintView, PeerView, RoomView, SubscriptionView};
 
 use crate::{
     bridge::{RoomEffect, Rooms},
@@ -145,6 +147,8 @@ pub struct Switch {
     elsewhere: HashMap<ChannelId, Elsewhere>,
     /// Who is busy.
     devices: device_state::Devices,
+    /// Who watches them, and who waits for messages.
+    subscriptions: subscriptions::Subscriptions,
     ports: PortStock,
     outbox: Outbox,
     tones: Tones,
@@ -199,6 +203,7 @@ impl Switch {
             transfers: transfer::Transfers::default(),
             elsewhere: HashMap::new(),
             devices: device_state::Devices::new(&config.sip),
+            subscriptions: subscriptions::Subscriptions::new(&config.sip),
             ports: PortStock::default(),
             outbox: Outbox::default(),
             tones: Tones::default(),
@@ -221,7 +226,9 @@ impl Switch {
     pub fn replace_plan(&mut self, plan: Arc<Plan>, now: Now) {
         plan::set_globals(&plan, &mut self.world, now, &self.config.time_zone);
         self.config.plan = plan;
+        self.worked_at = now.instant;
         self.load_hints(now);
+        self.work(now);
     }
 
     /// A SIP message arrived: one whole datagram, or one message cut from a stream.
@@ -407,6 +414,7 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         product: config.sip.user_agent.to_string(),
         // Calls whose last transactions linger count in the stack and not here.
         max_calls: config.limits.calls.saturating_mul(2),
+        max_subscriptions: config.limits.subscriptions,
         max_transactions: config.limits.transactions,
         methods: requests::METHODS.to_vec(),
         // As `force_rport` of peers that nobody has named yet.

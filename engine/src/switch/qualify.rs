@@ -235,7 +235,8 @@ impl Switch {
         self.endpoint.send_request(options, now.instant).ok()
     }
 
-    fn flow_to_contact(
+    /// The path to a contact of an address of record; `None` when there is none now.
+    pub(super) fn flow_to_contact(
         &self,
         aor: &Aor,
         peer: Option<&Peer>,

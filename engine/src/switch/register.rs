@@ -94,6 +94,9 @@ impl Switch {
                         tracing::info!(%aor, contact, expires = expires.as_secs(), "registered");
                     }
                     self.watch_contact(aor.as_bstr(), &contact, now);
+                    if change == BindingChange::Added {
+                        self.greet_contact(aor.as_bstr(), &contact, now);
+                    }
                     self.tell(SwitchEvent::Registered { aor, contact, expires });
                 }
                 BindingChange::Removed | BindingChange::Replaced | BindingChange::Expired => {

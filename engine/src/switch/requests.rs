@@ -3,6 +3,7 @@
 use super::{
     Switch,
     admission::{Admission, response_port},
+    subscriptions::PACKAGES,
 };
 use crate::{
     clock::Now,
@@ -11,8 +12,8 @@ use crate::{
 
 /// The methods that are served, REFER and NOTIFY only within a call. The others come here too: without credentials
 /// nobody learns what is served.
-pub(super) const METHODS: [Method; 4] =
-    [Method::Options, Method::Register, Method::Refer, Method::Notify];
+pub(super) const METHODS: [Method; 5] =
+    [Method::Options, Method::Register, Method::Subscribe, Method::Refer, Method::Notify];
 
 impl Switch {
     /// Takes a request; nobody gets past admission without proof, whatever the method.
@@ -36,6 +37,9 @@ impl Switch {
         };
         self.endpoint.set_response_port(transaction, response_port(&peer));
         let (status, headers) = match request.method() {
+            Method::Subscribe => {
+                return self.take_subscribe(&peer, transaction, request, flow, now);
+            }
             Method::Register => self.register(&peer, request, &flow, now),
             Method::Options => (StatusCode::OK, options()),
             // Nobody is called at the word of somebody who is in no call.
@@ -56,5 +60,6 @@ fn options() -> sip::Headers {
     let mut headers = sip::Headers::default();
     headers.push(HeaderName::Accept, "application/sdp, application/dtmf-relay, application/dtmf");
     headers.push(HeaderName::AcceptLanguage, "en");
+    headers.push(HeaderName::AllowEvents, PACKAGES);
     headers
 }

@@ -95,6 +95,8 @@ pub struct Limits {
     /// Calls at a time; more get 503 with Retry-After. Default 10,000: what a large machine's media
     /// can carry, some 30 KB each.
     pub calls: usize,
+    /// Subscriptions at a time; more get 503 with Retry-After. Default 20,000, of some 2 KB each.
+    pub subscriptions: usize,
     /// Transactions at a time, in each direction; beyond, every request gets 503. New calls get it
     /// from seven eighths on, so that running ones keep room for what they still have to say. Default
     /// 65,536.
@@ -112,6 +114,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             calls: 10_000,
+            subscriptions: 20_000,
             transactions: 65_536,
             retry_after: Duration::from_secs(5),
             events: 100_000,

@@ -19,6 +19,7 @@ mod registrations;
 mod reliable;
 mod replace;
 mod silence;
+mod subscriptions;
 mod timers;
 mod transfer;
 mod walk;
@@ -63,6 +64,8 @@ fn aor(name: &str) -> Aor {
         expiration: Expiration::default(),
         contacts: vec![],
         qualify: Default::default(),
+        mailboxes: vec![],
+        voicemail_extension: None,
     }
 }
 

@@ -10,7 +10,9 @@ use super::{
     ContactStatus, Direction, Parties, Switch,
     call::{Call, Control, Hold, Phase},
 };
-use crate::{channel::ChannelId, clock::Now, media::Codec, sip::Transport};
+use crate::{
+    channel::ChannelId, clock::Now, media::Codec, presence::ExtensionState, sip::Transport,
+};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +93,38 @@ pub struct PeerView {
     pub domain: Option<BString>,
     /// What its first contact calls itself.
     pub user_agent: String,
+}
+
+/// An extension with a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HintView {
+    /// The context it stands in.
+    pub context: BString,
+    /// The extension.
+    pub extension: BString,
+    /// Its devices.
+    pub devices: Vec<BString>,
+    /// What they do together.
+    pub state: ExtensionState,
+    /// How many subscriptions there are to it.
+    pub watchers: usize,
+}
+
+/// One subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionView {
+    /// The peer that watches.
+    pub peer: BString,
+    /// The event package.
+    pub event: &'static str,
+    /// What it watches, as it asked for it.
+    pub of: String,
+    /// Its state now: of an extension as `EXTENSION_STATE` has it, of mailboxes new and old messages.
+    pub state: String,
+    /// How long it holds unless it is refreshed; `None` when it ends.
+    pub expires: Option<Duration>,
+    /// Where it was subscribed from.
+    pub source: SocketAddr,
 }
 
 /// One conference room.

@@ -7,7 +7,8 @@ use crate::config::codes;
 use crate::config::named::Named;
 use crate::config::notes::Notes;
 use crate::config::settings::{Aor, Expiration, Qualify, WhenFull};
-use crate::config::value::parsed;
+use crate::config::value::{list, parsed};
+use crate::config::watching::Mailbox;
 
 /// The most contacts that an address of record may have: all must fit in the response to a REGISTER,
 /// which is one datagram. The registrar has the same bound.
@@ -26,10 +27,16 @@ pub(super) fn read(objects: &Objects<'_>, usual: Expiration, notes: &mut Notes) 
             expiration: usual,
             contacts: vec![],
             qualify: Qualify::default(),
+            mailboxes: vec![],
+            voicemail_extension: None,
         };
         let mut remove_existing = false;
         section.each(&keys::AOR, notes, |name, setting| match name {
             b"type" => {}
+            b"mailboxes" => {
+                aor.mailboxes = list(setting.value()).map(|name| Mailbox::new(name)).collect();
+            }
+            b"voicemail_extension" => setting.optional_text(&mut aor.voicemail_extension),
             b"max_contacts" => setting.number(&mut aor.max_contacts, 0..=MAX_CONTACTS),
             b"remove_existing" => setting.yes_no(&mut remove_existing),
             b"minimum_expiration" => {

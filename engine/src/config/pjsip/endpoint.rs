@@ -18,6 +18,8 @@ use crate::config::settings::{
     Aor, AuthCredentials, CodecName, DtmfMode, Groups, IdentifyBy, Peer, SipSettings,
 };
 use crate::config::value::{caller_id, list};
+use crate::config::watching::{Lamps, Mailbox, WhenSubscribed};
+use crate::presence::RingingWhileInUse;
 use crate::sip::{ReliableProvisional, TimerPolicy};
 
 pub(super) fn read(
@@ -86,6 +88,38 @@ pub(super) fn read(
             }
             b"named_pickup_group" => {
                 peer.pickup_groups.names = list(setting.value()).map(Into::into).collect();
+            }
+            b"aggregate_mwi" => {
+                let mut is_one = true;
+                setting.yes_no(&mut is_one);
+                peer.message_waiting.lamps = if is_one { Lamps::One } else { Lamps::Each };
+            }
+            b"allow_subscribe" => setting.yes_no(&mut peer.watching.is_allowed),
+            b"mailboxes" => {
+                let names = list(setting.value()).map(|name| Mailbox::new(name));
+                peer.message_waiting.mailboxes = names.collect();
+            }
+            b"mwi_from_user" => setting.optional_text(&mut peer.message_waiting.from_user),
+            b"mwi_subscribe_replaces_unsolicited" => {
+                let mut replaces = false;
+                setting.yes_no(&mut replaces);
+                peer.message_waiting.when_subscribed = match replaces {
+                    true => WhenSubscribed::ToldOnce,
+                    false => WhenSubscribed::ToldTwice,
+                };
+            }
+            b"notify_early_inuse_ringing" => {
+                let mut is_early = false;
+                setting.yes_no(&mut is_early);
+                peer.watching.ringing_while_in_use = match is_early {
+                    true => RingingWhileInUse::Early,
+                    false => RingingWhileInUse::Confirmed,
+                };
+            }
+            b"sub_min_expiry" => setting.seconds(&mut peer.watching.shortest, 0..=3600),
+            b"subscribe_context" => setting.optional_text(&mut peer.watching.context),
+            b"voicemail_extension" => {
+                setting.optional_text(&mut peer.message_waiting.voicemail_extension);
             }
             b"allow_transfer" => setting.yes_no(&mut peer.allow_transfer),
             b"refer_blind_progress" => setting.yes_no(&mut peer.refer_blind_progress),

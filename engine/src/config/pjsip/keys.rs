@@ -47,11 +47,12 @@ pub(super) const GLOBAL: KeyTable = KeyTable {
             ],
         },
         Later {
-            instead: "messages waiting are not announced",
+            instead: "messages waiting are announced when their number is known, with the \
+                      voicemail_extension of the aor or the endpoint",
             severity: Warn,
             keys: &[
                 ("default_voicemail_extension", Never),
-                ("mwi_disable_initial_unsolicited", On),
+                ("mwi_disable_initial_unsolicited", Always),
                 ("mwi_tps_queue_high", Always),
                 ("mwi_tps_queue_low", Always),
             ],
@@ -172,6 +173,15 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "transport",
         "trust_id_inbound",
         "trust_id_outbound",
+        "aggregate_mwi",
+        "allow_subscribe",
+        "mailboxes",
+        "mwi_from_user",
+        "mwi_subscribe_replaces_unsolicited",
+        "notify_early_inuse_ringing",
+        "sub_min_expiry",
+        "subscribe_context",
+        "voicemail_extension",
     ],
     later: &[
         Later {
@@ -287,20 +297,9 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             ],
         },
         Later {
-            instead: "presence and message waiting are not here yet",
+            instead: "no other system is asked for its messages",
             severity: Warn,
-            keys: &[
-                ("aggregate_mwi", Always),
-                ("allow_subscribe", Off),
-                ("incoming_mwi_mailbox", Never),
-                ("mailboxes", Never),
-                ("mwi_from_user", Never),
-                ("mwi_subscribe_replaces_unsolicited", Off),
-                ("notify_early_inuse_ringing", Off),
-                ("sub_min_expiry", Always),
-                ("subscribe_context", Never),
-                ("voicemail_extension", Never),
-            ],
+            keys: &[("incoming_mwi_mailbox", Never)],
         },
         Later {
             instead: "the call goes on without it",
@@ -406,6 +405,8 @@ pub(super) const AOR: KeyTable = KeyTable {
         "qualify_frequency",
         "qualify_timeout",
         "remove_existing",
+        "mailboxes",
+        "voicemail_extension",
     ],
     later: &[
         Later {
@@ -417,11 +418,6 @@ pub(super) const AOR: KeyTable = KeyTable {
                 ("qualify_2xx_only", Off),
                 ("remove_unavailable", Off),
             ],
-        },
-        Later {
-            instead: "messages waiting are not announced",
-            severity: Warn,
-            keys: &[("mailboxes", Never), ("voicemail_extension", Never)],
         },
         Later {
             instead: "requests go straight to the contact",
@@ -497,9 +493,9 @@ pub(super) const LATER_KINDS: &[(&str, &str)] = &[
     ("contact", "contacts are given by `contact=` of an aor or by registering"),
     ("domain_alias", "peers are recognised whatever the domain they name"),
     ("inbound-publication", "states are not published"),
-    ("mwi", "messages waiting are not announced"),
+    ("mwi", "no other system is asked for its messages"),
     ("outbound-publish", "states are not published"),
     ("phoneprov", "phones are not provisioned"),
-    ("resource_list", "presence is not here yet"),
+    ("resource_list", "each extension is subscribed to by itself"),
     ("system", "timers and threads have built-in values"),
 ];

@@ -348,6 +348,47 @@ impl Phone {
         self.ack(exchange);
     }
 
+    /// SUBSCRIBE, within the subscription of `within`; the status of its answer. The NOTIFYs that
+    /// came with it are among what was received.
+    pub(in super::super) fn subscribe(
+        &mut self,
+        exchange: &mut Exchange,
+        of: &str,
+        within: Option<&str>,
+        headers: &str,
+    ) -> u16 {
+        let mut request = self.request(Method::Subscribe, &format!("sip:{of}@127.0.0.1"));
+        let contact = format!("<sip:{}@{}>", self.user, self.own);
+        request.push(HeaderName::Contact, contact.as_str());
+        if let Some(tag) = within {
+            let to = format!("<sip:{of}@127.0.0.1>;tag={tag}");
+            request.set(HeaderName::To, to.as_str());
+        }
+        for line in headers.lines() {
+            let (name, value) = line.split_once(": ").expect("a header");
+            request.push_named(name, value).expect("a name");
+        }
+        self.transact(exchange, request)
+    }
+
+    /// PUBLISH of this address's presence.
+    pub(in super::super) fn publish(&mut self, exchange: &mut Exchange, of: &str) -> u16 {
+        let mut request = self.request(Method::Publish, &format!("sip:{of}@127.0.0.1"));
+        request.push(HeaderName::Event, "presence");
+        self.transact(exchange, request)
+    }
+
+    /// The NOTIFYs that came since this was last asked.
+    pub(in super::super) fn take_notifies(&mut self, exchange: &mut Exchange) -> Vec<Request> {
+        self.pump(exchange);
+        let received = std::mem::take(&mut self.received);
+        let requests = received.into_iter().filter_map(|message| match message {
+            Received::Request(request) => Some(request),
+            Received::Response(_) => None,
+        });
+        requests.filter(|request| *request.method() == Method::Notify).collect()
+    }
+
     /// The statuses that came, in order.
     pub(in super::super) fn statuses(&self) -> Vec<u16> {
         self.received
