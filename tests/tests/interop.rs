@@ -271,6 +271,17 @@ fn a_session_too_short_gets_422_and_the_shortest_is_refreshed_by_update() {
 }
 
 #[test]
+fn a_lamp_is_subscribed_to_and_told() {
+    let engine = engine();
+    Sipp::new("subscribe", "alice", PASSWORD).extension("bob").run(&engine);
+    Sipp::new("subscribe", "alice", PASSWORD)
+        .extension("bob")
+        .transport(Transport::Tcp)
+        .run(&engine);
+    engine.stop();
+}
+
+#[test]
 fn a_held_call_hears_nothing_until_it_is_taken_back() {
     let engine = engine();
     let capture = Capture::start(FROM_ENGINE);

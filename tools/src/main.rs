@@ -42,6 +42,9 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Dialplan(question)) => dialplan::run(&question),
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Database(database)) => show::database(&database),
+        Some(Command::Mailbox(mailbox)) => {
+            control::ask(&mailbox.target, mailbox.command(), control::print)
+        }
         Some(Command::Hangup(Hangup { channel, target })) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
         }

@@ -259,6 +259,7 @@ impl Signalling {
             self.take_request(Request::Call { call, verb, done: None });
         }
         self.switch.unregister_all(clock::now());
+        self.switch.end_subscriptions(clock::now());
         self.carry_out();
         // A call is over for us when its BYE is sent; the far end needs that BYE to arrive.
         let repeated = TokioInstant::from_std(clock::now().instant) + ONE_REPETITION;

@@ -13,7 +13,7 @@ use crate::{
     bridge::Rooms,
     channel::ChannelId,
     clock::Now,
-    config::SipSettings,
+    config::{Mailbox, SipSettings},
     pbx::host::Knowledge,
     presence::{Device, DeviceState},
     sip::registrar::Registrar,
@@ -95,6 +95,8 @@ impl Known<'_> {
             b"language" => peer.language.clone().unwrap_or_default(),
             b"from_user" => peer.from_user.clone().unwrap_or_default(),
             b"from_domain" => peer.from_domain.clone().unwrap_or_default(),
+            b"mailboxes" => mailboxes(&peer.message_waiting.mailboxes),
+            b"subscribe_context" => peer.watching.context.clone().unwrap_or_default(),
             b"transport" => peer.transport.clone().unwrap_or_default(),
             b"rtp_symmetric" => yes_no(peer.rtp_symmetric),
             b"force_rport" => yes_no(peer.force_rport),
@@ -113,6 +115,7 @@ impl Known<'_> {
                 let all: Vec<BString> = bound.chain(aor.contacts.iter().cloned()).collect();
                 bstr::join(",", all).into()
             }
+            b"mailboxes" => mailboxes(&aor.mailboxes),
             b"max_contacts" => aor.max_contacts.to_string().into(),
             b"minimum_expiration" => aor.expiration.minimum.as_secs().to_string().into(),
             b"default_expiration" => aor.expiration.default.as_secs().to_string().into(),
@@ -151,6 +154,10 @@ impl Known<'_> {
             _ => return None,
         })
     }
+}
+
+fn mailboxes(mailboxes: &[Mailbox]) -> BString {
+    bstr::join(",", mailboxes.iter().map(Mailbox::name)).into()
 }
 
 fn yes_no(value: bool) -> BString {

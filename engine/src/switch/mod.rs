@@ -226,7 +226,7 @@ impl Switch {
     pub fn replace_plan(&mut self, plan: Arc<Plan>, now: Now) {
         plan::set_globals(&plan, &mut self.world, now, &self.config.time_zone);
         self.config.plan = plan;
-        self.worked_at = now.instant;
+        self.worked_at = now;
         self.load_hints(now);
         self.work(now);
     }

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Show(operate::Show),
     /// Look at and change the dialplan's database of a running engine
     Database(operate::Database),
+    /// Say how many messages wait in a mailbox, for the lamps of phones
+    Mailbox(operate::Mailbox),
     /// End a call of a running engine
     Hangup(operate::Hangup),
     /// Call somebody, and hand whoever answers to the dialplan

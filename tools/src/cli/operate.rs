@@ -57,6 +57,10 @@ enum ShowTable {
         /// A number, or FIRST-LAST
         range: Option<String>,
     },
+    /// Extensions with a hint: their devices, their state, how many watch them
+    Hints,
+    /// Who watches extensions and mailboxes, and until when
+    Subscriptions,
     /// Who is not listened to after failing to log in too often
     Bans,
     /// The configured peers and whether they are there
@@ -98,6 +102,8 @@ impl Show {
             ShowTable::Robots { range } => {
                 return Command::Show { what: What::Robots, range: range.clone() };
             }
+            ShowTable::Hints => What::Hints,
+            ShowTable::Subscriptions => What::Subscriptions,
             ShowTable::Bans => What::Bans,
             ShowTable::Peers => What::Peers,
             ShowTable::Conferences => What::Conferences,
@@ -204,6 +210,43 @@ pub(crate) enum TableFormat {
     Json,
     /// For spreadsheets
     Csv,
+}
+
+/// The messages that wait in a mailbox.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Phones that subscribed to the mailbox, and those whose endpoint has it in `mailboxes`, are told at once.
+The engine forgets the numbers when it stops: whoever knows of the messages says them anew.
+
+Example:
+  diesis mailbox set 1001 3 12   three new messages, twelve old ones")]
+pub(crate) struct Mailbox {
+    #[command(subcommand)]
+    action: MailboxAction,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum MailboxAction {
+    /// Say how many messages wait
+    Set {
+        /// The mailbox: 1001, or 1001@CONTEXT
+        #[arg(value_name = "BOX")]
+        name: String,
+        /// Messages that were not heard yet
+        new: u32,
+        /// Messages that were heard
+        old: u32,
+    },
+}
+
+impl Mailbox {
+    /// What is asked for.
+    pub(crate) fn command(&self) -> Command {
+        let MailboxAction::Set { name, new, old } = self.action.clone();
+        Command::Mailbox { name, new, old }
+    }
 }
 
 /// The end of a call.

@@ -28,6 +28,12 @@ fn an_operator_sees_peers_stations_and_calls_and_ends_them() {
     assert_eq!(engine.rows("show transports")[0]["port"], engine.sip.port());
     assert_eq!(engine.rows("show version")[0]["protocol"], 1);
 
+    assert_eq!(engine.rows("show subscriptions").len(), 0);
+    let hints = engine.rows("show hints");
+    assert_eq!((&hints[0]["extension"], &hints[0]["state"]), (&"1001".into(), &"NOT_INUSE".into()));
+    assert!(engine.diesis("mailbox set 1001 3 12").status.success());
+    assert!(!engine.diesis("mailbox set 1001 many 12").status.success());
+
     let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
     assert_eq!(engine.call(&phone, "100", "one"), "200");
     let channels = engine.rows("show channels");

@@ -178,5 +178,5 @@ pub(crate) const PJSIP: &str = "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.
     [anna]\ntype=endpoint\ncontext=phones\naors=1001\nallow=ulaw\n\
     [1001]\ntype=aor\nmax_contacts=2\ncontact=sip:1001@127.0.0.1:5999\n\
     [2002]\ntype=endpoint\ncontext=phones\naors=2002\nallow=ulaw\n[2002]\ntype=aor\nmax_contacts=1\n";
-pub(crate) const EXTENSIONS: &str = "[phones]\nexten => 100,1,Answer()\n same => n,Wait(60)\n\
+pub(crate) const EXTENSIONS: &str = "[phones]\nexten => 1001,hint,PJSIP/anna\nexten => 100,1,Answer()\n same => n,Wait(60)\n\
     exten => 101,1,Answer()\n same => n,Milliwatt()\n";

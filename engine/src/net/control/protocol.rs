@@ -60,6 +60,15 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
     },
+    /// How many messages wait in a mailbox: whose lamp that is, is told.
+    Mailbox {
+        /// `1001`, which is in the context `default`, or `1001@office`.
+        name: String,
+        /// Not heard yet.
+        new: u32,
+        /// Heard.
+        old: u32,
+    },
     /// End a call, or all of them.
     Hangup {
         /// The channel's name or number, or `all`.
@@ -176,6 +185,10 @@ pub enum What {
     Robots,
     /// Who is not listened to after too many failures.
     Bans,
+    /// Extensions with a hint, and what they do.
+    Hints,
+    /// Who watches extensions and mailboxes.
+    Subscriptions,
     /// The configured peers.
     Peers,
     /// Conference rooms and who is inside.

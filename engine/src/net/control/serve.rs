@@ -17,6 +17,7 @@ use crate::{
         ReloadError, clock,
         trace::{Filter, Traced, Way, mask},
     },
+    presence::MessageCounts,
     switch::{Command as SwitchCommand, CommandId, Verb},
 };
 
@@ -34,6 +35,7 @@ pub(super) async fn serve(
         Command::Database { action, key, value } => {
             kept::database(action, key, value, wires, answer).await
         }
+        Command::Mailbox { name, new, old } => mailbox(name, new, old, wires).await,
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
         Command::Originate { destination, then, number, seconds } => {
             calls::originate(&destination, then, number, seconds, wires, answer).await
@@ -85,6 +87,10 @@ async fn show(
             let range = range.as_deref().map(tables::Range::parse).transpose()?;
             tables::robots(&wires.look(|at| at.switch.view_registrations(at.now)).await?, range)
         }
+        What::Hints => tables::hints(&wires.look(|at| at.switch.view_hints()).await?),
+        What::Subscriptions => {
+            tables::subscriptions(&wires.look(|at| at.switch.view_subscriptions(at.now)).await?)
+        }
         What::Bans => tables::bans(&wires.look(|at| at.switch.view_bans(at.now)).await?),
         What::Peers => tables::peers(&wires.look(|at| at.switch.view_peers(at.now)).await?),
         What::Connections => {
@@ -107,6 +113,12 @@ async fn show(
         What::Version => tables::version(),
     };
     answer.send(&Reply::Table(table)).await.map_err(|error| error.to_string())
+}
+
+async fn mailbox(name: String, new: u32, old: u32, wires: &Wires) -> Result<(), Why> {
+    let counts = MessageCounts { new, old, ..MessageCounts::default() };
+    let set = wires.look(move |at| at.switch.set_mailbox(name.as_bytes().into(), counts, at.now));
+    set.await?.map_err(|error| error.to_string())
 }
 
 async fn hang_up(channel: String, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {

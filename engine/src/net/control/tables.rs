@@ -12,8 +12,8 @@ use crate::{
     printable::Printable,
     sip::Transport,
     switch::{
-        BanView, CallView, ContactStatus, ContactView, Direction, PeerView, RegistrationView,
-        RoomView,
+        BanView, CallView, ContactStatus, ContactView, Direction, HintView, PeerView,
+        RegistrationView, RoomView, SubscriptionView,
     },
 };
 
@@ -205,6 +205,35 @@ fn status(status: ContactStatus) -> Value {
         }
         ContactStatus::Unavailable => json!("Unavail"),
     }
+}
+
+pub(super) fn hints(hints: &[HintView]) -> Table {
+    let mut table = Table::new(&["extension", "context", "devices", "state", "watchers"]);
+    for hint in hints {
+        table.push(vec![
+            text(&hint.extension),
+            text(&hint.context),
+            json!(hint.devices.iter().map(|it| Printable(it).to_string()).collect::<Vec<_>>()),
+            json!(hint.state.name()),
+            json!(hint.watchers),
+        ]);
+    }
+    table
+}
+
+pub(super) fn subscriptions(subscriptions: &[SubscriptionView]) -> Table {
+    let mut table = Table::new(&["peer", "event", "of", "state", "expires", "source"]);
+    for subscription in subscriptions {
+        table.push(vec![
+            text(&subscription.peer),
+            json!(subscription.event),
+            text(subscription.of.as_bytes()),
+            json!(subscription.state),
+            subscription.expires.map_or(Value::Null, seconds),
+            shown(Some(subscription.source)),
+        ]);
+    }
+    table
 }
 
 pub(super) fn bans(bans: &[BanView]) -> Table {

@@ -115,7 +115,7 @@ impl Switch {
         counts: MessageCounts,
         now: Now,
     ) -> Result<(), MailboxError> {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         let set = self.change_mailbox(name, counts, now);
         self.work(now);
         set

@@ -400,7 +400,7 @@ impl Switch {
 
     /// Ends all subscriptions: those who hold them may subscribe again at once.
     pub fn end_subscriptions(&mut self, now: Now) {
-        self.worked_at = now.instant;
+        self.worked_at = now;
         let mut handles: Vec<_> = self.subscriptions.watchers.keys().copied().collect();
         handles.sort_unstable();
         for handle in handles {
