@@ -2,6 +2,7 @@
 
 mod log;
 mod orders;
+mod recorded;
 mod reload;
 mod restart;
 mod running;
