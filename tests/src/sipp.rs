@@ -91,15 +91,29 @@ impl Sipp {
     /// # Panics
     /// As [`Self::run`].
     pub fn run_at(&self, server: SocketAddr) {
+        self.start(Some(server)).finish();
+    }
+
+    /// Starts it as the callee at [`CALLEE`]: it waits for the scenario's calls.
+    #[must_use]
+    pub fn listen(&self) -> Running {
+        self.start(None)
+    }
+
+    fn start(&self, server: Option<SocketAddr>) -> Running {
         let scratch = Scratch::new("sipp");
         let (errors, messages) = (scratch.join("errors"), scratch.join("messages"));
+        let (own, media_port) = match server {
+            Some(_) => (SocketAddr::new(CALLER, loopback::free_port(CALLER)), MEDIA_PORT),
+            None => (CALLEE, CALLEE_MEDIA_PORT),
+        };
         let mut command = Command::new("sipp");
         command
-            .arg(server.to_string())
+            .args(server.map(|server| server.to_string()))
             .args(["-sf".as_ref(), scenario_path(self.scenario).as_os_str()])
-            .args(["-i", &CALLER.to_string(), "-mi", &CALLER.to_string()])
-            .args(["-p", &loopback::free_port(CALLER).to_string()])
-            .args(["-mp", &MEDIA_PORT.to_string()])
+            .args(["-i", &own.ip().to_string(), "-mi", &own.ip().to_string()])
+            .args(["-p", &own.port().to_string()])
+            .args(["-mp", &media_port.to_string()])
             .args(["-t", if self.transport == Transport::Tcp { "t1" } else { "u1" }])
             .args(["-s", self.extension, "-au", self.user, "-ap", self.password])
             .args(["-key", "user", self.user])
@@ -111,23 +125,49 @@ impl Sipp {
             .args(["-message_file".as_ref(), messages.as_os_str()])
             .env("TERM", "dumb")
             .current_dir(scratch.path());
-        if self.extension != "0" {
+        if let Some(server) = server.filter(|_| self.extension != "0") {
             // sipp would name the server alone, which is not what the request names.
             command.args(["-auth_uri", &format!("{}@{}", self.extension, server)]);
         }
-        let mut process = Process::spawn("sipp", &mut command);
-        let status = process.wait_exit(self.limit + Duration::from_secs(10));
+        let process = Process::spawn("sipp", &mut command);
+        Running { scenario: self.scenario, limit: self.limit, scratch, process }
+    }
+}
+
+/// A run of sipp that goes on.
+#[derive(Debug)]
+pub struct Running {
+    scenario: &'static str,
+    limit: Duration,
+    scratch: Scratch,
+    process: Process,
+}
+
+impl Running {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When a call did not go as the scenario says; the message holds what was exchanged.
+    pub fn finish(mut self) {
+        let status = self.process.wait_exit(self.limit + Duration::from_secs(10));
         if !status.success() {
-            let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+            let text = |name: &str| fs::read_to_string(self.scratch.join(name)).unwrap_or_default();
             panic!(
                 "sipp {} ended with {status}\n--- errors ---\n{}\n--- messages ---\n{}",
                 self.scenario,
-                tail(&text(errors), 4000),
-                tail(&text(messages), 12_000)
+                tail(&text("errors"), 4000),
+                tail(&text("messages"), 12_000)
             );
         }
     }
 }
+
+/// Where sipp is called; the configuration names it as a contact.
+pub const CALLEE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 3)), 5060);
+
+/// The first port of its answers.
+const CALLEE_MEDIA_PORT: u16 = 44_000;
 
 /// The first of the ports that sipp writes into its offers, four apart.
 pub const MEDIA_PORT: u16 = 40_000;

@@ -282,6 +282,40 @@ fn a_lamp_is_subscribed_to_and_told() {
 }
 
 #[test]
+fn a_caller_that_requires_100rel_acknowledges_early_media_before_the_answer() {
+    let engine = engine();
+    Sipp::new("prack", "alice", PASSWORD).extension("710").run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn a_callees_reliable_ringing_is_acknowledged_in_order_and_its_challenge_to_bye_answered() {
+    let engine = engine();
+    let callee = Sipp::new("prack_callee", "callee", PASSWORD).listen();
+    Sipp::new("call", "alice", PASSWORD).extension("703").run(&engine);
+    callee.finish();
+    engine.stop();
+}
+
+#[test]
+fn of_two_forks_with_early_media_one_takes_the_call_and_the_late_one_is_ended() {
+    let engine = engine();
+    let callee = Sipp::new("fork_callee", "callee", PASSWORD).listen();
+    Sipp::new("call", "alice", PASSWORD).extension("703").run(&engine);
+    callee.finish();
+    engine.stop();
+}
+
+#[test]
+fn a_cancel_after_early_media_of_two_forks_ends_both() {
+    let engine = engine();
+    let callee = Sipp::new("cancelled_callee", "callee", PASSWORD).listen();
+    Sipp::new("cancel_early", "alice", PASSWORD).extension("703").run(&engine);
+    callee.finish();
+    engine.stop();
+}
+
+#[test]
 fn a_held_call_hears_nothing_until_it_is_taken_back() {
     let engine = engine();
     let capture = Capture::start(FROM_ENGINE);

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
@@ -17,6 +17,7 @@ use super::registration::Registration;
 use super::secret::Secret;
 use super::watching::{Mailbox, MessageWaiting, Watching};
 use crate::media::KEEPALIVE;
+use crate::sip::auth::{OwnCredentials, OwnSecret};
 pub use crate::sip::registrar::WhenFull;
 use crate::sip::{ReliableProvisional, SessionTimers, TimerPolicy};
 
@@ -151,6 +152,14 @@ pub struct Peer {
     pub send_pai: bool,
     /// The peer is told who calls in Remote-Party-ID.
     pub send_rpid: bool,
+    /// The peer is told whom it is connected with, in the 200 and when that changes
+    /// (`send_connected_line`). Default: yes, as in Asterisk.
+    pub send_connected_line: bool,
+    /// How it is told of a change (`connected_line_method`).
+    pub connected_line_method: ConnectedLineMethod,
+    /// What the peer says of itself within a call is passed on, if its identity is believed at all
+    /// (`trust_connected_line`). Default: yes, as in Asterisk.
+    pub trust_connected_line: bool,
     /// The peer is told who diverted a call. Default: yes, as in Asterisk.
     pub send_diversion: bool,
     /// The transport to use towards a fixed contact of this peer that names none itself. One that
@@ -248,6 +257,9 @@ impl Peer {
             trust_id_outbound: false,
             send_pai: false,
             send_rpid: false,
+            send_connected_line: true,
+            connected_line_method: ConnectedLineMethod::Reinvite,
+            trust_connected_line: true,
             send_diversion: true,
             transport: None,
             force_rport: true,
@@ -272,6 +284,16 @@ impl Peer {
             refer_blind_progress: true,
         }
     }
+}
+
+/// How a peer is told whom it is connected with now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectedLineMethod {
+    /// By re-INVITE; Asterisk's default.
+    #[default]
+    Reinvite,
+    /// By UPDATE, if the peer takes it.
+    Update,
 }
 
 /// A codec that a peer may use.
@@ -361,6 +383,20 @@ pub enum DigestOffer {
     OnlyMd5,
     /// What the file says, in its order. Never empty.
     Listed(Vec<DigestAlgorithm>),
+}
+
+impl AuthCredentials {
+    /// The same, for answering challenges.
+    pub fn own(&self) -> OwnCredentials {
+        OwnCredentials {
+            username: self.username.clone(),
+            realm: self.realm.as_ref().map(|realm| realm.to_str_lossy().into_owned()),
+            secret: match &self.secret {
+                AuthSecret::Password(password) => OwnSecret::Password(password.reveal().into()),
+                AuthSecret::Md5(hash) => OwnSecret::Md5Hash(hash.reveal().into()),
+            },
+        }
+    }
 }
 
 /// The shared secret of a peer.

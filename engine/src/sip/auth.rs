@@ -5,9 +5,12 @@
 
 mod digest;
 mod nonce;
+mod own;
 mod responder;
 mod server;
 
 pub use digest::{Algorithm, Secret};
+pub(crate) use own::borrowed;
+pub use own::{OwnCredentials, OwnSecret};
 pub use responder::{ChallengeError, Credentials, Responder};
 pub use server::{AuthSettings, Authenticator, Md5Alone, Verdict};

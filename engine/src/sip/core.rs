@@ -295,6 +295,29 @@ impl Core {
         self.layer.start_client(key, request, flow, user, now)
     }
 
+    /// Sends a request again, with a new branch and number (RFC 3261 §22.2). `None` when the table is
+    /// full.
+    pub(crate) fn send_again(
+        &mut self,
+        mut request: Request,
+        cseq: u32,
+        flow: Flow,
+        user: User,
+        now: Instant,
+    ) -> Option<Handle> {
+        if self.layer.is_full_of_clients() {
+            return None;
+        }
+        let branch = Branch::random(&mut self.entropy);
+        let method = request.method().clone();
+        let key = Key::client(branch.as_str().as_bytes(), method.as_str().as_bytes());
+        request.set(HeaderName::CSeq, CSeq::new(cseq, method).to_string());
+        let (transport, address) = (flow.transport.as_str(), self.public_address(&flow));
+        let via = format!("SIP/2.0/{transport} {address};rport;branch={}", branch.as_str());
+        request.set(HeaderName::Via, via);
+        self.layer.start_client(key, request, flow, user, now)
+    }
+
     fn compose(&self, draft: Draft<'_>, branch: &Branch, flow: Flow) -> Request {
         let Draft { method, parts, .. } = draft;
         let cseq = CSeq::new(draft.cseq, method.clone());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::auth::OwnCredentials;
 use super::core::{
     ACCEPT, Core, Draft, Parts, RETRY_AFTER, Usage, ack_failure, reply_to, request_parts,
 };
@@ -520,6 +521,23 @@ impl Endpoint {
         now: Instant,
     ) -> Result<Result<(), (StatusCode, Headers)>, VerbError> {
         self.with_call(call, now, |call, core| Ok(call.set_terms(core, terms)))
+    }
+
+    /// Says what challenges to requests within the call's dialog are answered with: re-INVITE, UPDATE,
+    /// BYE and all others but the first INVITE, which `authenticate` is for.
+    ///
+    /// # Errors
+    /// See [`VerbError`].
+    pub fn set_credentials(
+        &mut self,
+        call: CallHandle,
+        credentials: Vec<OwnCredentials>,
+        now: Instant,
+    ) -> Result<(), VerbError> {
+        self.with_call(call, now, |call, _| {
+            call.set_credentials(credentials);
+            Ok(())
+        })
     }
 
     /// Says how the path of later requests in this call's dialog is found; at first it is

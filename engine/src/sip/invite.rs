@@ -6,6 +6,7 @@
 
 mod callee;
 mod caller;
+mod challenge;
 mod in_dialog;
 mod offer;
 mod referral;
@@ -59,6 +60,8 @@ pub(crate) struct Call {
     timer: SessionTimer,
     /// The peer takes UPDATE.
     peer_updates: bool,
+    /// What answers challenges to requests within the dialog.
+    authority: Option<Box<challenge::Authority>>,
     /// What is wanted of reliable provisional responses.
     reliable: ReliableProvisional,
     /// The PRACK that may still come although the call is answered.
@@ -107,6 +110,7 @@ impl Call {
             others: SmallVec::new(),
             timer: SessionTimer::new(Terms::default().timers),
             peer_updates,
+            authority: None,
             reliable: ReliableProvisional::Off,
             unpracked: None,
             offer_in: None,
@@ -129,6 +133,7 @@ impl Call {
             flow: spec.flow,
             timer: SessionTimer::new(spec.terms.timers),
             peer_updates: false,
+            authority: None,
             reliable: match spec.body {
                 Some(_) => spec.terms.reliable,
                 None => ReliableProvisional::Off,

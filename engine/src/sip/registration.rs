@@ -7,12 +7,10 @@
 //! everything later is spread here.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use bstr::BString;
-
-use super::auth::{ChallengeError, Credentials, Responder, Secret};
+use super::auth::{ChallengeError, Responder, borrowed};
+pub use super::auth::{OwnCredentials, OwnSecret};
 use super::{
     CallId, Contacts, Failure, Flow, HeaderName, Method, NameAddr, OutgoingRequest, Request,
     Response, StatusCode, Uri,
@@ -72,36 +70,6 @@ impl RegistrationSettings {
             max_retries: None,
             auth_rejection: AuthRejection::default(),
         }
-    }
-}
-
-/// Credentials that a registration keeps.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OwnCredentials {
-    /// The user name.
-    pub username: BString,
-    /// The one realm they are for; `None`: whatever the registrar names.
-    pub realm: Option<String>,
-    /// The password or its hash.
-    pub secret: OwnSecret,
-}
-
-/// The secret of [`OwnCredentials`].
-#[derive(Clone, PartialEq, Eq)]
-pub enum OwnSecret {
-    /// The password.
-    Password(BString),
-    /// MD5 of `username:realm:password` in hexadecimal digits.
-    Md5Hash(BString),
-}
-
-impl fmt::Debug for OwnCredentials {
-    /// Shows no secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnCredentials")
-            .field("username", &self.username)
-            .field("realm", &self.realm)
-            .finish_non_exhaustive()
     }
 }
 
@@ -566,20 +534,6 @@ impl Registration {
 /// What may pass by itself: Asterisk's list, and 480, which says so in its name.
 fn is_temporary(status: StatusCode) -> bool {
     matches!(status.code(), 408 | 480 | 500 | 502 | 503 | 504 | 600..=699)
-}
-
-fn borrowed(credentials: &[OwnCredentials]) -> Vec<Credentials<'_>> {
-    credentials
-        .iter()
-        .map(|own| Credentials {
-            username: &own.username,
-            realm: own.realm.as_deref(),
-            secret: match &own.secret {
-                OwnSecret::Password(password) => Secret::Password(password),
-                OwnSecret::Md5Hash(hash) => Secret::Md5Hash(hash),
-            },
-        })
-        .collect()
 }
 
 /// Neither a grant nor a wait is believed beyond: a day.

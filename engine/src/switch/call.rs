@@ -8,7 +8,7 @@ use std::{
 use bstr::BString;
 
 use super::{
-    CallStatistics, CommandId, Direction, EndedBy, OutboundCredentials, Parties,
+    CallStatistics, CommandId, Direction, EndedBy, Parties,
     bridges::Bridged,
     device_state::Share,
     dial::{Dialling, Leg},
@@ -23,7 +23,7 @@ use crate::{
     clock::Now,
     media::{PortLease, ShardId, StreamId, StreamStatistics},
     pbx::Pbx,
-    sip,
+    sip::{self, auth::OwnCredentials},
 };
 
 /// A call from its INVITE until nothing of it is left.
@@ -68,6 +68,8 @@ pub(super) struct Call {
     pub(super) other_half: Option<ChannelId>,
     /// The bridge it is in.
     pub(super) bridged: Option<Bridged>,
+    /// The far end is to be told whom it is connected with, as soon as no offer is in the way.
+    pub(super) connected_due: bool,
     /// Whether the far end holds the call.
     pub(super) hold: Hold,
     /// The keys it may press in a bridge to ask for something.
@@ -93,7 +95,7 @@ pub(super) struct Call {
 pub(super) struct Invitation {
     /// The INVITE's headers so far: what was refused is not sent again.
     pub(super) request: sip::Request,
-    pub(super) credentials: Vec<OutboundCredentials>,
+    pub(super) credentials: Vec<OwnCredentials>,
     pub(super) responder: sip::auth::Responder,
 }
 

@@ -13,6 +13,7 @@ use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits, ReadEnd},
     media::Digit,
     presence::MessageCounts,
+    sip::auth::{OwnCredentials, OwnSecret},
 };
 
 /// Names a command in its completion; chosen by whoever gives the command.
@@ -95,6 +96,13 @@ pub struct OutboundCredentials {
     pub password: String,
     /// Only challenges of this realm are answered. `None` answers the callee's, whatever it is.
     pub realm: Option<String>,
+}
+
+impl From<OutboundCredentials> for OwnCredentials {
+    fn from(own: OutboundCredentials) -> Self {
+        let OutboundCredentials { username, password, realm } = own;
+        Self { username: username.into(), realm, secret: OwnSecret::Password(password.into()) }
+    }
 }
 
 impl fmt::Debug for OutboundCredentials {

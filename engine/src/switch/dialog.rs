@@ -42,7 +42,9 @@ impl Switch {
             Event::EarlyAnswer { call, request } => self.with_handle(call, now, |switch, call| {
                 switch.take_ack(call, &request, now);
             }),
-            Event::Updated { .. } => {}
+            Event::Updated { call, request } => self.with_handle(call, now, |switch, call| {
+                switch.learn_connected(call, &request, now);
+            }),
             Event::Reoffer { call, .. } if self.transfers.keeps(call) => {
                 let (status, headers) = (StatusCode::NOT_ACCEPTABLE_HERE, sip::Headers::default());
                 // Gone means that the far end hung up meanwhile.
@@ -78,7 +80,10 @@ impl Switch {
                 }
             }
             Event::ReofferRefused { call, .. } | Event::ReofferCancelled { call } => {
-                self.with_handle(call, now, |_, call| call.session.cancel_offer());
+                self.with_handle(call, now, |switch, call| {
+                    call.session.cancel_offer();
+                    switch.tell_connected_if_due(call, now);
+                });
             }
             Event::NotifyDue { subscription } => self.tell_subscriber(subscription, now),
             Event::SubscriptionEnded { subscription, end } => {
@@ -105,7 +110,10 @@ impl Switch {
                 self.with_handle(call, now, |switch, call| switch.refresh_session(call, now));
             }
             Event::ReofferAnswered { call, response } => {
-                self.with_handle(call, now, |switch, call| switch.take_new_answer(call, &response));
+                self.with_handle(call, now, |switch, call| {
+                    switch.take_new_answer(call, &response);
+                    switch.tell_connected_if_due(call, now);
+                });
             }
         }
     }
@@ -124,7 +132,7 @@ impl Switch {
     /// The ACK of our 200, or the PRACK of our 183; with a late offer it brings the answer.
     fn take_ack(&mut self, call: &mut Call, request: &Request, now: Now) {
         if !call.session.is_offer_pending() {
-            return;
+            return self.tell_connected_if_due(call, now);
         }
         let answer = session::description(request.headers(), request.body());
         let agreed = answer.and_then(|answer| match answer {
@@ -143,16 +151,17 @@ impl Switch {
     }
 
     /// Offers the session as it is, to keep it alive.
-    fn refresh_session(&mut self, call: &mut Call, now: Now) {
+    pub(super) fn refresh_session(&mut self, call: &mut Call, now: Now) {
         let Some(handle) = call.handle else { return };
         // One that met the peer's own offer was never answered.
         call.session.cancel_offer();
         let local = call.media_address.unwrap_or(call.flow.local);
         let Ok(offer) = call.session.offer(local) else { return };
-        let (headers, body) = (sip::Headers::default(), sip::Body::sdp(offer));
+        let (headers, body) = (self.connected_line(call), sip::Body::sdp(offer));
         // An offer of the far end is on its way: the stack asks again.
         if self.endpoint.reinvite(handle, &headers, Some(&body), now.instant).is_err() {
             call.session.cancel_offer();
+            call.connected_due = headers.fields().next().is_some();
         }
     }
 
@@ -179,6 +188,7 @@ impl Switch {
     /// our offer.
     fn take_reoffer(&mut self, call: &mut Call, request: &Request, now: Now) {
         let Some(handle) = call.handle else { return };
+        self.learn_connected(call, request, now);
         // The stack lets no offer in while one of ours is out: it met another and is void.
         call.session.cancel_offer();
         let answered = answer_reoffer(call, request);

@@ -10,7 +10,7 @@ use super::{
     call::{Call, Control, Hold, Phase, Settle},
     device_state::Share,
     features::KeyCollector,
-    identity::{self, Identity, Privacy, Role},
+    identity::{Identity, Privacy},
     local::LocalNews,
     pickup::Takeover,
     session::{self, Session, SessionError},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     channel::{Cause, Channel, ChannelId},
     clock::Now,
-    config::{CallerId, Peer},
+    config::{AuthCredentials, CallerId, Peer},
     media::{Command as MediaCommand, StreamId, StreamSettings},
     printable::Printable,
     sip::{self, EarlyOffer, HeaderName, Request, StatusCode, VerbError},
@@ -67,6 +67,10 @@ impl Switch {
         };
         let _ = self.endpoint.set_call_response_port(handle, response_port(&peer), now.instant);
         let _ = self.endpoint.set_path_policy(handle, path_policy(&peer), now.instant);
+        if !peer.outbound_auth.is_empty() {
+            let own = peer.outbound_auth.iter().map(AuthCredentials::own).collect();
+            let _ = self.endpoint.set_credentials(handle, own, now.instant);
+        }
         let suits = self.endpoint.set_terms(handle, terms(Some(&peer)), now.instant);
         if let Ok(Err((status, headers))) = suits {
             tracing::info!(peer = %peer.name, status = status.code(), "call refused");
@@ -195,6 +199,7 @@ impl Switch {
             other_half: None,
             bridged: None,
             hold: Hold::Active,
+            connected_due: false,
             keys: KeyCollector::default(),
             last_step: Default::default(),
             invitation: None,
@@ -339,16 +344,6 @@ impl Switch {
             call.after_ack = Some(settle);
         }
         Ok(())
-    }
-
-    /// Who the caller is connected with, for the 200.
-    fn connected_line(&self, call: &Call) -> sip::Headers {
-        let mut headers = sip::Headers::default();
-        if let (Some(pbx), Some(peer)) = (call.pbx(), self.peer_of(call)) {
-            let connected = &pbx.channel().connected;
-            identity::write_identity(&mut headers, connected, &peer, call.flow.local, Role::Called);
-        }
-        headers
     }
 
     /// Lets the channel settle after an answer.

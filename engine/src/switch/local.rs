@@ -140,6 +140,7 @@ impl Switch {
             other_half: None,
             bridged: None,
             hold: Hold::Active,
+            connected_due: false,
             keys: KeyCollector::default(),
             invitation: None,
             info: None,

@@ -14,6 +14,7 @@ mod budget;
 mod call;
 mod command;
 mod commands;
+mod connected;
 mod device_state;
 mod dial;
 mod dialog;

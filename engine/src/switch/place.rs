@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bstr::BString;
 
 use super::{
-    Direction, EndedBy, OutboundCredentials, Parties, PlaceCall, Switch, SwitchEvent,
+    Direction, EndedBy, Parties, PlaceCall, Switch, SwitchEvent,
     admission::response_port,
     call::{Call, Control, Departure, Hold, Invitation, Phase},
     device_state::Share,
@@ -19,8 +19,8 @@ use crate::{
     clock::Now,
     config::Peer,
     sip::{
-        self, HeaderName, Method, NameAddr, Request, Response, Uri,
-        auth::{ChallengeError, Credentials, Responder, Secret},
+        self, Method, NameAddr, Request, Response, Uri,
+        auth::{OwnCredentials, Responder, borrowed},
     },
 };
 
@@ -52,7 +52,7 @@ pub(super) struct Launch {
     pub(super) target: Uri,
     pub(super) from: NameAddr,
     pub(super) flow: sip::Flow,
-    pub(super) credentials: Vec<OutboundCredentials>,
+    pub(super) credentials: Vec<OwnCredentials>,
     pub(super) ring_timeout: Duration,
     pub(super) control: Control,
     pub(super) peer: Option<Arc<Peer>>,
@@ -80,7 +80,7 @@ impl Switch {
             target,
             from,
             flow,
-            credentials: call.credentials.into_iter().collect(),
+            credentials: call.credentials.into_iter().map(Into::into).collect(),
             ring_timeout: call.ring_timeout,
             control: Control::Embedder { running: None },
             peer: None,
@@ -154,6 +154,7 @@ impl Switch {
             other_half: None,
             bridged: None,
             hold: Hold::Active,
+            connected_due: false,
             keys: KeyCollector::default(),
             invitation,
             last_step: Default::default(),
@@ -178,9 +179,13 @@ impl Switch {
             }
         };
         call.handle = Some(handle);
+        if let Some(invitation) = &call.invitation {
+            let credentials = invitation.credentials.clone();
+            // The call was made just now: it is there, here and below.
+            let _ = self.endpoint.set_credentials(handle, credentials, now.instant);
+        }
         if let Some(peer) = self.peer_of(call) {
             let (path, port) = (path_policy(&peer), response_port(&peer));
-            // The call was made just now: it is there.
             let _ = self.endpoint.set_path_policy(handle, path, now.instant);
             let _ = self.endpoint.set_call_response_port(handle, port, now.instant);
         }
@@ -241,53 +246,8 @@ impl Switch {
     /// password was refused before.
     fn answer_challenge(&mut self, call: &mut Call, response: &Response) -> Option<sip::Headers> {
         let Invitation { request, credentials, responder } = call.invitation.as_deref_mut()?;
-        let challenged = realm_of(response)?;
-        let known: Vec<Credentials<'_>> = credentials
-            .iter()
-            .map(|known| Credentials {
-                username: known.username.as_bytes(),
-                realm: Some(known.realm.as_deref().unwrap_or(&challenged)),
-                secret: Secret::Password(known.password.as_bytes()),
-            })
-            .collect();
-        let answered: Result<(), ChallengeError> =
-            responder.answer(response, request, &known, &mut self.entropy);
-        answered.ok()?;
+        let known = borrowed(credentials);
+        responder.answer(response, request, &known, &mut self.entropy).ok()?;
         Some(request.headers().clone())
-    }
-}
-
-/// The realm of the first challenge in a response.
-fn realm_of(response: &Response) -> Option<String> {
-    let names = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];
-    let challenge = names.into_iter().find_map(|name| response.text(name))?;
-    let (_, value) = challenge.split_once("realm=")?;
-    let mut realm = String::new();
-    let mut characters = value.strip_prefix('"')?.chars();
-    loop {
-        match characters.next()? {
-            '"' => return Some(realm),
-            '\\' => realm.push(characters.next()?),
-            character => realm.push(character),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sip::StatusCode;
-
-    #[test]
-    fn the_realm_of_a_challenge_is_found() {
-        let challenged = |value: &str| {
-            realm_of(
-                &Response::new(StatusCode::UNAUTHORIZED).with(HeaderName::WwwAuthenticate, value),
-            )
-        };
-        assert_eq!(challenged(r#"Digest realm="far",nonce="n""#).as_deref(), Some("far"));
-        assert_eq!(challenged(r#"Digest nonce="n", realm="a \"b\"""#).as_deref(), Some(r#"a "b""#));
-        assert_eq!(challenged("Digest nonce=\"n\""), None);
-        assert_eq!(challenged("Digest realm=\"far"), None);
     }
 }

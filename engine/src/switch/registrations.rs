@@ -20,13 +20,13 @@ use super::{
 };
 use crate::{
     clock::Now,
-    config::{self, AuthSecret, Line, Origin},
+    config::{self, AuthCredentials, Line, Origin},
     sip::{
         Failure, Flow, NameAddr, Request, RequestHandle, Response, StatusCode,
         locate::LocateError,
         registration::{
-            OwnCredentials, OwnSecret, Registration, RegistrationError, RegistrationEvent,
-            RegistrationSettings, RegistrationState,
+            Registration, RegistrationError, RegistrationEvent, RegistrationSettings,
+            RegistrationState,
         },
     },
 };
@@ -536,14 +536,7 @@ fn contact(endpoint: &crate::sip::Endpoint, entry: &Entry, flow: Flow) -> NameAd
 }
 
 fn settings(wanted: &config::Registration, flow: Flow, contact: NameAddr) -> RegistrationSettings {
-    let credentials = wanted.credentials.iter().map(|auth| OwnCredentials {
-        username: auth.username.clone(),
-        realm: auth.realm.as_ref().map(|realm| realm.to_str_lossy().into_owned()),
-        secret: match &auth.secret {
-            AuthSecret::Password(password) => OwnSecret::Password(password.reveal().into()),
-            AuthSecret::Md5(hash) => OwnSecret::Md5Hash(hash.reveal().into()),
-        },
-    });
+    let credentials = wanted.credentials.iter().map(AuthCredentials::own);
     RegistrationSettings {
         routes: wanted.proxies.clone(),
         extensions: wanted.extensions.clone(),

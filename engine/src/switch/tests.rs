@@ -2,6 +2,7 @@
 
 mod admission;
 mod calls_recorded;
+mod connected;
 mod consult;
 mod device_state;
 mod dial;

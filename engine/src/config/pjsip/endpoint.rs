@@ -15,7 +15,8 @@ use crate::config::named::{Name, Named};
 use crate::config::notes::Notes;
 use crate::config::setting::Setting;
 use crate::config::settings::{
-    Aor, AuthCredentials, CodecName, DtmfMode, Groups, IdentifyBy, Peer, SipSettings,
+    Aor, AuthCredentials, CodecName, ConnectedLineMethod, DtmfMode, Groups, IdentifyBy, Peer,
+    SipSettings,
 };
 use crate::config::value::{caller_id, list};
 use crate::config::watching::{Lamps, Mailbox, WhenSubscribed};
@@ -73,6 +74,11 @@ pub(super) fn read(
                 peer.outbound_auth =
                     names.iter().filter_map(|n| auths.get(n.as_ref()).cloned()).collect();
             }
+            b"connected_line_method" => {
+                connected_line_method(&mut peer.connected_line_method, setting);
+            }
+            b"send_connected_line" => setting.yes_no(&mut peer.send_connected_line),
+            b"trust_connected_line" => setting.yes_no(&mut peer.trust_connected_line),
             b"send_diversion" => setting.yes_no(&mut peer.send_diversion),
             b"send_pai" => setting.yes_no(&mut peer.send_pai),
             b"send_rpid" => setting.yes_no(&mut peer.send_rpid),
@@ -248,6 +254,14 @@ fn groups(groups: &mut u64, setting: Setting<'_>) {
     match Groups::parse_numbers(setting.value()) {
         Some(numbers) => *groups = numbers,
         None => setting.invalid("numbers from 0 to 63 and ranges of them, separated by commas"),
+    }
+}
+
+fn connected_line_method(method: &mut ConnectedLineMethod, setting: Setting<'_>) {
+    match setting.value().to_ascii_lowercase().as_slice() {
+        b"invite" | b"reinvite" => *method = ConnectedLineMethod::Reinvite,
+        b"update" => *method = ConnectedLineMethod::Update,
+        _ => setting.invalid("`invite` or `update`"),
     }
 }
 

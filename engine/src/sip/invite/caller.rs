@@ -105,12 +105,19 @@ impl Call {
     pub(super) fn send_ack(&mut self, core: &mut Core, cseq: u32, body: Option<&Body>) {
         let Some(dialog) = &self.dialog else { return };
         let flow = core.dialog_flow(dialog, self.flow, self.path);
-        let bytes = core.write_ack(dialog, cseq, flow, Parts { body, ..Parts::default() });
+        let sent = self.invites.iter_mut().rev().find(|sent| sent.progress == Progress::Final);
+        // The same credentials as in the INVITE (RFC 3261 §13.2.2.4).
+        let mut headers = Headers::default();
+        let request = sent.as_ref().and_then(|sent| core.layer.client_request(sent.transaction));
+        if let Some((request, _)) = request {
+            headers.copy(HeaderName::Authorization, request);
+            headers.copy(HeaderName::ProxyAuthorization, request);
+        }
+        let parts = Parts { body, headers: Some(&headers), ..Parts::default() };
+        let bytes = core.write_ack(dialog, cseq, flow, parts);
         core.layer.send(flow, bytes.clone());
         let tag = dialog.id().remote_tag.clone();
-        if let Some(sent) =
-            self.invites.iter_mut().rev().find(|sent| sent.progress == Progress::Final)
-        {
+        if let Some(sent) = sent {
             sent.acks.push((tag, bytes, flow));
         }
     }

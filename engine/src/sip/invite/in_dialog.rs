@@ -153,6 +153,12 @@ impl Call {
         if self.handle_notified(core, transaction, Some(response.status()), now) {
             return;
         }
+        let challenges = [StatusCode::UNAUTHORIZED, StatusCode::PROXY_AUTHENTICATION_REQUIRED];
+        if challenges.contains(&response.status())
+            && self.answer_challenge(core, transaction, &response, now)
+        {
+            return;
+        }
         let sent =
             self.invites.iter().enumerate().find(|(_, sent)| sent.transaction == transaction);
         if let Some((index, sent)) = sent {

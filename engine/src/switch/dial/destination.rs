@@ -9,7 +9,7 @@ use diesis_dialplan::{
 };
 
 use super::super::{
-    ContactStatus, OutboundCredentials, Switch, SwitchEvent,
+    ContactStatus, Switch, SwitchEvent,
     call::{Call, Control},
     identity,
     invite::path_policy,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     channel::Cause,
     clock::Now,
-    config::{AuthSecret, Peer},
+    config::{AuthCredentials, Peer},
     pbx::Pbx,
     printable::Printable,
     sip::{self, Uri},
@@ -138,7 +138,7 @@ impl Switch {
         if let Some(codecs) = caller.codecs {
             Arc::make_mut(&mut peer).codecs = codecs.to_vec();
         }
-        let credentials = credentials(&peer);
+        let credentials = peer.outbound_auth.iter().map(AuthCredentials::own).collect();
         let control = Control::Nobody;
         let (peer, max_forwards) = (Some(peer), caller.max_forwards - 1);
         let launch = Launch {
@@ -274,19 +274,6 @@ fn target(contact: &Uri, number: Option<&BStr>) -> Option<Uri> {
         Some(number) => Uri::sip(number, contact.host_str(), contact.port()).ok(),
         None => Some(contact.clone()),
     }
-}
-
-/// What calls to a peer answer challenges with.
-fn credentials(peer: &Peer) -> Vec<OutboundCredentials> {
-    let known = peer.outbound_auth.iter().filter_map(|auth| match &auth.secret {
-        AuthSecret::Password(password) => Some(OutboundCredentials {
-            username: auth.username.to_string(),
-            password: password.reveal().to_str().ok()?.to_owned(),
-            realm: auth.realm.as_ref().map(ToString::to_string),
-        }),
-        AuthSecret::Md5(_) => None,
-    });
-    known.collect()
 }
 
 /// A Dial without a timeout rings as long as an unanswered call may last.

@@ -520,6 +520,10 @@ impl Switch {
             && let (Some(party), Some(pbx)) = (connected, call.pbx_mut())
         {
             pbx.channel_mut().connected = party;
+            if call.is_up() {
+                // Answered before it dialled: no 200 tells it.
+                self.tell_connected(call, now);
+            }
         }
         if !call.is_up() && !self.pick_up(call, now) {
             return;

@@ -321,6 +321,7 @@ impl Switch {
             self.tell_bridge(call, &BridgeNews::Holds);
         }
         self.set_linked_keys(call, other, now);
+        self.exchange_parties(call, other, now);
     }
 
     /// Gives the Dial of a call, or a new one, this partner.

@@ -205,6 +205,11 @@ impl FakeMedia {
         &self.streams.values().next_back().expect("a stream").settings
     }
 
+    /// What the streams send.
+    pub(in super::super) fn codecs(&self) -> Vec<crate::media::Codec> {
+        self.streams.values().map(|stream| stream.settings.codec).collect()
+    }
+
     /// Where the streams send to.
     pub(in super::super) fn remotes(&self) -> Vec<std::net::SocketAddr> {
         self.streams.values().filter_map(|stream| stream.settings.remote).collect()

@@ -339,6 +339,11 @@ impl Phone {
     /// Re-INVITE with another direction; acknowledges the answer.
     pub(in super::super) fn reinvite(&mut self, exchange: &mut Exchange, direction: &str) {
         let sdp = self.sdp(direction);
+        self.reinvite_with(exchange, sdp);
+    }
+
+    /// Re-INVITE with this offer; acknowledges the answer.
+    pub(in super::super) fn reinvite_with(&mut self, exchange: &mut Exchange, sdp: String) {
         let contact = format!("<sip:{}@{}>", self.user, self.own);
         let mut request = self.in_dialog(Method::Invite);
         request.push(HeaderName::Contact, contact.as_str());
@@ -535,6 +540,25 @@ impl Phone {
     pub(in super::super) fn hang_up_callee(&mut self, exchange: &mut Exchange, invite: &Request) {
         let bye = self.as_callee(Method::Bye, invite);
         self.send(exchange, bye);
+    }
+
+    /// UPDATE without a body from this phone for a call that came to it, with this identity.
+    pub(in super::super) fn rename_callee(
+        &mut self,
+        exchange: &mut Exchange,
+        invite: &Request,
+        identity: &str,
+    ) {
+        let update = self.as_callee(Method::Update, invite);
+        self.send(exchange, update.with(HeaderName::PAssertedIdentity, identity));
+    }
+
+    /// The latest request of this method that came.
+    pub(in super::super) fn latest(&self, method: &Method) -> Option<Request> {
+        self.received.iter().rev().find_map(|message| match message {
+            Received::Request(request) if request.method() == method => Some(request.clone()),
+            _ => None,
+        })
     }
 
     /// A request within a call that came to this phone.
