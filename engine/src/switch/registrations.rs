@@ -386,8 +386,7 @@ impl Switch {
             }
         }
         self.drive_registration(id, now);
-        if may_differ_elsewhere {
-            self.locate_registrars(now);
+        if may_differ_elsewhere && !self.locate_registrars(now).is_empty() {
             self.begin_located(now);
         }
         self.leave_registrars(now);
@@ -415,8 +414,9 @@ impl Switch {
     /// Does what is due.
     pub(super) fn wake_registrations(&mut self, now: Now) {
         if self.registrars.poll_timeout().is_some_and(|due| due <= now.instant) {
-            self.locate_registrars(now);
-            self.begin_located(now);
+            if !self.locate_registrars(now).is_empty() {
+                self.begin_located(now);
+            }
         }
         while let Some(&(due, id)) = self.registrations.deadlines.first()
             && due <= now.instant

@@ -3,6 +3,7 @@
 mod log;
 mod orders;
 mod recorded;
+mod registrations;
 mod reload;
 mod restart;
 mod running;

@@ -40,7 +40,8 @@ const PHONES: &str = "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:5060\n
     [pbx]\ntype=auth\nusername=pbx\npassword=secret\n";
 
 fn robots(text: &str) -> Loaded {
-    let plan = "[from-pbx]\nexten => s,1,Answer()\n[robots]\nexten => s,1,Answer()\n";
+    let plan = "[from-pbx]\nexten => _X!,1,Answer()\n[some]\nexten => _6[123],1,Answer()\n\
+        [sometimes]\ninclude => some,9:00-17:00\n[robots]\nexten => _X!,1,Answer()\n";
     load(&[("pjsip.conf", PHONES), ("robots.conf", text), ("extensions.conf", plan)])
 }
 
@@ -124,6 +125,14 @@ fn what_is_wrong_with_a_range_is_named_at_its_place() {
                  correct the name)",
             ],
         ),
+        (
+            "[a]\nfirst=60\ncount=9\nregistrar=h\ncontext=some\n",
+            &[
+                "5:9 warning[C007] [some] has no extension for robot 60 and 5 more (their calls are \
+                 answered 404; add one, such as a pattern)",
+            ],
+        ),
+        ("[a]\nfirst=60\ncount=9\nregistrar=h\ncontext=sometimes\n", &[]),
         (
             "[pbx]\nfirst=60\ncount=9\nregistrar=h\ncontext=robots\n[general]\ncount=1\n",
             &[
