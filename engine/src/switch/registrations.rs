@@ -413,10 +413,10 @@ impl Switch {
 
     /// Does what is due.
     pub(super) fn wake_registrations(&mut self, now: Now) {
-        if self.registrars.poll_timeout().is_some_and(|due| due <= now.instant) {
-            if !self.locate_registrars(now).is_empty() {
-                self.begin_located(now);
-            }
+        if self.registrars.poll_timeout().is_some_and(|due| due <= now.instant)
+            && !self.locate_registrars(now).is_empty()
+        {
+            self.begin_located(now);
         }
         while let Some(&(due, id)) = self.registrations.deadlines.first()
             && due <= now.instant
