@@ -191,7 +191,7 @@ pub(super) const USER: KeyTable = KeyTable {
 
 pub(super) const DIRECTORIES: KeyTable = KeyTable {
     kind: "asterisk.conf [directories]",
-    read: &["astdatadir", "astdbdir", "astlogdir", "astrundir", "astvarlibdir"],
+    read: &["astdatadir", "astdbdir", "astlogdir", "astrundir", "astspooldir", "astvarlibdir"],
     later: &[Later {
         // Places that Asterisk needs for itself.
         instead: "it is not used",
@@ -203,7 +203,6 @@ pub(super) const DIRECTORIES: KeyTable = KeyTable {
             ("astkeydir", Always),
             ("astmoddir", Always),
             ("astsbindir", Always),
-            ("astspooldir", Always),
         ],
     }],
 };

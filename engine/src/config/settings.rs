@@ -691,6 +691,8 @@ pub struct SystemSettings {
     pub database_directory: Option<PathBuf>,
     /// Where call records are written: `astlogdir`. `None`: nowhere.
     pub log_directory: Option<PathBuf>,
+    /// Where call files are put: `outgoing` below `astspooldir`. `None`: none are looked for.
+    pub spool_directory: Option<PathBuf>,
     /// The language of prompts for peers that name none.
     pub default_language: BString,
 }
@@ -705,6 +707,7 @@ impl SystemSettings {
             run_directory: directory.map(|directory| directory.join("run")),
             database_directory: directory.map(|directory| directory.join("var")),
             log_directory: directory.map(|directory| directory.join("log")),
+            spool_directory: directory.map(|directory| directory.join("spool")),
             default_language: "en".into(),
         }
     }
@@ -714,6 +717,11 @@ impl SystemSettings {
     /// The control socket: `diesis.ctl` in the run directory.
     pub fn control_socket(&self) -> Option<PathBuf> {
         self.run_directory.as_ref().map(|directory| directory.join("diesis.ctl"))
+    }
+
+    /// Where call files are put.
+    pub fn call_files(&self) -> Option<PathBuf> {
+        self.spool_directory.as_ref().map(|directory| directory.join("outgoing"))
     }
 }
 

@@ -33,11 +33,12 @@ pub(super) fn read(
                     Some(path) => settings.sounds = Some(path.join("sounds")),
                     None => setting.invalid(DIRECTORY),
                 },
-                b"astrundir" | b"astdbdir" | b"astvarlibdir" | b"astlogdir" => {
+                b"astrundir" | b"astdbdir" | b"astvarlibdir" | b"astlogdir" | b"astspooldir" => {
                     let Some(path) = path(&setting) else { return setting.invalid(DIRECTORY) };
                     match name {
                         b"astrundir" => settings.run_directory = Some(path),
                         b"astlogdir" => settings.log_directory = Some(path),
+                        b"astspooldir" => settings.spool_directory = Some(path),
                         b"astdbdir" => database = Some(path),
                         // Where Asterisk's database is unless `astdbdir` says otherwise.
                         _ => settings.database_directory = Some(path),

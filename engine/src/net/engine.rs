@@ -27,6 +27,7 @@ use super::{
     reload::{self, InForce, ReloadError, Reloaded, Reloader},
     security_log::SecurityLog,
     signalling::{self, Request},
+    spool,
     tls::TlsSetupError,
 };
 use crate::{
@@ -194,6 +195,7 @@ pub struct EngineBuilder {
     pub(super) records: Option<CdrSettings>,
     pub(super) log_directory: Option<PathBuf>,
     pub(super) database_directory: Option<PathBuf>,
+    pub(super) call_files: Option<PathBuf>,
     pub(super) log: Option<Arc<dyn LogControl>>,
     /// What the directory said, before anything else was set.
     pub(super) loaded: Option<Box<Configuration>>,
@@ -220,6 +222,7 @@ impl Default for EngineBuilder {
             records: Some(CdrSettings::default()),
             log_directory: None,
             database_directory: None,
+            call_files: None,
             log: None,
             loaded: None,
         }
@@ -239,6 +242,7 @@ impl EngineBuilder {
         self.music = configuration.music;
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
+        self.call_files = configuration.system.call_files();
         self.log_directory = configuration.system.log_directory.clone();
         self.database_directory = configuration.system.database_directory.clone();
         self.records = configuration.records;
@@ -271,6 +275,14 @@ impl EngineBuilder {
     /// be had is told in the log and left out. Default: none.
     pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.control_socket = Some(path.into());
+        self
+    }
+
+    /// Makes the calls of the files that are put into this directory, as Asterisk does for
+    /// `/var/spool/asterisk/outgoing`; beside it are `..._done` and `..._failed`. Whoever may write
+    /// there may call anybody. Default: none.
+    pub fn call_files(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.call_files = Some(directory.into());
         self
     }
 
@@ -351,6 +363,7 @@ impl EngineBuilder {
             security_log,
         );
         let socket = self.control_socket.clone();
+        let call_files = self.call_files.clone();
         let source = self.directory.take().zip(self.loaded.take());
         let accept_from = self.accept_from.clone();
         let log = self.log.take();
@@ -367,6 +380,11 @@ impl EngineBuilder {
             reloader: Arc::new(Reloader::new(source, accept_from)),
             log,
         };
+        if let Some(directory) = call_files
+            && let Err(error) = spool::start(&directory, wires.clone(), is_alive.clone())
+        {
+            tracing::warn!(directory = %directory.display(), %error, "call files are not looked for");
+        }
         let socket = socket.and_then(|path| match control::start(path, wires.clone(), is_alive) {
             Ok(socket) => Some(socket),
             Err(error) => {

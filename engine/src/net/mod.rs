@@ -18,6 +18,7 @@ mod reload;
 mod resolver;
 mod security_log;
 mod signalling;
+mod spool;
 mod store;
 mod tcp;
 mod tls;

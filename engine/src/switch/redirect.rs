@@ -92,6 +92,14 @@ impl Switch {
         Ok(())
     }
 
+    /// The number of a place's priority, which may be a label, if the dialplan has such a step.
+    pub fn step_at(&self, place: &DialPlace, now: Now) -> Option<u32> {
+        let DialPlace { context, extension, priority } = place;
+        let nobody = BString::default();
+        let (context, extension) = (context.as_ref()?, extension.as_ref()?);
+        self.priority_at(context, extension, priority, &nobody, now)
+    }
+
     /// The number of a priority that is a number or a label, if there is such a step.
     fn priority_at(
         &self,

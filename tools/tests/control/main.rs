@@ -1,5 +1,6 @@
 //! A running engine over its control socket, as an operator does it.
 
+mod calls;
 mod log;
 mod orders;
 mod recorded;

@@ -37,6 +37,10 @@ impl Changes {
         changes.later(was.sounds != is.sounds, "the prompts' directory (astdatadir)");
         changes.later(was.run_directory != is.run_directory, "the control socket (astrundir)");
         changes.later(was.log_directory != is.log_directory, "the log directory (astlogdir)");
+        changes.later(
+            was.spool_directory != is.spool_directory,
+            "the directory of call files (astspooldir)",
+        );
         let database = was.database_directory != is.database_directory;
         changes.later(database, "the database directory (astdbdir)");
         changes.later(old.records != new.records, "call records (cdr.conf)");
