@@ -192,6 +192,15 @@ const DIAL_VARIABLES: [&str; 10] = [
 
 const DIAL_OPTIONS: &[u8] = b"AabBcCdDeEfFgGhHiIjJkKlLmMnNoOpPQrRsSTtuUvwWXxzZ";
 
+/// Whether a Dial ended without an answer.
+pub(super) fn was_unanswered(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Dialed(result) => result.ended_by == DialEnd::Unanswered && result.place.is_none(),
+        Outcome::HungUp { .. } => false,
+        _ => true,
+    }
+}
+
 pub(super) fn dial_done(run: &mut Run<'_>, continues: bool, outcome: Outcome) -> Flow {
     let result = match outcome {
         Outcome::Dialed(result) => *result,

@@ -6,6 +6,7 @@ mod legacy;
 mod loops;
 mod media;
 mod read;
+mod retry;
 mod table;
 mod timing;
 mod transfer;
@@ -16,6 +17,7 @@ use crate::operation::Outcome;
 
 pub(crate) use call::{dial_on, originate_on};
 pub(crate) use flow::gosub;
+pub(crate) use retry::Retry;
 pub(crate) use timing::Condition;
 
 /// An application of the dialplan. Names ignore case.
@@ -164,6 +166,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::Record => media::record_done(run, &outcome),
         Continuation::Conference => media::conference_done(run, &outcome),
         Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
+        Continuation::RetryDial(retry) => retry::retry_on(run, retry, outcome),
         Continuation::Originate => call::originate_done(run, &outcome),
         Continuation::Redirect => call::redirect_done(run, &outcome),
         Continuation::WaitUntil => timing::wait_until_done(run, &outcome),
@@ -238,6 +241,24 @@ mod tests {
         assert_eq!(executor.variable(b"x"), Some("4".into()));
         let (said, _) = asked("[a]\nexten => s,1,WaitExten(5,m(jazz))\n", &[]);
         assert_eq!(said, ["StartMusicOnHold", "WaitDigit", "StopMusicOnHold"]);
+    }
+
+    #[test]
+    fn a_dial_is_retried_with_announcement_and_music_as_often_as_it_says() {
+        let text = "[a]\nexten => s,1,RetryDial(sorry,5,2,PJSIP/x,20,d)\nexten => s,2,Set(x=on)\n\
+                    exten => 4,1,Set(x=4)\n";
+        let (said, executor) = asked(text, &[]);
+        let try_once = ["Dial", "Play", "StartMusicOnHold", "WaitDigit", "StopMusicOnHold"];
+        assert_eq!(said, [try_once, try_once].concat());
+        assert_eq!(executor.variable(b"x"), Some("on".into()));
+        let (said, executor) = asked(text, &[key(b'4')]);
+        assert_eq!(said, try_once);
+        assert_eq!(executor.variable(b"x"), Some("4".into()));
+        // Without option d keys mean nothing, and without retries it goes on for ever.
+        let text = "[a]\nexten => s,1,RetryDial(,1,3,PJSIP/x,20)\nexten => 4,1,Set(x=4)\n";
+        let (said, executor) = asked(text, &[key(b'4')]);
+        assert_eq!(said.iter().filter(|name| *name == "Dial").count(), 3);
+        assert_eq!(executor.variable(b"x"), None);
     }
 
     #[test]

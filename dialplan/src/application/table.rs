@@ -4,7 +4,8 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, call, flow, legacy, loops, media, read, timing, transfer, variables,
+    Application, Support, call, flow, legacy, loops, media, read, retry, timing, transfer,
+    variables,
 };
 
 const fn application(
@@ -450,7 +451,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "time for the first key: now Set(TIMEOUT(response)=..)",
         Support::Legacy(legacy::response_timeout),
     ),
-    application("RetryDial", "", "call control", Support::Absent),
+    application(
+        "RetryDial",
+        "announcement,pause,retries,technology/resource[&...][,timeout[,options]]",
+        "dial again and again",
+        Support::Run(retry::retry_dial),
+    ),
     application("Return", "[value]", "return from a subroutine", Support::Run(flow::return_)),
     application("Ringing", "", "signal ringing", Support::Run(media::ringing)),
     application("Rpt", "", "third party", Support::Absent),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::application::Condition;
+use crate::application::{Condition, Retry};
 use crate::operation::{Digit, Operation, Outcome};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
@@ -133,6 +133,7 @@ pub(crate) enum Continuation {
     Dial {
         continues: bool,
     },
+    RetryDial(Box<Retry>),
     Originate,
     Redirect,
     Hosted,
