@@ -246,6 +246,7 @@ mod tests {
     #[test]
     fn a_dial_is_retried_with_announcement_and_music_as_often_as_it_says() {
         let text = "[a]\nexten => s,1,RetryDial(sorry,5,2,PJSIP/x,20,d)\nexten => s,2,Set(x=on)\n\
+                    exten => s,3,Hangup()\n\
                     exten => 4,1,Set(x=4)\n";
         let (said, executor) = asked(text, &[]);
         let try_once = ["Dial", "Play", "StartMusicOnHold", "WaitDigit", "StopMusicOnHold"];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bstr::{BStr, BString};
+use bstr::BString;
 
 use super::call;
 use crate::arguments::{options, scan_double, scan_integer, split};
@@ -151,10 +151,7 @@ fn leave(run: &mut Run<'_>, retry: Box<Retry>, digit: Digit) -> Flow {
     if !run.has(&context, &extension, 1) {
         return try_once(run, retry);
     }
-    super::flow::goto(
-        run,
-        &[BStr::new(&context), BStr::new(&extension), BStr::new("1")].join(&b','),
-    )
+    super::flow::goto(run, &[context.as_slice(), &extension, b"1"].join(&b','))
 }
 
 /// Between two tries, at least.
