@@ -139,7 +139,7 @@ impl Spool {
     fn open(outgoing: &Path) -> io::Result<Self> {
         fs::create_dir_all(outgoing)?;
         let beside = |suffix: &str| {
-            let mut name = outgoing.file_name().unwrap_or(OsStr::new("outgoing")).to_owned();
+            let mut name = outgoing.file_name().map_or_else(|| "outgoing".into(), OsStr::to_owned);
             name.push(suffix);
             outgoing.with_file_name(name)
         };
