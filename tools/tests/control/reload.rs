@@ -49,7 +49,7 @@ fn a_reload_changes_what_the_files_change_and_a_call_goes_on_without_a_gap() {
     fs::write(engine.directory.join("rtp.conf"), ports).unwrap();
     let told = said(&engine, "reload");
     for part in [
-        "extensions.conf:7:21: warning[C015]: prompt \"nowhere\" does not exist",
+        "extensions.conf:8:21: warning[C015]: prompt \"nowhere\" does not exist",
         "endpoints: 1 added (2003), 1 removed (2002)\n",
         "aors: 1 added (2003), 1 removed (2002)\n",
         "dialplan contexts: 1 changed (phones)\n",
