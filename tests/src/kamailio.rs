@@ -42,8 +42,7 @@ impl Kamailio {
     /// # Panics
     /// When it does not end or not start.
     pub fn restart(&mut self) {
-        self.process.interrupt();
-        let _ = self.process.wait_exit(Duration::from_secs(10));
+        self.end();
         self.process = spawn(&self.scratch);
         self.wait_ready();
     }
@@ -61,12 +60,28 @@ impl Kamailio {
         options.send(Duration::from_secs(5)) == Some(200)
     }
 
+    fn end(&mut self) {
+        self.process.interrupt();
+        let _ = self.process.wait_exit(Duration::from_secs(10));
+    }
+
     fn wait_ready(&self) {
         let client = SipClient::new(self.address);
         let ready = (0..50).any(|_| {
             client.request("OPTIONS", "nobody", "").send(Duration::from_millis(200)).is_some()
         });
         assert!(ready, "kamailio does not answer:\n{}", self.process.output());
+    }
+}
+
+impl Drop for Kamailio {
+    /// Asks it to end: killed, its workers would outlive it.
+    fn drop(&mut self) {
+        if !self.process.has_exited() {
+            self.process.interrupt();
+            // Its output ends with the last of them.
+            let _ = self.process.wait_line(Duration::from_secs(5), |_| false);
+        }
     }
 }
 
