@@ -145,6 +145,16 @@ pub enum Operation {
         /// Which calls will do, in order.
         whose: Vec<Pickup>,
     },
+    /// Leave the call in a parking lot until somebody takes it, or its time is over and somebody else has it:
+    /// no outcome comes then. `Failed` when there is no lot or no slot.
+    Park(Box<Park>),
+    /// Connect with a call that is parked. No outcome comes before its end; `Failed` when there is none.
+    ParkedCall {
+        /// The lot; `None` is the default one.
+        lot: Option<BString>,
+        /// The slot; `None` is the first that is taken.
+        slot: Option<BString>,
+    },
     /// An application that the host registered by name (see [`Host::has_application`](crate::host::Host)).
     /// `Done` continues, `Failed` and `HungUp` end the call, `Digit` starts digit matching.
     Application {
@@ -200,6 +210,23 @@ pub enum Pickup {
     Mark(BString),
     /// One whose channel has this name, or a name that begins with it and a dash.
     Channel(BString),
+}
+
+/// Arguments of Park.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Park {
+    /// The lot; `None` is the channel's, or the default one.
+    pub lot: Option<BString>,
+    /// How long; `None` is as the lot has it.
+    pub timeout: Option<Duration>,
+    /// Where to go when nobody came.
+    pub comeback: Option<DialPlace>,
+    /// Ringing in place of music (option r).
+    pub rings: bool,
+    /// The slot is not told (option s).
+    pub silent: bool,
+    /// Any free slot in place of the next (option R).
+    pub random: bool,
 }
 
 /// Whether an answer waits for the caller's media.

@@ -371,9 +371,19 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("OSPLookup", "", "legacy", Support::Absent),
     application("OSPNext", "", "legacy", Support::Absent),
     application("Page", "", "paging", Support::Absent),
-    application("Park", "", "parking", Support::Absent),
+    application(
+        "Park",
+        "[lot][,options]",
+        "leave the call in a parking lot",
+        Support::Run(transfer::park),
+    ),
     application("ParkAndAnnounce", "", "parking", Support::Absent),
-    application("ParkedCall", "", "parking", Support::Absent),
+    application(
+        "ParkedCall",
+        "[lot][,slot]",
+        "take a parked call",
+        Support::Run(transfer::parked_call),
+    ),
     application("PauseMonitor", "", "recording", Support::Absent),
     application("PauseQueueMember", "", "call queues", Support::Absent),
     application(

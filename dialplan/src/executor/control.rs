@@ -136,6 +136,7 @@ pub(crate) enum Continuation {
     RetryDial(Box<Retry>),
     Originate,
     Redirect,
+    Park,
     Hosted,
     /// Of an application that TryExec runs.
     Tried(Box<Self>),

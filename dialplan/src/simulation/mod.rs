@@ -303,7 +303,8 @@ impl Simulation<'_> {
             Operation::Originate(originate) => (now, self.originate(leg, &originate)),
             Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),
             // Nobody else is there.
-            Operation::Pickup { .. } => (now, Outcome::Failed),
+            Operation::Pickup { .. } | Operation::ParkedCall { .. } => (now, Outcome::Failed),
+            Operation::Park(_) => (now, Outcome::Unsupported),
             Operation::Application { .. } => (now, Outcome::Unsupported),
             Operation::Progress
             | Operation::Proceeding

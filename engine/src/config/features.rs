@@ -7,6 +7,7 @@ use bstr::{BString, ByteSlice};
 use super::codes;
 use super::keys;
 use super::notes::Notes;
+use super::parking::ParkingLot;
 use super::setting::{Block, Setting};
 
 /// Key codes of two who are connected (`[featuremap]`). An empty code is switched off.
@@ -42,6 +43,8 @@ pub struct FeatureSettings {
     pub consult_complete: BString,
     /// Changes between the two (`atxferswap`). Default: `*4`.
     pub consult_swap: BString,
+    /// Parking lots (`res_parking.conf`); without that file the lot `default` alone.
+    pub parking: Vec<ParkingLot>,
     /// Who dials it answers a call that rings for its pick-up groups (`pickupexten`). Default: `*8`.
     pub pickup: BString,
 }
@@ -64,6 +67,7 @@ impl Default for FeatureSettings {
             consult_abort: "*1".into(),
             consult_complete: "*2".into(),
             consult_swap: "*4".into(),
+            parking: vec![ParkingLot::default()],
             pickup: "*8".into(),
         }
     }

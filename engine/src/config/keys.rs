@@ -434,3 +434,50 @@ pub(super) const ROBOTS: KeyTable = KeyTable {
     ],
     later: &[],
 };
+
+pub(super) const PARKING_GENERAL: KeyTable = KeyTable {
+    kind: "res_parking.conf [general]",
+    read: &[],
+    later: &[Later {
+        instead: "lots are those of the file",
+        severity: Warn,
+        keys: &[("parkeddynamic", Off)],
+    }],
+};
+
+pub(super) const PARKING: KeyTable = KeyTable {
+    kind: "parking lot",
+    read: &[
+        "comebackcontext",
+        "comebackdialtime",
+        "comebacktoorigin",
+        "context",
+        "findslot",
+        "parkedmusicclass",
+        "parkext",
+        "parkingtime",
+        "parkpos",
+    ],
+    later: &[
+        Later {
+            instead: "who took a parked call may not do that by keys",
+            severity: Warn,
+            keys: &[
+                ("parkedcallhangup", Words(&["no"])),
+                ("parkedcallrecording", Words(&["no"])),
+                ("parkedcallreparking", Words(&["no"])),
+                ("parkedcalltransfers", Words(&["no"])),
+            ],
+        },
+        Later {
+            instead: "it has no effect",
+            severity: Warn,
+            keys: &[
+                ("courtesytone", Never),
+                ("parkedplay", Always),
+                ("parkext_exclusive", Off),
+                ("parkinghints", Off),
+            ],
+        },
+    ],
+};

@@ -21,8 +21,8 @@ use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
-    FeatureSettings, MusicSettings, codes, conference, features, music, pjsip, prompts, robots,
-    rtp, system, unread,
+    FeatureSettings, MusicSettings, codes, conference, features, music, parking, pjsip, prompts,
+    robots, rtp, system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -86,7 +86,9 @@ impl Configuration {
         now: Option<jiff::Timestamp>,
     ) -> Loaded {
         let mut parts = Parts::default();
-        let dialplan = Dialplan::read(files);
+        let parking = parts.file("res_parking.conf", files, parking::read);
+        let lots = parking.as_deref().unwrap_or_default();
+        let dialplan = Dialplan::read(&parking::WithLots::new(files, lots));
         let system = parts
             .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))
             .unwrap_or_else(|| SystemSettings::new(directory));
@@ -109,7 +111,10 @@ impl Configuration {
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();
-        let features = parts.file("features.conf", files, features::read).unwrap_or_default();
+        let mut features = parts.file("features.conf", files, features::read).unwrap_or_default();
+        if let Some(lots) = parking {
+            features.parking = lots;
+        }
         let data = system.sounds.as_deref().and_then(Path::parent);
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);

@@ -18,6 +18,7 @@ mod music;
 mod named;
 mod network;
 mod notes;
+mod parking;
 mod pjsip;
 mod prompts;
 mod registration;
@@ -41,6 +42,7 @@ pub use load::{Configuration, Finding, Loaded};
 pub use music::MusicSettings;
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
+pub use parking::ParkingLot;
 pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{

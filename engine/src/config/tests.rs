@@ -2,6 +2,7 @@
 
 mod registrations;
 
+use bstr::BStr;
 use std::path::Path;
 
 use diesis_dialplan::conf::MemoryFiles;
@@ -722,6 +723,33 @@ call_group=1,64
 ",
     );
     assert!(said.iter().any(|it| it.contains("call_group")), "{said:?}");
+}
+
+#[test]
+fn parking_lots_are_read_and_are_in_the_dialplan() {
+    let parking = "[general]\n[default]\nparkext=700\nparkpos=701-703\nparkingtime=20\n\
+                   findslot=next\n[sales]\nparkext=800\nparkpos=9-1\ncontext=sales\n";
+    let files = MemoryFiles::new()
+        .with("extensions.conf", "[office]\ninclude => parkedcalls\nexten => 1,1,Answer()\n")
+        .with("res_parking.conf", parking);
+    let loaded = Configuration::load(&files);
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert!(said.iter().any(|text| text.contains("9-1")), "{said:?}");
+    assert!(!said.iter().any(|text| text.contains("parkedcalls")), "{said:?}");
+    let lots = &loaded.configuration.features.parking;
+    assert_eq!((lots.len(), lots[0].slots.clone()), (2, 701..=703));
+    assert!(lots[0].next_slot && lots[0].time.as_secs() == 20);
+    assert_eq!(lots[1].slots, 701..=750, "what can not be read leaves the default");
+    let plan = &loaded.configuration.plan;
+    let office = plan.context(BStr::new("office")).expect("the context");
+    let now = diesis_dialplan::plan::Circumstances {
+        caller: None,
+        now: jiff::Timestamp::UNIX_EPOCH,
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    for (extension, is_there) in [("700", true), ("703", true), ("704", false), ("800", false)] {
+        assert_eq!(plan.exists(office, BStr::new(extension), 1, &now), is_there, "{extension}");
+    }
 }
 
 #[test]

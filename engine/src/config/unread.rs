@@ -12,7 +12,7 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 9] = [
+pub(super) const READ: [&str; 10] = [
     "asterisk.conf",
     "cdr.conf",
     "confbridge.conf",
@@ -20,6 +20,7 @@ pub(super) const READ: [&str; 9] = [
     "features.conf",
     "musiconhold.conf",
     "pjsip.conf",
+    "res_parking.conf",
     "robots.conf",
     "rtp.conf",
 ];

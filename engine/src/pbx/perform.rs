@@ -8,7 +8,7 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
     AnswerMedia, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
-    HangupScope, MissingFile, Operation, Originate, Outcome, Pickup,
+    HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup,
 };
 use jiff::tz::TimeZone;
 
@@ -49,6 +49,10 @@ pub(crate) enum Wish {
     Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
     /// Answer somebody else's call that rings.
     Pickup(Vec<Pickup>),
+    /// Leave the call in a parking lot.
+    Park(Box<Park>),
+    /// Connect with a parked call.
+    TakeParked { lot: Option<BString>, slot: Option<BString> },
     /// Something that concerns other calls, and is possible after the own one's end.
     Elsewhere(Elsewhere),
 }
@@ -199,6 +203,8 @@ pub(crate) fn perform(
             let place = DialPlace { context, extension, priority };
             Performed::Wish(Wish::Elsewhere(Elsewhere::Redirect { channel, place }))
         }
+        Operation::Park(park) => Performed::Wish(Wish::Park(park)),
+        Operation::ParkedCall { lot, slot } => Performed::Wish(Wish::TakeParked { lot, slot }),
         Operation::Pickup { whose } => Performed::Wish(Wish::Pickup(whose)),
         operation => unavailable(&operation),
     }

@@ -201,9 +201,7 @@ impl Switch {
             Feature::AbortTransfer | Feature::CompleteTransfer | Feature::SwapTransfer => {
                 self.take_consult_feature(call, feature, now);
             }
-            Feature::Park => {
-                tracing::warn!(call_id = %call.parties.call_id, ?feature, "is not available: nothing happens");
-            }
+            Feature::Park => self.park_by_keys(call, now),
         }
     }
 

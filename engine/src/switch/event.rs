@@ -145,6 +145,15 @@ pub enum SwitchEvent {
         /// Where to: an extension, or the name of the channel it is connected with.
         to: BString,
     },
+    /// A call waits in a parking lot.
+    CallParked {
+        /// The call.
+        call: ChannelId,
+        /// The lot.
+        lot: BString,
+        /// The slot.
+        slot: u32,
+    },
     /// A call joined a conference room.
     RoomJoined {
         /// The call.

@@ -28,6 +28,7 @@ mod local;
 mod media_events;
 mod music;
 mod originate;
+mod parking;
 mod pickup;
 mod place;
 mod placing;
@@ -142,6 +143,8 @@ pub struct Switch {
     legs_to_locate: HashMap<resolve::LookupId, ChannelId>,
     /// Calls that are being placed with nobody calling.
     originations: originate::Originations,
+    /// Who is parked.
+    parking: parking::Parking,
     /// Who was transferred, and who wants to hear of it.
     transfers: transfer::Transfers,
     /// Where else calls can be tried that nobody answered yet.
@@ -201,6 +204,7 @@ impl Switch {
             unplaced: HashMap::new(),
             legs_to_locate: HashMap::new(),
             originations: originate::Originations::default(),
+            parking: parking::Parking::default(),
             transfers: transfer::Transfers::default(),
             elsewhere: HashMap::new(),
             devices: device_state::Devices::new(&config.sip),

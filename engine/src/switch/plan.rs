@@ -215,6 +215,7 @@ impl Switch {
         }
         self.originations.forget(call.id);
         call.channel.stop(&mut self.outbox);
+        self.parking.forget(call.id);
         call.visit = None;
         self.leave_room(call);
         if let Some(dialling) = call.dialling.take() {
@@ -322,6 +323,10 @@ impl Switch {
                 return;
             }
             Wish::Elsewhere(_) => return,
+            Wish::Park(park) => return self.park(call, &park, now),
+            Wish::TakeParked { lot, slot } => {
+                return self.take_parked(call, lot.as_ref(), slot.as_ref(), now);
+            }
             Wish::Pickup(whose) => return self.pick_up_other(call, &whose, now),
             Wish::Conference { room, bridge_profile, user_profile } => {
                 let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());

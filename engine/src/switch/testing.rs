@@ -261,6 +261,7 @@ impl Exchange {
         assert!(switch.bridges.is_empty(), "bridges: {:?}", switch.bridges);
         assert!(switch.bridge_news.is_empty() && switch.local_news.is_empty());
         assert!(switch.originations.is_empty(), "originations");
+        assert!(switch.parking.is_empty(), "parked: {:?}", switch.parking);
         assert!(switch.transfers.is_empty(), "transfers: {:?}", switch.transfers);
         assert!(switch.infos.is_empty(), "INFO requests: {:?}", switch.infos);
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);

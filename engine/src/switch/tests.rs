@@ -13,6 +13,7 @@ mod letters;
 mod local;
 mod nat;
 mod originate;
+mod parking;
 mod pickup;
 mod qualify;
 mod records;

@@ -398,6 +398,8 @@ impl Switch {
             | Operation::SoftHangup { .. }
             | Operation::Redirect { .. }
             | Operation::Originate(_) => return,
+            // Known once there is a slot.
+            Operation::Park(_) => return,
             _ => StatusCode::OK,
         };
         self.report_transfer(call.id, status, now);

@@ -175,7 +175,7 @@ impl Switch {
 
     /// Hands the outcome of the channel's task to whoever waits for it.
     fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
-        if self.take_asking_outcome(call, &outcome, now) {
+        if self.take_asking_outcome(call, &outcome, now) || self.take_parked_outcome(call, now) {
             return;
         }
         if call.dialling.is_some() {
@@ -309,6 +309,7 @@ impl Switch {
         self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
         self.report_end(call, cause, now);
         self.finish_asking(call, now);
+        self.parking.forget(call.id);
         self.hang_up_signalling(call, cause, now);
         call.visit = None;
         self.forget_info(call);

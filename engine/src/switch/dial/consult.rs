@@ -5,6 +5,8 @@
 //! come back. One who hangs up while it asks has transferred; while it still rings there, the
 //! partner goes there without being announced.
 
+use std::time::Duration;
+
 use bstr::{BString, ByteSlice};
 use diesis_dialplan::{
     operation::Options,
@@ -30,7 +32,7 @@ use crate::{
 pub(in super::super) struct Asking {
     partner: ChannelId,
     /// The bridge that the partner is in.
-    home: BridgeId,
+    home: Option<BridgeId>,
     /// What it may ask for by keys once it is back.
     keys: KeyCollector,
     kind: Feature,
@@ -48,6 +50,8 @@ enum Stage {
     Typing,
     /// It hears that it did not work, and goes back to its partner.
     Failing,
+    /// It hears where its partner is parked, and is hung up.
+    Leaving,
     /// It rings there.
     Calling(ChannelId),
     /// Whoever was asked talks to the one who asks.
@@ -69,7 +73,7 @@ impl Asking {
     fn consulted(&self) -> Option<ChannelId> {
         match self.stage {
             Stage::Calling(leg) | Stage::Talking(leg, _) => Some(leg),
-            Stage::Announcing | Stage::Typing | Stage::Failing => None,
+            Stage::Announcing | Stage::Typing | Stage::Failing | Stage::Leaving => None,
         }
     }
 }
@@ -83,7 +87,7 @@ impl Switch {
         };
         let asking = Asking {
             partner,
-            home: bridged.bridge,
+            home: Some(bridged.bridge),
             keys: std::mem::take(&mut call.keys),
             kind,
             context: self.key_context(call),
@@ -120,7 +124,7 @@ impl Switch {
             }
             (Feature::SwapTransfer, Stage::Talking(leg, bridge)) => {
                 let (to, waits) = match call.bridged {
-                    Some(bridged) if bridged.bridge == bridge => (home, leg),
+                    Some(bridged) if bridged.bridge == bridge => (home.unwrap_or(bridge), leg),
                     _ => (bridge, partner),
                 };
                 let keys = std::mem::take(&mut call.keys);
@@ -150,6 +154,12 @@ impl Switch {
                 return true;
             }
             Stage::Calling(_) | Stage::Talking(..) => return true,
+            Stage::Leaving => {
+                self.transfers.asking.remove(&call.id);
+                self.detach(call, now);
+                self.dismiss_transferrer(call, now);
+                return true;
+            }
         }
         let is_late = match outcome {
             TaskOutcome::Digit(digit) if digit.as_char() == '#' && !asking.typed.is_empty() => true,
@@ -310,7 +320,9 @@ impl Switch {
         self.with_call(asking.partner, now, |switch, partner| {
             partner.channel.stop_music(&mut switch.outbox);
         });
-        self.enter_bridge(call, asking.home);
+        if let Some(home) = asking.home {
+            self.enter_bridge(call, home);
+        }
         call.keys = asking.keys;
     }
 
@@ -349,6 +361,7 @@ impl Switch {
             Stage::Calling(leg) | Stage::Talking(leg, _) => {
                 self.end_bridged(leg, Cause::NORMAL_CLEARING, now);
             }
+            Stage::Leaving => {}
             Stage::Announcing | Stage::Typing | Stage::Failing => {
                 self.with_call(partner, now, |switch, partner| {
                     partner.channel.stop_music(&mut switch.outbox);
@@ -378,6 +391,42 @@ impl Switch {
         }
         call.channel.stop(&mut self.outbox);
         call.channel.stop_background(&mut self.outbox);
+    }
+
+    /// Parts a call from its partner, who goes elsewhere, before it is told where.
+    pub(in super::super) fn part_to_leave(&mut self, call: &mut Call) {
+        if let Some(dialling) = &mut call.dialling {
+            dialling.legs.clear();
+        }
+        call.forget_dialler();
+        self.leave_bridge(call);
+        call.channel.forget_digits();
+    }
+
+    /// Tells a call in which slot its partner is, and hangs it up.
+    pub(in super::super) fn leave_with_slot(
+        &mut self,
+        call: &mut Call,
+        partner: ChannelId,
+        now: Now,
+    ) {
+        let asking = Asking {
+            partner,
+            home: None,
+            keys: KeyCollector::default(),
+            kind: Feature::Park,
+            context: BString::default(),
+            typed: BString::default(),
+            attempts: 0,
+            stage: Stage::Leaving,
+        };
+        self.transfers.asking.insert(call.id, Box::new(asking));
+        match self.parking.slot_of(partner) {
+            Some(slot) => self.say_slot(call, slot, now),
+            None => {
+                call.channel.wait(Duration::ZERO, OtherDigits::Drop, now.instant, &mut self.outbox)
+            }
+        }
     }
 
     /// Takes a call that is ending out of what connects it with its partner.

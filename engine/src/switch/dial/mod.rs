@@ -434,7 +434,7 @@ impl Switch {
     }
 
     /// Answers the caller; whether that could be done. If not the call is over.
-    fn pick_up(&mut self, call: &mut Call, now: Now) -> bool {
+    pub(super) fn pick_up(&mut self, call: &mut Call, now: Now) -> bool {
         let settle = Settle { wait_media: false, delay: Duration::ZERO };
         match self.answer(call, settle, now) {
             Ok(()) => true,

@@ -274,6 +274,7 @@ impl Switch {
     /// Takes a call out of the Dial that connects it; what it does next somebody else says.
     fn part_from_dial(&mut self, call: &mut Call) {
         self.leave_bridge(call);
+        self.parking.forget(call.id);
         call.channel.stop_background(&mut self.outbox);
         call.channel.stop_music(&mut self.outbox);
         call.channel.stop(&mut self.outbox);
