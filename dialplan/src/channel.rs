@@ -54,11 +54,46 @@ pub struct Channel {
     /// Headers that PJSIP_HEADER() and SIPAddHeader add to the next request. A host that accepts them (its
     /// [`write_function`](crate::host::Host::write_function) says `Ok` to `PJSIP_HEADER`) sends them.
     pub outgoing_headers: Vec<OutgoingHeader>,
+    /// The text message that the dialplan runs for, or that MESSAGE() makes.
+    pub message: Option<Box<TextMessage>>,
     /// Other items of CHANNEL() that are only kept, and what [`Host::write_function`] accepted:
     /// `VOLUME(tx)`, `CONFBRIDGE(user,admin)`.
     ///
     /// [`Host::write_function`]: crate::host::Host::write_function
     pub settings: BTreeMap<BString, BString>,
+}
+
+/// A text message (RFC 3428).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TextMessage {
+    /// MESSAGE(to): `pjsip:200@192.0.2.1`.
+    pub to: BString,
+    /// MESSAGE(from): `"Anna" <sip:100@192.0.2.1>`.
+    pub from: BString,
+    /// MESSAGE(body).
+    pub body: BString,
+    /// MESSAGE_DATA(): its headers.
+    pub data: Vec<Datum>,
+}
+
+/// A header of a text message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datum {
+    /// Its name, a token.
+    pub name: BString,
+    /// Its value, without line ends.
+    pub value: BString,
+    /// Whether MessageSend sends it.
+    pub passed: Passed,
+}
+
+/// What becomes of a header that came with a message, or was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    /// It is sent: it was set here, or marked.
+    On,
+    /// It is only known.
+    Not,
 }
 
 /// A header to be sent.
@@ -181,6 +216,7 @@ impl Channel {
             timeouts: Timeouts::default(),
             hangup_cause: 0,
             outgoing_headers: Vec::new(),
+            message: None,
             settings: BTreeMap::new(),
         }
     }

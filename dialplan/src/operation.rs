@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bstr::BString;
 
+use crate::channel::OutgoingHeader;
+
 /// One thing to do on the channel. The executor waits until its [`Outcome`] is handed back.
 ///
 /// Operations that need an answered channel are preceded by [`Operation::Answer`]: the performer never
@@ -155,6 +157,8 @@ pub enum Operation {
         /// The slot; `None` is the first that is taken.
         slot: Option<BString>,
     },
+    /// Send a text message: [`Outcome::Message`] at once, whatever becomes of it on its way.
+    SendMessage(Box<SendMessage>),
     /// An application that the host registered by name (see [`Host::has_application`](crate::host::Host)).
     /// `Done` continues, `Failed` and `HungUp` end the call, `Digit` starts digit matching.
     Application {
@@ -192,6 +196,49 @@ pub enum Outcome {
     Recorded(Recorded),
     /// Of [`Operation::Originate`].
     Originated(OriginateStatus),
+    /// Of [`Operation::SendMessage`].
+    Message(MessageSent),
+}
+
+/// A text message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendMessage {
+    /// Where to: `pjsip:200`, `pjsip:200/sip:200@192.0.2.9`, `pjsip:sip:200@192.0.2.9`.
+    pub destination: BString,
+    /// Who sends it, as an address; may be empty.
+    pub from: BString,
+    /// Whom it names as its receiver.
+    pub to: Option<BString>,
+    /// The text.
+    pub body: BString,
+    /// Headers beside those that every message has.
+    pub headers: Vec<OutgoingHeader>,
+}
+
+/// What came of a text message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageSent {
+    /// It is on its way.
+    Success,
+    /// Nothing here speaks so.
+    InvalidProtocol,
+    /// There is nobody of that name, or it is no address.
+    InvalidUri,
+    /// It could not be sent.
+    Failure,
+}
+
+impl MessageSent {
+    /// As MESSAGE_SEND_STATUS has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::InvalidProtocol => "INVALID_PROTOCOL",
+            Self::InvalidUri => "INVALID_URI",
+            Self::Failure => "FAILURE",
+        }
+    }
 }
 
 /// A call that is to be picked up.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 
 use crate::arguments::{options, scan_double, scan_integer, split};
+use crate::channel::{OutgoingHeader, Passed};
 use crate::executor::{Continuation, Deferred, Flow, Pending, Run};
 use crate::operation::{
     Destination, Dial, DialEnd, DialResult, DialStatus, HangupScope, Operation, Options, Originate,
-    OriginateTarget, Outcome,
+    OriginateTarget, Outcome, SendMessage,
 };
 use crate::state::FrameKind;
 
@@ -323,6 +324,44 @@ pub(super) fn originate_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
         _ => "FAILED",
     };
     run.scope.assign(b"ORIGINATE_STATUS", status.as_bytes());
+    Flow::Continue
+}
+
+/// `MessageSend(destination[,from[,to]])`: MESSAGE_SEND_STATUS tells what came of it.
+pub(super) fn message_send(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let parts = split(text, 3);
+    let Some(destination) = parts.first().filter(|destination| !destination.is_empty()) else {
+        run.scope.warn(format_args!("MessageSend requires an argument (destination)"));
+        run.scope.assign(b"MESSAGE_SEND_STATUS", b"INVALID_URI");
+        return Flow::Continue;
+    };
+    let part = |nth: usize| {
+        let part = parts.get(nth).filter(|part| !part.is_empty());
+        part.map(|part| BString::from(part.to_vec()))
+    };
+    let message = run.scope.state.channel.message.as_deref().cloned().unwrap_or_default();
+    let send = SendMessage {
+        destination: destination.to_vec().into(),
+        from: part(1).unwrap_or(message.from),
+        to: part(2),
+        body: message.body,
+        headers: message
+            .data
+            .into_iter()
+            .filter(|datum| datum.passed == Passed::On)
+            .map(|datum| OutgoingHeader::new(datum.name, datum.value))
+            .collect(),
+    };
+    Flow::Ask(Operation::SendMessage(Box::new(send)), Continuation::SendMessage)
+}
+
+pub(super) fn message_sent(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
+    let status = match outcome {
+        Outcome::Message(sent) => sent.as_str(),
+        Outcome::Done => "SUCCESS",
+        _ => "FAILURE",
+    };
+    run.scope.assign(b"MESSAGE_SEND_STATUS", status.as_bytes());
     Flow::Continue
 }
 

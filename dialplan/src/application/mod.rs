@@ -170,6 +170,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::Originate => call::originate_done(run, &outcome),
         Continuation::Redirect => call::redirect_done(run, &outcome),
         Continuation::Park => transfer::parked(&outcome),
+        Continuation::SendMessage => call::message_sent(run, &outcome),
         Continuation::WaitUntil => timing::wait_until_done(run, &outcome),
         Continuation::Condition(condition) => timing::condition_on(run, condition, &outcome),
         Continuation::Signal { variable, until } => {

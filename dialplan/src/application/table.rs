@@ -320,7 +320,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "how many are in a conference: now CONFBRIDGE_INFO()",
         Support::Legacy(legacy::meet_me_count),
     ),
-    application("MessageSend", "", "messaging", Support::Absent),
+    application(
+        "MessageSend",
+        "destination[,from[,to]]",
+        "send the text message of MESSAGE()",
+        Support::Run(call::message_send),
+    ),
     application("Milliwatt", "", "play the 1004 Hz test tone", Support::Run(media::milliwatt)),
     application("MinivmAccMess", "", "minivm", Support::Absent),
     application("MinivmDelete", "", "minivm", Support::Absent),

@@ -137,6 +137,7 @@ pub(crate) enum Continuation {
     Originate,
     Redirect,
     Park,
+    SendMessage,
     Hosted,
     /// Of an application that TryExec runs.
     Tried(Box<Self>),

@@ -830,6 +830,7 @@ fn needs_caller(operation: &Operation) -> bool {
             | Operation::Originate(_)
             | Operation::SoftHangup { .. }
             | Operation::Redirect { .. }
+            | Operation::SendMessage(_)
             | Operation::StopPlayTones
             | Operation::StopMusicOnHold
     )

@@ -10,6 +10,7 @@ mod lock;
 mod logic;
 mod machine;
 mod math;
+mod message;
 mod places;
 mod presence;
 mod record;
@@ -282,8 +283,8 @@ static FUNCTIONS: &[Function] = functions! {
     "MAX" "a,b" Here [Some(math::maximum), None] "the larger number";
     "MD5" "text" Here [Some(encoding::md5), None] "MD5 digest";
     "MEETME_INFO" "" Host [None, None] "meetMe counts";
-    "MESSAGE" "" Host [None, None] "fields of the current text message";
-    "MESSAGE_DATA" "" Host [None, None] "read/write message variables";
+    "MESSAGE" "to|from|body" Here [Some(message::read), Some(message::write)] "the text message that the dialplan runs for or is to send";
+    "MESSAGE_DATA" "name" Here [Some(message::read_datum), Some(message::write_datum)] "a header of the text message";
     "MIN" "a,b" Here [Some(math::minimum), None] "the smaller number";
     "MINIVMACCOUNT" "" Host [None, None] "minivm account field";
     "MINIVMCOUNTER" "" Host [None, None] "minivm counter";

@@ -17,7 +17,8 @@ use crate::channel::{Channel, Party};
 use crate::executor::{Advance, Executor, Legacy};
 use crate::host::{ChannelState, MemoryHost, TracedStep};
 use crate::operation::{
-    AnswerMedia, ConferenceEnd, Digit, DigitSet, MissingFile, Operation, Outcome, Recorded,
+    AnswerMedia, ConferenceEnd, Digit, DigitSet, MessageSent, MissingFile, Operation, Outcome,
+    Recorded,
 };
 use crate::plan::Plan;
 use crate::world::World;
@@ -305,6 +306,7 @@ impl Simulation<'_> {
             // Nobody else is there.
             Operation::Pickup { .. } | Operation::ParkedCall { .. } => (now, Outcome::Failed),
             Operation::Park(_) => (now, Outcome::Unsupported),
+            Operation::SendMessage(_) => (now, Outcome::Message(MessageSent::InvalidUri)),
             Operation::Application { .. } => (now, Outcome::Unsupported),
             Operation::Progress
             | Operation::Proceeding

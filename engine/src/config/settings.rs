@@ -184,6 +184,8 @@ pub struct Peer {
     pub rtp_keepalive: Option<Duration>,
     /// Session timers: `timers`, `timers_min_se`, `timers_sess_expires`.
     pub session_timers: SessionTimers,
+    /// Where its text messages run the dialplan (`message_context`); its context when absent.
+    pub message_context: Option<BString>,
     /// What it may subscribe to: `allow_subscribe`, `subscribe_context` and others.
     pub watching: Watching,
     /// What it is told of waiting messages: `mailboxes` and others.
@@ -274,6 +276,7 @@ impl Peer {
                 policy: TimerPolicy::IfSupported,
                 ..SessionTimers::default()
             },
+            message_context: None,
             watching: Watching::default(),
             message_waiting: MessageWaiting::default(),
             reliable_provisional: ReliableProvisional::IfRequired,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
     AnswerMedia, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
-    HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup,
+    HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup, SendMessage,
 };
 use jiff::tz::TimeZone;
 
@@ -66,6 +66,8 @@ pub(crate) enum Elsewhere {
     SoftHangup { channel: BString, scope: HangupScope },
     /// Send another to a place of the dialplan.
     Redirect { channel: BString, place: DialPlace },
+    /// Send a text message.
+    SendMessage(Box<SendMessage>),
 }
 
 /// The two ways a dialplan refuses a call.
@@ -206,6 +208,9 @@ pub(crate) fn perform(
         Operation::Park(park) => Performed::Wish(Wish::Park(park)),
         Operation::ParkedCall { lot, slot } => Performed::Wish(Wish::TakeParked { lot, slot }),
         Operation::Pickup { whose } => Performed::Wish(Wish::Pickup(whose)),
+        Operation::SendMessage(send) => {
+            Performed::Wish(Wish::Elsewhere(Elsewhere::SendMessage(send)))
+        }
         operation => unavailable(&operation),
     }
 }

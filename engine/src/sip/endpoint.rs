@@ -19,8 +19,8 @@ pub use super::core::{
 };
 use super::deadlines::Deadlines;
 use super::event::{
-    Body, CallHandle, EarlyOffer, Event, Failure, MAX_FORWARDS, OutgoingCall, OutgoingRequest,
-    ReferHandle, RequestHandle, Terms, TransactionHandle, VerbError, check_extra,
+    Body, CallHandle, EarlyOffer, Event, Failure, OutgoingCall, OutgoingRequest, ReferHandle,
+    RequestHandle, Terms, TransactionHandle, VerbError, check_extra,
 };
 use super::flow::{ConnectionId, Flow, Transmit};
 use super::invite::Call;
@@ -264,7 +264,7 @@ impl Endpoint {
             to: to.as_bytes(),
             call_id: call_id.as_str(),
             cseq: spec.cseq,
-            max_forwards: MAX_FORWARDS,
+            max_forwards: spec.max_forwards,
             parts: Parts { contact: None, headers: Some(&spec.headers), body: spec.body.as_ref() },
         };
         let handle =

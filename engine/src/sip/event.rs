@@ -402,6 +402,8 @@ pub struct OutgoingRequest {
     pub call_id: Option<CallId>,
     /// The number of CSeq; the answer to a challenge and a refresh count on.
     pub cseq: u32,
+    /// Max-Forwards; 70 for what begins here, less for what came in before.
+    pub max_forwards: u8,
     /// The body.
     pub body: Option<Body>,
     /// Further headers, Contact and Authorization among them.
@@ -420,6 +422,7 @@ impl OutgoingRequest {
             routes: Vec::new(),
             call_id: None,
             cseq: 1,
+            max_forwards: MAX_FORWARDS,
             body: None,
             headers: Headers::default(),
         }

@@ -188,6 +188,11 @@ impl Call {
         matches!(self.phase, Phase::Down(_))
     }
 
+    /// Whether it is no call but the channel on which a text message runs the dialplan.
+    pub(super) fn is_message(&self) -> bool {
+        self.request.as_ref().is_some_and(|it| *it.method() == sip::Method::Message)
+    }
+
     /// Whether the call is over and nothing of it is left to do.
     pub(super) fn is_finished(&self, now: Instant) -> bool {
         let Phase::Down(ending) = &self.phase else { return false };

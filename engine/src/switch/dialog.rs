@@ -233,6 +233,10 @@ impl Switch {
             sip::Method::Options => (StatusCode::OK, None),
             // RFC 6665 §4.1.3: for a subscription that we do not have.
             sip::Method::Notify => (StatusCode::CALL_DOES_NOT_EXIST, None),
+            // A call's dialog has no second usage (RFC 6665 §4.5.2).
+            sip::Method::Subscribe => (StatusCode::FORBIDDEN, None),
+            // Texts do not belong to calls here.
+            sip::Method::Message => (StatusCode::METHOD_NOT_ALLOWED, None),
             _ => (StatusCode::NOT_IMPLEMENTED, None),
         };
         let mut headers = sip::Headers::default();

@@ -26,6 +26,7 @@ mod invite;
 mod knowledge;
 mod local;
 mod media_events;
+mod messages;
 mod music;
 mod originate;
 mod parking;

@@ -254,6 +254,10 @@ impl Switch {
                 };
                 return resume(call, outcome);
             }
+            Wish::Elsewhere(Elsewhere::SendMessage(send)) => {
+                let sent = self.send_message(call, &send, now);
+                return resume(call, Outcome::Message(sent));
+            }
             wish => wish,
         };
         if call.is_down() {

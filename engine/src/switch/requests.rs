@@ -12,8 +12,14 @@ use crate::{
 
 /// The methods that are served, REFER and NOTIFY only within a call. The others come here too: without credentials
 /// nobody learns what is served.
-pub(super) const METHODS: [Method; 5] =
-    [Method::Options, Method::Register, Method::Subscribe, Method::Refer, Method::Notify];
+pub(super) const METHODS: [Method; 6] = [
+    Method::Options,
+    Method::Register,
+    Method::Subscribe,
+    Method::Message,
+    Method::Refer,
+    Method::Notify,
+];
 
 impl Switch {
     /// Takes a request; nobody gets past admission without proof, whatever the method.
@@ -41,6 +47,7 @@ impl Switch {
                 return self.take_subscribe(&peer, transaction, request, flow, now);
             }
             Method::Register => self.register(&peer, request, &flow, now),
+            Method::Message => self.take_message(&peer, request, flow, now),
             Method::Options => (StatusCode::OK, options()),
             // Nobody is called at the word of somebody who is in no call.
             Method::Refer => (StatusCode::FORBIDDEN, sip::Headers::default()),

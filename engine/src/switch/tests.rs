@@ -11,6 +11,7 @@ mod digits;
 mod embedder;
 mod letters;
 mod local;
+mod messages;
 mod nat;
 mod originate;
 mod parking;

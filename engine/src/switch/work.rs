@@ -306,7 +306,9 @@ impl Switch {
         if let Some(pbx) = call.pbx() {
             self.observe(call.id, pbx.channel());
         }
-        self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
+        if !call.is_message() {
+            self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
+        }
         self.report_end(call, cause, now);
         self.finish_asking(call, now);
         self.parking.forget(call.id);
@@ -349,6 +351,9 @@ impl Switch {
         }
         self.elsewhere.remove(&call.id);
         let Phase::Down(ending) = &call.phase else { return };
+        if call.is_message() {
+            return;
+        }
         if matches!(call.control, Control::Dialplan(_)) {
             tracing::warn!(
                 call_id = %call.parties.call_id, channel = %call.name,

@@ -105,6 +105,7 @@ pub(super) fn read(
                 let names = list(setting.value()).map(|name| Mailbox::new(name));
                 peer.message_waiting.mailboxes = names.collect();
             }
+            b"message_context" => setting.optional_text(&mut peer.message_context),
             b"mwi_from_user" => setting.optional_text(&mut peer.message_waiting.from_user),
             b"mwi_subscribe_replaces_unsolicited" => {
                 let mut replaces = false;

@@ -179,6 +179,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "aggregate_mwi",
         "allow_subscribe",
         "mailboxes",
+        "message_context",
         "mwi_from_user",
         "mwi_subscribe_replaces_unsolicited",
         "notify_early_inuse_ringing",
@@ -325,11 +326,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
             instead: "an incomplete number is answered 404",
             severity: Warn,
             keys: &[("allow_overlap", Off), ("overlap_context", Never)],
-        },
-        Later {
-            instead: "messages are refused",
-            severity: Warn,
-            keys: &[("message_context", Never)],
         },
         Later {
             instead: "the call starts without it",

@@ -199,7 +199,7 @@ impl Switch {
         true
     }
 
-    fn contacts_of(&self, aor: &BStr, now: Now) -> Vec<String> {
+    pub(in crate::switch) fn contacts_of(&self, aor: &BStr, now: Now) -> Vec<String> {
         let fixed = self.config.sip.aors.get(aor).into_iter().flat_map(|aor| &aor.contacts);
         let fixed = fixed.map(|contact| contact.to_str_lossy().into_owned());
         let bound = self.registrar.bindings(aor, now.instant);

@@ -376,6 +376,24 @@ impl Phone {
         self.transact(exchange, request)
     }
 
+    /// MESSAGE outside any dialog; the status of its answer.
+    pub(in super::super) fn message(
+        &mut self,
+        exchange: &mut Exchange,
+        to: &str,
+        kind: &str,
+        body: &str,
+        headers: &str,
+    ) -> u16 {
+        let mut request = self.request(Method::Message, &format!("sip:{to}@127.0.0.1"));
+        for line in headers.lines() {
+            let (name, value) = line.split_once(": ").expect("a header");
+            request.push_named(name, value).expect("a name");
+        }
+        let request = request.with_body(kind, body.to_owned());
+        self.transact(exchange, request)
+    }
+
     /// PUBLISH of this address's presence.
     pub(in super::super) fn publish(&mut self, exchange: &mut Exchange, of: &str) -> u16 {
         let mut request = self.request(Method::Publish, &format!("sip:{of}@127.0.0.1"));
