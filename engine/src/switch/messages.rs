@@ -118,9 +118,8 @@ impl Switch {
         send: &SendMessage,
         now: Now,
     ) -> MessageSent {
-        let (technology, rest) = match send.destination.split_once_str(":") {
-            Some(parts) => parts,
-            None => return MessageSent::InvalidProtocol,
+        let Some((technology, rest)) = send.destination.split_once_str(":") else {
+            return MessageSent::InvalidProtocol;
         };
         if !technology.eq_ignore_ascii_case(b"pjsip") && !technology.eq_ignore_ascii_case(b"sip") {
             return MessageSent::InvalidProtocol;

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn commands_options_and_values_are_completed() {
-        assert_eq!(candidates("re"), ["reload"]);
+        assert_eq!(candidates("re"), ["redirect", "reload"]);
         assert!(candidates("").contains(&"show".to_owned()));
         assert!(!candidates("").contains(&"run".to_owned()), "it starts an engine of its own");
         assert_eq!(candidates("show tra"), ["transports"]);
