@@ -249,7 +249,7 @@ mod tests {
     fn a_dial_is_retried_with_announcement_and_music_as_often_as_it_says() {
         let text = "[a]\nexten => s,1,RetryDial(sorry,5,2,PJSIP/x,20,d)\nexten => s,2,Set(x=on)\n\
                     exten => s,3,Hangup()\n\
-                    exten => 4,1,Set(x=4)\n";
+                    exten => 4,1,Set(x=4)\nexten => 4,2,Hangup()\n";
         let (said, executor) = asked(text, &[]);
         let try_once = ["Dial", "Play", "StartMusicOnHold", "WaitDigit", "StopMusicOnHold"];
         assert_eq!(said, [try_once, try_once].concat());
