@@ -3,6 +3,8 @@
 pub mod error;
 pub mod format;
 pub mod g711;
+pub mod g722;
+pub mod halfband;
 pub mod locate;
 pub mod pcm;
 pub mod prompts;
