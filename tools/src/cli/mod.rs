@@ -104,7 +104,7 @@ pub(crate) struct Run {
     /// Media threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = shards)]
     pub(crate) shards: Option<usize>,
-    /// Where the log goes: stderr, file:PATH, syslog, syslog:ADDRESS[:PORT]; may be given several times
+    /// Where the log goes: stderr, file:PATH, syslog, syslog:ADDRESS, syslog:ADDRESS:PORT; may be given several times
     #[arg(long = "log", value_name = "TARGET", default_value = "stderr", value_parser = log::target)]
     pub(crate) log: Vec<log::Target>,
     /// What syslog takes us for: user, daemon, auth, authpriv, local0 to local7
