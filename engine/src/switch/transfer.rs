@@ -10,10 +10,7 @@ use std::{
 };
 
 use bstr::{BStr, BString};
-use diesis_dialplan::{
-    channel::OutgoingHeader,
-    operation::{Destination, Dial, Operation, Options},
-};
+use diesis_dialplan::{channel::OutgoingHeader, operation::Operation};
 
 use super::{
     EndedBy, Switch, SwitchEvent,
@@ -54,8 +51,8 @@ enum Transfer {
     /// The partner takes the transferrer's place in the dialplan of its other call; or the partner
     /// of the other call takes its place in this one.
     TakePlace { of: ChannelId, by: ChannelId, second: ChannelId },
-    /// The partner calls somebody whom we have no call with.
-    Elsewhere { partner: ChannelId, target: Uri, replaces: Replaces },
+    /// The partner goes to the extension for dialogs that we do not have.
+    Elsewhere { partner: ChannelId, context: BString, target: Uri, replaces: Replaces },
 }
 
 impl Transfers {
@@ -147,8 +144,10 @@ impl Switch {
                 self.join_partners(call, partner, second, other, now);
             }
             Transfer::TakePlace { of, by, second } => self.take_place(call, of, by, second, now),
-            Transfer::Elsewhere { partner, target, replaces } => {
-                self.call_elsewhere(call, partner, &target, &replaces, referred_by, now);
+            Transfer::Elsewhere { partner, context, target, replaces } => {
+                let place = (context.as_ref(), BStr::new(EXTERNAL_REPLACES));
+                self.with_call(partner, now, |_, call| replace_elsewhere(call, &target, &replaces));
+                self.send_partner_to(call, partner, place, Some(referred_by), now);
             }
         }
     }
@@ -174,7 +173,7 @@ impl Switch {
         }
         let partner = self.partner(call);
         if let Some(replaces) = &refer.replaces {
-            return self.attended_asked(call, partner, refer, replaces);
+            return self.attended_asked(call, partner, &peer, refer, replaces, now);
         }
         let partner = partner.ok_or(StatusCode::BAD_REQUEST)?;
         let transferred = self.calls.get(&partner).ok_or(StatusCode::BAD_REQUEST)?;
@@ -194,16 +193,24 @@ impl Switch {
         &self,
         call: &Call,
         partner: Option<ChannelId>,
+        peer: &Peer,
         refer: &Refer,
         replaces: &Replaces,
+        now: Now,
     ) -> Result<Transfer, StatusCode> {
         let found = self.endpoint.replaced_call(replaces);
         let second = match found {
             Ok(handle) => *self.handles.get(&handle).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?,
             Err(StatusCode::CALL_DOES_NOT_EXIST) if !self.is_ours(&refer.target) => {
                 let partner = partner.ok_or(StatusCode::BAD_REQUEST)?;
+                let transferred = self.calls.get(&partner).ok_or(StatusCode::BAD_REQUEST)?;
+                // The dialplan alone says who may be called: a phone that names a stranger does not.
+                let context = transfer_context(call, peer);
+                if !self.has_place(transferred, context.as_ref(), EXTERNAL_REPLACES.into(), now) {
+                    return Err(StatusCode::NOT_FOUND);
+                }
                 let (target, replaces) = (refer.target.clone(), replaces.clone());
-                return Ok(Transfer::Elsewhere { partner, target, replaces });
+                return Ok(Transfer::Elsewhere { partner, context, target, replaces });
             }
             Err(status) => return Err(status),
         };
@@ -329,45 +336,6 @@ impl Switch {
         });
     }
 
-    /// The partner calls somebody elsewhere, to take the transferrer's place there (RFC 3891 §4).
-    fn call_elsewhere(
-        &mut self,
-        call: &mut Call,
-        partner: ChannelId,
-        target: &Uri,
-        replaces: &Replaces,
-        referred_by: &str,
-        now: Now,
-    ) {
-        let Some(peer) = call.parties.peer.clone() else { return };
-        let mut resource = peer;
-        resource.push(b'/');
-        resource.extend_from_slice(target.as_str().as_bytes());
-        let destination = Destination { technology: "PJSIP".into(), resource };
-        let dial = Dial {
-            destinations: vec![destination],
-            timeout: Some(REPORTING),
-            options: Options::default(),
-        };
-        let (name, replaces) = (call.name.clone(), replaces.to_string());
-        let to = target.as_str().into();
-        self.tell(SwitchEvent::CallTransferred { call: partner, by: call.id, to });
-        self.dismiss(call, now);
-        self.with_call(partner, now, |switch, call| {
-            call.max_forwards = call.max_forwards.saturating_sub(1);
-            if let Some(pbx) = call.pbx_mut() {
-                pbx.set_variable("ATTENDEDTRANSFER", &name);
-                add_referred_by(pbx, referred_by);
-                let header = OutgoingHeader { name: "Replaces".into(), value: replaces.into() };
-                pbx.channel_mut().outgoing_headers.push(header);
-            }
-            switch.dial_on(call, &dial, now);
-            if let Some(pbx) = call.pbx_mut() {
-                pbx.channel_mut().outgoing_headers.retain(|header| header.name != "Replaces");
-            }
-        });
-    }
-
     // Reports.
 
     /// A call that was transferred has come so far.
@@ -464,6 +432,22 @@ fn add_referred_by(pbx: &mut Pbx, referred_by: &str) {
     pbx.set_variable("SIPREFERREDBYHDR", referred_by.as_bytes());
     tracing::debug!(referred_by = %Printable(referred_by.as_bytes()), "transferred");
 }
+
+/// What [`EXTERNAL_REPLACES`] needs to call somebody elsewhere, to take the transferrer's place
+/// there (RFC 3891 §4): the address in `SIPREFERTOHDR`, and Replaces in the INVITE that follows.
+fn replace_elsewhere(call: &mut Call, target: &Uri, replaces: &Replaces) {
+    let Some(pbx) = call.pbx_mut() else { return };
+    let replaces = replaces.to_string();
+    pbx.set_variable("SIPREFERTOHDR", target.as_str().as_bytes());
+    pbx.set_variable("SIPREPLACESHDR", replaces.as_bytes());
+    let headers = &mut pbx.channel_mut().outgoing_headers;
+    headers.retain(|header| header.name != "Replaces");
+    headers.push(OutgoingHeader { name: "Replaces".into(), value: replaces.into() });
+}
+
+/// Where an attended transfer goes whose other dialog is not ours; without this extension in the
+/// context of transfers it is refused.
+const EXTERNAL_REPLACES: &str = "external_replaces";
 
 /// How long somebody who transfers is kept to hear of it, as the stack bounds the subscription.
 const REPORTING: Duration = Duration::from_secs(180);

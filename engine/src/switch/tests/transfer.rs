@@ -19,7 +19,12 @@ exten => 201,1,Set(TRANSFER_CONTEXT=inner)
 same => n,Dial(PJSIP/bob)
 exten => h,1,NoOp(h of ${CHANNEL:0:9} ${DIALSTATUS})
 
+exten => 202,1,Set(__TRANSFER_CONTEXT=inner)
+same => n,Dial(PJSIP/bob)
+
 [inner]
+exten => external_replaces,1,NoOp(instead of ${SIPREPLACESHDR:0:6} at ${SIPREFERTOHDR})
+same => n,Dial(PJSIP/carol)
 exten => 300,1,NoOp(inner)
 same => n,Wait(60)
 ";
@@ -252,5 +257,29 @@ fn the_other_who_was_dialled_may_hang_up_as_well() {
     scene.bob.hang_up_callee(&mut scene.exchange, &invite);
     scene.carol.pump(&mut scene.exchange);
     assert!(scene.carol.bye_received().is_some());
+    scene.end();
+}
+
+/// An address elsewhere, with a dialog that is not ours.
+const ELSEWHERE: &str =
+    "<sip:1900555@198.51.100.9?Replaces=c1%40elsewhere%3Bto-tag%3Dt%3Bfrom-tag%3Df>";
+
+#[test]
+fn a_dialog_that_is_not_ours_is_called_by_the_dialplan_alone() {
+    let mut scene = scene_with(config(), "202");
+    assert_eq!(scene.alice.refer(&mut scene.exchange, None, ELSEWHERE), 202);
+    let step = "NoOp(instead of c1@els at sip:1900555@198.51.100.9)";
+    assert!(scene.has(step), "{:?}", scene.exchange.steps());
+    let to_carol = scene.carol.take_invite(&mut scene.exchange);
+    let replaces = to_carol.text(HeaderName::Replaces);
+    assert_eq!(replaces, Some("c1@elsewhere;to-tag=t;from-tag=f"));
+    scene.end();
+}
+
+#[test]
+fn nobody_is_called_elsewhere_when_the_dialplan_has_no_place_for_it() {
+    let mut scene = scene();
+    assert_eq!(scene.alice.refer(&mut scene.exchange, None, ELSEWHERE), 404);
+    assert_eq!(scene.exchange.media.room_sizes(), [2], "the call goes on");
     scene.end();
 }
