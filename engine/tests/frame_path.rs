@@ -12,7 +12,7 @@ use diesis_engine::media::{
     Codec, Command, EchoState, Event, FRAME, MuteState, PayloadType, PlayId, PlayItem, PortLease,
     Prompt, RecordSource, Repeat, RoomId, ShardId, SocketId, StreamId, StreamSettings,
     TalkDetection,
-    packet_io::{Outgoing, PacketIo, Sent},
+    packet_io::{ControlPort, Outgoing, PacketIo, Sent},
     shard::{Shard, ShardSettings},
 };
 
@@ -49,6 +49,7 @@ static ALLOCATOR: Counting = Counting;
 struct Loop {
     frame: u32,
     sent: u64,
+    reports: u64,
     datagram: [u8; 172],
 }
 
@@ -67,6 +68,18 @@ impl PacketIo for Loop {
 
     fn send(&mut self, _: Outgoing<'_>) -> Sent {
         self.sent += 1;
+        Sent::Accepted
+    }
+
+    fn receive_control(&mut self, deliver: &mut dyn FnMut(SocketId, SocketAddr, &[u8])) {
+        // A receiver's report of nobody.
+        if self.frame.is_multiple_of(50) {
+            deliver(SocketId(0), ([192, 0, 2, 0], 4001).into(), &[0x80, 201, 0, 1, 0, 0, 0, 9]);
+        }
+    }
+
+    fn send_control(&mut self, _: SocketId, _: ControlPort, _: SocketAddr, _: &[u8]) -> Sent {
+        self.reports += 1;
         Sent::Accepted
     }
 
@@ -118,7 +131,7 @@ fn playing_echoing_mixing_and_recording_allocate_nothing() {
             shard.handle_command(Command::Record { stream, source, sink }, epoch);
         }
     }
-    let mut io = Loop { frame: 0, sent: 0, datagram: [0x31; 172] };
+    let mut io = Loop { frame: 0, sent: 0, reports: 0, datagram: [0x31; 172] };
     io.datagram[..2].copy_from_slice(&[0x80, 0]);
     let mut run = |frames: u32, io: &mut Loop| {
         for _ in 0..frames {
@@ -138,6 +151,7 @@ fn playing_echoing_mixing_and_recording_allocate_nothing() {
     run(1000, &mut io);
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert_eq!(io.sent - sent, 40_000);
+    assert!(io.reports >= 40 * 3, "{}", io.reports);
     assert!(recorded.slots() > 160_000);
     let _all = recorded.pop();
 }

@@ -14,6 +14,8 @@ pub(crate) struct Latch {
     signalled: Option<SocketAddr>,
     signalling_ip: IpAddr,
     latching: Latching,
+    /// How many frames a source is silent before another of its host may speak.
+    patience: u64,
     source: Option<Source>,
 }
 
@@ -34,20 +36,26 @@ pub(crate) enum Heard {
 }
 
 impl Latch {
-    pub(crate) fn new(settings: &StreamSettings) -> Self {
+    /// That of the packets which go to `signalled`.
+    pub(crate) fn new(signalled: Option<SocketAddr>, settings: &StreamSettings) -> Self {
         Self {
-            signalled: settings
-                .remote
+            signalled: signalled
                 .filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0),
             signalling_ip: settings.signalling_ip.to_canonical(),
             latching: settings.latching,
+            patience: SILENCE,
             source: None,
         }
     }
 
+    /// The same for reports, of which one comes in five seconds.
+    pub(crate) fn for_reports(self) -> Self {
+        Self { patience: REPORT_SILENCE, ..self }
+    }
+
     /// The same peer under new settings: what was learnt stays, unless an address changed.
-    pub(crate) fn update(&mut self, settings: &StreamSettings) {
-        let new = Self::new(settings);
+    pub(crate) fn update(&mut self, signalled: Option<SocketAddr>, settings: &StreamSettings) {
+        let new = Self { patience: self.patience, ..Self::new(signalled, settings) };
         let same = new.signalled == self.signalled
             && new.signalling_ip == self.signalling_ip
             && new.latching == self.latching;
@@ -69,7 +77,7 @@ impl Latch {
             Some(source) if Some(from) == self.signalled => {
                 source.address.ip() == from.ip() || self.latching == Latching::SignalledOnly
             }
-            Some(source) => source.address.ip() == from.ip() && source.is_silent(frame),
+            Some(source) => source.address.ip() == from.ip() && self.is_silent(source, frame),
         }
     }
 
@@ -87,6 +95,11 @@ impl Latch {
         }
     }
 
+    /// Where packets came from, once some did.
+    pub(crate) fn source(&self) -> Option<SocketAddr> {
+        self.source.map(|source| source.address)
+    }
+
     /// Where to send.
     pub(crate) fn destination(&self, frame: u64) -> Option<SocketAddr> {
         match (self.latching, self.source) {
@@ -102,7 +115,7 @@ impl Latch {
     /// somebody else may live on that host.
     fn leads(&self, source: Source, frame: u64) -> bool {
         let same_host = self.signalled.is_some_and(|s| s.ip() == source.address.ip());
-        !same_host || frame.saturating_sub(source.first_heard) >= SILENCE
+        !same_host || frame.saturating_sub(source.first_heard) >= self.patience
     }
 
     /// The only address to talk to and hear from, if the system may drop all others.
@@ -112,18 +125,19 @@ impl Latch {
         let certain = self.signalled.is_none_or(|signalled| {
             signalled == source.address || signalled.ip() != source.address.ip()
         });
-        (one && certain && !source.is_silent(frame)).then_some(source.address)
+        (one && certain && !self.is_silent(source, frame)).then_some(source.address)
     }
-}
 
-impl Source {
-    fn is_silent(&self, frame: u64) -> bool {
-        frame.saturating_sub(self.last_heard) >= SILENCE
+    fn is_silent(&self, source: Source, frame: u64) -> bool {
+        frame.saturating_sub(source.last_heard) >= self.patience
     }
 }
 
 /// One second of frames.
 const SILENCE: u64 = 50;
+
+/// Three intervals of reports.
+const REPORT_SILENCE: u64 = 15 * 50;
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +152,7 @@ mod tests {
     fn latch(latching: Latching) -> Latch {
         let settings = StreamSettings::new(address("192.168.1.9:4000"), Codec::Pcmu)
             .with_latching(latching, "203.0.113.7".parse().unwrap());
-        Latch::new(&settings)
+        Latch::new(settings.remote, &settings)
     }
 
     #[test]
@@ -217,13 +231,13 @@ mod tests {
     fn new_settings_forget_the_source_only_if_an_address_changed() {
         let settings = StreamSettings::new(address("192.168.1.9:4000"), Codec::Pcmu)
             .with_latching(Latching::Symmetric, "203.0.113.7".parse().unwrap());
-        let mut latch = Latch::new(&settings);
+        let mut latch = Latch::new(settings.remote, &settings);
         let nat = address("203.0.113.7:5555");
         latch.accept(nat, 0);
-        latch.update(&settings);
+        latch.update(settings.remote, &settings);
         assert_eq!(latch.destination(1), Some(nat));
         let elsewhere = StreamSettings { remote: Some(address("192.0.2.1:8000")), ..settings };
-        latch.update(&elsewhere);
+        latch.update(elsewhere.remote, &elsewhere);
         assert_eq!(latch.destination(1), Some(address("192.0.2.1:8000")));
         assert!(latch.admits(address("192.0.2.1:8000"), 1));
     }
@@ -231,8 +245,8 @@ mod tests {
     #[test]
     fn no_address_means_nowhere_to_send() {
         let settings = StreamSettings::new(address("0.0.0.0:4000"), Codec::Pcmu);
-        assert_eq!(Latch::new(&settings).destination(0), None);
+        assert_eq!(Latch::new(settings.remote, &settings).destination(0), None);
         let settings = StreamSettings::new(address("192.0.2.1:0"), Codec::Pcmu);
-        assert_eq!(Latch::new(&settings).destination(0), None);
+        assert_eq!(Latch::new(settings.remote, &settings).destination(0), None);
     }
 }

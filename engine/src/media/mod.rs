@@ -17,6 +17,7 @@ mod player;
 pub mod prompt;
 mod recorder;
 mod room;
+pub mod rtcp;
 pub mod rtp;
 pub mod settings;
 pub mod shard;
@@ -32,7 +33,9 @@ pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId};
 pub use prompt::Prompt;
 pub(crate) use settings::KEEPALIVE;
-pub use settings::{Codec, Direction, InbandDigits, Latching, PayloadType, StreamSettings};
+pub use settings::{
+    Codec, Direction, InbandDigits, Latching, PayloadType, RtcpPath, StreamSettings,
+};
 pub use statistics::StreamStatistics;
 pub use tone::{Indication, Tone, ToneSpec};
 

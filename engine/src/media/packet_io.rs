@@ -20,6 +20,15 @@ pub struct Outgoing<'a> {
     pub payload: &'a [u8],
 }
 
+/// From which of a stream's ports RTCP goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlPort {
+    /// The one above that of the media.
+    Own,
+    /// That of the media.
+    Media,
+}
+
 /// Whether a packet was taken for sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
@@ -42,6 +51,20 @@ pub trait PacketIo {
     /// Sends one packet, now or by the next `flush`.
     fn send(&mut self, packet: Outgoing<'_>) -> Sent;
 
+    /// Receives RTCP that waits on the sockets' control ports, at most [`CONTROL_LIMIT`] datagrams of
+    /// each, and hands every datagram to `deliver` with the socket it belongs to and its source.
+    /// Asks the system once for all of them: most calls get one each five seconds.
+    fn receive_control(&mut self, deliver: &mut dyn FnMut(SocketId, SocketAddr, &[u8]));
+
+    /// Sends an RTCP packet.
+    fn send_control(
+        &mut self,
+        socket: SocketId,
+        from: ControlPort,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) -> Sent;
+
     /// Everything lent to `send` goes out.
     fn flush(&mut self);
 
@@ -59,3 +82,6 @@ pub trait PacketIo {
 /// How many datagrams of one socket are taken in one tick: beyond, a flood waits in (and
 /// overflows) its own socket's buffer and costs the other calls nothing.
 pub const RECEIVE_LIMIT: usize = 16;
+
+/// How many RTCP datagrams of one socket are taken in one tick.
+pub const CONTROL_LIMIT: usize = 4;

@@ -106,8 +106,14 @@ pub struct Reception {
     seen: u64,
     /// Where the numbering leaps to if it goes on there.
     leap: Option<Seq>,
+    /// How often the numbers wrapped since the source began, or began anew.
+    cycles: u16,
     expected: u64,
     received: u64,
+    /// The same two when the numbering leapt last: reports count from there.
+    began: (u64, u64),
+    /// The same two at the last report.
+    reported: (u64, u64),
     reordered: u64,
     /// Arrival minus RTP time of the packet before, in samples.
     transit: i32,
@@ -125,8 +131,11 @@ impl Reception {
             highest: seq,
             seen: 1,
             leap: None,
+            cycles: 0,
             expected: 1,
             received: 1,
+            began: (0, 0),
+            reported: (0, 0),
             reordered: 0,
             transit: arrival.since(time),
             jitter: 0,
@@ -145,6 +154,9 @@ impl Reception {
         match ahead {
             1..MAX_DROPOUT => {
                 self.seen = self.seen.checked_shl(ahead.unsigned_abs().into()).unwrap_or(0) | 1;
+                if seq.0 < self.highest.0 {
+                    self.cycles = self.cycles.wrapping_add(1);
+                }
                 self.highest = seq;
                 self.expected += u64::from(ahead.unsigned_abs());
             }
@@ -158,7 +170,11 @@ impl Reception {
                 // One from before the first has not been expected.
                 self.expected = self.expected.max(self.received + 1);
             }
+            // The source began anew (`init_seq` of appendix A.1): so do its reports.
             _ if self.leap == Some(seq) => {
+                self.began = (self.expected, self.received);
+                self.reported = self.began;
+                self.cycles = 0;
                 self.highest = seq;
                 self.seen = 1;
                 self.expected += 1;
@@ -186,6 +202,28 @@ impl Reception {
         }
     }
 
+    /// What to report of the time since the last report, which this one ends (appendix A.3). `None`
+    /// if nothing was received in it.
+    ///
+    /// Differs from RFC 3550 §6.4.1: packets that came twice count once, so that they hide no loss.
+    pub fn report(&mut self) -> Option<Received> {
+        let (expected, received) =
+            (self.expected - self.reported.0, self.received - self.reported.1);
+        if received == 0 {
+            return None;
+        }
+        self.reported = (self.expected, self.received);
+        let lost = expected.saturating_sub(received);
+        let in_all = (self.expected - self.began.0).saturating_sub(self.received - self.began.1);
+        Some(Received {
+            fraction_lost: (lost * 256 / expected.max(1)).min(255) as u8,
+            lost: u32::try_from(lost).unwrap_or(u32::MAX),
+            lost_in_all: i32::try_from(in_all).unwrap_or(i32::MAX),
+            highest: u32::from(self.cycles) << 16 | u32::from(self.highest.0),
+            jitter: self.jitter >> 4,
+        })
+    }
+
     /// Packets received, each once.
     pub fn received(&self) -> u64 {
         self.received
@@ -206,6 +244,21 @@ impl Reception {
         let duration = |scaled: u32| Duration::from_micros(u64::from(scaled >> 4) * 125);
         (duration(self.jitter), duration(self.greatest_jitter))
     }
+}
+
+/// What a report says of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Lost since the last report, in 256ths of the expected.
+    pub fraction_lost: u8,
+    /// The same in packets.
+    pub lost: u32,
+    /// Lost since the source began, or began anew.
+    pub lost_in_all: i32,
+    /// The highest sequence number, with how often it wrapped above it.
+    pub highest: u32,
+    /// Interarrival jitter on the media clock.
+    pub jitter: u32,
 }
 
 /// RFC 3550 appendix A.1: a greater step is a restart, not a loss.
@@ -274,6 +327,48 @@ mod tests {
         assert_eq!(reception.handle_packet(Seq(40_001), None), Arrival::Fresh);
         assert_eq!(reception.handle_packet(Seq(40_002), None), Arrival::Fresh);
         assert_eq!(reception.lost(), 0);
+    }
+
+    #[test]
+    fn reports_count_wraps_and_say_the_loss_of_their_interval() {
+        let mut reception = reception(65_534);
+        // 65534 and 65535 came, 0 and 1 did not: two of five.
+        for seq in [65_535, 2] {
+            reception.handle_packet(Seq(seq), None);
+        }
+        let first = reception.report().unwrap();
+        assert_eq!((first.highest, first.lost, first.lost_in_all), (0x1_0002, 2, 2));
+        assert_eq!(first.fraction_lost, 102, "2/5 of 256, rounded down");
+        assert_eq!(reception.report(), None, "nothing came since");
+        reception.handle_packet(Seq(3), None);
+        // One of those lost before comes after all.
+        reception.handle_packet(Seq(1), None);
+        let second = reception.report().unwrap();
+        assert_eq!((second.highest, second.fraction_lost, second.lost), (0x1_0003, 0, 0));
+        assert_eq!(second.lost_in_all, 1);
+        // Some 65536 packets on, one in four lost, it has wrapped once more.
+        for n in (4..=65_540_u32).filter(|n| n % 4 != 0) {
+            reception.handle_packet(Seq(n as u16), None);
+        }
+        let third = reception.report().unwrap();
+        assert_eq!(third.highest, 0x2_0003);
+        assert_eq!((third.fraction_lost, third.lost_in_all), (64, 1 + 16_384));
+    }
+
+    #[test]
+    fn a_source_that_restarts_is_reported_from_there() {
+        let mut reception = reception(65_535);
+        for seq in [0, 1, 5] {
+            reception.handle_packet(Seq(seq), None);
+        }
+        assert_eq!(reception.report().unwrap().highest, 0x1_0005);
+        for seq in [30_000, 30_001, 30_002, 30_004] {
+            reception.handle_packet(Seq(seq), None);
+        }
+        let report = reception.report().unwrap();
+        assert_eq!((report.highest, report.lost, report.lost_in_all), (30_004, 1, 1));
+        assert_eq!(report.fraction_lost, 64, "of 30001 to 30004 one");
+        assert_eq!(reception.lost(), 4, "of the whole call");
     }
 
     #[test]

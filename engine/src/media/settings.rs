@@ -117,6 +117,37 @@ pub enum Latching {
     Symmetric,
 }
 
+/// Where reports of both ends on the stream travel (RTCP, RFC 3550 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RtcpPath {
+    /// None are sent, and what comes is not listened to.
+    Off,
+    /// On the ports above those of the media.
+    #[default]
+    Separate,
+    /// From the port above that of our media to an address that the peer named (RFC 3605).
+    SeparateTo(SocketAddr),
+    /// On the ports of the media (RFC 5761).
+    Muxed,
+}
+
+impl RtcpPath {
+    /// The address to report to, by what was signalled.
+    pub(crate) fn signalled(self, media: Option<SocketAddr>) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::SeparateTo(address) => Some(address),
+            Self::Muxed => media,
+            Self::Separate => media.and_then(next_port),
+        }
+    }
+}
+
+/// The address one port above.
+pub(crate) fn next_port(address: SocketAddr) -> Option<SocketAddr> {
+    Some(SocketAddr::new(address.ip(), address.port().checked_add(1)?))
+}
+
 /// Everything a stream needs to know of its peer. Built by the channel from offer and answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSettings {
@@ -146,6 +177,8 @@ pub struct StreamSettings {
     /// After so long without sending, one frame of silence goes out to keep a NAT binding open
     /// (RFC 6263 §4). Default 15 s; between plays nothing else is sent.
     pub keepalive: Option<Duration>,
+    /// Default: [`RtcpPath::Separate`].
+    pub rtcp: RtcpPath,
 }
 
 impl StreamSettings {
@@ -169,6 +202,7 @@ impl StreamSettings {
             direction: Direction::default(),
             idle_timeout: None,
             keepalive: Some(KEEPALIVE),
+            rtcp: RtcpPath::default(),
         }
     }
 

@@ -20,8 +20,9 @@ use super::{
     mixer::Mixer,
     packet_io::PacketIo,
     room::Room,
+    rtcp::NtpTime,
     rtp::RtpTime,
-    stream::{DIGIT_TONES, Moment, Relay, Stream},
+    stream::{DIGIT_TONES, Goodbye, Moment, Relay, Stream},
 };
 use crate::entropy::Entropy;
 
@@ -32,6 +33,9 @@ pub struct ShardSettings {
     pub id: ShardId,
     /// Where all shards begin to count frames.
     pub epoch: Instant,
+    /// The time since 1970 at that moment, which reports are dated by. Default: none, as if it were
+    /// 1970; peers look at differences alone.
+    pub epoch_wall: Duration,
     /// For SSRCs, first sequence numbers and RTP times; another for each shard.
     pub seed: u64,
     /// Streams beyond this are refused. Default 8192: more than one core can serve.
@@ -41,7 +45,7 @@ pub struct ShardSettings {
 impl ShardSettings {
     /// Settings with the default limit.
     pub fn new(id: ShardId, epoch: Instant, seed: u64) -> Self {
-        Self { id, epoch, seed, most_streams: 8192 }
+        Self { id, epoch, epoch_wall: Duration::ZERO, seed, most_streams: 8192 }
     }
 }
 
@@ -63,6 +67,9 @@ pub struct Shard {
     room_table: Slab<Room>,
     mixer: Mixer,
     relay: Relay,
+    /// Whose RTCP comes from a socket.
+    by_socket: HashMap<SocketId, usize>,
+    goodbyes: Vec<Goodbye>,
     released: Vec<SocketId>,
     expected: Vec<Expected>,
     departures: VecDeque<Departure>,
@@ -136,6 +143,8 @@ impl Shard {
             room_table: Slab::new(),
             mixer: Mixer::new(),
             relay: Relay::default(),
+            by_socket: HashMap::new(),
+            goodbyes: vec![],
             released: vec![],
             expected: vec![],
             departures: VecDeque::new(),
@@ -185,7 +194,7 @@ impl Shard {
                 }
                 own
             }
-            Command::Close { stream } => self.close(stream),
+            Command::Close { stream } => self.close(stream, now),
             Command::Move { stream, to } => self.depart(stream, to),
             Command::Join { stream, room, mute, talk_detection } => {
                 self.join(stream, room, mute, talk_detection)
@@ -282,6 +291,9 @@ impl Shard {
     /// After a stall the ticks missed are made up for two at a time, so that no peer gets a burst.
     /// After more than 100 ms they are given up, and RTP time leaps.
     pub fn tick(&mut self, now: Instant, io: &mut impl PacketIo) {
+        for goodbye in self.goodbyes.drain(..) {
+            goodbye.send(io);
+        }
         for socket in self.released.drain(..) {
             io.release(socket);
         }
@@ -311,23 +323,26 @@ impl Shard {
     }
 
     /// Ends the stream at whose turn `tick` or `handle_command` panicked; the others go on.
-    pub fn handle_panic(&mut self) {
+    pub fn handle_panic(&mut self, now: Instant) {
         self.counters.panics += 1;
         let Some(slot) = self.working_on.take() else { return };
         if let Some(stream) = self.streams.get(slot) {
             let id = stream.id();
-            self.close(id);
+            self.close(id, now);
         }
     }
 
     fn run(&mut self, tick: u64, now: Instant, io: &mut impl PacketIo) {
         let phase = (tick % PHASES as u64) as usize;
-        let moment = Moment {
-            frame: tick / PHASES as u64,
-            now,
-            arrival: RtpTime(self.samples_at(now) as u32),
-        };
-        let Self { lanes, streams, relay, events, mixer, working_on, .. } = self;
+        let moment = self.moment(tick / PHASES as u64, now);
+        let Self { lanes, streams, relay, events, mixer, working_on, by_socket, .. } = self;
+        io.receive_control(&mut |socket, from, datagram| {
+            let Some(&slot) = by_socket.get(&socket) else { return };
+            *working_on = Some(slot);
+            if let Some(stream) = streams.get_mut(slot) {
+                stream.handle_control(from, datagram, moment);
+            }
+        });
         for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
             room.arrange(streams);
         }
@@ -400,9 +415,9 @@ impl Shard {
             self.events.push_back(Event::OpenFailed { stream, reason });
             return;
         }
-        let random = self.entropy.next_u64();
-        let frame = self.frame_at(now);
-        self.insert(Box::new(Stream::new(stream, socket, settings, random, frame)), now);
+        let random = std::array::from_fn(|_| self.entropy.next_u64());
+        let moment = self.moment(self.frame_at(now), now);
+        self.insert(Box::new(Stream::new(stream, socket, settings, random, moment)), now);
         self.events.push_back(Event::Opened { stream });
     }
 
@@ -414,6 +429,7 @@ impl Shard {
         let (id, socket) = (stream.id(), stream.socket());
         let slot = self.streams.insert(stream);
         self.by_id.insert(id, slot);
+        self.by_socket.insert(socket, slot);
         // What echoes can bring in one tick, and what one room can speak.
         self.mixer.reserve(self.streams.len());
         // The emptiest phase; of several the one whose turn comes first.
@@ -432,13 +448,16 @@ impl Shard {
         for lane in &mut self.lanes {
             lane.remove(slot);
         }
-        self.streams.try_remove(slot)
+        let removed = self.streams.try_remove(slot)?;
+        self.by_socket.remove(&removed.socket());
+        Some(removed)
     }
 
-    fn close(&mut self, stream: StreamId) -> bool {
+    fn close(&mut self, stream: StreamId, now: Instant) -> bool {
         let Some(stream) = self.remove(stream) else { return false };
         self.released.push(stream.socket());
-        stream.close(&mut self.events);
+        let moment = self.moment(self.frame_at(now), now);
+        self.goodbyes.extend(stream.close(moment, &mut self.events));
         true
     }
 
@@ -516,6 +535,16 @@ impl Shard {
         };
         action(room, &mut self.events);
         true
+    }
+
+    fn moment(&self, frame: u64, now: Instant) -> Moment {
+        let elapsed = now.saturating_duration_since(self.settings.epoch);
+        Moment {
+            frame,
+            now,
+            arrival: RtpTime(self.samples_at(now) as u32),
+            ntp: NtpTime::since_1970(self.settings.epoch_wall.saturating_add(elapsed)),
+        }
     }
 
     fn tick_at(&self, now: Instant) -> u64 {

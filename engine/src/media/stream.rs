@@ -6,6 +6,7 @@
 //! a silence carries the marker. When nothing sounds nothing is sent, but for a frame of silence
 //! every 15 s that keeps NAT bindings open.
 
+mod control;
 mod receive;
 mod send;
 
@@ -15,7 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::send::DIGIT_TONES;
+use self::control::Control;
+pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
     EchoState, Event, FRAME, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId, PlayItem,
     RecordSource, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
@@ -30,6 +32,7 @@ use super::{
     mixer::{Speaker, TalkChange, TalkDetector},
     player::Player,
     recorder::Recorder,
+    rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
 };
 
@@ -42,6 +45,8 @@ pub(crate) struct Moment {
     pub(crate) now: Instant,
     /// The clock in samples, for arrival times.
     pub(crate) arrival: RtpTime,
+    /// The clock as it hangs on the wall, for reports.
+    pub(crate) ntp: NtpTime,
 }
 
 /// A stream. Boxed, so that it moves between shards without being copied.
@@ -62,6 +67,9 @@ pub struct Stream {
     recorder: Option<Box<Recorder>>,
     detector: Option<Box<Detector>>,
     seat: Option<Seat>,
+    /// When a report may be due; `None`: to be looked at in the next frame.
+    report_due: Option<Instant>,
+    control: Box<Control>,
     statistics: StreamStatistics,
 }
 
@@ -164,14 +172,15 @@ impl Relay {
 }
 
 impl Stream {
-    /// `random` is 64 bits for SSRC, first sequence number and first RTP time.
+    /// `random` is for SSRC, first sequence number and first RTP time, and for reports.
     pub(crate) fn new(
         id: StreamId,
         socket: SocketId,
         settings: StreamSettings,
-        random: u64,
-        frame: u64,
+        [random, for_reports @ ..]: [u64; 4],
+        moment: Moment,
     ) -> Self {
+        let frame = moment.frame;
         let origin = RtpTime((random as u32).rotate_left(11) ^ (random >> 32) as u32);
         let mut sending = Sending {
             socket,
@@ -186,9 +195,10 @@ impl Stream {
             last_packet: frame,
         };
         sending.end = sending.time(frame);
+        let control = Box::new(Control::new(&settings, for_reports, moment));
         let mut stream = Self {
             id,
-            latch: Latch::new(&settings),
+            latch: Latch::new(settings.remote, &settings),
             settings,
             sending,
             player: None,
@@ -202,6 +212,8 @@ impl Stream {
             recorder: None,
             detector: None,
             seat: None,
+            report_due: Some(control.poll_timeout()),
+            control,
             statistics: StreamStatistics::default(),
         };
         stream.update_playout();
@@ -226,7 +238,8 @@ impl Stream {
     }
 
     pub(crate) fn update(&mut self, settings: StreamSettings, frame: u64) {
-        self.latch.update(&settings);
+        self.latch.update(settings.remote, &settings);
+        self.control.update(&settings);
         self.settings = settings;
         self.update_playout();
         // Silence during hold is no reason to report the peer right after it.
@@ -361,14 +374,16 @@ impl Stream {
         }
     }
 
-    /// Ends everything and gives the statistics.
-    pub(crate) fn close(mut self, events: &mut VecDeque<Event>) {
+    /// Ends everything and gives the statistics, and what is still to be said to the peer.
+    pub(crate) fn close(mut self, moment: Moment, events: &mut VecDeque<Event>) -> Option<Goodbye> {
         self.end_play(PlayEnd::Closed, events);
         self.record_rest();
         self.stop_record(events);
         self.stand_up(events);
+        let goodbye = self.goodbye(moment);
         self.collect_reception();
         events.push_back(Event::Closed { stream: self.id, statistics: Box::new(self.statistics) });
+        goodbye
     }
 
     /// What had arrived and waits for its playout time belongs to the recording of an ended call.

@@ -82,7 +82,8 @@ impl MediaConfig {
         self
     }
 
-    /// The range of ports, `rtpstart` to `rtpend`; RTP uses the even ones. Default 10000 to 20000.
+    /// The range of ports, `rtpstart` to `rtpend`; RTP uses the even ones and RTCP the odd ones above
+    /// them. Default 10000 to 20000.
     #[must_use]
     pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
         self.ports = ports;
@@ -158,6 +159,9 @@ pub enum MediaError {
     /// The system did not start a thread.
     #[error("a media thread can not be started")]
     Thread(#[source] std::io::Error),
+    /// The system gave no way to ask which sockets have something.
+    #[error("the system gives no readiness set for RTCP")]
+    Readiness(#[source] std::io::Error),
     /// The system gave no random seed.
     #[error("the system gives no random numbers")]
     Seed,
@@ -307,17 +311,20 @@ impl MediaThreads {
         let (event_sender, events) = bounded(EVENT_QUEUE);
         let (queues, receivers): (Vec<_>, Vec<_>) =
             (0..*shards).map(|_| bounded(COMMAND_QUEUE)).unzip();
-        let epoch = thread::now();
+        let (epoch, epoch_wall) = (thread::now(), thread::wall());
         let mut prepared = vec![];
         for (index, receiver) in receivers.into_iter().enumerate() {
             let id = ShardId(index as u16);
-            let mut sockets = SocketTable::new(config.dscp);
+            let mut sockets = SocketTable::new(config.dscp).map_err(MediaError::Readiness)?;
             let mut pool = PortPool::new(&config, id, &mut entropy);
             let mut outbox = VecDeque::new();
             pool.fill_at_start(&mut sockets, &mut outbox)
                 .map_err(|(address, source)| MediaError::NoPort { address, start, end, source })?;
             prepared.push(ShardThread {
-                shard: Shard::new(ShardSettings::new(id, epoch, entropy.next_u64())),
+                shard: Shard::new(ShardSettings {
+                    epoch_wall,
+                    ..ShardSettings::new(id, epoch, entropy.next_u64())
+                }),
                 id,
                 sockets,
                 pool,

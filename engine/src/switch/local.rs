@@ -26,7 +26,8 @@ use crate::{
     channel::{Cause, Channel, ChannelId},
     clock::Now,
     media::{
-        Codec, Direction as MediaDirection, InbandDigits, Latching, PayloadType, StreamSettings,
+        Codec, Direction as MediaDirection, InbandDigits, Latching, PayloadType, RtcpPath,
+        StreamSettings,
     },
     pbx::Pbx,
     printable::Printable,
@@ -255,6 +256,7 @@ fn loopback(remote: SocketAddr, flow: &sip::Flow) -> StreamSettings {
         inband_digits: InbandDigits::Ignore,
         idle_timeout: None,
         keepalive: None,
+        rtcp: RtcpPath::Off,
     }
 }
 

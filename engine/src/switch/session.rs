@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     channel::DigitRoute,
     config::{CodecName, DtmfMode, Peer},
-    media::{Codec, Direction, InbandDigits, KEEPALIVE, Latching, StreamSettings},
+    media::{Codec, Direction, InbandDigits, KEEPALIVE, Latching, RtcpPath, StreamSettings},
     sdp::{
         Capabilities, Negotiated, NegotiationError, OfferAnswer, SdpError, SessionDescription,
         TelephoneEvents,
@@ -273,6 +273,7 @@ impl Session {
             },
             idle_timeout,
             keepalive: self.silences.keepalive,
+            rtcp: RtcpPath::default(),
         })
     }
 }

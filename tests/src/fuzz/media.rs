@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesis_engine::media::packet_io::{Outgoing, PacketIo, RECEIVE_LIMIT, Sent};
+use diesis_engine::media::packet_io::{ControlPort, Outgoing, PacketIo, RECEIVE_LIMIT, Sent};
+use diesis_engine::media::rtcp::packet::{Compound, Packet};
 use diesis_engine::media::shard::{Shard, ShardSettings, TICK};
 use diesis_engine::media::{
     Codec, Command, Digit, EchoState, Event, InbandDigits, Latching, MuteState, PayloadType,
@@ -19,24 +20,113 @@ use diesis_engine::media::{
 use super::sip::clock;
 use super::{SLOW, Shape, Target, owned, parts};
 
-pub(super) const TARGETS: &[Target] = &[Target {
-    name: "shard",
-    about: "media::Shard: RTP and telephone events on streams, in rooms, echoing, playing",
-    run,
-    seeds,
-    tokens: TOKENS,
-    longest: 4096,
-    memory: 32 << 20,
-    slow: SLOW,
-}];
+pub(super) const TARGETS: &[Target] = &[
+    Target {
+        name: "shard",
+        about: "media::Shard: RTP, RTCP and telephone events on streams, in rooms, echoing, playing",
+        run,
+        seeds,
+        tokens: TOKENS,
+        longest: 4096,
+        memory: 32 << 20,
+        slow: SLOW,
+    },
+    Target {
+        name: "rtcp",
+        about: "media::rtcp: compound packets, their reports, names and goodbyes",
+        run: compound,
+        seeds: compound_seeds,
+        tokens: COMPOUND_TOKENS,
+        longest: 2048,
+        memory: 1 << 20,
+        slow: SLOW,
+    },
+];
+
+/// Reads everything that is in a compound packet, and what it is told from.
+fn compound(input: &[u8]) -> Shape {
+    let mut shape = Shape::new();
+    let compound = match Compound::parse(input) {
+        Ok(compound) => compound,
+        Err(error) => {
+            shape.kind(&error);
+            return shape;
+        }
+    };
+    shape.kind(&compound.sender());
+    // At least four octets each.
+    let mut packets = 0;
+    for packet in compound.packets() {
+        packets += 1;
+        shape.kind(&packet);
+        match packet {
+            Packet::Sender(_, blocks) | Packet::Receiver(_, blocks) => {
+                assert!(blocks.clone().count() <= 31);
+                for block in blocks {
+                    assert!((-0x80_0000..0x80_0000).contains(&block.lost));
+                    shape.add(block.fraction_lost);
+                }
+            }
+            Packet::Description(chunks) => {
+                // As many as were counted when it was checked.
+                for (_, name) in chunks {
+                    shape.count(name.map_or(0, <[u8]>::len));
+                }
+            }
+            Packet::Goodbye(sources) => shape.count(sources.count()),
+            _ => {}
+        }
+    }
+    assert!(packets > 0 && packets * 4 <= input.len());
+    shape
+}
+
+fn compound_seeds() -> Vec<Vec<u8>> {
+    let sender =
+        b"\x81\xc8\0\x0c\0\0\0\x07\xb4\x4d\xb7\x05\x20\0\0\0\0\0\0\xa0\0\0\0\x07\0\0\x04\x60\
+        \0\0\0\x08\x40\xff\xff\xfd\0\x01\xff\xfe\0\0\0\x50\xb7\x05\x20\0\0\x05\x40\0";
+    let receiver = b"\x80\xc9\0\x01\0\0\0\x07";
+    let name = b"\x81\xca\0\x03\0\0\0\x07\x01\x05alice\0";
+    let goodbye = b"\x81\xcb\0\x03\0\0\0\x07\x07teardown";
+    let feedback = b"\x81\xce\0\x02\0\0\0\x07\0\0\0\x08";
+    let extended = b"\x80\xcf\0\x04\0\0\0\x07\x04\0\0\x02\xb4\x4d\xb7\x05\x20\0\0\0";
+    let join = |parts: &[&[u8]]| parts.concat();
+    vec![
+        join(&[&sender[..], &name[..], &goodbye[..8], b"\0\0\0\0"]),
+        join(&[&receiver[..], &name[..], feedback, extended]),
+        join(&[&receiver[..], b"\xa1\xcb\0\x02\0\0\0\x07\0\0\0\x04"]),
+        join(&[&sender[..], &name[..], &name[..]]),
+        receiver.to_vec(),
+    ]
+}
+
+const COMPOUND_TOKENS: &[&[u8]] = &[
+    b"\x80\xc8\0\x06",
+    b"\x81\xc8\0\x0c",
+    b"\x80\xc9\0\x01",
+    b"\x81\xc9\0\x07",
+    b"\x81\xca\0\x02",
+    b"\x81\xcb\0\x01",
+    b"\x81\xcc\0\x02",
+    b"\x81\xcd\0\x03",
+    b"\x81\xce\0\x02",
+    b"\x80\xcf\0\x01",
+    b"\xa0",
+    b"\x9f",
+    b"\xff\xff",
+    b"\0\0\0\0",
+    b"\0\0\0\x04",
+];
 
 /// Sockets in memory, which check what is sent.
 #[derive(Default)]
 struct Sockets {
     waiting: HashMap<SocketId, VecDeque<(SocketAddr, Vec<u8>)>>,
+    control: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
     connected: HashMap<SocketId, SocketAddr>,
     allowed: Vec<SocketAddr>,
     sent: usize,
+    reported: usize,
 }
 
 impl PacketIo for Sockets {
@@ -63,6 +153,26 @@ impl PacketIo for Sockets {
         // Echo gives back what came, as long as it is.
         assert!(packet.payload.len() <= 4096);
         self.sent += 1;
+        Sent::Accepted
+    }
+
+    fn receive_control(&mut self, deliver: &mut dyn FnMut(SocketId, SocketAddr, &[u8])) {
+        for (socket, from, bytes) in self.control.drain(..) {
+            deliver(socket, from, &bytes);
+        }
+    }
+
+    fn send_control(
+        &mut self,
+        _: SocketId,
+        _: ControlPort,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Sent {
+        let ip = to.ip();
+        assert!(self.allowed.iter().any(|it| it.ip() == ip), "reported to a third party, {to}");
+        Compound::parse(datagram).expect("a report of ours has the form");
+        self.reported += 1;
         Sent::Accepted
     }
 
@@ -136,6 +246,17 @@ fn run(input: &[u8]) -> Shape {
         }
         let stream = u64::from(what & 7) % STREAMS;
         let mut from = peer(stream);
+        if what & 7 > 4 {
+            // To the port above.
+            from.set_port(if what >> 3 & 1 == 0 { 4001 } else { 4007 });
+            if what >> 3 & 3 == 3 {
+                from = ([203, 0, 113, 9], 4001).into();
+            }
+            sockets.control.push_back((SocketId(stream as u32), from, rest.to_vec()));
+            now += TICK;
+            tick(&mut shard, &mut sockets, now, &mut shape);
+            continue;
+        }
         match what >> 3 & 3 {
             0 | 1 => {}
             2 => from.set_port(4002),
@@ -160,6 +281,7 @@ fn run(input: &[u8]) -> Shape {
     assert!(shard.is_empty());
     assert_eq!(shard.counters().panics, 0);
     shape.count(sockets.sent / 100);
+    shape.count(sockets.reported);
     shape
 }
 
@@ -250,6 +372,7 @@ fn seeds() -> Vec<Vec<u8>> {
         b"\xff\x00\x08\x18\x20\x28\x30\x38\x40\x1e\xe0x\x1e\xff\x41\x1e\xe1",
         b"\x40\x80\xc8\0\x01\0\0\0\x07\0\0\x1e\x50\x80\0\0\x01\0\0\0\0\0\0\0\x07abc\x1e\x58\x91\0\0\x02\0\0\0\0\0\0\0\x07\xbe\xde\0\x01abcd",
         b"\x41\0\x01\0\x08!\x12\xa4B",
+        b"\x05\x81\xc9\0\x07\0\0\0\x07\0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x01\0\0\0\0\0\0\0\0\x81\xcb\0\x01\0\0\0\x07\x1e\xe0",
     ]));
     seeds
 }

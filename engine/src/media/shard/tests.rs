@@ -11,12 +11,13 @@ use crate::{
         Codec, Digit, Direction, EchoState, FRAME, InbandDigits, Latching, MuteState, PayloadType,
         PlayId, PlayItem, PortLease, Prompt, RecordSource, Repeat, Signal, StreamStatistics, Talk,
         TalkDetection,
-        packet_io::{Outgoing, RECEIVE_LIMIT, Sent},
+        packet_io::{ControlPort, Outgoing, RECEIVE_LIMIT, Sent},
         rtp::{Header, Marker, Seq, Ssrc},
     },
 };
 
 mod pair;
+mod reports;
 
 /// Sockets in memory.
 #[derive(Default)]
@@ -26,6 +27,9 @@ struct Memory {
     connected: HashMap<SocketId, SocketAddr>,
     released: Vec<SocketId>,
     sent: Vec<Packet>,
+    /// RTCP that waits, and that was sent.
+    control: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
+    reports: Vec<(Packet, ControlPort)>,
     /// Sending on it panics.
     fails_on: Option<SocketId>,
 }
@@ -65,6 +69,25 @@ impl PacketIo for Memory {
         let to = to.expect("a packet without destination needs a connected socket");
         let octets = [packet.header, packet.payload].concat();
         self.sent.push(Packet { at_ms: self.now_ms, socket: packet.socket, to, octets });
+        Sent::Accepted
+    }
+
+    fn receive_control(&mut self, deliver: &mut dyn FnMut(SocketId, SocketAddr, &[u8])) {
+        for (socket, from, octets) in self.control.drain(..) {
+            deliver(socket, from, &octets);
+        }
+    }
+
+    fn send_control(
+        &mut self,
+        socket: SocketId,
+        from: ControlPort,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Sent {
+        assert!(!self.released.contains(&socket), "its socket is gone");
+        let packet = Packet { at_ms: self.now_ms, socket, to, octets: datagram.to_vec() };
+        self.reports.push((packet, from));
         Sent::Accepted
     }
 
@@ -908,7 +931,7 @@ fn a_panic_ends_the_stream_at_whose_turn_it_came_and_no_other() {
         let now = now + Duration::from_millis(tick * 5);
         let tick = std::panic::AssertUnwindSafe(|| shard.tick(now, io));
         if std::panic::catch_unwind(tick).is_err() {
-            shard.handle_panic();
+            shard.handle_panic(now);
         }
     }
     world.io.now_ms += 20;

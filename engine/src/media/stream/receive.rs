@@ -7,11 +7,12 @@ use rtp_rs::RtpReader;
 
 use super::{Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, report_talk};
 use crate::media::{
-    Codec, Digit, Event, FRAME,
+    Codec, Digit, Event, FRAME, RtcpPath,
     event::Talk,
     jitter::{Played, Pushed},
     latch::Heard,
     mixer::{Mixer, TalkChange},
+    rtcp::packet::is_rtcp,
     rtp::{Arrival, Marker, Reception, RtpTime, Seq, Ssrc},
 };
 
@@ -31,15 +32,18 @@ impl Stream {
             self.statistics.foreign += 1;
             return;
         }
+        if is_rtcp(datagram) {
+            // Some mix it in without having agreed on it: it is as good.
+            if self.settings.rtcp != RtcpPath::Off {
+                self.take_compound(from, datagram, moment);
+            }
+            return;
+        }
         let Ok(packet) = RtpReader::new(datagram) else {
             self.statistics.malformed += 1;
             return;
         };
         let number = packet.payload_type();
-        // RTCP on the RTP port, its packet types 192 to 223 (RFC 5761 §4): nobody's loss.
-        if (64..96).contains(&number) {
-            return;
-        }
         let codec = self.settings.receive.iter().find(|(pt, _)| pt.number() == number);
         let codec = codec.map(|&(_, codec)| codec);
         let is_event = self.settings.telephone_event_receive.iter().any(|pt| pt.number() == number);
@@ -51,6 +55,10 @@ impl Stream {
             events.push_back(Event::Latched { stream: self.id, remote });
         }
         self.last_heard = Heartbeat::Alive { frame: moment.frame };
+        if packet.ssrc() == self.sending.ssrc.0 {
+            self.handle_conflict(from.ip());
+            return;
+        }
         self.statistics.received_octets += packet.payload().len() as u64;
         if is_event {
             self.handle_event(&packet, slot, moment, relay, events);

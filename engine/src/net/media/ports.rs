@@ -43,9 +43,10 @@ enum Exhausted {
     Reported,
 }
 
-/// The even ports of a range.
+/// The even ports of a range whose neighbours above are in it too.
 pub(super) fn even_ports(range: &RangeInclusive<u16>) -> impl Iterator<Item = u16> + use<> {
-    range.clone().filter(|&port| port > 0 && port.is_multiple_of(2))
+    let end = *range.end();
+    range.clone().filter(move |&port| port > 0 && port.is_multiple_of(2) && port < end)
 }
 
 impl PortPool {
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn shards_share_the_even_ports_of_the_range() {
-        let config = MediaConfig::default().shards(3).ports(10_001..=10_020);
+        let config = MediaConfig::default().shards(3).ports(10_001..=10_022);
         let mut ports: Vec<u16> =
             (0..3).flat_map(|shard| pool(&config, shard).stocks.remove(0).unbound).collect();
         ports.sort_unstable();
@@ -239,7 +240,7 @@ mod tests {
         let address: SocketAddr = "0.0.0.0:10002".parse().unwrap();
         pool.stocks[0].unbound.clear();
         pool.stocks[0].target = 1;
-        let (mut sockets, mut events) = (SocketTable::new(46), VecDeque::new());
+        let (mut sockets, mut events) = (SocketTable::new(46).unwrap(), VecDeque::new());
         pool.handle_released(address, now);
         assert_eq!(pool.poll_timeout(), Some(now + Duration::from_secs(3)));
         pool.fill(&mut sockets, &mut events, now);

@@ -1,15 +1,22 @@
-//! The tick-loop backend: a non-blocking UDP socket per stream, polled when its stream's turn is.
+//! The tick-loop backend: a non-blocking UDP socket per stream, polled when its stream's turn is, and
+//! one on the port above for RTCP, polled when the system's readiness set names it: what comes each
+//! five seconds is not worth a call for each socket.
 
 use std::{
     io::{self, ErrorKind},
+    mem::MaybeUninit,
     net::{IpAddr, SocketAddr, UdpSocket},
+    os::fd::OwnedFd,
 };
 
-use rustix::net::{
-    connect_unspec,
-    sockopt::{
-        Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ip_tos,
-        set_ipv6_mtu_discover, set_ipv6_tclass,
+use rustix::{
+    event::{Timespec, epoll},
+    net::{
+        connect_unspec,
+        sockopt::{
+            Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ip_tos,
+            set_ipv6_mtu_discover, set_ipv6_tclass,
+        },
     },
 };
 use slab::Slab;
@@ -17,39 +24,52 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::media::{
     SocketId,
-    packet_io::{Outgoing, PacketIo, RECEIVE_LIMIT, Sent},
+    packet_io::{CONTROL_LIMIT, ControlPort, Outgoing, PacketIo, RECEIVE_LIMIT, Sent},
 };
 
 /// The sockets of one shard.
 pub(super) struct SocketTable {
-    sockets: Slab<Entry>,
+    sockets: Slab<SocketPair>,
+    /// Names the control sockets that have something, by their key in `sockets`.
+    readiness: OwnedFd,
     released: Vec<SocketAddr>,
     buffer: Box<[u8; LONGEST_DATAGRAM]>,
     dscp: u8,
 }
 
-struct Entry {
+/// The sockets of one stream.
+pub(super) struct SocketPair {
     socket: UdpSocket,
+    /// On the port above.
+    control: UdpSocket,
     address: SocketAddr,
     connected: Option<SocketAddr>,
 }
 
 impl SocketTable {
-    pub(super) fn new(dscp: u8) -> Self {
-        Self {
+    pub(super) fn new(dscp: u8) -> io::Result<Self> {
+        Ok(Self {
             sockets: Slab::new(),
+            readiness: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             released: vec![],
             buffer: Box::new([0; LONGEST_DATAGRAM]),
             dscp,
-        }
+        })
     }
 
-    /// Binds a port.
+    /// Binds a port and the one above it.
     pub(super) fn bind(&mut self, address: SocketAddr) -> io::Result<SocketId> {
+        let above = address.port().checked_add(1).ok_or(ErrorKind::AddrNotAvailable)?;
+        // Bounds what a flood can occupy: some hundred packets, two seconds of a call.
+        let socket = self.bind_one(address, RECEIVE_BUFFER)?;
+        let control = self.bind_one((address.ip(), above).into(), CONTROL_BUFFER)?;
+        self.add(SocketPair { socket, control, address, connected: None })
+    }
+
+    fn bind_one(&self, address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
-        // Bounds what a flood can occupy: some hundred packets, two seconds of a call.
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_recv_buffer_size(buffer)?;
         // No address is probed twice: without path MTU discovery the kernel takes the short way.
         match address.ip() {
             IpAddr::V4(_) => {
@@ -63,21 +83,35 @@ impl SocketTable {
             }
         }
         socket.bind(&address.into())?;
-        Ok(self.insert(socket.into(), address))
+        Ok(socket.into())
     }
 
-    /// Takes a socket from another shard's table.
-    pub(super) fn insert(&mut self, socket: UdpSocket, address: SocketAddr) -> SocketId {
-        let connected = socket.peer_addr().ok();
-        let key = self.sockets.insert(Entry { socket, address, connected });
+    fn add(&mut self, pair: SocketPair) -> io::Result<SocketId> {
+        let entry = self.sockets.vacant_entry();
+        let data = epoll::EventData::new_u64(entry.key() as u64);
+        epoll::add(&self.readiness, &pair.control, data, epoll::EventFlags::IN)?;
         // A process has fewer sockets than that.
+        let id = SocketId(entry.key() as u32);
+        entry.insert(pair);
+        Ok(id)
+    }
+
+    /// Takes sockets from another shard's table.
+    pub(super) fn insert(&mut self, pair: SocketPair) -> SocketId {
+        let key = self.sockets.insert(pair);
+        if let Some(pair) = self.sockets.get(key) {
+            let data = epoll::EventData::new_u64(key as u64);
+            // Without memory for it the stream goes on without reports.
+            let _unheard = epoll::add(&self.readiness, &pair.control, data, epoll::EventFlags::IN);
+        }
         SocketId(key as u32)
     }
 
-    /// Gives a socket away to another shard's table.
-    pub(super) fn take(&mut self, socket: SocketId) -> Option<(UdpSocket, SocketAddr)> {
-        let entry = self.sockets.try_remove(socket.0 as usize)?;
-        Some((entry.socket, entry.address))
+    /// Gives sockets away to another shard's table.
+    pub(super) fn take(&mut self, socket: SocketId) -> Option<SocketPair> {
+        let pair = self.sockets.try_remove(socket.0 as usize)?;
+        let _not_in_it = epoll::delete(&self.readiness, &pair.control);
+        Some(pair)
     }
 
     /// The local address of a port that was given back, and whose socket is closed.
@@ -130,6 +164,43 @@ impl PacketIo for SocketTable {
         if sent.is_ok() { Sent::Accepted } else { Sent::Refused }
     }
 
+    fn receive_control(&mut self, deliver: &mut dyn FnMut(SocketId, SocketAddr, &[u8])) {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut room = [MaybeUninit::<epoll::Event>::uninit(); READY_LIMIT];
+        let Ok((ready, _)) = epoll::wait(&self.readiness, &mut room[..], Some(&at_once)) else {
+            return;
+        };
+        for event in ready {
+            let data = event.data;
+            let key = data.u64();
+            let Some(pair) = self.sockets.get(key as usize) else { continue };
+            for _ in 0..CONTROL_LIMIT {
+                match pair.control.recv_from(&mut self.buffer[..]) {
+                    Ok((length, from)) => {
+                        deliver(SocketId(key as u32), from, &self.buffer[..length]);
+                    }
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+
+    fn send_control(
+        &mut self,
+        socket: SocketId,
+        from: ControlPort,
+        destination: SocketAddr,
+        datagram: &[u8],
+    ) -> Sent {
+        let Some(pair) = self.sockets.get(socket.0 as usize) else { return Sent::Refused };
+        let sent = match from {
+            ControlPort::Own => pair.control.send_to(datagram, destination),
+            ControlPort::Media if pair.connected == Some(destination) => pair.socket.send(datagram),
+            ControlPort::Media => pair.socket.send_to(datagram, destination),
+        };
+        if sent.is_ok() { Sent::Accepted } else { Sent::Refused }
+    }
+
     fn flush(&mut self) {}
 
     fn connect(&mut self, socket: SocketId, remote: SocketAddr) -> bool {
@@ -162,3 +233,9 @@ const LONGEST_DATAGRAM: usize = 2048;
 
 /// Octets of the kernel's receive queue, which counts some 700 for a packet of 172.
 const RECEIVE_BUFFER: usize = 65_536;
+
+/// The same for RTCP: a handful of packets, of which one comes each five seconds.
+const CONTROL_BUFFER: usize = 8192;
+
+/// Control sockets looked at in one tick; the others have their turn in the next.
+const READY_LIMIT: usize = 64;

@@ -13,6 +13,11 @@ use super::*;
 use crate::media::{
     Codec, EchoState, Latching, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat, StreamId,
     StreamSettings,
+    rtcp::{
+        Compound, Packet, ReportBlock,
+        packet::{Out, Writer},
+    },
+    rtp::Ssrc,
 };
 
 const WAIT: Duration = Duration::from_secs(60);
@@ -95,6 +100,70 @@ fn a_prompt_is_heard_and_an_echo_comes_back_after_moving_to_another_core() {
         })
         .expect("the stream closes");
     assert!(closed.sent_packets >= 6 && closed.received_packets == 3, "{closed:?}");
+    threads.stop();
+}
+
+/// A peer with the port above its own.
+fn peer_with_control() -> (SocketAddr, UdpSocket, UdpSocket) {
+    loop {
+        let (socket, address) = peer();
+        let control = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let above = address.port().wrapping_add(1);
+        if control.bind(&SocketAddr::new(address.ip(), above).into()).is_ok() {
+            let control = UdpSocket::from(control);
+            control.set_read_timeout(Some(WAIT)).unwrap();
+            return (address, socket, control);
+        }
+    }
+}
+
+#[test]
+fn reports_travel_on_the_ports_above_also_after_moving_to_another_core() {
+    let threads = start(31_600..=31_699, 2);
+    let (address, _socket, control) = peer_with_control();
+    let port = port_of(&threads, 0);
+    let local = port.address;
+    let (stream, shard) = (StreamId(1), ShardId(0));
+    let settings = Box::new(StreamSettings::new(address, Codec::Pcmu));
+    threads.send(shard, Command::Open { stream, port, settings }).unwrap();
+    let items = vec![PlayItem::Silence(Duration::from_secs(60))];
+    let (play, repeat) = (PlayId(1), Repeat::Once);
+    threads.send(shard, Command::Play { stream, play, items, repeat }).unwrap();
+    threads.send(shard, Command::Move { stream, to: ShardId(1) }).unwrap();
+    let mut buffer = [0; 2048];
+    let (length, from) = control.recv_from(&mut buffer).unwrap();
+    assert_eq!((from.ip(), from.port()), (local.ip(), local.port() + 1));
+    let compound = Compound::parse(&buffer[..length]).unwrap();
+    let Some(Packet::Sender(report, _)) = compound.packets().next() else { panic!("{compound:?}") };
+    assert!((50..200).contains(&report.packets), "{report:?}");
+    let date = (report.ntp >> 32) as i64 - 2_208_988_800;
+    assert!(date > 1_700_000_000, "dated by the wall clock");
+    let block = ReportBlock {
+        ssrc: report.ssrc,
+        fraction_lost: 0,
+        lost: 3,
+        highest: 1,
+        jitter: 16,
+        last_report: (report.ntp >> 16) as u32,
+        delay: 0,
+    };
+    let answer = Writer::new().with(Out::Receiver(Ssrc(9), Some(block)));
+    control.send_to(answer.as_bytes(), from).unwrap();
+    // By its next report it has read the answer.
+    let (second, _) = control.recv_from(&mut buffer).unwrap();
+    Compound::parse(&buffer[..second]).unwrap();
+    threads.send(ShardId(1), Command::Close { stream }).unwrap();
+    let closed = std::iter::from_fn(|| threads.next_event_timeout(WAIT))
+        .find_map(|event| match event {
+            Event::Closed { statistics, .. } => Some(statistics),
+            _ => None,
+        })
+        .expect("the stream closes");
+    assert_eq!(closed.sent_lost, Some(3));
+    assert!(closed.round_trip.is_some_and(|trip| trip < Duration::from_secs(5)), "{closed:?}");
+    let (last, _) = control.recv_from(&mut buffer).unwrap();
+    let compound = Compound::parse(&buffer[..last]).unwrap();
+    assert!(matches!(compound.packets().last(), Some(Packet::Goodbye(_))));
     threads.stop();
 }
 

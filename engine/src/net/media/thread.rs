@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    net::{SocketAddr, UdpSocket},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -14,7 +13,7 @@ use rustix::{
     time::{ClockId, Timespec, clock_gettime},
 };
 
-use super::{Gauges, PortPool, Realtime, SocketTable, Waker, realtime};
+use super::{Gauges, PortPool, Realtime, SocketTable, Waker, realtime, sockets::SocketPair};
 use crate::media::{
     Command, Event, ShardId, StreamId,
     shard::{Departure, Shard},
@@ -29,8 +28,7 @@ pub(super) enum Message {
     /// Here it is.
     Adopt {
         stream: Box<Stream>,
-        socket: UdpSocket,
-        address: SocketAddr,
+        sockets: SocketPair,
     },
     /// It will not come.
     ExpectNoMore(StreamId),
@@ -94,7 +92,7 @@ impl ShardThread {
         let Self { shard, sockets, .. } = self;
         if catch_unwind(AssertUnwindSafe(|| shard.tick(now, sockets))).is_err() {
             tracing::error!(shard = self.id.0, "a stream was ended because of a panic");
-            self.shard.handle_panic();
+            self.shard.handle_panic(now);
         }
     }
 
@@ -165,8 +163,8 @@ impl ShardThread {
         match message {
             Message::Command(command) => self.handle_command(command, now),
             Message::Expect(stream) => self.shard.expect(stream),
-            Message::Adopt { stream, socket, address } => {
-                let socket = self.sockets.insert(socket, address);
+            Message::Adopt { stream, sockets } => {
+                let socket = self.sockets.insert(sockets);
                 self.shard.adopt(stream, socket, now);
             }
             Message::ExpectNoMore(stream) => self.shard.expect_no_more(stream, now),
@@ -184,15 +182,15 @@ impl ShardThread {
         let shard = &mut self.shard;
         if catch_unwind(AssertUnwindSafe(|| shard.handle_command(command, now))).is_err() {
             tracing::error!(shard = self.id.0, "a media command ended in a panic");
-            self.shard.handle_panic();
+            self.shard.handle_panic(now);
         }
     }
 
     fn send_off(&mut self, departure: Departure) {
         let (to, message) = match departure {
             Departure::Stream { stream, socket, to } => {
-                let Some((socket, address)) = self.sockets.take(socket) else { return };
-                (to, Message::Adopt { stream, socket, address })
+                let Some(sockets) = self.sockets.take(socket) else { return };
+                (to, Message::Adopt { stream, sockets })
             }
             Departure::Unknown { stream, to } => (to, Message::ExpectNoMore(stream)),
         };
@@ -262,6 +260,12 @@ impl SleepClock {
 #[allow(clippy::disallowed_methods, reason = "this room reads the clock for the pure ones")]
 pub(super) fn now() -> Instant {
     Instant::now()
+}
+
+/// The time since 1970.
+#[allow(clippy::disallowed_methods, reason = "this room reads the clock for the pure ones")]
+pub(super) fn wall() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 const NANOSECONDS: i64 = 1_000_000_000;

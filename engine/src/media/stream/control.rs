@@ -1,0 +1,217 @@
+//! The reports of a stream: to whom they go, whose are believed, and what becomes of two ends that
+//! chose one SSRC (RFC 3550 §6 and §8).
+//!
+//! Reports follow the rules of media (see `latch`): they go to the signalled address, or with
+//! symmetric RTP to where the peer's come from, and what a third party sends changes nothing.
+//! Nothing is sent because something came, so that nobody can be flooded by way of us.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Moment, Stream};
+use crate::media::{
+    Latching, RtcpPath, SocketId, StreamSettings,
+    latch::Latch,
+    packet_io::{ControlPort, PacketIo, Sent},
+    rtcp::{Compound, Reports, Sender, packet::Writer},
+    rtp::Ssrc,
+    settings::next_port,
+};
+
+/// What is looked at once in five seconds, and so kept apart from the rest.
+#[derive(Debug)]
+pub(super) struct Control {
+    latch: Latch,
+    reports: Reports,
+    /// Packets and octets sent under earlier SSRCs.
+    before: (u64, u64),
+    /// An SSRC that we left because the peer had the same, until the peer is told.
+    left: Option<Ssrc>,
+    /// Whose packets came under our SSRC: what comes so again from there is a loop (RFC 3550 §8.2).
+    conflict: Option<IpAddr>,
+}
+
+/// The last words of a stream that is closed, to be sent before its socket goes.
+#[derive(Debug)]
+pub(crate) struct Goodbye {
+    socket: SocketId,
+    port: ControlPort,
+    destination: SocketAddr,
+    written: Writer,
+}
+
+impl Goodbye {
+    pub(crate) fn send(&self, io: &mut impl PacketIo) {
+        let _lost =
+            io.send_control(self.socket, self.port, self.destination, self.written.as_bytes());
+    }
+}
+
+impl Control {
+    pub(super) fn new(settings: &StreamSettings, random: [u64; 3], moment: Moment) -> Self {
+        let signalled = settings.rtcp.signalled(settings.remote);
+        Self {
+            latch: Latch::new(signalled, settings).for_reports(),
+            reports: Reports::new(random, moment.now),
+            before: (0, 0),
+            left: None,
+            conflict: None,
+        }
+    }
+
+    pub(super) fn update(&mut self, settings: &StreamSettings) {
+        self.latch.update(settings.rtcp.signalled(settings.remote), settings);
+        self.conflict = None;
+    }
+
+    pub(super) fn poll_timeout(&self) -> std::time::Instant {
+        self.reports.poll_timeout()
+    }
+}
+
+impl Stream {
+    /// Takes a datagram from the port above that of the media.
+    pub(crate) fn handle_control(&mut self, from: SocketAddr, datagram: &[u8], moment: Moment) {
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        let is_open = matches!(self.settings.rtcp, RtcpPath::Separate | RtcpPath::SeparateTo(_));
+        let host_fits = self.settings.latching == Latching::SignalledOnly
+            || self.latch.source().is_none_or(|media| media.ip() == from.ip());
+        if !is_open || !host_fits || !self.control.latch.admits(from, moment.frame) {
+            self.statistics.foreign_reports += 1;
+            return;
+        }
+        if self.take_compound(from, datagram, moment) {
+            self.control.latch.accept(from, moment.frame);
+        }
+    }
+
+    /// Takes what came from the peer as RTCP, by whichever port. Whether it was worth its name.
+    pub(super) fn take_compound(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        moment: Moment,
+    ) -> bool {
+        let Ok(compound) = Compound::parse(datagram) else {
+            self.statistics.malformed_reports += 1;
+            return false;
+        };
+        let ours = self.sending.ssrc;
+        if compound.sender() == ours {
+            self.handle_conflict(from.ip());
+            return false;
+        }
+        self.statistics.reports_received += 1;
+        let reports = &mut self.control.reports;
+        let news = reports.handle_compound(compound, datagram.len(), ours, moment.ntp, moment.now);
+        if let Some(report) = news.report {
+            self.statistics.hear(report);
+        }
+        if news.goodbye.is_some() && news.goodbye == self.reception.as_ref().map(|r| r.ssrc()) {
+            self.statistics.goodbyes += 1;
+        }
+        true
+    }
+
+    /// Packets of the peer bear our SSRC. The first time both ends chose alike, and we choose
+    /// again; from then on they are our own that come back, and are to be heard by nobody.
+    pub(super) fn handle_conflict(&mut self, from: IpAddr) {
+        if self.control.conflict == Some(from) {
+            self.statistics.looped += 1;
+            return;
+        }
+        let control = &mut *self.control;
+        control.conflict = Some(from);
+        self.statistics.collisions += 1;
+        control.left = control.left.or(Some(self.sending.ssrc));
+        control.before = (self.statistics.sent_packets, self.statistics.sent_octets);
+        control.reports.handle_new_ssrc();
+        let peer = self.reception.as_ref().map(|reception| reception.ssrc());
+        while Some(self.sending.ssrc) == control.left || Some(self.sending.ssrc) == peer {
+            self.sending.ssrc = Ssrc((control.reports.next_random() >> 32) as u32);
+        }
+        self.report_due = None;
+    }
+
+    /// Reports if it is time.
+    pub(super) fn report(&mut self, moment: Moment, io: &mut impl PacketIo) {
+        if self.report_due.is_some_and(|due| moment.now < due) {
+            return;
+        }
+        if let Some(left) = self.control.left.take()
+            && let Some(goodbye) = self.goodbye_of(left, moment)
+        {
+            goodbye.send(io);
+        }
+        let sender = self.sender(moment);
+        let hears = self.reception.is_some();
+        if self.control.reports.is_due(sender.packets, hears, moment.now) {
+            let received = self.received();
+            let reports = &mut self.control.reports;
+            let written = reports.report(sender, received, moment.ntp, moment.now);
+            if let Some((port, destination)) = self.report_destination(moment.frame) {
+                let socket = self.sending.socket;
+                match io.send_control(socket, port, destination, written.as_bytes()) {
+                    Sent::Accepted => self.statistics.reports_sent += 1,
+                    Sent::Refused => self.statistics.send_errors += 1,
+                }
+            }
+        }
+        self.report_due = Some(self.control.poll_timeout());
+    }
+
+    /// The last report of all, for a stream that is closed.
+    pub(super) fn goodbye(&mut self, moment: Moment) -> Option<Goodbye> {
+        self.goodbye_of(self.sending.ssrc, moment)
+    }
+
+    fn goodbye_of(&mut self, ssrc: Ssrc, moment: Moment) -> Option<Goodbye> {
+        let (port, destination) = self.report_destination(moment.frame)?;
+        let is_present = ssrc == self.sending.ssrc;
+        let received = if is_present { self.received() } else { None };
+        let mut sender = self.sender(moment);
+        sender.ssrc = ssrc;
+        if !is_present {
+            (sender.packets, sender.octets) = self.control.before;
+        }
+        let written = self.control.reports.goodbye(sender, received, moment.ntp, moment.now)?;
+        Some(Goodbye { socket: self.sending.socket, port, destination, written })
+    }
+
+    fn sender(&self, moment: Moment) -> Sender {
+        let (packets, octets) = self.control.before;
+        Sender {
+            ssrc: self.sending.ssrc,
+            packets: self.statistics.sent_packets.saturating_sub(packets),
+            octets: self.statistics.sent_octets.saturating_sub(octets),
+            time: self.sending.time(moment.frame),
+        }
+    }
+
+    /// What there is to report of the peer.
+    fn received(&mut self) -> Option<(Ssrc, crate::media::rtp::Received)> {
+        let reception = self.reception.as_mut()?;
+        let received = reception.report()?;
+        Some((reception.ssrc(), received))
+    }
+
+    fn report_destination(&self, frame: u64) -> Option<(ControlPort, SocketAddr)> {
+        let media = self.latch.destination(frame);
+        match self.settings.rtcp {
+            RtcpPath::Off => None,
+            RtcpPath::Muxed => Some((ControlPort::Media, media?)),
+            RtcpPath::Separate | RtcpPath::SeparateTo(_) => {
+                let latch = &self.control.latch;
+                // Behind NAT, and not heard yet: the address that was signalled leads nowhere.
+                let translated = media.filter(|media| {
+                    latch.source().is_none()
+                        && self.settings.remote.is_none_or(|remote| remote.ip() != media.ip())
+                });
+                let destination = match translated {
+                    Some(media) => next_port(media),
+                    None => latch.destination(frame),
+                };
+                Some((ControlPort::Own, destination?))
+            }
+        }
+    }
+}
