@@ -222,7 +222,7 @@ impl Call {
     pub(super) fn statistics(&self, now: Instant) -> CallStatistics {
         let (end, media) = match &self.phase {
             Phase::Down(Ending { at, media: FinalMedia::Closed(statistics), .. }) => {
-                (*at, Some((**statistics).clone()))
+                (*at, Some(statistics.clone()))
             }
             Phase::Down(ending) => (ending.at, None),
             _ => (now, None),

@@ -337,5 +337,5 @@ pub struct CallStatistics {
     /// From the answer to the end; zero when never answered.
     pub answered: Duration,
     /// What the media did, when there was any.
-    pub media: Option<StreamStatistics>,
+    pub media: Option<Box<StreamStatistics>>,
 }

@@ -61,7 +61,7 @@ fn compound(input: &[u8]) -> Shape {
         shape.kind(&packet);
         match packet {
             Packet::Sender(_, blocks) | Packet::Receiver(_, blocks) => {
-                assert!(blocks.clone().count() <= 31);
+                assert!(blocks.count() <= 31);
                 for block in blocks {
                     assert!((-0x80_0000..0x80_0000).contains(&block.lost));
                     shape.add(block.fraction_lost);

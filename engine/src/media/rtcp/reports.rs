@@ -144,7 +144,7 @@ impl Reports {
     /// Makes the last report, with a BYE; `None` for an end that never said anything, which leaves
     /// without a word (RFC 3550 §6.3.7).
     pub(crate) fn goodbye(
-        &mut self,
+        &self,
         sender: Sender,
         received: Option<(Ssrc, Received)>,
         ntp: NtpTime,
@@ -417,7 +417,7 @@ mod tests {
     #[test]
     fn goodbye_is_said_by_who_said_something() {
         let now = clock();
-        let mut reports = Reports::new([1, 2, 5], now);
+        let reports = Reports::new([1, 2, 5], now);
         assert!(reports.goodbye(SENDER, None, NtpTime(0), now).is_none());
         let spoke = Sender { packets: 1, ..SENDER };
         let last = reports.goodbye(spoke, None, NtpTime(0), now).unwrap();
