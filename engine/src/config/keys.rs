@@ -385,6 +385,10 @@ pub(super) const MUSIC: KeyTable = KeyTable {
     ],
 };
 
+/// Sections of `acl.conf`.
+pub(super) const ACL: KeyTable =
+    KeyTable { kind: "acl.conf", read: &["deny", "permit"], later: &[] };
+
 pub(super) const CDR: KeyTable = KeyTable {
     kind: "cdr.conf [general]",
     read: &["enable", "unanswered", "congestion", "endbeforehexten", "initiatedseconds"],

@@ -21,8 +21,8 @@ use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
-    FeatureSettings, MusicSettings, codes, conference, features, music, parking, pjsip, prompts,
-    robots, rtp, system, unread,
+    FeatureSettings, MusicSettings, acl, codes, conference, features, music, parking, pjsip,
+    prompts, robots, rtp, system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -93,7 +93,8 @@ impl Configuration {
             .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))
             .unwrap_or_else(|| SystemSettings::new(directory));
         let plan = dialplan.as_ref().map(|dialplan| &dialplan.plan);
-        let surroundings = pjsip::Surroundings { files, now };
+        let lists = parts.file("acl.conf", files, acl::read);
+        let surroundings = pjsip::Surroundings { files, now, lists: lists.as_ref() };
         let mut sip = parts
             .file("pjsip.conf", files, |blocks, notes| {
                 pjsip::read(blocks, plan, surroundings, notes)

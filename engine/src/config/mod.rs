@@ -5,6 +5,7 @@
 //! happens instead; none is silently taken as done. The syntax shared by all files is
 //! `diesis_dialplan::conf`.
 
+mod acl;
 mod cdr;
 pub mod codes;
 mod conference;
@@ -35,6 +36,7 @@ mod watching;
 #[cfg(test)]
 mod tests;
 
+pub use acl::{Access, AccessList, Verdict};
 pub use dialplan::{applications, dialplan_checks, functions};
 pub use directory::DirectoryFiles;
 pub use features::FeatureSettings;

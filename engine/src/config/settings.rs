@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::acl::Access;
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::registration::Registration;
@@ -142,6 +143,11 @@ pub struct Peer {
     pub from_user: Option<BString>,
     /// The host part of From in requests to this peer.
     pub from_domain: Option<BString>,
+    /// Where its requests may come from (`permit`, `deny`, `acl`). From elsewhere it is nobody.
+    pub access: Access,
+    /// Where the contacts may be that it registers (`contact_permit`, `contact_deny`,
+    /// `contact_acl`).
+    pub contact_access: Access,
     /// What calls to this peer answer challenges with.
     pub outbound_auth: Vec<AuthCredentials>,
     /// The identity that the peer asserts (P-Asserted-Identity, Remote-Party-ID) is believed.
@@ -254,6 +260,8 @@ impl Peer {
             language: None,
             from_user: None,
             from_domain: None,
+            access: Access::default(),
+            contact_access: Access::default(),
             outbound_auth: vec![],
             trust_id_inbound: false,
             trust_id_outbound: false,
@@ -538,6 +546,10 @@ pub struct SipSettings {
     pub digest_algorithms: DigestOffer,
     /// When guessing is punished.
     pub bans: BanSettings,
+    /// Where requests may come from (`type=acl`). Those from elsewhere get 403, whoever they name.
+    pub access: Access,
+    /// Where the contacts may be that anybody registers.
+    pub contact_access: Access,
     /// What scanners get.
     pub scanners: Scanners,
     /// The User-Agent and Server header.
@@ -570,6 +582,8 @@ impl Default for SipSettings {
             default_realm: "diesis".into(),
             digest_algorithms: DigestOffer::Suited,
             bans: BanSettings::default(),
+            access: Access::default(),
+            contact_access: Access::default(),
             scanners: Scanners::default(),
             user_agent: concat!("Diesis/", env!("CARGO_PKG_VERSION")).into(),
         }

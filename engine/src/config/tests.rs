@@ -253,8 +253,8 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
         ),
         (
             "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nacl=inside\n",
-            &["8:1 error[C003] `acl` of endpoint is not supported yet (it would let in whom it \
-               keeps out)"],
+            &["8:5 error[C007] acl.conf has no section [inside] (add the section with its permit \
+               and deny lines, or correct the name)"],
         ),
         (
             "[x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nrtp_symmetric=perhaps\n",
@@ -766,4 +766,27 @@ fn redundant_servers_have_short_registrations() {
         let said = section(&format!("{redundant}[x]\ntype=registration\n{wish}"));
         assert_eq!(said.iter().any(|it| it.contains("refreshed too seldom")), is_late, "{said:?}");
     }
+}
+
+#[test]
+fn access_lists_are_read_from_their_file_and_from_lines() {
+    let files = MemoryFiles::new()
+        .with("acl.conf", "[inside]\ndeny=0.0.0.0/0.0.0.0\npermit=10.0.0.0/8,!10.9.0.0/16\n")
+        .with(
+            "pjsip.conf",
+            "[udp]\ntype=transport\nbind=127.0.0.1\n[all]\ntype=acl\ndeny=203.0.113.0/24\n\
+             [x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nacl=inside\ndeny=10.1.0.0/16\n\
+             contact_deny=0.0.0.0/0\n",
+        );
+    let loaded = Configuration::load(&files);
+    let sip = &loaded.configuration.sip;
+    let x = sip.peers.get("x".into()).expect("the endpoint");
+    let permits = |access: &Access, address: &str| access.permits(address.parse().unwrap());
+    for (address, expected) in
+        [("10.0.0.1", true), ("10.1.0.1", false), ("10.9.0.1", false), ("192.0.2.1", false)]
+    {
+        assert_eq!(permits(&x.access, address), expected, "{address}");
+    }
+    assert!(!permits(&x.contact_access, "10.0.0.1"));
+    assert!(!permits(&sip.access, "203.0.113.9") && permits(&sip.access, "10.0.0.1"));
 }

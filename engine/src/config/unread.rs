@@ -12,7 +12,8 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 10] = [
+pub(super) const READ: [&str; 11] = [
+    "acl.conf",
     "asterisk.conf",
     "cdr.conf",
     "confbridge.conf",

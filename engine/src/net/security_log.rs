@@ -83,6 +83,7 @@ fn line(
     let reason = match failure {
         AuthenticationFailure::WrongPassword => "Failed to authenticate",
         AuthenticationFailure::UnknownPeer => "No matching endpoint found",
+        AuthenticationFailure::AccessList => "Not match Endpoint ACL",
     };
     let source = SocketAddr::new(source.ip().to_canonical(), source.port());
     format!(

@@ -126,8 +126,17 @@ impl Switch {
         {
             return Admission::Ignored;
         }
+        if !settings.access.permits(source) {
+            self.tell_barred(request, flow, now);
+            let headers = sip::Headers::default();
+            return Admission::Refused { status: StatusCode::FORBIDDEN, headers };
+        }
         let registered = self.peer_registered(request, source);
-        let named = registered.or_else(|| named(&settings, request, source));
+        // A peer that may not come from there is nobody, so that its name can not be told either.
+        let is_open = |peer: &usize| settings.peers[*peer].access.permits(source);
+        let claims = [registered, by_address(&settings, source), by_from(&settings, request)];
+        let named = claims.into_iter().flatten().find(is_open);
+        let is_barred = named.is_none() && claims.iter().flatten().next().is_some();
         if let Some(peer) = named
             && settings.peers[peer].auth.is_empty()
         {
@@ -144,7 +153,8 @@ impl Switch {
             {
                 return None;
             }
-            let peer = named.or_else(|| by_credentials(&settings, username))?;
+            let by_credentials = || by_credentials(&settings, username).filter(is_open);
+            let peer = named.or_else(by_credentials)?;
             claimed = Some(peer);
             secret_of(&settings.peers[peer], username, &realm)
         });
@@ -158,16 +168,16 @@ impl Switch {
             (Verdict::Refused { username }, claimed) => {
                 let failure = match claimed {
                     Some(_) => AuthenticationFailure::WrongPassword,
+                    None if is_barred => AuthenticationFailure::AccessList,
                     None => AuthenticationFailure::UnknownPeer,
                 };
                 self.note_guess(request, flow, username, failure, now);
             }
+            (Verdict::Missing, _) if is_barred => self.tell_barred(request, flow, now),
             (Verdict::Missing, _) if named.is_none() => {
                 if !self.gate.strangers.spend(source_of(source), now.instant) {
-                    let from = request.from_header();
-                    let user = from.and_then(|it| it.uri().user_decoded()).unwrap_or_default();
                     let failure = AuthenticationFailure::UnknownPeer;
-                    self.tell_failure(request, flow, &user, failure, now);
+                    self.tell_failure(request, flow, &from_user(request), failure, now);
                 }
             }
             (Verdict::Accepted { .. } | Verdict::Missing | Verdict::Stale, _) => {}
@@ -183,6 +193,12 @@ impl Switch {
         );
         let headers = challenge.headers().clone();
         Admission::Refused { status: StatusCode::UNAUTHORIZED, headers }
+    }
+
+    /// A request from where nobody is let in, or not the one that it names.
+    fn tell_barred(&mut self, request: &Request, flow: &sip::Flow, now: Now) {
+        let failure = AuthenticationFailure::AccessList;
+        self.tell_failure(request, flow, &from_user(request), failure, now);
     }
 
     /// A wrong password, or a user nobody knows, by somebody who had a challenge of ours.
@@ -311,9 +327,9 @@ pub(super) fn response_port(peer: &Peer) -> sip::ResponsePort {
     }
 }
 
-/// The peer that a request names by its source or its From.
-fn named(settings: &SipSettings, request: &Request, source: IpAddr) -> Option<usize> {
-    by_address(settings, source).or_else(|| by_from(settings, request))
+/// Whom the From of a request names.
+fn from_user(request: &Request) -> Cow<'_, [u8]> {
+    request.from_header().and_then(|it| it.uri().user_decoded()).unwrap_or_default()
 }
 
 fn by_address(settings: &SipSettings, source: IpAddr) -> Option<usize> {

@@ -292,6 +292,8 @@ pub enum AuthenticationFailure {
     WrongPassword,
     /// No peer has the name.
     UnknownPeer,
+    /// Nothing from this address is let in, or not this peer.
+    AccessList,
 }
 
 /// The two ends of a call.

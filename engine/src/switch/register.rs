@@ -48,6 +48,10 @@ impl Switch {
             tracing::warn!(peer = %peer.name, aor = %Printable(name), "may not register this address of record");
             return refused(StatusCode::FORBIDDEN);
         }
+        if !contacts_are_open(&sip, peer, request, flow) {
+            tracing::warn!(peer = %peer.name, aor = %Printable(name), "may not register contacts there");
+            return refused(StatusCode::FORBIDDEN);
+        }
         self.note_local(flow);
         let settings = settings(aor, peer);
         let response = self.registrar.handle_register(name, &settings, request, *flow, now.instant);
@@ -116,6 +120,25 @@ impl Switch {
             self.registrar.set_local(own.collect());
         }
     }
+}
+
+/// Whether all contacts of a REGISTER are where they may be. A contact that is called where the
+/// request came from is there; one with the name of a host could be anywhere.
+fn contacts_are_open(sip: &SipSettings, peer: &Peer, request: &Request, flow: &sip::Flow) -> bool {
+    let lists = [&sip.contact_access, &peer.contact_access];
+    if !lists.iter().any(|list| list.is_limited()) {
+        return true;
+    }
+    let source = flow.peer.ip();
+    let sip::Contacts::List(contacts) = request.contacts() else { return true };
+    let address = |uri: sip::UriRef<'_>| match peer.rewrite_contact {
+        true => Some(source),
+        false => uri.socket_addr().map(|at| at.ip()),
+    };
+    contacts.iter().all(|contact| {
+        let address = address(contact.uri());
+        address.is_some_and(|address| lists.iter().all(|list| list.permits(address)))
+    })
 }
 
 fn refused(status: StatusCode) -> (StatusCode, sip::Headers) {

@@ -9,7 +9,8 @@ use diesis_dialplan::spelling::closest;
 
 use super::codec::{self, Verb};
 use super::transport::{Reference, Transports};
-use super::{Objects, insert, keys, resolved};
+use super::{AccessLines, Objects, insert, keys, resolved};
+use crate::config::acl::NamedLists;
 use crate::config::codes;
 use crate::config::named::{Name, Named};
 use crate::config::notes::Notes;
@@ -27,7 +28,7 @@ pub(super) fn read(
     objects: &Objects<'_>,
     transports: &Transports,
     auths: &Named<AuthCredentials>,
-    aors: &Named<Aor>,
+    (aors, lists): (&Named<Aor>, Option<&NamedLists>),
     notes: &mut Notes,
 ) -> Named<Peer> {
     // A reference to a section that was left out for an error of its own is no second error.
@@ -37,8 +38,10 @@ pub(super) fn read(
         let mut peer = Peer::new(section.name());
         peer.codecs.clear();
         let mut codecs_given = false;
+        let mut access = AccessLines::default();
         section.each(&keys::ENDPOINT, notes, |name, mut setting| match name {
             b"type" => {}
+            name if AccessLines::owns(name) => access.add(name, lists, setting),
             b"context" => setting.text(&mut peer.context),
             b"allow" => {
                 codecs_given = true;
@@ -154,6 +157,7 @@ pub(super) fn read(
             },
             _ => setting.judge(),
         });
+        (peer.access, peer.contact_access) = access.finish();
         let timers = &mut peer.session_timers;
         if timers.session_expires < timers.min_se {
             notes.warn(

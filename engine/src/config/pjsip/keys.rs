@@ -78,6 +78,13 @@ pub(super) const GLOBAL: KeyTable = KeyTable {
     ],
 };
 
+/// Sections of type=acl.
+pub(super) const ACL: KeyTable = KeyTable {
+    kind: "acl",
+    read: &["type", "acl", "contact_acl", "contact_deny", "contact_permit", "deny", "permit"],
+    later: &[],
+};
+
 pub(super) const TRANSPORT: KeyTable = KeyTable {
     kind: "transport",
     read: &[
@@ -137,6 +144,12 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
 pub(super) const ENDPOINT: KeyTable = KeyTable {
     kind: "endpoint",
     read: &[
+        "acl",
+        "contact_acl",
+        "contact_deny",
+        "contact_permit",
+        "deny",
+        "permit",
         "100rel",
         "type",
         "context",
@@ -191,16 +204,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         Later {
             instead: "it would let in whom it keeps out",
             severity: Refuse,
-            keys: &[
-                ("acl", Never),
-                ("contact_acl", Never),
-                ("contact_deny", Never),
-                ("contact_permit", Never),
-                ("deny", Never),
-                ("permit", Never),
-                ("stir_shaken", Off),
-                ("stir_shaken_profile", Never),
-            ],
+            keys: &[("stir_shaken", Off), ("stir_shaken_profile", Never)],
         },
         Later {
             instead: "media always goes through Diesis",
@@ -484,7 +488,6 @@ pub(super) const REGISTRATION: KeyTable = KeyTable {
 
 /// Kinds of sections that Asterisk knows and that are not here yet, with what happens instead.
 pub(super) const LATER_KINDS: &[(&str, &str)] = &[
-    ("acl", "it would let in whom it keeps out"),
     ("asterisk-publication", "states are not published"),
     ("contact", "contacts are given by `contact=` of an aor or by registering"),
     ("domain_alias", "peers are recognised whatever the domain they name"),

@@ -19,11 +19,12 @@ use diesis_dialplan::conf::FileSource;
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::plan::Plan;
 
+use super::acl::{Access, Lines, NamedLists, Verdict};
 use super::codes;
 use super::named::Named;
 use super::network::IpNetwork;
 use super::notes::Notes;
-use super::setting::Block;
+use super::setting::{Block, Setting};
 use super::settings::{Expiration, Scanners, SipSettings};
 use super::value::nearest;
 
@@ -71,6 +72,17 @@ pub(super) fn read(
             _ => setting.judge(),
         });
     }
+    for section in objects.of("acl") {
+        let mut lines = AccessLines::default();
+        section.each(&keys::ACL, notes, |name, setting| match name {
+            b"type" => {}
+            name if AccessLines::owns(name) => lines.add(name, surroundings.lists, setting),
+            _ => setting.judge(),
+        });
+        let (sources, contacts) = lines.finish();
+        settings.access.append(sources);
+        settings.contact_access.append(contacts);
+    }
     let expiration = match redundant {
         true => Expiration::HIGH_AVAILABILITY,
         false => Expiration::default(),
@@ -82,7 +94,8 @@ pub(super) fn read(
     let auths = auth::read(&objects, notes);
     auth::settle_hashes(&objects, &auths, &mut settings.digest_algorithms, notes);
     settings.aors = aor::read(&objects, expiration, notes);
-    settings.peers = endpoint::read(&objects, &transports, &auths, &settings.aors, notes);
+    settings.peers =
+        endpoint::read(&objects, &transports, &auths, (&settings.aors, surroundings.lists), notes);
     settings.identify = identify::read(&objects, &settings.peers, notes);
     settings.registrations =
         registration::read(&objects, &transports, &auths, &settings.peers, notes);
@@ -105,6 +118,40 @@ pub(super) struct Surroundings<'a> {
     /// The time their validity is judged at; `None` does not judge it.
     #[cfg_attr(not(feature = "net"), expect(dead_code, reason = "certificates belong to `net`"))]
     pub(super) now: Option<jiff::Timestamp>,
+    /// `acl.conf`, when there is one.
+    pub(super) lists: Option<&'a NamedLists>,
+}
+
+/// The lines of a section that say whom it is open to: where requests come from, and where contacts
+/// are.
+#[derive(Default)]
+struct AccessLines {
+    sources: Lines,
+    contacts: Lines,
+}
+
+impl AccessLines {
+    fn owns(name: &[u8]) -> bool {
+        matches!(
+            name,
+            b"acl" | b"deny" | b"permit" | b"contact_acl" | b"contact_deny" | b"contact_permit"
+        )
+    }
+
+    fn add(&mut self, name: &[u8], lists: Option<&NamedLists>, setting: Setting<'_>) {
+        match name {
+            b"acl" => self.sources.add_named(lists, setting),
+            b"deny" => self.sources.add(Verdict::Deny, setting),
+            b"permit" => self.sources.add(Verdict::Permit, setting),
+            b"contact_acl" => self.contacts.add_named(lists, setting),
+            b"contact_deny" => self.contacts.add(Verdict::Deny, setting),
+            _ => self.contacts.add(Verdict::Permit, setting),
+        }
+    }
+
+    fn finish(self) -> (Access, Access) {
+        (self.sources.finish(), self.contacts.finish())
+    }
 }
 
 /// Complains about registrations of ours that a server which takes over would not see in time.
@@ -132,8 +179,8 @@ struct Objects<'a> {
 }
 
 /// The types that are read.
-const KINDS: [&str; 7] =
-    ["global", "transport", "endpoint", "auth", "aor", "identify", "registration"];
+const KINDS: [&str; 8] =
+    ["global", "acl", "transport", "endpoint", "auth", "aor", "identify", "registration"];
 
 impl<'a> Objects<'a> {
     fn sort(sections: &[Block<'a>], notes: &mut Notes) -> Self {
@@ -156,11 +203,8 @@ impl<'a> Objects<'a> {
                 keys::LATER_KINDS.iter().find(|(name, _)| known(name))
             {
                 let message = format!("sections of type={name} are not supported yet");
-                let diagnostic = if *name == "acl" {
-                    Diagnostic::error(codes::SECTION_LATER, kind.value_span(), message)
-                } else {
-                    Diagnostic::warning(codes::SECTION_LATER, kind.value_span(), message)
-                };
+                let diagnostic =
+                    Diagnostic::warning(codes::SECTION_LATER, kind.value_span(), message);
                 notes.once(diagnostic.with_help(*instead));
             } else {
                 let kinds =
@@ -204,7 +248,7 @@ fn insert<T: super::named::Name>(
 fn resolved(
     names: &BStr,
     kind: &str,
-    setting: &mut super::setting::Setting<'_>,
+    setting: &mut Setting<'_>,
     exists: impl Fn(&BStr) -> bool,
 ) -> Vec<BString> {
     let (known, unknown): (Vec<&BStr>, Vec<&BStr>) =
@@ -222,7 +266,8 @@ fn resolved(
 }
 
 #[cfg(test)]
-pub(super) const TABLES: [(&str, &super::key::KeyTable); 7] = [
+pub(super) const TABLES: [(&str, &super::key::KeyTable); 8] = [
+    ("acl", &keys::ACL),
     ("global", &keys::GLOBAL),
     ("transport", &keys::TRANSPORT),
     ("endpoint", &keys::ENDPOINT),

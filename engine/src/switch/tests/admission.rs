@@ -354,3 +354,62 @@ fn the_port_of_the_answer_tells_no_names() {
         assert!(exchange.letters_to(sends).is_empty(), "{name}");
     }
 }
+
+/// An access list, of `allow` alone.
+fn only(allow: &str) -> crate::config::Access {
+    use crate::config::{Access, AccessList, Verdict};
+    let mut list = AccessList::default();
+    list.push(Verdict::Deny, "0.0.0.0/0".parse().expect("a network"));
+    list.push(Verdict::Permit, allow.parse().expect("a network"));
+    let mut access = Access::default();
+    access.push(list);
+    access
+}
+
+fn told_of_lists(exchange: &Exchange) -> usize {
+    let failure = AuthenticationFailure::AccessList;
+    let told = |event: &&SwitchEvent| matches!(event, SwitchEvent::AuthenticationFailed { failure: it, .. } if *it == failure);
+    exchange.events.iter().filter(told).count()
+}
+
+#[test]
+fn a_peer_from_where_it_may_not_come_is_nobody() {
+    let mut settings = sip();
+    settings.peers = Default::default();
+    let bound = Peer { access: only("127.0.1.1"), ..peer("alice", "office") };
+    settings.peers.insert(bound).expect("a new name");
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, "", &[]);
+    assert_eq!(alice().register(&mut exchange, "alice"), 200);
+    let mut thief = Phone::new("alice", "alice-password", 9);
+    assert_eq!(thief.register(&mut exchange, "alice"), 401, "with the right password");
+    let mut stranger = Phone::new("mallo", "alice-password", 9);
+    assert_eq!(stranger.register(&mut exchange, "alice"), 401);
+    let length = |phone: &Phone| phone.last_response().map(|it| it.to_bytes().len());
+    assert_eq!(length(&thief), length(&stranger), "nothing tells that alice exists");
+    assert!(told_of_lists(&exchange) > 0);
+}
+
+#[test]
+fn nobody_is_let_in_from_beyond_the_list_of_all() {
+    let settings = SipSettings { access: only("127.0.1.2/32"), ..sip() };
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, "", &[]);
+    assert_eq!(alice().register(&mut exchange, "alice"), 403);
+    assert_eq!(told_of_lists(&exchange), 1);
+    assert!(
+        exchange.switch.endpoint.is_idle() || exchange.switch.registrar.iter().next().is_none()
+    );
+}
+
+#[test]
+fn contacts_are_bound_only_where_they_may_be() {
+    let mut settings = sip();
+    settings.peers = Default::default();
+    let bound = Peer { contact_access: only("192.0.2.0/24"), ..peer("alice", "office") };
+    settings.peers.insert(bound).expect("a new name");
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, "", &[]);
+    assert_eq!(alice().register(&mut exchange, "alice"), 403);
+    assert!(exchange.switch.registrar.iter().next().is_none());
+}
