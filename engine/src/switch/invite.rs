@@ -225,6 +225,19 @@ impl Switch {
         }
     }
 
+    /// What an INVITE to the same address would meet with (RFC 3261 §11.2). The address of the whole
+    /// engine is asked whether it lives: it has no extension to be there.
+    pub(super) fn would_take(&self, request: &Request, peer: &Peer, now: Now) -> StatusCode {
+        let is_asked = request.uri().user_decoded().is_some_and(|user| !user.is_empty());
+        if !is_asked || self.config.incoming != IncomingCalls::Dialplan {
+            return StatusCode::OK;
+        }
+        let parties = parties(request, peer, &Identity::read(request.headers(), peer));
+        let found = self.has_extension(peer.context.as_ref(), &parties, now)
+            || self.pickup_dialled(&parties, peer, now);
+        if found { StatusCode::OK } else { StatusCode::NOT_FOUND }
+    }
+
     fn refuse_invite(
         &mut self,
         handle: sip::CallHandle,

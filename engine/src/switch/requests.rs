@@ -48,7 +48,7 @@ impl Switch {
             }
             Method::Register => self.register(&peer, request, &flow, now),
             Method::Message => self.take_message(&peer, request, flow, now),
-            Method::Options => (StatusCode::OK, options()),
+            Method::Options => (self.would_take(request, &peer, now), options()),
             // Nobody is called at the word of somebody who is in no call.
             Method::Refer => (StatusCode::FORBIDDEN, sip::Headers::default()),
             // RFC 6665 §4.1.3: for a subscription that we do not have.

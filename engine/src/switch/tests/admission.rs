@@ -303,6 +303,20 @@ fn a_source_that_fails_everywhere_is_not_answered_and_its_neighbour_is() {
 }
 
 #[test]
+fn options_are_answered_as_an_invite_would_be() {
+    let (mut exchange, mut alice) = (exchange(), alice());
+    let ask = |exchange: &mut Exchange, alice: &mut Phone, uri| {
+        alice.request_alone(exchange, crate::sip::Method::Options, uri)
+    };
+    assert_eq!(ask(&mut exchange, &mut alice, "sip:127.0.0.1"), 200);
+    assert_eq!(ask(&mut exchange, &mut alice, "sip:100@127.0.0.1"), 200);
+    assert_eq!(ask(&mut exchange, &mut alice, "sip:999@127.0.0.1"), 404);
+    // An embedder may take any number.
+    let mut exchange = Exchange::new(embedded(), "[office]\nexten => 100,1,Hangup()\n", &[]);
+    assert_eq!(ask(&mut exchange, &mut alice, "sip:999@127.0.0.1"), 200);
+}
+
+#[test]
 fn scanners_are_not_answered_if_set() {
     let mut settings = sip();
     settings.scanners = crate::config::Scanners::Dropped;
