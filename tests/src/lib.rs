@@ -7,6 +7,7 @@ pub mod baresip;
 pub mod capture;
 pub mod engine;
 pub mod fuzz;
+pub mod hearing;
 pub mod kamailio;
 pub mod linphone;
 pub mod loopback;

@@ -8,11 +8,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use diesis_sounds::format::wav;
-use diesis_sounds::locate::Recording;
 use diesis_sounds::prompts::Library;
 use diesis_tests::baresip::Baresip;
 use diesis_tests::engine::Engine;
+use diesis_tests::hearing::holds;
 use diesis_tests::linphone::Linphone;
 
 const ALICE: (&str, &str) = ("alice", "correct-horse");
@@ -24,13 +23,6 @@ fn engine() -> Engine {
 
 fn prompt(name: &str) -> Vec<i16> {
     Library::new().load(name, "en").expect("it is embedded").samples
-}
-
-/// Whether a recording holds a whole prompt; phones may drop or repeat a packet or two.
-fn holds(recording: &[u8], prompt: &[i16]) -> bool {
-    let heard = wav::parse(recording).map_or(Vec::new(), |sound| sound.samples);
-    let found = Recording::new(&heard, 8000).find(prompt, 0);
-    found.is_some_and(|found| found.length + 640 >= prompt.len())
 }
 
 #[test]
