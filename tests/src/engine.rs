@@ -27,14 +27,26 @@ impl Engine {
     /// When the binary is missing, or the engine does not answer within ten seconds.
     #[must_use]
     pub fn start(configuration: &Path) -> Self {
+        Self::start_with(configuration, &[])
+    }
+
+    /// The same with more at the end of some of the files.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_with(configuration: &Path, more: &[(&str, &str)]) -> Self {
         let address = SocketAddr::new(ENGINE, loopback::free_port(ENGINE));
         let etc = Scratch::new("etc");
         let files = fs::read_dir(configuration).expect("the configuration is readable");
         for file in files {
             let path = file.expect("the entry is readable").path();
             let text = fs::read_to_string(&path).expect("the configuration is text");
-            let text = text.replace("@ADDRESS@", &address.to_string());
-            etc.write(path.file_name().and_then(|name| name.to_str()).expect("ASCII name"), &text);
+            let mut text = text.replace("@ADDRESS@", &address.to_string());
+            let name = path.file_name().and_then(|name| name.to_str()).expect("ASCII name");
+            let more = more.iter().filter(|(file, _)| *file == name);
+            text.extend(more.map(|(_, lines)| *lines));
+            etc.write(name, &text);
         }
         let mut command = Command::new(binary());
         command.arg("run").arg("-C").arg(etc.path());

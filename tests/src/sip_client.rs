@@ -59,6 +59,12 @@ impl Request<'_> {
     /// Sends it and waits for the status of the first response to it that is not provisional.
     #[must_use]
     pub fn send(&self, limit: Duration) -> Option<u16> {
+        self.send_for_text(limit).as_deref().and_then(status)
+    }
+
+    /// The same; all of that response.
+    #[must_use]
+    pub fn send_for_text(&self, limit: Duration) -> Option<String> {
         let deadline = Instant::now() + limit;
         self.client.socket.send_to(self.text.as_bytes(), self.client.server).ok()?;
         let mut buffer = [0; 4096];
@@ -70,13 +76,14 @@ impl Request<'_> {
             self.client.socket.set_read_timeout(Some(left)).ok()?;
             let len = self.client.socket.recv(&mut buffer).ok()?;
             let text = String::from_utf8_lossy(&buffer[..len]);
-            let status = text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
-            if let Some(status) = status
-                && status >= 200
-                && text.contains(&self.branch)
-            {
-                return Some(status);
+            let is_final = status(&text).is_some_and(|status| status >= 200);
+            if is_final && text.contains(&self.branch) {
+                return Some(text.into_owned());
             }
         }
     }
+}
+
+fn status(response: &str) -> Option<u16> {
+    response.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok())
 }

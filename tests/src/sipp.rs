@@ -1,10 +1,11 @@
 //! sipp with the scenarios of `tests/interop/sipp`.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::loopback::{self, CALLER};
@@ -28,6 +29,9 @@ pub struct Sipp {
     password: &'static str,
     extension: &'static str,
     transport: Transport,
+    address: SocketAddr,
+    keys: Vec<(&'static str, String)>,
+    files: Vec<(&'static str, Vec<u8>)>,
     calls: u32,
     per_second: u32,
     limit: Duration,
@@ -43,10 +47,48 @@ impl Sipp {
             password,
             extension: "0",
             transport: Transport::Udp,
+            address: SocketAddr::new(CALLER, 0),
+            keys: Vec::new(),
+            files: Vec::new(),
             calls: 1,
             per_second: 1,
             limit: Duration::from_secs(30),
         }
+    }
+
+    /// One call of the scenario by whoever is known by this address: [`TRUNK`], [`DESK`].
+    #[must_use]
+    pub fn trunk(scenario: &'static str, address: IpAddr) -> Self {
+        Self { address: SocketAddr::new(address, 0), ..Self::new(scenario, "trunk", "") }
+    }
+
+    /// One call of the scenario that comes to [`CALLEE`] or [`THIRD`].
+    #[must_use]
+    pub fn callee(scenario: &'static str, address: SocketAddr) -> Self {
+        Self { address, ..Self::new(scenario, "callee", "") }
+    }
+
+    /// What stands for `[name]` in the scenario.
+    #[must_use]
+    pub fn key(mut self, name: &'static str, value: &str) -> Self {
+        self.keys.push((name, value.to_owned()));
+        self
+    }
+
+    /// Names another call's dialog, as its own side sees it: `[other_call_id]`, `[other_local]`,
+    /// `[other_remote]`.
+    #[must_use]
+    pub fn other(self, dialog: &Dialog) -> Self {
+        let named = self.key("other_call_id", &dialog.call_id);
+        let named = named.key("other_call_id_escaped", &dialog.call_id.replace('@', "%40"));
+        named.key("other_local", &dialog.local_tag).key("other_remote", &dialog.remote_tag)
+    }
+
+    /// A file beside which it runs, such as sound that the scenario sends.
+    #[must_use]
+    pub fn file(mut self, name: &'static str, content: Vec<u8>) -> Self {
+        self.files.push((name, content));
+        self
     }
 
     /// What is dialled.
@@ -91,21 +133,31 @@ impl Sipp {
     /// # Panics
     /// As [`Self::run`].
     pub fn run_at(&self, server: SocketAddr) {
-        self.start(Some(server)).finish();
+        self.launch(Some(server)).finish();
     }
 
-    /// Starts it as the callee at [`CALLEE`]: it waits for the scenario's calls.
+    /// Starts it as a caller; the call goes on.
+    #[must_use]
+    pub fn start(&self, engine: &Engine) -> Running {
+        self.launch(Some(engine.address()))
+    }
+
+    /// Starts it as the callee: it waits for the scenario's calls.
     #[must_use]
     pub fn listen(&self) -> Running {
-        self.start(None)
+        self.launch(None)
     }
 
-    fn start(&self, server: Option<SocketAddr>) -> Running {
+    fn launch(&self, server: Option<SocketAddr>) -> Running {
         let scratch = Scratch::new("sipp");
         let (errors, messages) = (scratch.join("errors"), scratch.join("messages"));
-        let (own, media_port) = match server {
-            Some(_) => (SocketAddr::new(CALLER, loopback::free_port(CALLER)), MEDIA_PORT),
-            None => (CALLEE, CALLEE_MEDIA_PORT),
+        for (name, content) in &self.files {
+            fs::write(scratch.join(name), content).expect("the scratch directory can be written");
+        }
+        let ip = self.address.ip();
+        let (own, media_port) = match (server, self.address.port()) {
+            (Some(_), 0) => (SocketAddr::new(ip, loopback::free_port(ip)), self.media_port()),
+            _ => (self.address, CALLEE_MEDIA_PORT),
         };
         let mut command = Command::new("sipp");
         command
@@ -129,8 +181,28 @@ impl Sipp {
             // sipp would name the server alone, which is not what the request names.
             command.args(["-auth_uri", &format!("{}@{}", self.extension, server)]);
         }
+        for (name, value) in &self.keys {
+            command.args(["-key", name, value]);
+        }
         let process = Process::spawn("sipp", &mut command);
-        Running { scenario: self.scenario, limit: self.limit, scratch, process }
+        Running {
+            scenario: self.scenario,
+            calls: server.is_some(),
+            limit: self.limit,
+            scratch,
+            process,
+        }
+    }
+}
+
+impl Sipp {
+    /// Several callers at one address each have ports of their own.
+    fn media_port(&self) -> u16 {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        match self.address.ip() == CALLER {
+            true => MEDIA_PORT,
+            false => CALLEE_MEDIA_PORT + 100 * (NEXT.fetch_add(1, Ordering::Relaxed) % 100),
+        }
     }
 }
 
@@ -138,12 +210,39 @@ impl Sipp {
 #[derive(Debug)]
 pub struct Running {
     scenario: &'static str,
+    /// Whether it calls, or is called.
+    calls: bool,
     limit: Duration,
     scratch: Scratch,
     process: Process,
 }
 
+/// A dialog as one of its sides sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialog {
+    call_id: String,
+    local_tag: String,
+    remote_tag: String,
+}
+
 impl Running {
+    /// The dialog of its call, once it is answered.
+    ///
+    /// # Panics
+    /// When it is not answered within ten seconds.
+    #[must_use]
+    pub fn dialog(&self) -> Dialog {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let text = fs::read_to_string(self.scratch.join("messages")).unwrap_or_default();
+            if let Some(dialog) = answered_dialog(&text, self.calls) {
+                return dialog;
+            }
+            assert!(Instant::now() < deadline, "nobody answered:\n{}", tail(&text, 4000));
+            let _ = self.process.wait_line(Duration::from_millis(50), |_| false);
+        }
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
@@ -162,9 +261,32 @@ impl Running {
     }
 }
 
+/// The dialog of the first INVITE that was acknowledged, out of sipp's record of messages.
+fn answered_dialog(messages: &str, calls: bool) -> Option<Dialog> {
+    let is_ack = |message: &&str| message.lines().any(|line| line.starts_with("ACK sip:"));
+    let ack = messages.split("-----------------------").find(is_ack)?;
+    let field = |name: &str| ack.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let tag = |name: &str| Some(field(name)?.split_once(";tag=")?.1.to_owned());
+    let (caller, callee) = (tag("From:")?, tag("To:")?);
+    let (local_tag, remote_tag) = if calls { (caller, callee) } else { (callee, caller) };
+    Some(Dialog { call_id: field("Call-ID:")?.to_owned(), local_tag, remote_tag })
+}
+
 /// Where sipp is called; the configuration names it as a contact.
-pub const CALLEE: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 3)), 5060);
+pub const CALLEE: SocketAddr = at(3, 5060);
+
+/// Where another sipp is called.
+pub const THIRD: SocketAddr = at(5, 5060);
+
+/// Who calls from here needs no password.
+pub const TRUNK: IpAddr = at(4, 0).ip();
+
+/// The same, and it is told in a re-INVITE whom it is connected with.
+pub const DESK: IpAddr = at(6, 0).ip();
+
+const fn at(last: u8, port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), port)
+}
 
 /// The first port of its answers.
 const CALLEE_MEDIA_PORT: u16 = 44_000;

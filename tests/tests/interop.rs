@@ -23,7 +23,7 @@ use diesis_tests::loopback::{self, CALLER, ENGINE};
 use diesis_tests::rtp_report::{self, Stream};
 use diesis_tests::scratch::Scratch;
 use diesis_tests::sip_client::SipClient;
-use diesis_tests::sipp::{self, Sipp, Transport};
+use diesis_tests::sipp::{self, CALLEE, Sipp, Transport};
 
 const PASSWORD: &str = "correct-horse";
 
@@ -242,7 +242,8 @@ fn no_request_outside_a_dialog_is_served_without_credentials() {
         let [known, unknown] =
             ["alice", "nobody"].map(|user| client.request(method, user, headers).send(limit));
         // What belongs to a dialog is told that there is none; everything else is challenged.
-        let expected = if matches!(method, "INFO" | "UPDATE" | "BYE") { 481 } else { 401 };
+        let expected =
+            if matches!(method, "INFO" | "UPDATE" | "PRACK" | "BYE") { 481 } else { 401 };
         assert_eq!(known, Some(expected), "{method}");
         assert_eq!(known, unknown, "{method} tells which users exist");
     }
@@ -291,7 +292,7 @@ fn a_caller_that_requires_100rel_acknowledges_early_media_before_the_answer() {
 #[test]
 fn a_callees_reliable_ringing_is_acknowledged_in_order_and_its_challenge_to_bye_answered() {
     let engine = engine();
-    let callee = Sipp::new("prack_callee", "callee", PASSWORD).listen();
+    let callee = Sipp::callee("prack_callee", CALLEE).listen();
     Sipp::new("call", "alice", PASSWORD).extension("703").run(&engine);
     callee.finish();
     engine.stop();
@@ -300,7 +301,7 @@ fn a_callees_reliable_ringing_is_acknowledged_in_order_and_its_challenge_to_bye_
 #[test]
 fn of_two_forks_with_early_media_one_takes_the_call_and_the_late_one_is_ended() {
     let engine = engine();
-    let callee = Sipp::new("fork_callee", "callee", PASSWORD).listen();
+    let callee = Sipp::callee("fork_callee", CALLEE).listen();
     Sipp::new("call", "alice", PASSWORD).extension("703").run(&engine);
     callee.finish();
     engine.stop();
@@ -309,7 +310,7 @@ fn of_two_forks_with_early_media_one_takes_the_call_and_the_late_one_is_ended() 
 #[test]
 fn a_cancel_after_early_media_of_two_forks_ends_both() {
     let engine = engine();
-    let callee = Sipp::new("cancelled_callee", "callee", PASSWORD).listen();
+    let callee = Sipp::callee("cancelled_callee", CALLEE).listen();
     Sipp::new("cancel_early", "alice", PASSWORD).extension("703").run(&engine);
     callee.finish();
     engine.stop();

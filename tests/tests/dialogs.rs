@@ -1,0 +1,142 @@
+//! What happens within and around dialogs, with sipp on both sides of the engine: transfers, calls
+//! that replace others, offers that cross or come late, forks, cancellations, codecs that change.
+//!
+//!     cargo build --release -p diesis
+//!     cargo test -p diesis-tests --features interop --test dialogs -- --test-threads=1
+//!
+//! Needs Debian's sip-tester. Callees have fixed addresses: one test at a time.
+
+use std::path::Path;
+
+use diesis_tests::engine::Engine;
+use diesis_tests::sipp::{CALLEE, DESK, Sipp, THIRD, TRUNK, Transport};
+
+fn engine() -> Engine {
+    Engine::start(&Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/etc"))
+}
+
+/// One call of `caller` from a trunk to `callee` at extension 703.
+fn call(caller: &'static str, callee: &'static str) {
+    let engine = engine();
+    let callee = Sipp::callee(callee, CALLEE).listen();
+    Sipp::trunk(caller, TRUNK).extension("703").run(&engine);
+    callee.finish();
+    engine.stop();
+}
+
+#[test]
+fn a_callee_refers_the_caller_and_hears_each_step() {
+    let engine = engine();
+    let callee = Sipp::callee("refer_by_callee", CALLEE).listen();
+    let third = Sipp::callee("answer_and_leave", THIRD).listen();
+    Sipp::trunk("talk", TRUNK).extension("703").run(&engine);
+    callee.finish();
+    third.finish();
+    engine.stop();
+}
+
+#[test]
+fn a_caller_refers_the_callee_and_hears_each_step() {
+    let engine = engine();
+    let callee = Sipp::callee("answer", CALLEE).listen();
+    let third = Sipp::callee("answer_and_leave", THIRD).listen();
+    Sipp::trunk("refer_by_caller", TRUNK).extension("703").run(&engine);
+    callee.finish();
+    third.finish();
+    engine.stop();
+}
+
+#[test]
+fn a_transfer_to_nobody_is_refused_and_one_to_somebody_busy_is_reported() {
+    let engine = engine();
+    let callee = Sipp::callee("answer", CALLEE).listen();
+    let third = Sipp::callee("busy", THIRD).listen();
+    Sipp::trunk("refer_to_nobody", TRUNK).extension("703").run(&engine);
+    callee.finish();
+    third.finish();
+    engine.stop();
+}
+
+#[test]
+fn an_attended_transfer_by_refer_connects_the_callees_of_two_calls() {
+    let engine = engine();
+    let callee = Sipp::callee("answer", CALLEE).listen();
+    let third = Sipp::callee("answer_and_leave_late", THIRD).listen();
+    let consultation = Sipp::trunk("talk", TRUNK).extension("704").start(&engine);
+    let dialog = consultation.dialog();
+    Sipp::trunk("refer_attended", TRUNK).extension("703").other(&dialog).run(&engine);
+    for party in [consultation, third, callee] {
+        party.finish();
+    }
+    engine.stop();
+}
+
+#[test]
+fn an_invite_with_replaces_takes_the_callees_place() {
+    let engine = engine();
+    let callee = Sipp::callee("answer", CALLEE).listen();
+    let caller = Sipp::trunk("talk", TRUNK).extension("703").start(&engine);
+    let dialog = callee.dialog();
+    Sipp::trunk("replace", THIRD.ip()).extension("703").other(&dialog).run(&engine);
+    for party in [caller, callee] {
+        party.finish();
+    }
+    engine.stop();
+}
+
+#[test]
+fn offers_that_cross_are_refused_both_ways_and_asked_again() {
+    let engine = engine();
+    let callee = Sipp::callee("answer", CALLEE).listen();
+    Sipp::trunk("glare", DESK).extension("711").run(&engine);
+    callee.finish();
+    engine.stop();
+}
+
+#[test]
+fn a_caller_without_an_offer_gets_one_and_answers_it_in_the_ack() {
+    call("late_offer", "answer");
+}
+
+#[test]
+fn early_media_is_passed_on_without_acknowledgement() {
+    call("early_caller", "early_callee");
+}
+
+#[test]
+fn a_fork_that_ends_early_leaves_the_call_to_the_other() {
+    call("talk_and_leave", "early_forks");
+}
+
+#[test]
+fn a_cancel_waits_for_the_first_word_of_the_callee() {
+    call("cancel_at_once", "cancelled_late");
+}
+
+#[test]
+fn an_answer_that_crosses_a_cancel_is_acknowledged_and_ended() {
+    call("cancel_ringing", "cancelled_answer");
+}
+
+#[test]
+fn an_update_holds_and_resumes() {
+    let engine = engine();
+    Sipp::trunk("update", TRUNK).extension("600").run(&engine);
+    Sipp::trunk("update", TRUNK).extension("600").transport(Transport::Tcp).run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn methods_that_are_not_served_are_refused_by_name() {
+    let engine = engine();
+    Sipp::trunk("other_methods", TRUNK).extension("600").run(&engine);
+    Sipp::trunk("other_methods", TRUNK).extension("600").transport(Transport::Tcp).run(&engine);
+    engine.stop();
+}
+
+#[test]
+fn a_challenge_names_both_algorithms() {
+    let engine = engine();
+    Sipp::new("challenge", "alice", "").run(&engine);
+    engine.stop();
+}
