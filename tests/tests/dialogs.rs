@@ -135,6 +135,15 @@ fn methods_that_are_not_served_are_refused_by_name() {
 }
 
 #[test]
+fn a_text_goes_through_the_dialplan() {
+    let engine = engine();
+    let callee = Sipp::callee("message_callee", CALLEE).listen();
+    Sipp::trunk("message", TRUNK).extension("720").run(&engine);
+    callee.finish();
+    engine.stop();
+}
+
+#[test]
 fn a_challenge_names_both_algorithms() {
     let engine = engine();
     Sipp::new("challenge", "alice", "").run(&engine);
