@@ -9,6 +9,7 @@ mod digits;
 mod music;
 pub(crate) mod outbox;
 mod playback;
+mod recording;
 mod task;
 
 use std::{
@@ -17,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
 pub use cause::Cause;
 pub use digits::DigitSet;
@@ -27,14 +28,20 @@ pub(crate) use outbox::{Asker, Notice, Outbox};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
 pub use playback::PlayPart;
 pub(crate) use playback::{MissingPrompt, OtherDigits, PlayProgress, PlayRequest, Playback};
+pub(crate) use recording::{Ending, RecordRequest};
 pub(crate) use task::TaskOutcome;
 pub use task::{ReadDigits, ReadEnd};
 
-use crate::media::{
-    Command, Digit, EchoState, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat,
-    RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection,
+use crate::{
+    media::{
+        Command, Digit, EchoState, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat,
+        RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection, TapId, TapSource,
+        TapState,
+    },
+    recording::RecordingNews,
 };
 use music::Music;
+use recording::{Progress, Taking};
 use task::Task;
 
 /// Names one channel for as long as the process lives.
@@ -72,6 +79,8 @@ pub(crate) struct Channel {
     outcome: Option<TaskOutcome>,
     /// What is heard beside the task.
     music: Option<Music>,
+    /// An embedder's copy of what the caller says.
+    copy: Option<TapId>,
 }
 
 /// The channel's stream.
@@ -102,6 +111,7 @@ impl Channel {
             task: Task::Idle,
             outcome: None,
             music: None,
+            copy: None,
         }
     }
 
@@ -158,6 +168,7 @@ impl Channel {
 
     /// Ends what is being done and closes the stream. Without effect on a closed channel.
     pub(crate) fn close(&mut self, out: &mut Outbox) {
+        self.end_recording(out);
         self.task = Task::Idle;
         self.outcome = None;
         self.typed.clear();
@@ -169,8 +180,9 @@ impl Channel {
     }
 
     /// The stream is gone without our asking: its shard ended or it never opened.
-    pub(crate) fn lose_stream(&mut self) {
+    pub(crate) fn lose_stream(&mut self, out: &mut Outbox) {
         self.music = None;
+        self.end_recording(out);
         self.audio = Audio::Closed;
         self.finish(TaskOutcome::Failed("the media is gone"));
     }
@@ -205,6 +217,7 @@ impl Channel {
                 }
             }
             Task::Echoing => self.echo_state(EchoState::Off, out),
+            Task::Recording(mut taking) => taking.stop(stream, out),
             Task::Idle
             | Task::Settling { .. }
             | Task::Waiting { .. }
@@ -355,6 +368,75 @@ impl Channel {
         }
     }
 
+    /// Records the caller; done when the file is whole.
+    pub(crate) fn record(&mut self, request: RecordRequest, out: &mut Outbox) {
+        self.stop(out);
+        if self.stream().is_none() {
+            return self.finish(TaskOutcome::Failed("there is no media to record"));
+        }
+        self.typed.clear();
+        self.task = Task::Recording(Box::new(Taking::begin(self.id, request, out)));
+    }
+
+    /// The name of the file that is being recorded to, without format.
+    pub(crate) fn recorded_file(&self) -> Option<&BStr> {
+        match &self.task {
+            Task::Recording(taking) => taking.file(),
+            _ => None,
+        }
+    }
+
+    /// The call, or its media, is over while it is recorded.
+    fn end_recording(&self, out: &mut Outbox) {
+        if let Task::Recording(taking) = &self.task {
+            taking.hang_up(out);
+        }
+    }
+
+    /// Copies what the caller says to a ring, in place of an earlier one; whether there is anything
+    /// to copy.
+    pub(crate) fn copy_to(&mut self, sink: rtrb::Producer<i16>, out: &mut Outbox) -> bool {
+        self.end_copy(out);
+        let Some((shard, stream)) = self.stream() else { return false };
+        let (tap, source, state) = (out.next_tap(), TapSource::Received, TapState::Open);
+        out.command(shard, Command::Tap { stream, tap, source, state, silence: None, sink });
+        self.copy = Some(tap);
+        true
+    }
+
+    /// Ends [`Channel::copy_to`]; whether there is any media.
+    pub(crate) fn end_copy(&self, out: &mut Outbox) -> bool {
+        let Some((shard, stream)) = self.stream() else { return false };
+        if let Some(tap) = self.copy {
+            out.command(shard, Command::Untap { stream, tap });
+        }
+        true
+    }
+
+    /// A listener to the stream is gone; whether it was an embedder's.
+    pub(crate) fn handle_tap_ended(&mut self, tap: TapId) -> bool {
+        self.copy.take_if(|copy| *copy == tap).is_some()
+    }
+
+    /// Something is told of a recording of this channel.
+    pub(crate) fn handle_recording(&mut self, news: RecordingNews, now: Instant, out: &mut Outbox) {
+        let Some(stream) = self.stream() else { return };
+        let language = self.language.clone();
+        if let Task::Recording(taking) = &mut self.task
+            && let Progress::Over { end, file } =
+                taking.handle_news(news, stream, language.as_ref(), now, out)
+        {
+            self.finish(TaskOutcome::Recorded { end, file });
+        }
+    }
+
+    /// The caller has said nothing for as long as a listener wanted to be told.
+    pub(crate) fn handle_silence(&mut self, tap: TapId, out: &mut Outbox) {
+        if let (Some(stream), Task::Recording(taking)) = (self.stream(), &mut self.task) {
+            taking.handle_silence(tap, stream, out);
+        }
+    }
+
     /// Plays until something else does, or [`Channel::stop_background`]; tells nobody when it ends.
     pub(crate) fn play_in_background(&self, item: PlayItem, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
@@ -429,6 +511,13 @@ impl Channel {
                 }
             }
             Task::Echoing => self.echo_digit(source, out),
+            Task::Recording(_) => {
+                if let (Some(stream), Some(digit)) = (self.stream(), self.typed.next())
+                    && let Task::Recording(taking) = &mut self.task
+                {
+                    taking.handle_digit(digit, stream, out);
+                }
+            }
         }
         pressed
     }
@@ -438,26 +527,48 @@ impl Channel {
         &mut self,
         id: PromptId,
         prompt: Option<Arc<Prompt>>,
+        now: Instant,
         out: &mut Outbox,
     ) {
         let Some((shard, stream)) = self.stream() else { return };
         if let Some(music) = &mut self.music {
             music.handle_prompt(id, prompt.as_ref(), self.id, (shard, stream), out);
         }
-        if let Task::Playing { playback, .. } = &mut self.task {
-            let progress = playback.handle_prompt(id, prompt, shard, out);
-            self.finish_played(progress);
+        match &mut self.task {
+            Task::Playing { playback, .. } => {
+                let progress = playback.handle_prompt(id, prompt, shard, out);
+                self.finish_played(progress);
+            }
+            Task::Recording(taking) => {
+                taking.handle_prompt(id, prompt, (shard, stream), now, out);
+            }
+            _ => {}
         }
     }
 
     /// A play on the stream ended.
-    pub(crate) fn handle_play_finished(&mut self, play: PlayId, end: PlayEnd, out: &mut Outbox) {
+    pub(crate) fn handle_play_finished(
+        &mut self,
+        play: PlayId,
+        end: PlayEnd,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
         if let Some(music) = &mut self.music {
             music.handle_play_finished(play, end, self.id, out);
         }
-        if let Task::Playing { playback, .. } = &mut self.task {
-            let progress = playback.handle_play_finished(play);
-            self.finish_played(progress);
+        let stream = self.stream();
+        match &mut self.task {
+            Task::Playing { playback, .. } => {
+                let progress = playback.handle_play_finished(play);
+                self.finish_played(progress);
+            }
+            Task::Recording(taking) => {
+                if let Some(stream) = stream {
+                    taking.handle_play_finished(play, stream, now, out);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -497,6 +608,11 @@ impl Channel {
             Task::Playing { .. } => {
                 self.stop(out);
                 self.finish(TaskOutcome::TimedOut);
+            }
+            Task::Recording(_) => {
+                if let (Some(stream), Task::Recording(taking)) = (self.stream(), &mut self.task) {
+                    taking.handle_timeout(stream, out);
+                }
             }
             Task::Idle | Task::Echoing | Task::Sending => {}
         }

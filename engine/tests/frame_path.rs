@@ -10,8 +10,8 @@ use std::{
 
 use diesis_engine::media::{
     Codec, Command, EchoState, Event, FRAME, MuteState, PayloadType, PlayId, PlayItem, PortLease,
-    Prompt, RecordSource, Repeat, RoomId, ShardId, SocketId, StreamId, StreamSettings,
-    TalkDetection,
+    Prompt, Repeat, RoomId, ShardId, SocketId, StreamId, StreamSettings, TalkDetection, TapId,
+    TapSource, TapState,
     packet_io::{ControlPort, Outgoing, PacketIo, Sent},
     shard::{Shard, ShardSettings},
 };
@@ -127,8 +127,9 @@ fn playing_echoing_mixing_and_recording_allocate_nothing() {
         };
         shard.handle_command(command, epoch);
         if let Some(sink) = sink.take() {
-            let source = RecordSource::Both;
-            shard.handle_command(Command::Record { stream, source, sink }, epoch);
+            let (tap, source, state) = (TapId(1), TapSource::Apart, TapState::Open);
+            let silence = Some(Duration::from_secs(1));
+            shard.handle_command(Command::Tap { stream, tap, source, state, silence, sink }, epoch);
         }
     }
     let mut io = Loop { frame: 0, sent: 0, reports: 0, datagram: [0x31; 172] };

@@ -9,9 +9,15 @@ use std::{
 };
 
 use bstr::BString;
+use diesis_sounds::pcm::TELEPHONE_RATE;
 
 use super::ChannelId;
-use crate::media::{self, PlayId, Prompt, ShardId, Signal};
+use crate::{
+    media::{self, PlayId, Prompt, ShardId, Signal, TapId},
+    recording::{
+        Fate, Input, NewFile, NewRecording, RecordingId, RecordingNews, RecordingRequest, Volumes,
+    },
+};
 
 /// Names one request for a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +73,10 @@ pub(crate) struct Outbox {
     asked: HashMap<PromptId, Asker>,
     prompts_asked: u64,
     plays: u64,
+    recordings: VecDeque<RecordingRequest>,
+    /// Whose they are, from the request until the files are whole.
+    recorders: HashMap<RecordingId, ChannelId>,
+    taps: u64,
 }
 
 /// Who waits for a prompt.
@@ -109,6 +119,48 @@ impl Outbox {
         PlayId(self.plays)
     }
 
+    /// A number for a listener, never used before.
+    pub(crate) fn next_tap(&mut self) -> TapId {
+        self.taps += 1;
+        TapId(self.taps)
+    }
+
+    /// Asks for a recording's files. Its listener has the same number.
+    pub(crate) fn open_recording(
+        &mut self,
+        channel: ChannelId,
+        input: Input,
+        volumes: Volumes,
+        files: Vec<NewFile>,
+    ) -> RecordingId {
+        let id = RecordingId::new(self.next_tap().0);
+        self.recorders.insert(id, channel);
+        let new = NewRecording { id, rate: TELEPHONE_RATE, input, volumes, files };
+        self.recordings.push_back(RecordingRequest::Open(Box::new(new)));
+        id
+    }
+
+    /// Asks for the end of a recording.
+    pub(crate) fn close_recording(&mut self, id: RecordingId, trim: Duration, fate: Fate) {
+        self.recordings.push_back(RecordingRequest::Close { id, trim, fate });
+    }
+
+    /// Whose recording it is that something is told of; nobody's any more after the last news.
+    pub(crate) fn recorder(&mut self, news: &RecordingNews) -> Option<ChannelId> {
+        match news {
+            RecordingNews::Opened { id, .. } | RecordingNews::Broken { id, .. } => {
+                self.recorders.get(id).copied()
+            }
+            RecordingNews::Failed { id, .. } | RecordingNews::Closed { id, .. } => {
+                self.recorders.remove(id)
+            }
+        }
+    }
+
+    pub(crate) fn poll_recording(&mut self) -> Option<RecordingRequest> {
+        self.recordings.pop_front()
+    }
+
     pub(crate) fn poll_media(&mut self) -> Option<(ShardId, media::Command)> {
         self.media.pop_front()
     }
@@ -125,5 +177,11 @@ impl Outbox {
     #[cfg(test)]
     pub(crate) fn open_requests(&self) -> usize {
         self.asked.len()
+    }
+
+    /// Recordings whose files are not whole yet.
+    #[cfg(test)]
+    pub(crate) fn open_recordings(&self) -> usize {
+        self.recorders.len()
     }
 }

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use bstr::BString;
 
-use super::{DigitSet, OtherDigits, Playback};
+use super::{
+    DigitSet, OtherDigits, Playback,
+    recording::{RecordEnd, Taking},
+};
 use crate::media::Digit;
 
 /// How to read digits.
@@ -63,6 +66,8 @@ pub(super) enum Task {
     Echoing,
     /// Sends digits.
     Sending,
+    /// Records the caller.
+    Recording(Box<Taking>),
 }
 
 /// How a task ended.
@@ -78,6 +83,8 @@ pub(crate) enum TaskOutcome {
     Digits { digits: Vec<Digit>, ended_by: ReadEnd },
     /// It played what was there; this prompt was not.
     Missing(BString),
+    /// It was recorded, to the file of this name.
+    Recorded { end: RecordEnd, file: BString },
     /// It could not be done.
     Failed(&'static str),
 }
@@ -90,6 +97,7 @@ impl Task {
             Self::Settling { media_until, .. } => Some(*media_until),
             Self::Waiting { until, .. } | Self::Reading { until, .. } => Some(*until),
             Self::Playing { until, .. } | Self::WaitingDigit { until } => *until,
+            Self::Recording(taking) => taking.deadline(),
         }
     }
 

@@ -46,7 +46,7 @@ impl Phone {
         self.channel.play(request, None, self.now, &mut self.out);
         while let Some(request) = self.out.poll_prompt() {
             let prompt = Some(Arc::new(Prompt::from_samples(&[0; 160])));
-            self.channel.handle_prompt(request.id, prompt, &mut self.out);
+            self.channel.handle_prompt(request.id, prompt, self.now, &mut self.out);
         }
     }
 

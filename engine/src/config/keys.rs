@@ -191,7 +191,15 @@ pub(super) const USER: KeyTable = KeyTable {
 
 pub(super) const DIRECTORIES: KeyTable = KeyTable {
     kind: "asterisk.conf [directories]",
-    read: &["astdatadir", "astdbdir", "astlogdir", "astrundir", "astspooldir", "astvarlibdir"],
+    read: &[
+        "astdatadir",
+        "astdbdir",
+        "astlogdir",
+        "astrundir",
+        "astspooldir",
+        "astvarlibdir",
+        "recordingdirs",
+    ],
     later: &[Later {
         // Places that Asterisk needs for itself.
         instead: "it is not used",

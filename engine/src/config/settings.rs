@@ -18,6 +18,7 @@ use super::registration::Registration;
 use super::secret::Secret;
 use super::watching::{Mailbox, MessageWaiting, Watching};
 use crate::media::KEEPALIVE;
+use crate::recording::RecordingSettings;
 use crate::sip::auth::{OwnCredentials, OwnSecret};
 pub use crate::sip::registrar::WhenFull;
 use crate::sip::{ReliableProvisional, SessionTimers, TimerPolicy};
@@ -708,8 +709,12 @@ pub struct SystemSettings {
     pub database_directory: Option<PathBuf>,
     /// Where call records are written: `astlogdir`. `None`: nowhere.
     pub log_directory: Option<PathBuf>,
-    /// Where call files are put: `outgoing` below `astspooldir`. `None`: none are looked for.
+    /// Where call files are put, `outgoing` below it, and recordings, `monitor` below it:
+    /// `astspooldir`. `None`: none are looked for, and names of recordings that count from there are
+    /// refused.
     pub spool_directory: Option<PathBuf>,
+    /// Further directories in which the dialplan may record: `recordingdirs`.
+    pub recording_directories: Vec<PathBuf>,
     /// The language of prompts for peers that name none.
     pub default_language: BString,
 }
@@ -725,6 +730,7 @@ impl SystemSettings {
             database_directory: directory.map(|directory| directory.join("var")),
             log_directory: directory.map(|directory| directory.join("log")),
             spool_directory: directory.map(|directory| directory.join("spool")),
+            recording_directories: Vec::new(),
             default_language: "en".into(),
         }
     }
@@ -734,6 +740,15 @@ impl SystemSettings {
     /// The control socket: `diesis.ctl` in the run directory.
     pub fn control_socket(&self) -> Option<PathBuf> {
         self.run_directory.as_ref().map(|directory| directory.join("diesis.ctl"))
+    }
+
+    /// Where the dialplan may record.
+    pub fn recordings(&self) -> RecordingSettings {
+        RecordingSettings {
+            directory: self.spool_directory.as_ref().map(|spool| spool.join("monitor")),
+            sounds: self.sounds.clone(),
+            allowed: self.recording_directories.clone(),
+        }
     }
 
     /// Where call files are put.

@@ -44,6 +44,18 @@ pub(super) fn read(
                         _ => settings.database_directory = Some(path),
                     }
                 }
+                b"recordingdirs" => {
+                    let named = setting.value().split_str(",").map(|it| it.trim_ascii().to_path());
+                    let named: Option<Vec<PathBuf>> =
+                        named.map(|path| Some(path.ok()?.to_owned())).collect();
+                    // A relative one would move with the place the program is started from.
+                    match named.filter(|paths| paths.iter().all(|path| path.is_absolute())) {
+                        Some(paths) => settings.recording_directories.extend(paths),
+                        None => {
+                            setting.invalid("absolute paths of directories, with commas between")
+                        }
+                    }
+                }
                 _ => setting.judge(),
             }),
             b"options" => section.each(&keys::OPTIONS, notes, |name, setting| match name {

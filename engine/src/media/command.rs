@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Digit, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings, Tone};
+use super::{
+    Digit, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings, TapId, Tone,
+};
 
 /// A request to one shard. All but `Open` and `ReturnPort` concern a stream or room that it has;
 /// a command for one it has not is counted and dropped: the call may just have ended.
@@ -73,20 +75,38 @@ pub enum Command {
         /// The silence after each digit, 20 ms to 8 s; 100 ms is usual.
         gap: Duration,
     },
-    /// Copies audio into a ring until the reader drops its end, in place of an earlier recording.
-    /// What finds no room is dropped and counted; the shard never waits.
-    Record {
+    /// Copies audio into a ring until `Untap`, the stream's end, or the reader drops its end of the
+    /// ring; `TapEnded` follows. What finds no room is dropped and counted; the shard never waits.
+    /// A stream has room for 8 of these.
+    Tap {
         /// Which stream.
         stream: StreamId,
+        /// A number never used before.
+        tap: TapId,
         /// What is copied.
-        source: RecordSource,
-        /// 8 kHz samples, a frame of 160 at a time.
+        source: TapSource,
+        /// Whether it begins now.
+        state: TapState,
+        /// After how long a silence of the peer `TapSilent` is given.
+        silence: Option<Duration>,
+        /// 8 kHz samples, a frame of 160 (or of 160 pairs) at a time.
         sink: rtrb::Producer<i16>,
     },
-    /// Ends a recording; `RecordStopped` follows.
-    StopRecord {
+    /// Pauses the copying, or goes on with it.
+    SetTap {
         /// Which stream.
         stream: StreamId,
+        /// Which listener.
+        tap: TapId,
+        /// The new state.
+        state: TapState,
+    },
+    /// Ends the copying; `TapEnded` follows.
+    Untap {
+        /// Which stream.
+        stream: StreamId,
+        /// Which listener.
+        tap: TapId,
     },
     /// Makes the stream hear and be heard by the members of a room on its shard, leaving its
     /// present room. The first to join creates the room. `Joined` follows.
@@ -129,17 +149,21 @@ pub enum Command {
         /// Which play; `None` means all.
         play: Option<PlayId>,
     },
-    /// Copies the mix of a room, in place of an earlier recording of it.
-    RecordRoom {
+    /// Copies the mix of a room, as `Tap` does a stream; `RoomTapEnded` follows.
+    TapRoom {
         /// Which room.
         room: RoomId,
+        /// A number never used before.
+        tap: TapId,
         /// 8 kHz samples, a frame of 160 at a time.
         sink: rtrb::Producer<i16>,
     },
-    /// Ends the recording of a room; `RoomRecordStopped` follows.
-    StopRoomRecord {
+    /// Ends the copying of a room's mix; `RoomTapEnded` follows.
+    UntapRoom {
         /// Which room.
         room: RoomId,
+        /// Which listener.
+        tap: TapId,
     },
     /// Sends the stream, with its socket and everything it is doing, to another shard; it leaves
     /// its room. From then on commands for it go to that shard, which keeps those that arrive
@@ -162,8 +186,9 @@ impl Command {
             | Self::StopPlay { stream, .. }
             | Self::Echo { stream, .. }
             | Self::SendDigits { stream, .. }
-            | Self::Record { stream, .. }
-            | Self::StopRecord { stream }
+            | Self::Tap { stream, .. }
+            | Self::SetTap { stream, .. }
+            | Self::Untap { stream, .. }
             | Self::Join { stream, .. }
             | Self::Leave { stream }
             | Self::Mute { stream, .. }
@@ -172,8 +197,8 @@ impl Command {
             | Self::ReturnPort { .. }
             | Self::PlayToRoom { .. }
             | Self::StopRoomPlay { .. }
-            | Self::RecordRoom { .. }
-            | Self::StopRoomRecord { .. } => None,
+            | Self::TapRoom { .. }
+            | Self::UntapRoom { .. } => None,
         }
     }
 }
@@ -219,14 +244,36 @@ pub enum Signal {
     Pause(Duration),
 }
 
-/// What of a stream is recorded.
+/// What of a stream is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RecordSource {
+pub enum TapSource {
     /// What the peer says.
     #[default]
     Received,
     /// What the peer says and what it hears, added up.
     Both,
+    /// A sample of what the peer says and one of what it hears, in turn.
+    Apart,
+}
+
+impl TapSource {
+    /// Samples for each moment.
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Received | Self::Both => 1,
+            Self::Apart => 2,
+        }
+    }
+}
+
+/// Whether a listener gets anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TapState {
+    /// Every frame.
+    #[default]
+    Open,
+    /// Nothing; the time is left out.
+    Paused,
 }
 
 /// What a room member contributes and hears.

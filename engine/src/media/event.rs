@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Digit, PlayId, PortLease, RoomId, ShardId, StreamId, StreamStatistics};
+use super::{Digit, PlayId, PortLease, RoomId, ShardId, StreamId, StreamStatistics, TapId};
 
 /// Something that happened on a shard.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,17 +96,29 @@ pub enum Event {
         /// Which room.
         room: RoomId,
     },
-    /// The recording of a stream ended.
-    RecordStopped {
+    /// The peer has said nothing for as long as a listener wanted to be told; once for each such
+    /// silence.
+    TapSilent {
         /// Which stream.
         stream: StreamId,
+        /// Which listener.
+        tap: TapId,
+    },
+    /// A listener to a stream gets nothing more.
+    TapEnded {
+        /// Which stream.
+        stream: StreamId,
+        /// Which listener.
+        tap: TapId,
         /// Samples for which the ring had no room.
         dropped: u64,
     },
-    /// The recording of a room ended.
-    RoomRecordStopped {
+    /// A listener to a room gets nothing more.
+    RoomTapEnded {
         /// Which room.
         room: RoomId,
+        /// Which listener.
+        tap: TapId,
         /// Samples for which the ring had no room.
         dropped: u64,
     },

@@ -15,7 +15,6 @@ pub mod mixer;
 pub mod packet_io;
 mod player;
 pub mod prompt;
-mod recorder;
 mod room;
 pub mod rtcp;
 pub mod rtp;
@@ -23,14 +22,15 @@ pub mod settings;
 pub mod shard;
 pub mod statistics;
 pub mod stream;
+mod tap;
 pub mod tone;
 
 pub use command::{
-    Command, EchoState, MuteState, PlayItem, RecordSource, Repeat, Signal, TalkDetection,
+    Command, EchoState, MuteState, PlayItem, Repeat, Signal, TalkDetection, TapSource, TapState,
 };
 pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
-pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId};
+pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId};
 pub use prompt::Prompt;
 pub(crate) use settings::KEEPALIVE;
 pub use settings::{

@@ -5,8 +5,11 @@ use std::collections::VecDeque;
 use slab::Slab;
 
 use super::{
-    Event, FRAME, PlayEnd, PlayId, PlayItem, RecordSource, Repeat, RoomId, mixer::Mixer,
-    player::Player, recorder::Recorder, stream::Stream,
+    Event, FRAME, PlayEnd, PlayId, PlayItem, Repeat, RoomId, TapId, TapSource, TapState,
+    mixer::Mixer,
+    player::Player,
+    stream::Stream,
+    tap::{NewTap, Sent, Tapped, Taps},
 };
 
 /// One room. Its members' streams belong to the shard; here are their slots.
@@ -16,7 +19,7 @@ pub(crate) struct Room {
     phase: usize,
     members: Vec<usize>,
     plays: VecDeque<Player>,
-    recorder: Option<Recorder>,
+    taps: Taps,
     kind: Kind,
 }
 
@@ -30,7 +33,8 @@ enum Kind {
 
 impl Room {
     pub(crate) fn new(id: RoomId, phase: usize) -> Self {
-        Self { id, phase, members: vec![], plays: VecDeque::new(), recorder: None, kind: Kind::Mix }
+        let taps = Taps::new(Tapped::Room(id));
+        Self { id, phase, members: vec![], plays: VecDeque::new(), taps, kind: Kind::Mix }
     }
 
     /// In which tick of a frame its members send.
@@ -54,7 +58,7 @@ impl Room {
     /// packets, which wait in no buffer and are neither decoded nor encoded.
     pub(crate) fn arrange(&mut self, streams: &mut Slab<Box<Stream>>) {
         let pair = match self.members[..] {
-            [one, two] if self.plays.is_empty() && self.recorder.is_none() => {
+            [one, two] if self.plays.is_empty() && self.taps.is_empty() => {
                 let both = streams.get(one).zip(streams.get(two));
                 both.filter(|(one, two)| one.can_pass_to(two)).map(|_| (one, two))
             }
@@ -103,22 +107,24 @@ impl Room {
         self.plays.retain(|player| !concerned(player));
     }
 
-    pub(crate) fn record(&mut self, sink: rtrb::Producer<i16>, events: &mut VecDeque<Event>) {
-        self.stop_record(events);
-        self.recorder = Some(Recorder::new(RecordSource::Received, sink));
+    pub(crate) fn tap(
+        &mut self,
+        id: TapId,
+        sink: rtrb::Producer<i16>,
+        events: &mut VecDeque<Event>,
+    ) {
+        let (source, state) = (TapSource::Received, TapState::Open);
+        self.taps.add(NewTap { id, source, state, silence: None, sink }, events);
     }
 
-    pub(crate) fn stop_record(&mut self, events: &mut VecDeque<Event>) {
-        if let Some(recorder) = self.recorder.take() {
-            let dropped = recorder.dropped();
-            events.push_back(Event::RoomRecordStopped { room: self.id, dropped });
-        }
+    pub(crate) fn untap(&mut self, tap: TapId, events: &mut VecDeque<Event>) {
+        self.taps.remove(tap, events);
     }
 
     /// The last member left.
     pub(crate) fn close(&mut self, events: &mut VecDeque<Event>) {
         self.end_plays(None, PlayEnd::Closed, events);
-        self.stop_record(events);
+        self.taps.end(events);
     }
 
     /// Adds what is played to the mix of the speakers, and records the whole.
@@ -132,12 +138,12 @@ impl Room {
             self.plays.pop_front();
             events.push_back(self.finished(play, PlayEnd::Completed));
         }
-        let Some(recorder) = &mut self.recorder else { return };
-        let mix: [i16; FRAME] = mixer.samples();
-        recorder.handle_heard(&mix);
-        if recorder.is_abandoned() {
-            self.stop_record(events);
+        if self.taps.is_empty() {
+            return;
         }
+        let mix: [i16; FRAME] = mixer.samples();
+        self.taps.handle_heard(&mix);
+        self.taps.handle_sent(Sent::Nothing, events);
     }
 
     fn finished(&self, play: PlayId, end: PlayEnd) -> Event {

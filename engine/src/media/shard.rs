@@ -23,6 +23,7 @@ use super::{
     rtcp::NtpTime,
     rtp::RtpTime,
     stream::{DIGIT_TONES, Goodbye, Moment, Relay, Stream},
+    tap::NewTap,
 };
 use crate::entropy::Entropy;
 
@@ -211,10 +212,16 @@ impl Shard {
             Command::StopRoomPlay { room, play } => {
                 self.with_room(room, |room, events| room.stop_play(play, events))
             }
-            Command::RecordRoom { room, sink } => {
-                self.with_room(room, |room, events| room.record(sink, events))
+            Command::TapRoom { room, tap, sink } => {
+                let found = self.rooms.contains_key(&room);
+                if !found {
+                    self.events.push_back(Event::RoomTapEnded { room, tap, dropped: 0 });
+                }
+                found && self.with_room(room, |room, events| room.tap(tap, sink, events))
             }
-            Command::StopRoomRecord { room } => self.with_room(room, Room::stop_record),
+            Command::UntapRoom { room, tap } => {
+                self.with_room(room, |room, events| room.untap(tap, events))
+            }
             command => self.handle_stream_command(command, now),
         };
         if !found {
@@ -235,8 +242,11 @@ impl Shard {
             Command::SendDigits { signals, tone, gap, .. } => {
                 stream.send_digits(&signals, tone, gap);
             }
-            Command::Record { source, sink, .. } => stream.record(source, sink, events),
-            Command::StopRecord { .. } => stream.stop_record(events),
+            Command::Tap { tap: id, source, state, silence, sink, .. } => {
+                stream.tap(NewTap { id, source, state, silence, sink }, events);
+            }
+            Command::SetTap { tap, state, .. } => stream.set_tap(tap, state),
+            Command::Untap { tap, .. } => stream.untap(tap, events),
             Command::Mute { mute, .. } => stream.set_mute(mute, events),
             _ => return false,
         }

@@ -20,8 +20,8 @@ use self::control::Control;
 pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
     EchoState, Event, FRAME, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId, PlayItem,
-    RecordSource, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
-    TalkDetection,
+    Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics, TalkDetection,
+    TapId, TapState,
     dtmf::{
         inband::Detector,
         telephone_event::{Receiver, Sender},
@@ -31,9 +31,9 @@ use super::{
     latch::Latch,
     mixer::{Speaker, TalkChange, TalkDetector},
     player::Player,
-    recorder::Recorder,
     rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
+    tap::{NewTap, Sent, Tapped, Taps},
 };
 
 /// The frame being worked on.
@@ -64,7 +64,7 @@ pub struct Stream {
     reception: Option<Reception>,
     last_heard: Heartbeat,
     playout: Option<Box<PlayoutBuffer>>,
-    recorder: Option<Box<Recorder>>,
+    taps: Option<Box<Taps>>,
     detector: Option<Box<Detector>>,
     seat: Option<Seat>,
     /// When a report may be due; `None`: to be looked at in the next frame.
@@ -209,7 +209,7 @@ impl Stream {
             reception: None,
             last_heard: Heartbeat::Alive { frame },
             playout: None,
-            recorder: None,
+            taps: None,
             detector: None,
             seat: None,
             report_due: Some(control.poll_timeout()),
@@ -286,22 +286,29 @@ impl Stream {
         self.digits_out.get_or_insert_default().push(signals, tone, gap);
     }
 
-    pub(crate) fn record(
-        &mut self,
-        source: RecordSource,
-        sink: rtrb::Producer<i16>,
-        events: &mut VecDeque<Event>,
-    ) {
-        self.stop_record(events);
-        self.recorder = Some(Box::new(Recorder::new(source, sink)));
+    pub(crate) fn tap(&mut self, tap: NewTap, events: &mut VecDeque<Event>) {
+        let of = Tapped::Stream(self.id);
+        self.taps.get_or_insert_with(|| Box::new(Taps::new(of))).add(tap, events);
         self.update_playout();
     }
 
-    pub(crate) fn stop_record(&mut self, events: &mut VecDeque<Event>) {
-        if let Some(recorder) = self.recorder.take() {
-            let dropped = recorder.dropped();
-            self.statistics.record_dropped += dropped;
-            events.push_back(Event::RecordStopped { stream: self.id, dropped });
+    pub(crate) fn set_tap(&mut self, tap: TapId, state: TapState) {
+        if let Some(taps) = &mut self.taps {
+            taps.set_state(tap, state);
+        }
+    }
+
+    pub(crate) fn untap(&mut self, tap: TapId, events: &mut VecDeque<Event>) {
+        if let Some(taps) = &mut self.taps {
+            taps.remove(tap, events);
+        }
+        self.drop_taps();
+    }
+
+    /// Forgets the taps when none is left.
+    fn drop_taps(&mut self) {
+        if let Some(taps) = self.taps.take_if(|taps| taps.is_empty()) {
+            self.statistics.record_dropped += taps.dropped();
             self.update_playout();
         }
     }
@@ -340,11 +347,10 @@ impl Stream {
     /// codec, and nobody wants to know what they hear.
     pub(crate) fn can_pass_to(&self, other: &Self) -> bool {
         let is_plain = |stream: &Self| {
-            let records = |recorder: &Recorder| recorder.source() == RecordSource::Both;
             let seat = stream.seat.as_ref();
             seat.is_some_and(|seat| {
                 seat.mute == MuteState::Open && seat.talk_detection == TalkDetection::Off
-            }) && !stream.recorder.as_deref().is_some_and(records)
+            }) && !stream.taps.as_deref().is_some_and(Taps::hears_both)
         };
         self.settings.codec == other.settings.codec && is_plain(self) && is_plain(other)
     }
@@ -377,8 +383,11 @@ impl Stream {
     /// Ends everything and gives the statistics, and what is still to be said to the peer.
     pub(crate) fn close(mut self, moment: Moment, events: &mut VecDeque<Event>) -> Option<Goodbye> {
         self.end_play(PlayEnd::Closed, events);
-        self.record_rest();
-        self.stop_record(events);
+        self.record_rest(events);
+        if let Some(taps) = &mut self.taps {
+            taps.end(events);
+        }
+        self.drop_taps();
         self.stand_up(events);
         let goodbye = self.goodbye(moment);
         self.collect_reception();
@@ -387,15 +396,13 @@ impl Stream {
     }
 
     /// What had arrived and waits for its playout time belongs to the recording of an ended call.
-    fn record_rest(&mut self) {
-        let (Some(recorder), Some(playout)) = (&mut self.recorder, &mut self.playout) else {
-            return;
-        };
+    fn record_rest(&mut self, events: &mut VecDeque<Event>) {
+        let (Some(taps), Some(playout)) = (&mut self.taps, &mut self.playout) else { return };
         let mut frame = [0; FRAME];
         while playout.has_waiting() {
             playout.pop(&mut frame);
-            recorder.handle_heard(&frame);
-            recorder.handle_sent(self.settings.codec, None);
+            taps.handle_heard(&frame);
+            taps.handle_sent(Sent::Nothing, events);
         }
     }
 
@@ -408,7 +415,7 @@ impl Stream {
             _ => {}
         }
         let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
-        let wanted = self.recorder.is_some() || is_mixed || detects;
+        let wanted = self.taps.is_some() || is_mixed || detects;
         match (wanted, &self.playout) {
             (true, None) => self.playout = Some(Box::new(PlayoutBuffer::new())),
             (false, Some(_)) => self.playout = None,

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bstr::BString;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::recorder::{Recorder, Recording};
+use super::recording::{Recorder, Recording};
 use super::signalling::Request;
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits},

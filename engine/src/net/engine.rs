@@ -22,7 +22,7 @@ use super::{
     log_control::LogControl,
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
-    recorder::Recorder,
+    recording::Recorder,
     records::CallRecords,
     reload::{self, InForce, ReloadError, Reloaded, Reloader},
     security_log::SecurityLog,
@@ -36,6 +36,7 @@ use crate::{
         ConferenceSettings, Configuration, FeatureSettings, IpNetwork, MusicSettings, RtpSettings,
         SipSettings,
     },
+    recording::RecordingSettings,
     sip::Transport,
     switch::{Completion, IncomingCalls, Originate, StepTrace, SwitchConfig, SwitchEvent},
 };
@@ -196,6 +197,7 @@ pub struct EngineBuilder {
     pub(super) log_directory: Option<PathBuf>,
     pub(super) database_directory: Option<PathBuf>,
     pub(super) call_files: Option<PathBuf>,
+    pub(super) recordings: RecordingSettings,
     pub(super) log: Option<Arc<dyn LogControl>>,
     /// What the directory said, before anything else was set.
     pub(super) loaded: Option<Box<Configuration>>,
@@ -223,6 +225,7 @@ impl Default for EngineBuilder {
             log_directory: None,
             database_directory: None,
             call_files: None,
+            recordings: RecordingSettings::default(),
             log: None,
             loaded: None,
         }
@@ -243,6 +246,7 @@ impl EngineBuilder {
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
         self.call_files = configuration.system.call_files();
+        self.recordings = configuration.system.recordings();
         self.log_directory = configuration.system.log_directory.clone();
         self.database_directory = configuration.system.database_directory.clone();
         self.records = configuration.records;
@@ -283,6 +287,12 @@ impl EngineBuilder {
     /// there may call anybody. Default: none.
     pub fn call_files(mut self, directory: impl Into<PathBuf>) -> Self {
         self.call_files = Some(directory.into());
+        self
+    }
+
+    /// Where the dialplan may record. Default: nowhere.
+    pub fn recordings(mut self, recordings: RecordingSettings) -> Self {
+        self.recordings = recordings;
         self
     }
 
@@ -344,7 +354,7 @@ impl EngineBuilder {
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
-        let recorder = Arc::new(Recorder::start().map_err(StartError::Thread)?);
+        let (recorder, recording_news) = Recorder::start().map_err(StartError::Thread)?;
         let csv = self.records.and_then(|records| records.csv);
         let records = csv.zip(self.log_directory.as_deref());
         let records = records.map(|(settings, to)| CallRecords::start(settings, to)).transpose();
@@ -355,7 +365,7 @@ impl EngineBuilder {
         let weak = requests.downgrade();
         let handles = signalling::Handles::new(
             weak.clone(),
-            recorder,
+            (Arc::new(recorder), recording_news),
             incoming,
             events.clone(),
             alive,
@@ -418,6 +428,7 @@ impl EngineBuilder {
             incoming: self.incoming,
             trace_steps: self.trace_steps,
             records: self.records,
+            recordings: mem::take(&mut self.recordings),
             shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
             ..SwitchConfig::default()
         }

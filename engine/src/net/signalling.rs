@@ -28,7 +28,7 @@ use super::{
     media::{MediaThreads, SendError, Unsent},
     outgoing::Resolved,
     prompts::PromptLoader,
-    recorder::Recorder,
+    recording::Recorder,
     records::CallRecords,
     resolver::{self, NameServers},
     security_log::SecurityLog,
@@ -41,6 +41,7 @@ use crate::{
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
     media::{self, ShardId},
+    recording::RecordingNews,
     sip::{Flow, Transport},
     switch::{
         Command, CommandId, Completion, Originate, Parties, Seeds, Switch, SwitchEvent, Verb,
@@ -118,6 +119,7 @@ struct Signalling {
 pub(crate) struct Handles {
     requests: mpsc::WeakSender<Request>,
     recorder: Arc<Recorder>,
+    recording_news: mpsc::UnboundedReceiver<RecordingNews>,
     incoming: mpsc::Sender<Call>,
     events: broadcast::Sender<Arc<SwitchEvent>>,
     /// Calls that are up, and who follows their state.
@@ -228,6 +230,9 @@ impl Signalling {
                 Some(reply) = self.prompt_replies.recv() => {
                     self.switch.handle_prompt(reply, clock::now());
                 }
+                Some(news) = self.handles.recording_news.recv() => {
+                    self.switch.handle_recording(news, clock::now());
+                }
                 Some(answer) = self.answers.recv() => self.take_answer(&answer),
                 request = self.requests.recv() => match request {
                     Some(Request::Stop { done }) => break Some(done),
@@ -243,6 +248,7 @@ impl Signalling {
         self.switch.close_records(clock::now());
         self.carry_out();
         // Waits for the disk.
+        self.handles.recorder.stop().await;
         self.handles.records = None;
         self.handles.security_log = None;
         self.store = Err("the engine stops".to_owned());
@@ -383,6 +389,9 @@ impl Signalling {
                 quiet = false;
                 self.send_media(shard, command);
             }
+            while let Some(request) = self.switch.poll_recording() {
+                self.handles.recorder.request(request);
+            }
             while let Some(question) = self.switch.poll_question() {
                 self.name_servers.ask(question);
             }
@@ -445,7 +454,7 @@ impl Signalling {
 impl Handles {
     pub(crate) fn new(
         requests: mpsc::WeakSender<Request>,
-        recorder: Arc<Recorder>,
+        (recorder, recording_news): (Arc<Recorder>, mpsc::UnboundedReceiver<RecordingNews>),
         incoming: mpsc::Sender<Call>,
         events: broadcast::Sender<Arc<SwitchEvent>>,
         alive: watch::Sender<()>,
@@ -455,6 +464,7 @@ impl Handles {
         Self {
             requests,
             recorder,
+            recording_news,
             incoming,
             events,
             calls: HashMap::new(),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
     AnswerMedia, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
-    HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup, SendMessage,
+    HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup, Record, Recorded,
+    SendMessage,
 };
 use jiff::tz::TimeZone;
 
@@ -43,6 +44,8 @@ pub(crate) enum Wish {
     Music { class: Option<BString>, duration: Option<Duration> },
     /// Play music beside whatever comes next.
     StartMusic { class: Option<BString> },
+    /// Record the caller.
+    Record(Box<Record>),
     /// Call others and connect with the first that answers.
     Dial(Box<Dial>),
     /// Enter a conference room.
@@ -194,6 +197,7 @@ pub(crate) fn perform(
             channel.stop_music(out);
             Performed::Over(Outcome::Done)
         }
+        Operation::Record(record) => Performed::Wish(Wish::Record(record)),
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
         Operation::Originate(originate) => {
             Performed::Wish(Wish::Elsewhere(Elsewhere::Originate(originate)))
@@ -232,6 +236,9 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
         TaskOutcome::TimedOut => Outcome::TimedOut,
         TaskOutcome::Missing(_) => Outcome::Failed,
         TaskOutcome::Digits { .. } => Outcome::Done,
+        TaskOutcome::Recorded { end, file } => {
+            Outcome::Recorded(Recorded { status: end.as_str().into(), file })
+        }
         TaskOutcome::Failed(why) => {
             tracing::debug!(why, "operation failed");
             Outcome::Failed
@@ -242,7 +249,6 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
 /// Named in the log, so that an operator sees why the call ended or went on.
 fn unavailable(operation: &Operation) -> Performed {
     let name = match operation {
-        Operation::Record(_) => "Record",
         Operation::Application { name, .. } => {
             tracing::error!(application = %Printable(name), "no such application: the call ends");
             return Performed::Over(Outcome::Unsupported);
@@ -253,7 +259,7 @@ fn unavailable(operation: &Operation) -> Performed {
     Performed::Over(Outcome::Unsupported)
 }
 
-fn digit_set(digits: PlanDigits) -> DigitSet {
+pub(crate) fn digit_set(digits: PlanDigits) -> DigitSet {
     let all = (0..16).filter_map(Digit::from_event);
     all.filter(|digit| plan_digit(*digit).is_some_and(|d| digits.contains(d))).collect()
 }

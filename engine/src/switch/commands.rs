@@ -12,7 +12,7 @@ use crate::{
     bridge::VisitEnd,
     channel::{ChannelId, OtherDigits, PlayRequest},
     clock::Now,
-    media::{Command as MediaCommand, RecordSource, Signal},
+    media::Signal,
 };
 
 impl Switch {
@@ -113,13 +113,14 @@ impl Switch {
             }
             Verb::StopPlay => self.stop_task(call),
             Verb::Record { sink } => {
-                let (shard, stream) = call.channel.stream().ok_or(NO_MEDIA)?;
-                let source = RecordSource::Received;
-                self.outbox.command(shard, MediaCommand::Record { stream, source, sink });
+                if !call.channel.copy_to(sink, &mut self.outbox) {
+                    return Err(NO_MEDIA.into());
+                }
             }
             Verb::StopRecord => {
-                let (shard, stream) = call.channel.stream().ok_or(NO_MEDIA)?;
-                self.outbox.command(shard, MediaCommand::StopRecord { stream });
+                if !call.channel.end_copy(&mut self.outbox) {
+                    return Err(NO_MEDIA.into());
+                }
             }
             Verb::JoinRoom(JoinRoom { room, bridge_profile, user_profile }) => {
                 if call.visit.is_some() {

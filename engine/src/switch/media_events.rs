@@ -3,6 +3,7 @@
 use super::{
     EndedBy, Switch, SwitchEvent,
     call::{Call, FinalMedia, Phase},
+    recordings::warn_of_gaps,
 };
 use crate::{
     channel::{Asker, Cause, DigitSource, Pressed, PromptReply},
@@ -28,7 +29,7 @@ impl Switch {
             }),
             Event::PlayFinished { stream, play, end, .. } => {
                 self.with_stream(stream, now, |switch, call| {
-                    call.channel.handle_play_finished(play, end, &mut switch.outbox);
+                    call.channel.handle_play_finished(play, end, now.instant, &mut switch.outbox);
                 });
             }
             Event::Digit { stream, digit, duration } => {
@@ -45,11 +46,13 @@ impl Switch {
                 self.with_stream(stream, now, |_, call| call.channel.handle_digits_sent());
             }
             Event::Closed { stream, statistics } => self.stream_closed(stream, statistics, now),
-            Event::RecordStopped { stream, dropped } => {
-                self.with_stream(stream, now, |switch, call| {
-                    switch.tell(SwitchEvent::RecordingStopped { call: call.id, dropped });
-                });
+            Event::TapSilent { stream, tap } => self.with_stream(stream, now, |switch, call| {
+                call.channel.handle_silence(tap, &mut switch.outbox);
+            }),
+            Event::TapEnded { stream, tap, dropped } => {
+                self.with_stream(stream, now, |switch, call| switch.tap_ended(call, tap, dropped));
             }
+            Event::RoomTapEnded { dropped, .. } => warn_of_gaps(None, dropped),
             Event::Idle { stream, silent_for } => self.with_stream(stream, now, |switch, call| {
                 tracing::info!(call_id = %call.parties.call_id, ?silent_for, "no media from the far end");
                 // The cause that Asterisk gives.
@@ -66,7 +69,6 @@ impl Switch {
             | Event::Talking { .. }
             | Event::Joined { .. }
             | Event::Left { .. }
-            | Event::RoomRecordStopped { .. }
             | Event::Moved { .. } => {}
         }
     }
@@ -96,7 +98,7 @@ impl Switch {
         let PromptReply { id, prompt } = reply;
         match self.outbox.asker(id) {
             Some(Asker::Channel(channel)) => self.with_call(channel, now, |switch, call| {
-                call.channel.handle_prompt(id, prompt, &mut switch.outbox);
+                call.channel.handle_prompt(id, prompt, now.instant, &mut switch.outbox);
             }),
             Some(Asker::Room { room, shard }) => {
                 if let Some(prompt) = prompt {
@@ -155,7 +157,7 @@ impl Switch {
                 Phase::Down(ending) => ending.media = FinalMedia::Closed(statistics),
                 // Nobody asked for it: the call has no audio any more.
                 Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia | Phase::Up => {
-                    call.channel.lose_stream();
+                    call.channel.lose_stream(&mut switch.outbox);
                     switch.end(call, Cause::TEMPORARY_FAILURE, EndedBy::Failure, now);
                 }
             }
@@ -167,7 +169,7 @@ impl Switch {
         if let Some((shard, stream)) = call.opened.take() {
             self.forget_stream(shard, stream);
         }
-        call.channel.lose_stream();
+        call.channel.lose_stream(&mut self.outbox);
         if let Phase::Down(ending) = &mut call.phase
             && ending.media == FinalMedia::Closing
         {

@@ -37,6 +37,7 @@ mod plan;
 mod ports;
 mod qualify;
 mod record;
+mod recordings;
 mod redirect;
 mod register;
 mod registrars;

@@ -316,6 +316,7 @@ impl Switch {
                     &mut self.outbox,
                 );
             }
+            Wish::Record(record) => return self.record(call, *record, now),
             Wish::StartMusic { class } => {
                 self.start_music(call, class);
                 Ok(())

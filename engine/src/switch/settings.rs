@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use crate::{
     cdr::CdrSettings,
     config::{ConferenceSettings, FeatureSettings, MusicSettings, SipSettings},
+    recording::RecordingSettings,
 };
 
 /// Settings of a [`Switch`](super::Switch). Start from `Default` and change what differs.
@@ -43,6 +44,8 @@ pub struct SwitchConfig {
     /// Which calls are recorded, and how; `None`: none, and CDR() is empty. Default: as without a
     /// `cdr.conf`.
     pub records: Option<CdrSettings>,
+    /// Where recordings may be written. Default: nowhere.
+    pub recordings: RecordingSettings,
     /// What bounds the switch.
     pub limits: Limits,
 }
@@ -62,6 +65,7 @@ impl Default for SwitchConfig {
             trace_steps: StepTrace::Off,
             shards: 1,
             records: Some(CdrSettings::default()),
+            recordings: RecordingSettings::default(),
             limits: Limits::default(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod media;
 mod phone;
+mod recorder;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,6 +21,7 @@ use diesis_dialplan::plan::Plan;
 
 pub(super) use media::FakeMedia;
 pub(super) use phone::{Phone, Received, noise};
+pub(super) use recorder::FakeRecorder;
 
 use super::{
     Command, CommandId, Completion, Originate, PlaceCall, Seeds, Switch, SwitchConfig, SwitchEvent,
@@ -38,6 +40,7 @@ pub(super) struct Exchange {
     pub(super) now: Now,
     pub(super) media: FakeMedia,
     pub(super) events: Vec<SwitchEvent>,
+    pub(super) recorder: FakeRecorder,
     prompts: BTreeMap<String, Duration>,
     /// What was sent to each phone, by its address.
     letters: HashMap<SocketAddr, Vec<Bytes>>,
@@ -67,6 +70,7 @@ impl Exchange {
             now,
             media: FakeMedia::new(shards),
             events: Vec::new(),
+            recorder: FakeRecorder::default(),
             prompts: prompts
                 .iter()
                 .map(|&(name, ms)| (name.to_owned(), Duration::from_millis(ms)))
@@ -267,6 +271,7 @@ impl Exchange {
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);
         assert!(switch.endpoint.is_idle(), "the stack has something left");
         assert_eq!(switch.outbox.open_requests(), 0, "prompts nobody brought");
+        assert_eq!(switch.outbox.open_recordings(), 0, "recordings nobody ended");
         self.media.assert_nothing_left();
     }
 
@@ -283,6 +288,12 @@ impl Exchange {
                 match self.media.accepts(&command) {
                     true => self.media.take(shard, command, self.now.instant),
                     false => self.switch.handle_lost_media(shard, command, self.now),
+                }
+            }
+            while let Some(request) = self.switch.poll_recording() {
+                quiet = false;
+                for news in self.recorder.take(request) {
+                    self.switch.handle_recording(news, self.now);
                 }
             }
             while let Some(request) = self.switch.poll_prompt() {

@@ -17,6 +17,7 @@ mod originate;
 mod parking;
 mod pickup;
 mod qualify;
+mod recording;
 mod records;
 mod registrations;
 mod reliable;

@@ -14,6 +14,7 @@ use diesis_engine::config::Configuration;
 use diesis_engine::media::{
     self, Digit, PlayEnd, PlayId, PortLease, Prompt, ShardId, SocketId, StreamId, StreamStatistics,
 };
+use diesis_engine::recording::{RecordingNews, RecordingRequest, RecordingSettings};
 use diesis_engine::sip::ConnectionId;
 use diesis_engine::switch::{
     Command, CommandId, PlaceCall, Seeds, Switch, SwitchConfig, SwitchEvent, Verb,
@@ -50,7 +51,7 @@ pub(super) const TARGETS: &[Target] = &[
 /// Let in by address, so that packets need no credentials; another that needs them.
 const PJSIP: &str = "[udp]\ntype=transport\nprotocol=udp\nbind=192.0.2.1:5060\n[open]\ntype=endpoint\ncontext=m\ndisallow=all\nallow=alaw,ulaw\naors=a\n[open]\ntype=identify\nendpoint=open\nmatch=192.0.2.77\n[a]\ntype=aor\nmax_contacts=2\n[shut]\ntype=endpoint\ncontext=m\nauth=shut\naors=shut\n[shut]\ntype=auth\nauth_type=userpass\nusername=shut\npassword=x\n[shut]\ntype=aor\nmax_contacts=1\n";
 
-const PLAN: &str = "[m]\nexten => us,1,Answer()\nsame => n,Playback(a)\nsame => n,Background(menu)\nsame => n,WaitExten(2)\nexten => _1X,1,Answer()\nsame => n,ConfBridge(${EXTEN})\nexten => _2.,1,Progress()\nsame => n,Echo()\nexten => 3,1,Dial(PJSIP/a,10,g)\nsame => n,NoOp(${DIALSTATUS})\nexten => 4,1,Read(d,a,3)\nsame => n,SayNumber(${d})\nsame => n,Set(CALLERID(name)=${PJSIP_HEADER(read,X)})\nexten => 5,1,Ringing()\nsame => n,Wait(3)\nsame => n,Busy()\nexten => i,1,Hangup(1)\nexten => t,1,Goto(us,1)\nexten => h,1,NoOp(${CALLERID(all)}${CHANNEL(rtp,all)})\n";
+const PLAN: &str = "[m]\nexten => us,1,Answer()\nsame => n,Playback(a)\nsame => n,Background(menu)\nsame => n,WaitExten(2)\nexten => _1X,1,Answer()\nsame => n,ConfBridge(${EXTEN})\nexten => _2.,1,Progress()\nsame => n,Echo()\nexten => 3,1,Dial(PJSIP/a,10,g)\nsame => n,NoOp(${DIALSTATUS})\nexten => 4,1,Read(d,a,3)\nsame => n,SayNumber(${d})\nsame => n,Set(CALLERID(name)=${PJSIP_HEADER(read,X)})\nexten => 5,1,Ringing()\nsame => n,Wait(3)\nsame => n,Busy()\nexten => 6,1,Record(a%d.wav,2,9,ok)\nsame => n,Goto(6,1)\nexten => i,1,Hangup(1)\nexten => t,1,Goto(us,1)\nexten => h,1,NoOp(${CALLERID(all)}${CHANNEL(rtp,all)})\n";
 
 fn configured() -> &'static SwitchConfig {
     static CONFIG: OnceLock<SwitchConfig> = OnceLock::new();
@@ -63,6 +64,10 @@ fn configured() -> &'static SwitchConfig {
             sip: Arc::new(configuration.sip),
             conferences: Arc::new(configuration.conferences),
             plan: configuration.plan,
+            recordings: RecordingSettings {
+                directory: Some("/spool".into()),
+                ..RecordingSettings::default()
+            },
             ..SwitchConfig::default()
         }
     })
@@ -206,6 +211,12 @@ impl Exchange {
                     _ => {}
                 }
             }
+            if let Some(request) = self.switch.poll_recording() {
+                if let Some(news) = recorded(request) {
+                    self.switch.handle_recording(news, self.now);
+                }
+                continue;
+            }
             if let Some(request) = self.switch.poll_prompt() {
                 let is_there = !request.name.starts_with(b"no");
                 let prompt = is_there.then(|| Arc::new(Prompt::from_samples(&[0; 1600])));
@@ -257,8 +268,8 @@ impl Exchange {
                 let end = PlayEnd::Completed;
                 self.media.push_back(E::RoomPlayFinished { room, play, end });
             }
-            C::StopRecord { stream } => {
-                self.media.push_back(E::RecordStopped { stream, dropped: 0 });
+            C::Untap { stream, tap } => {
+                self.media.push_back(E::TapEnded { stream, tap, dropped: 0 });
             }
             _ => {}
         }
@@ -430,3 +441,21 @@ const CONF_TOKENS: &[&[u8]] = &[
     b"/33",
     b"::/0",
 ];
+
+/// A disk on which some files can not be created.
+fn recorded(request: RecordingRequest) -> Option<RecordingNews> {
+    match request {
+        RecordingRequest::Open(new) if new.id.number() % 3 == 0 => {
+            Some(RecordingNews::Failed { id: new.id, reason: "no".into() })
+        }
+        RecordingRequest::Open(new) => {
+            let (sink, _) = rtrb::RingBuffer::new(1);
+            let paths = new.files.iter().map(|file| file.path.clone()).collect();
+            Some(RecordingNews::Opened { id: new.id, sink, number: Some(1), paths })
+        }
+        RecordingRequest::Close { id, .. } if id.number() % 3 == 0 => None,
+        RecordingRequest::Close { id, .. } => {
+            Some(RecordingNews::Closed { id, length: Duration::ZERO })
+        }
+    }
+}

@@ -92,12 +92,12 @@ impl Door {
                 let caller = &mut self.callers[channel.number() as usize];
                 caller.heard.push(name.to_string());
                 let prompt = Some(Arc::new(Prompt::from_samples(&[0; 160])));
-                caller.channel.handle_prompt(id, prompt, &mut self.out);
+                caller.channel.handle_prompt(id, prompt, self.now, &mut self.out);
             }
             while let Some((_, command)) = self.out.poll_media() {
                 if let Command::Play { stream, play, .. } = command {
                     let channel = &mut self.callers[stream.0 as usize].channel;
-                    channel.handle_play_finished(play, PlayEnd::Completed, &mut self.out);
+                    channel.handle_play_finished(play, PlayEnd::Completed, self.now, &mut self.out);
                 }
             }
             for nth in 0..self.callers.len() {

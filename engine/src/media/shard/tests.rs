@@ -9,8 +9,8 @@ use crate::{
     clock::clock,
     media::{
         Codec, Digit, Direction, EchoState, FRAME, InbandDigits, Latching, MuteState, PayloadType,
-        PlayId, PlayItem, PortLease, Prompt, RecordSource, Repeat, Signal, StreamStatistics, Talk,
-        TalkDetection,
+        PlayId, PlayItem, PortLease, Prompt, Repeat, Signal, StreamStatistics, Talk, TalkDetection,
+        TapId, TapSource, TapState,
         packet_io::{ControlPort, Outgoing, RECEIVE_LIMIT, Sent},
         rtp::{Header, Marker, Seq, Ssrc},
     },
@@ -18,6 +18,10 @@ use crate::{
 
 mod pair;
 mod reports;
+
+fn tap(stream: StreamId, source: TapSource, sink: rtrb::Producer<i16>) -> Command {
+    Command::Tap { stream, tap: TapId(1), source, state: TapState::Open, silence: None, sink }
+}
 
 /// Sockets in memory.
 #[derive(Default)]
@@ -749,7 +753,7 @@ fn a_recording_holds_both_sides_and_says_when_it_ends() {
     let mut world = World::new();
     let stream = world.open(1);
     let (sink, mut reader) = rtrb::RingBuffer::new(80_000);
-    world.command(Command::Record { stream, source: RecordSource::Both, sink });
+    world.command(tap(stream, TapSource::Both, sink));
     let mut prompt = vec![0; 16_000];
     for (n, sample) in prompt.iter_mut().enumerate() {
         *sample = (4000.0 * (std::f64::consts::TAU * 500.0 * n as f64 / 8000.0).sin()) as i16;
@@ -777,7 +781,7 @@ fn a_recording_holds_both_sides_and_says_when_it_ends() {
     }
     drop(reader);
     world.run_ms(40);
-    assert!(world.events.contains(&Event::RecordStopped { stream, dropped: 0 }));
+    assert!(world.events.contains(&Event::TapEnded { stream, tap: TapId(1), dropped: 0 }));
 }
 
 #[test]
@@ -785,7 +789,7 @@ fn what_waits_to_be_played_when_a_call_ends_is_recorded() {
     let mut world = World::new();
     let stream = world.open(1);
     let (sink, mut reader) = rtrb::RingBuffer::new(80_000);
-    world.command(Command::Record { stream, source: RecordSource::Received, sink });
+    world.command(tap(stream, TapSource::Received, sink));
     let mut phone = Phone::new(1);
     for frame in 0..50 {
         phone.send(&mut world.io, &sine(1000.0, 4000.0, frame));
@@ -963,7 +967,7 @@ fn feed_arbitrary_packets(seed: u64) {
         world.command(Command::Join { stream, room: RoomId(1), mute, talk_detection });
     }
     let (sink, _reader) = rtrb::RingBuffer::new(1000);
-    world.command(Command::Record { stream: other, source: RecordSource::Both, sink });
+    world.command(tap(other, TapSource::Both, sink));
     world.play(stream, 1, vec![PlayItem::Silence(Duration::from_secs(60))]);
     let (left, echo) = (Command::Leave { stream: other }, EchoState::On);
     world.command(left);

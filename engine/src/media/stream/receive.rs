@@ -205,7 +205,7 @@ impl Stream {
     }
 
     /// Whether what arrives goes back: not while something else is being sent.
-    fn is_echoing(&self) -> bool {
+    pub(super) fn is_echoing(&self) -> bool {
         matches!(self.echo, Echo::On { .. })
             && self.player.is_none()
             && self.digits_out.is_none()
@@ -235,8 +235,8 @@ impl Stream {
                 events.push_back(Event::Digit { stream, digit, duration });
             });
         }
-        if let Some(recorder) = &mut self.recorder {
-            recorder.handle_heard(frame);
+        if let Some(taps) = &mut self.taps {
+            taps.handle_heard(frame);
         }
         (played != Played::Nothing).then_some(())
     }

@@ -10,7 +10,7 @@ use crate::media::{
     packet_io::{Outgoing, PacketIo, Sent},
     player::silence,
     rtp::{Header, Marker, RtpTime, Seq, Ssrc},
-    tone,
+    tap, tone,
 };
 
 impl Stream {
@@ -279,11 +279,17 @@ impl Stream {
     }
 
     fn record_sent(&mut self, payload: Option<&[u8; FRAME]>, events: &mut VecDeque<Event>) {
-        let Some(recorder) = &mut self.recorder else { return };
-        recorder.handle_sent(self.settings.codec, payload);
-        if recorder.is_abandoned() {
-            self.stop_record(events);
-        }
+        let is_echoing = self.is_echoing();
+        let Some(taps) = &mut self.taps else { return };
+        let sent = match payload {
+            Some(payload) if self.settings.direction.is_sending() => {
+                tap::Sent::Encoded(self.settings.codec, payload)
+            }
+            None if is_echoing => tap::Sent::Echo,
+            _ => tap::Sent::Nothing,
+        };
+        taps.handle_sent(sent, events);
+        self.drop_taps();
     }
 
     fn keep_connected(&mut self, moment: Moment, io: &mut impl PacketIo) {

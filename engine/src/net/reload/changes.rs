@@ -39,7 +39,11 @@ impl Changes {
         changes.later(was.log_directory != is.log_directory, "the log directory (astlogdir)");
         changes.later(
             was.spool_directory != is.spool_directory,
-            "the directory of call files (astspooldir)",
+            "the directory of call files and recordings (astspooldir)",
+        );
+        changes.later(
+            was.recording_directories != is.recording_directories,
+            "directories for recordings (recordingdirs)",
         );
         let database = was.database_directory != is.database_directory;
         changes.later(database, "the database directory (astdbdir)");

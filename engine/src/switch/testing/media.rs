@@ -8,7 +8,7 @@ use std::{
 
 use crate::media::{
     Command, Digit, Event, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId, ShardId, SocketId,
-    StreamId, StreamSettings, StreamStatistics,
+    StreamId, StreamSettings, StreamStatistics, TapId, TapSource, TapState,
 };
 
 /// All shards.
@@ -29,6 +29,18 @@ pub(in super::super) struct FakeMedia {
     pub(in super::super) refused: Option<&'static str>,
     /// Whether a port is replaced when it is taken.
     pub(in super::super) restock: bool,
+    taps: BTreeMap<TapId, FakeTap>,
+    /// Whether nobody says anything.
+    pub(in super::super) silent: bool,
+}
+
+struct FakeTap {
+    stream: StreamId,
+    source: TapSource,
+    state: TapState,
+    /// When its silence is reported.
+    silent: Option<Instant>,
+    _sink: rtrb::Producer<i16>,
 }
 
 struct FakeStream {
@@ -54,6 +66,8 @@ impl FakeMedia {
             sent_digits: 0,
             refused: None,
             restock: true,
+            taps: BTreeMap::new(),
+            silent: false,
         };
         for shard in 0..shards {
             for _ in 0..STOCK {
@@ -139,15 +153,25 @@ impl FakeMedia {
                 self.stream(shard, stream).shard = to;
                 self.events.push_back(Event::Moved { stream, shard: to });
             }
-            Command::Echo { stream, .. }
-            | Command::Record { stream, .. }
-            | Command::StopRecord { stream }
-            | Command::Mute { stream, .. } => {
+            Command::Echo { stream, .. } | Command::Mute { stream, .. } => {
                 self.stream(shard, stream);
             }
-            Command::StopRoomPlay { .. }
-            | Command::RecordRoom { .. }
-            | Command::StopRoomRecord { .. } => {}
+            Command::Tap { stream, tap, source, state, silence, sink } => {
+                self.stream(shard, stream);
+                let silent = silence.filter(|_| self.silent).map(|silence| now + silence);
+                let tapped = FakeTap { stream, source, state, silent, _sink: sink };
+                assert!(self.taps.insert(tap, tapped).is_none(), "tap used twice");
+            }
+            Command::SetTap { stream, tap, state } => {
+                self.stream(shard, stream);
+                self.taps.get_mut(&tap).expect("a tap").state = state;
+            }
+            Command::Untap { stream, tap } => {
+                self.stream(shard, stream);
+                assert!(self.taps.remove(&tap).is_some(), "tap ended twice");
+                self.events.push_back(Event::TapEnded { stream, tap, dropped: 0 });
+            }
+            Command::StopRoomPlay { .. } | Command::TapRoom { .. } | Command::UntapRoom { .. } => {}
         }
     }
 
@@ -162,6 +186,11 @@ impl FakeMedia {
                 self.events.push_back(Event::Idle { stream: *id, silent_for });
             }
         }
+        for (tap, tapped) in &mut self.taps {
+            if tapped.silent.take_if(|at| *at <= now).is_some() {
+                self.events.push_back(Event::TapSilent { stream: tapped.stream, tap: *tap });
+            }
+        }
         for (stream, play) in ended {
             self.finish(stream, Some((play, None)), PlayEnd::Completed);
         }
@@ -171,7 +200,13 @@ impl FakeMedia {
     /// When the next play, or somebody's patience, ends.
     pub(in super::super) fn next_end(&self) -> Option<Instant> {
         let ends = |stream: &FakeStream| [stream.playing.and_then(|(_, end)| end), stream.idle];
-        self.streams.values().flat_map(ends).flatten().min()
+        let silences = self.taps.values().filter_map(|tapped| tapped.silent);
+        self.streams.values().flat_map(ends).flatten().chain(silences).min()
+    }
+
+    /// What is listened to, by the stream's number.
+    pub(in super::super) fn taps(&self) -> Vec<(u64, TapSource, TapState)> {
+        self.taps.values().map(|tapped| (tapped.stream.0, tapped.source, tapped.state)).collect()
     }
 
     /// Everybody is heard now.
@@ -218,6 +253,7 @@ impl FakeMedia {
     pub(in super::super) fn assert_nothing_left(&self) {
         assert!(self.streams.is_empty(), "streams left: {:?}", self.streams.keys());
         assert!(self.room_sizes().is_empty(), "members left: {:?}", self.rooms);
+        assert!(self.taps.is_empty(), "taps left: {:?}", self.taps());
     }
 
     fn stream(&mut self, shard: ShardId, stream: StreamId) -> &mut FakeStream {
@@ -243,6 +279,9 @@ impl FakeMedia {
         self.leave(shard, stream);
         let playing = self.stream(shard, stream).playing.take();
         self.finish(stream, playing, PlayEnd::Closed);
+        let tapped = self.taps.extract_if(.., |_, tapped| tapped.stream == stream);
+        let ended = tapped.map(|(tap, _)| Event::TapEnded { stream, tap, dropped: 0 });
+        self.events.extend(ended);
         if let Some(closed) = self.streams.remove(&stream) {
             assert!(self.leased.remove(&closed.socket), "port closed twice");
         }

@@ -180,7 +180,7 @@ fn two_codecs_a_muted_member_or_a_listener_make_it_a_mix() {
         }),
         (StreamSettings::new(peer(1), Codec::Pcmu), |world| {
             let (sink, reader) = rtrb::RingBuffer::new(16_000);
-            world.command(Command::RecordRoom { room: ROOM, sink });
+            world.command(Command::TapRoom { room: ROOM, tap: TapId(1), sink });
             Some(reader)
         }),
         (StreamSettings::new(peer(1), Codec::Pcmu), |world| {
@@ -206,8 +206,7 @@ fn two_codecs_a_muted_member_or_a_listener_make_it_a_mix() {
 fn a_recording_of_both_sides_holds_both() {
     let (mut world, mut phones) = room(2);
     let (sink, mut ring) = rtrb::RingBuffer::new(160_000);
-    let (stream, source) = (StreamId(1), RecordSource::Both);
-    world.command(Command::Record { stream, source, sink });
+    world.command(tap(StreamId(1), TapSource::Both, sink));
     for frame in 0..100 {
         phones[0].send(&mut world.io, &sine(400.0, 4000.0, frame));
         phones[1].send(&mut world.io, &sine(900.0, 4000.0, frame));

@@ -1,0 +1,169 @@
+//! Calls that are recorded.
+
+use super::*;
+use crate::{
+    media::{TapSource, TapState},
+    recording::{Existing, Fate, FileFormat, RecordingSettings},
+};
+
+/// Alice has dialled 100, which runs these applications, with an `h` extension that tells how it was.
+fn dialled(applications: &[&str]) -> (Exchange, Phone, ChannelId) {
+    answered(applications, |_| {})
+}
+
+fn answered(
+    applications: &[&str],
+    prepare: impl FnOnce(&mut Exchange),
+) -> (Exchange, Phone, ChannelId) {
+    let mut dialplan = String::from("[office]\n");
+    for (number, application) in applications.iter().enumerate() {
+        dialplan += &format!("exten => 100,{},{application}\n", number + 1);
+    }
+    dialplan += "exten => h,1,NoOp(${RECORD_STATUS} ${RECORDED_FILE})\n";
+    let settings = RecordingSettings {
+        directory: Some("/spool/monitor".into()),
+        sounds: Some("/sounds".into()),
+        allowed: Vec::new(),
+    };
+    let config = SwitchConfig { recordings: settings, ..config() };
+    let mut exchange = Exchange::new(config, &dialplan, &[("beep", 300)]);
+    prepare(&mut exchange);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    if alice.last_status() == Some(200) {
+        alice.ack(&mut exchange);
+    }
+    exchange.run_for(secs(1));
+    let call = exchange.first_call();
+    (exchange, alice, call)
+}
+
+fn last_step(exchange: &Exchange) -> String {
+    exchange.steps().pop().unwrap_or_default()
+}
+
+const TELL: &str = "NoOp(${RECORD_STATUS} ${RECORDED_FILE})";
+
+#[test]
+fn a_recording_begins_after_the_beep_and_ends_with_a_key() {
+    let (mut exchange, _, call) = dialled(&["Record(custom/menu.wav,3,60)", TELL, "Wait(60)"]);
+    assert_eq!(exchange.played(call), ["beep"]);
+    assert_eq!(exchange.media.taps(), [(1, TapSource::Received, TapState::Open)]);
+    let file = &exchange.recorder.begun[0].files[0];
+    assert_eq!(file.path.to_str(), Some("/sounds/custom/menu.wav"));
+    assert_eq!((file.format, file.existing), (FileFormat::Wav, Existing::Replaced));
+    // Other keys are nothing to it.
+    exchange.press(call, "15*");
+    assert_eq!(exchange.media.taps().len(), 1);
+    exchange.press(call, "#");
+    assert_eq!(exchange.media.taps(), []);
+    let (_, trim, fate) = exchange.recorder.ended[0];
+    assert_eq!((trim, fate), (Duration::from_millis(250), Fate::Kept));
+    assert!(exchange.steps().contains(&"100,2 NoOp(DTMF custom/menu)".into()));
+    exchange.switch.hang_up_all(exchange.now);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn the_options_say_which_keys_end_it_and_what_stays() {
+    for (options, keys, status, trim, name) in [
+        ("t", "#1*", "DTMF", 250, "m"),
+        ("y", "7", "DTMF", 250, "m"),
+        ("o", "0", "OPERATOR", 250, "m"),
+        ("ox", "#*0", "OPERATOR", 250, "m"),
+        ("u", "#", "DTMF", 0, "m"),
+        ("q", "#", "DTMF", 250, "m"),
+        ("", "#", "DTMF", 250, "m7"),
+    ] {
+        let file = if name == "m7" { "m%d" } else { "m" };
+        let record = format!("Record({file}:ulaw,,,{options})");
+        let (mut exchange, _, call) = dialled(&[&record, TELL, "Wait(9)"]);
+        let beeps = usize::from(!options.contains('q'));
+        assert_eq!(exchange.played(call).len(), beeps, "{options}");
+        exchange.press(call, keys);
+        let told = format!("100,2 NoOp({status} {name})");
+        assert!(exchange.steps().contains(&told), "{options}: {:?}", exchange.steps());
+        assert_eq!(exchange.recorder.ended[0].1, Duration::from_millis(trim), "{options}");
+    }
+}
+
+#[test]
+fn a_silence_and_the_limit_end_it() {
+    let silent = |exchange: &mut Exchange| exchange.media.silent = true;
+    let (mut exchange, ..) = answered(&["Record(m.wav,4)", TELL, "Wait(60)"], silent);
+    exchange.run_for(secs(3));
+    assert_eq!(exchange.media.taps().len(), 1);
+    exchange.run_for(secs(1));
+    assert!(exchange.steps().contains(&"100,2 NoOp(SILENCE m)".into()));
+    // A second of the silence stays.
+    assert_eq!(exchange.recorder.ended[0].1, secs(3));
+
+    let (mut exchange, ..) = dialled(&["Record(m.wav,4,10,a)", TELL, "Wait(60)"]);
+    assert_eq!(exchange.recorder.begun[0].files[0].existing, Existing::Continued);
+    exchange.run_for(secs(9));
+    assert_eq!(exchange.media.taps().len(), 1);
+    exchange.run_for(secs(1));
+    assert!(exchange.steps().contains(&"100,2 NoOp(TIMEOUT m)".into()));
+    assert_eq!(exchange.recorder.ended[0].1, Duration::ZERO);
+}
+
+#[test]
+fn a_hang_up_deletes_it_unless_the_dialplan_keeps_it() {
+    for (options, fate) in [("", Fate::Deleted), ("k", Fate::Kept)] {
+        let record = format!("Record(m%d.wav,,,{options})");
+        let (mut exchange, mut alice, _) = dialled(&[&record]);
+        alice.bye(&mut exchange);
+        assert_eq!(exchange.recorder.ended[0].2, fate);
+        assert_eq!(last_step(&exchange), "h,1 NoOp(HANGUP m7)");
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn what_can_not_be_recorded_is_an_error_and_the_call_goes_on() {
+    for (record, prepare) in [
+        ("Record(m.gsm)", false),
+        ("Record(../m.wav)", false),
+        ("Record(/etc/m.wav)", false),
+        ("Record(m.wav)", true),
+    ] {
+        let (exchange, ..) = answered(&[record, TELL, "Wait(60)"], |exchange| {
+            exchange.recorder.refuses = prepare;
+        });
+        let told = exchange.steps().iter().any(|step| step.starts_with("100,2 NoOp(ERROR "));
+        assert!(told, "{record}: {:?}", exchange.steps());
+        assert_eq!(exchange.switch.call_count(), 1);
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_not_the_call() {
+    let (mut exchange, _, _) = dialled(&["Record(m.wav)", TELL, "Wait(60)"]);
+    let failure = exchange.recorder.failure();
+    exchange.switch.handle_recording(failure, exchange.now);
+    exchange.tick();
+    assert!(exchange.steps().contains(&"100,2 NoOp(ERROR m)".into()), "{:?}", exchange.steps());
+    assert_eq!((exchange.media.taps().len(), exchange.switch.call_count()), (0, 1));
+    exchange.switch.hang_up_all(exchange.now);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn an_unanswered_call_is_answered_skipped_or_recorded_early() {
+    let (exchange, alice, _) = dialled(&["Record(m.wav)"]);
+    assert_eq!((alice.last_status(), exchange.media.taps().len()), (Some(200), 1));
+    let (exchange, ..) = dialled(&["Record(m.wav,,,s)", TELL, "Wait(9)"]);
+    assert!(exchange.steps().contains(&"100,2 NoOp(SKIP )".into()), "{:?}", exchange.steps());
+    let (exchange, alice, _) = dialled(&["Record(m.wav,,,n)"]);
+    assert_eq!((alice.last_status(), exchange.media.taps().len()), (Some(183), 1));
+}
+
+#[test]
+fn whatever_abandons_the_dialplan_ends_the_recording() {
+    let limited = ["Set(TIMEOUT(absolute)=5)", "Record(m.wav)", TELL];
+    let (mut exchange, ..) = dialled(&limited);
+    exchange.run_for(secs(6));
+    assert_eq!(exchange.media.taps(), []);
+    assert_eq!(exchange.recorder.ended.len(), 1);
+    exchange.assert_nothing_left();
+}
