@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use diesis_engine::media::{Codec, FRAME, mixer::Mixer};
+use diesis_engine::media::{FRAME, Law, mixer::Mixer};
 
 /// One frame of a room: speakers are added and get their own mix, listeners share one.
 fn mix(mixer: &mut Mixer, voices: &[[i16; FRAME]], listeners: usize) -> u64 {
@@ -15,11 +15,11 @@ fn mix(mixer: &mut Mixer, voices: &[[i16; FRAME]], listeners: usize) -> u64 {
         *place = Some(mixer.add_speaker(voice));
     }
     for speaker in speakers.into_iter().flatten() {
-        mixer.for_speaker(speaker, Codec::Pcmu, &mut payload);
+        mixer.for_speaker(speaker, Law::Mu, &mut payload);
         octets += u64::from(payload[0]);
     }
     for _ in 0..listeners {
-        octets += u64::from(mixer.for_listener(Codec::Pcma)[0]);
+        octets += u64::from(mixer.for_listener(Law::A)[0]);
     }
     octets
 }

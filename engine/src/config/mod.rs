@@ -49,9 +49,9 @@ pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BanSettings, BridgeProfile, CallerId, ClientCertificate,
-    CodecName, ConferenceSettings, ConnectedLineMethod, DEFAULT_BRIDGE, DEFAULT_USER,
-    DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups, IdentifyBy, Peer, Qualify,
-    RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
+    CodecName, CodecPreference, ConferenceSettings, ConnectedLineMethod, DEFAULT_BRIDGE,
+    DEFAULT_USER, DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups, IdentifyBy, Peer,
+    Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
     TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
 };
 pub use watching::{Lamps, Mailbox, MessageWaiting, Watching, WhenSubscribed};

@@ -128,6 +128,8 @@ pub struct Peer {
     /// The codecs offered and accepted, best first. When none is left that is here yet, every call
     /// is answered 488.
     pub codecs: Vec<CodecName>,
+    /// Whose order counts in answers. Default: ours.
+    pub codec_preference: CodecPreference,
     /// Whoever answers a challenge with one of these may use this peer. Empty: nobody is asked.
     pub auth: Vec<AuthCredentials>,
     /// The addresses of record that this peer may register, and is reached by.
@@ -246,13 +248,14 @@ impl Groups {
 }
 
 impl Peer {
-    /// A peer of this name with the defaults of `type=endpoint`: context `default`, every codec,
-    /// and nobody is asked for a password.
+    /// A peer of this name with the defaults of `type=endpoint`: context `default`, `ulaw` and
+    /// `alaw`, and nobody is asked for a password.
     pub fn new(name: impl Into<BString>) -> Self {
         Self {
             name: name.into(),
             context: "default".into(),
-            codecs: CodecName::ALL.to_vec(),
+            codecs: CodecName::USUAL.to_vec(),
+            codec_preference: CodecPreference::default(),
             auth: vec![],
             aors: vec![],
             dtmf: DtmfMode::TelephoneEvent,
@@ -315,11 +318,47 @@ pub enum CodecName {
     Pcmu,
     /// G.711 A-law: `alaw`.
     Pcma,
+    /// G.722: `g722`.
+    G722,
+    /// Plain samples of 8 kHz: `slin`.
+    L16,
+    /// Plain samples of 16 kHz: `slin16`.
+    L16Wide,
+}
+
+/// Whose order of codecs counts when an offer is answered, and how many of them the answer names
+/// (`incoming_call_offer_pref`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CodecPreference {
+    /// All in common, in the order of `allow`: `local`.
+    #[default]
+    Local,
+    /// The first of those: `local_first`.
+    LocalFirst,
+    /// All in common, in the order of the offer: `remote`.
+    Remote,
+    /// The first of those: `remote_first`.
+    RemoteFirst,
 }
 
 impl CodecName {
     /// Every codec, in the order that `allow=all` gives.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+    pub const ALL: [Self; 5] = [Self::Pcmu, Self::Pcma, Self::L16, Self::L16Wide, Self::G722];
+
+    /// What everybody has: the codecs of a peer that says nothing about them.
+    pub const USUAL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
+    /// The codec of a name in Asterisk's settings, in any case of letters.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_slice() {
+            b"ulaw" | b"pcmu" | b"g711u" => Self::Pcmu,
+            b"alaw" | b"pcma" | b"g711a" => Self::Pcma,
+            b"g722" => Self::G722,
+            b"slin" => Self::L16,
+            b"slin16" => Self::L16Wide,
+            _ => return None,
+        })
+    }
 }
 
 /// How keys travel between us and a peer (`dtmf_mode`). Those that come as INFO requests are taken

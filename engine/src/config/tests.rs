@@ -266,9 +266,9 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
             "[x]\ntype=endpoint\nidentify_by=ip\nallow=ulaw,opus,elaw\n",
             &[
                 "7:7 warning[C005] `allow=opus` is not supported yet (the codec is left out; here \
-                 are ulaw and alaw)",
+                 are ulaw, alaw, g722, slin and slin16)",
                 "7:7 error[C004] `ulaw,opus,elaw` is no value for `allow` (expected codecs \
-                 separated by commas: ulaw, alaw, all)",
+                 separated by commas: ulaw, alaw, g722, all)",
             ],
         ),
         (
@@ -436,14 +436,15 @@ fn codecs_are_taken_in_order_and_taken_back() {
         let text = format!("{TRANSPORT}[x]\ntype=endpoint\nidentify_by=ip\n{lines}");
         pjsip(&text).configuration.sip.peers[0].codecs.clone()
     };
-    use CodecName::{Pcma, Pcmu};
+    use CodecName::{G722, L16, L16Wide, Pcma, Pcmu};
     assert_eq!(codecs("disallow=all\nallow=alaw\nallow=ulaw\n"), [Pcma, Pcmu]);
     assert_eq!(codecs("allow=!all,alaw\n"), [Pcma]);
-    assert_eq!(codecs("allow=all\ndisallow=ulaw\n"), [Pcma]);
-    assert_eq!(codecs("allow=all\nallow=!alaw\n"), [Pcmu]);
+    assert_eq!(codecs("allow=all\ndisallow=ulaw\n"), [Pcma, L16, L16Wide, G722]);
+    assert_eq!(codecs("allow=all\nallow=!alaw,!slin,!slin16\n"), [Pcmu, G722]);
+    assert_eq!(codecs("allow=g722,ulaw\n"), [G722, Pcmu]);
     assert_eq!(codecs("allow=alaw:20,ulaw\nallow=alaw\n"), [Pcma, Pcmu]);
     assert_eq!(codecs(""), [Pcmu, Pcma]);
-    assert_eq!(codecs("allow=opus\n"), []);
+    assert_eq!(codecs("allow=g729\n"), []);
 }
 
 #[test]

@@ -1,164 +1,83 @@
-//! Holds received audio until its playout time, where audio is consumed: mixed or recorded.
+//! Holds received G.711 until its playout time, where audio is consumed: mixed or recorded.
 //!
 //! Samples lie in a ring by their RTP time, so the packet time may be anything and order does not
-//! matter; what is missing when its time comes is concealed. The playout delay grows at once by as
-//! much as a packet is late and shrinks, in quiet moments, by what five seconds did not need.
+//! matter; what is missing when its time comes is concealed.
 //!
 //!   ms       0   20  40  60  80  100 120 140
 //!   arrive   1   2       4,3 5                    4 overtook 3; nothing lost
 //!   play                 1   2   3   4   5        playout delay 40 ms
 
-use super::{Codec, FRAME, rtp::RtpTime};
+use super::{
+    FRAME, Law,
+    playout::{Played, PlayoutDelay, Pushed, is_quiet},
+    rtp::RtpTime,
+};
 
 /// The playout buffer of one receiving stream.
 pub(crate) struct PlayoutBuffer {
     ring: Box<[i16; RING]>,
-    state: State,
+    /// `None` while there is nothing to play: the next packet sets the clock.
+    delay: Option<PlayoutDelay>,
     /// Samples of the frame played last, for concealment.
     last: [i16; FRAME],
     /// Frames concealed in a row.
     concealed: u32,
 }
 
-enum State {
-    /// Nothing to play: the next packet sets the clock.
-    Idle,
-    Running {
-        /// The RTP time of the next sample to play.
-        next: RtpTime,
-        /// The end of what was received.
-        newest: RtpTime,
-        /// By how much the playout delay grew, less by how much it shrank again.
-        grown: i32,
-        window: Window,
-        /// Samples to leave out in a quiet moment.
-        surplus: i32,
-    },
-}
-
-/// How early packets came, at the least, in a stretch of time.
-#[derive(Clone, Copy)]
-struct Window {
-    frames: u32,
-    least: i32,
-}
-
-impl Window {
-    const NEW: Self = Self { frames: 0, least: i32::MAX };
-}
-
-/// What became of an arriving packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pushed {
-    Stored,
-    /// It came after its time, by more than the playout delay may grow.
-    Late,
-}
-
-/// What a frame taken out consists of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Played {
-    /// Received samples.
-    Audio,
-    /// Invented in part or in whole.
-    Concealed,
-    /// The peer is not speaking; the frame is silent.
-    Nothing,
-}
-
 impl PlayoutBuffer {
     pub(crate) fn new() -> Self {
-        Self { ring: Box::new([MISSING; RING]), state: State::Idle, last: [0; FRAME], concealed: 0 }
+        Self { ring: Box::new([MISSING; RING]), delay: None, last: [0; FRAME], concealed: 0 }
     }
 
     /// Forgets everything: another source begins.
     pub(crate) fn reset(&mut self) {
         self.ring.fill(MISSING);
-        self.state = State::Idle;
+        self.delay = None;
         self.concealed = 0;
         self.last = [0; FRAME];
     }
 
     /// Takes the payload of one packet; beyond 120 ms of it the rest is left out.
-    pub(crate) fn push(&mut self, time: RtpTime, codec: Codec, payload: &[u8]) -> Pushed {
+    pub(crate) fn push(&mut self, time: RtpTime, law: Law, payload: &[u8]) -> Pushed {
         let payload = &payload[..payload.len().min(LONGEST_PACKET)];
         let end = time.plus(payload.len() as i32);
-        if let State::Running { next, .. } = &self.state {
-            let early = time.since(*next);
-            if !(-RESYNC..RING as i32 - LONGEST_PACKET as i32).contains(&early) {
-                self.reset();
-            }
+        let reach = RING as i32 - LONGEST_PACKET as i32;
+        if self.delay.is_some_and(|delay| delay.is_elsewhere(time, reach)) {
+            self.reset();
         }
-        let next = match &mut self.state {
-            State::Idle => {
-                let next = time.plus(-FIRST_DELAY);
-                self.state =
-                    State::Running { next, newest: end, grown: 0, window: Window::NEW, surplus: 0 };
-                next
-            }
-            State::Running { next, newest, grown, window, surplus } => {
-                let early = time.since(*next);
-                if early < 0 {
-                    if *grown - early > MOST_GROWN {
-                        return Pushed::Late;
-                    }
-                    *next = time;
-                    *grown -= early;
-                    *surplus = 0;
-                }
-                window.least = window.least.min(early.max(0));
-                if end.since(*newest) > 0 {
-                    *newest = end;
-                }
-                *next
-            }
-        };
-        debug_assert!(time.since(next) >= 0, "the packet is not before the playout time");
-        self.store(time, codec, payload);
+        let delay = self.delay.get_or_insert_with(|| PlayoutDelay::new(time, end, 1));
+        if delay.admit(time, end) == Pushed::Late {
+            return Pushed::Late;
+        }
+        debug_assert!(time.since(delay.next()) >= 0, "the packet is not before the playout time");
+        self.store(time, law, payload);
         Pushed::Stored
     }
 
-    fn store(&mut self, time: RtpTime, codec: Codec, payload: &[u8]) {
+    fn store(&mut self, time: RtpTime, law: Law, payload: &[u8]) {
         let start = time.0 as usize % RING;
         let first = payload.len().min(RING - start);
-        codec.decode_into(&payload[..first], &mut self.ring[start..start + first]);
-        codec.decode_into(&payload[first..], &mut self.ring[..payload.len() - first]);
+        law.decode_into(&payload[..first], &mut self.ring[start..start + first]);
+        law.decode_into(&payload[first..], &mut self.ring[..payload.len() - first]);
     }
 
     /// Whether received audio still waits to be played.
     pub(crate) fn has_waiting(&self) -> bool {
-        matches!(&self.state, State::Running { next, newest, .. } if newest.since(*next) > 0)
+        self.delay.is_some_and(|delay| delay.has_waiting())
     }
 
     /// Takes out the next 20 ms.
     pub(crate) fn pop(&mut self, out: &mut [i16; FRAME]) -> Played {
-        let State::Running { next, newest, grown, window, surplus } = &mut self.state else {
+        let Some(delay) = self.delay.as_mut().filter(|delay| !delay.is_over()) else {
+            if self.delay.is_some() {
+                self.reset();
+            }
             out.fill(0);
             return Played::Nothing;
         };
-        let waiting = newest.since(*next);
-        if waiting < -GIVE_UP {
-            self.reset();
-            out.fill(0);
-            return Played::Nothing;
-        }
-        window.frames += 1;
-        if window.frames >= WINDOW {
-            // One frame of reserve stays.
-            if window.least != i32::MAX && window.least >= 2 * FRAME as i32 {
-                *surplus = FRAME as i32;
-            }
-            *window = Window::NEW;
-        }
-        let mut time = *next;
-        *next = next.plus(FRAME as i32);
-        let mut missing = take(&mut self.ring, time, out);
-        if *surplus > 0 && missing == 0 && is_quiet(out) {
-            *surplus = 0;
-            *grown -= FRAME as i32;
-            time = *next;
-            *next = next.plus(FRAME as i32);
-            missing = take(&mut self.ring, time, out);
+        let mut missing = take(&mut self.ring, delay.advance(), out);
+        if delay.has_surplus() && missing == 0 && is_quiet(out) {
+            missing = take(&mut self.ring, delay.leave_out(), out);
         }
         if missing == 0 {
             self.concealed = 0;
@@ -191,10 +110,7 @@ impl PlayoutBuffer {
     /// How long the packet received last will wait before it is played, in samples.
     #[cfg(test)]
     fn waiting(&self) -> i32 {
-        match &self.state {
-            State::Idle => 0,
-            State::Running { next, newest, .. } => newest.since(*next),
-        }
+        self.delay.map_or(0, |delay| delay.waiting())
     }
 }
 
@@ -215,33 +131,11 @@ fn take(ring: &mut [i16; RING], time: RtpTime, out: &mut [i16; FRAME]) -> usize 
     out.iter().filter(|&&sample| sample == MISSING).count()
 }
 
-fn is_quiet(frame: &[i16; FRAME]) -> bool {
-    frame.iter().all(|sample| sample.unsigned_abs() < QUIET)
-}
-
 /// No G.711 code decodes to it.
 const MISSING: i16 = i16::MIN;
 
 /// Half a second of samples.
 const RING: usize = 4096;
-
-/// The playout delay to begin with: 20 ms.
-const FIRST_DELAY: i32 = 160;
-
-/// By how much it may grow: 200 ms. Who is later than that is not heard.
-const MOST_GROWN: i32 = 1600;
-
-/// A packet that far behind begins anew: 250 ms.
-const RESYNC: i32 = 2000;
-
-/// So long after the last sample received there is nothing to wait for: 250 ms.
-const GIVE_UP: i32 = 2000;
-
-/// Frames over which the playout delay must have been needless before it shrinks: 3 s.
-const WINDOW: u32 = 150;
-
-/// A frame below this level, -40 dBov, may be left out unnoticed.
-const QUIET: u16 = 328;
 
 /// Samples taken of one packet: 120 ms.
 const LONGEST_PACKET: usize = 960;
@@ -252,7 +146,7 @@ mod tests {
 
     fn payload(value: i16) -> [u8; FRAME] {
         let mut payload = [0; FRAME];
-        Codec::Pcmu.encode_into(&[value; FRAME], &mut payload);
+        Law::Mu.encode_into(&[value; FRAME], &mut payload);
         payload
     }
 
@@ -270,7 +164,7 @@ mod tests {
         for index in [0_u32, 2, 1, 3] {
             let time = RtpTime(u32::MAX - 200).plus(index as i32 * 160);
             assert_eq!(
-                buffer.push(time, Codec::Pcmu, &payload(levels[index as usize])),
+                buffer.push(time, Law::Mu, &payload(levels[index as usize])),
                 Pushed::Stored
             );
         }
@@ -289,14 +183,14 @@ mod tests {
     #[test]
     fn a_late_packet_makes_the_delay_grow_so_that_the_next_late_one_is_in_time() {
         let mut buffer = PlayoutBuffer::new();
-        buffer.push(RtpTime(0), Codec::Pcmu, &payload(1000));
+        buffer.push(RtpTime(0), Law::Mu, &payload(1000));
         for _ in 0..4 {
             pop(&mut buffer);
         }
         // Due 40 ms ago.
-        assert_eq!(buffer.push(RtpTime(160), Codec::Pcmu, &payload(2000)), Pushed::Stored);
+        assert_eq!(buffer.push(RtpTime(160), Law::Mu, &payload(2000)), Pushed::Stored);
         assert_eq!(pop(&mut buffer).0, Played::Audio);
-        buffer.push(RtpTime(320), Codec::Pcmu, &payload(2000));
+        buffer.push(RtpTime(320), Law::Mu, &payload(2000));
         assert_eq!(pop(&mut buffer).0, Played::Audio);
     }
 
@@ -304,20 +198,20 @@ mod tests {
     fn the_delay_is_bounded_and_shrinks_when_not_needed() {
         let mut buffer = PlayoutBuffer::new();
         let mut time = RtpTime(0);
-        buffer.push(time, Codec::Pcmu, &payload(0));
+        buffer.push(time, Law::Mu, &payload(0));
         // A stall of 160 ms, then everything at once.
         for _ in 0..9 {
             pop(&mut buffer);
         }
         for _ in 0..8 {
             time = time.plus(160);
-            buffer.push(time, Codec::Pcmu, &payload(0));
+            buffer.push(time, Law::Mu, &payload(0));
         }
         let stalled = buffer.waiting();
         assert!((1280..=1600).contains(&stalled), "{stalled}");
         for _ in 0..3000 {
             time = time.plus(160);
-            buffer.push(time, Codec::Pcmu, &payload(0));
+            buffer.push(time, Law::Mu, &payload(0));
             assert_ne!(pop(&mut buffer).0, Played::Concealed);
         }
         assert!(buffer.waiting() <= 320, "{}", buffer.waiting());
@@ -326,15 +220,15 @@ mod tests {
     #[test]
     fn a_leap_of_the_clock_and_a_pause_begin_anew() {
         let mut buffer = PlayoutBuffer::new();
-        buffer.push(RtpTime(0), Codec::Pcma, &payload(1000));
-        buffer.push(RtpTime(3_000_000_000), Codec::Pcmu, &payload(1000));
+        buffer.push(RtpTime(0), Law::A, &payload(1000));
+        buffer.push(RtpTime(3_000_000_000), Law::Mu, &payload(1000));
         pop(&mut buffer);
         assert_eq!(pop(&mut buffer).0, Played::Audio);
         for _ in 0..30 {
             pop(&mut buffer);
         }
         assert_eq!(pop(&mut buffer), (Played::Nothing, 0));
-        buffer.push(RtpTime(3_000_008_000), Codec::Pcmu, &payload(1000));
+        buffer.push(RtpTime(3_000_008_000), Law::Mu, &payload(1000));
         pop(&mut buffer);
         assert_eq!(pop(&mut buffer).0, Played::Audio);
     }
@@ -347,7 +241,7 @@ mod tests {
             let (mut sent, mut audio) = (0_usize, 0);
             for frame in 0..500 {
                 while sent <= frame * FRAME {
-                    buffer.push(RtpTime(sent as u32), Codec::Pcmu, &bytes);
+                    buffer.push(RtpTime(sent as u32), Law::Mu, &bytes);
                     sent += size;
                 }
                 audio += usize::from(pop(&mut buffer).0 == Played::Audio);
@@ -366,7 +260,7 @@ mod tests {
                 .wrapping_add(1_442_695_040_888_963_407);
             let time = RtpTime((seed >> 32) as u32 >> (seed % 32));
             let size = (seed >> 8) as usize % 1500;
-            buffer.push(time, Codec::Pcma, &vec![seed as u8; size]);
+            buffer.push(time, Law::A, &vec![seed as u8; size]);
             if seed.is_multiple_of(3) {
                 pop(&mut buffer);
             }

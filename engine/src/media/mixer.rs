@@ -1,21 +1,38 @@
 //! Adds the speakers of a room up once, and gives every listener the sum without himself.
 //!
 //! The sum is kept in 32 bits and saturated last. All who do not speak hear the same, so that is
-//! encoded once per codec and shared; only speakers cost a subtraction and an encoding each.
+//! encoded once per codec and shared; only speakers cost a subtraction and an encoding each. In a
+//! room where somebody hears more than 4 kHz, all is added up twice, at 8 kHz and at 16 kHz: then
+//! each speaker costs one conversion of rates, and a listener none.
 
-use super::{Codec, FRAME};
+use super::{Codec, FRAME, Law, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder};
 
 /// One room's 20 ms. A shard has one and uses it for all its rooms in turn.
 #[derive(Debug)]
 pub struct Mixer {
-    sum: [i32; FRAME],
-    speakers: Vec<[i16; FRAME]>,
+    rate: Rate,
+    narrow: Sum<FRAME>,
+    wide: Sum<WIDE_FRAME>,
     encoded: [Encoded; 2],
+    shared: Vec<SharedEncoder>,
+}
+
+#[derive(Debug)]
+struct Sum<const N: usize> {
+    sum: [i32; N],
+    speakers: Vec<[i16; N]>,
 }
 
 #[derive(Debug)]
 struct Encoded {
     payload: [u8; FRAME],
+    state: Freshness,
+}
+
+/// What a room's listeners hear in one codec that keeps state: the state is the room's.
+#[derive(Debug)]
+pub(crate) struct SharedEncoder {
+    encoder: Encoder,
     state: Freshness,
 }
 
@@ -39,71 +56,187 @@ impl Mixer {
     /// An empty mix.
     pub fn new() -> Self {
         let stale = || Encoded { payload: [0; FRAME], state: Freshness::Stale };
-        Self { sum: [0; FRAME], speakers: vec![], encoded: [stale(), stale()] }
+        Self {
+            rate: Rate::Narrow,
+            narrow: Sum::new(),
+            wide: Sum::new(),
+            encoded: [stale(), stale()],
+            shared: vec![],
+        }
     }
 
     /// Makes room for so many speakers, so that mixing them allocates nothing.
     pub fn reserve(&mut self, speakers: usize) {
-        self.speakers.reserve(speakers.saturating_sub(self.speakers.len()));
+        self.narrow.reserve(speakers);
     }
 
-    /// Begins the next mix.
+    /// The same, of those who are heard above 4 kHz as well.
+    pub(crate) fn reserve_wide(&mut self, speakers: usize) {
+        self.wide.reserve(speakers);
+    }
+
+    /// Begins the next mix, of 8 kHz.
     pub fn clear(&mut self) {
-        self.sum.fill(0);
-        self.speakers.clear();
+        self.begin(Rate::Narrow, &mut vec![]);
+    }
+
+    /// Begins the next mix, with a room's own encoders; [`end`](Self::end) gives them back.
+    pub(crate) fn begin(&mut self, rate: Rate, shared: &mut Vec<SharedEncoder>) {
+        self.rate = rate;
+        self.narrow.clear();
+        if rate == Rate::Wide {
+            self.wide.clear();
+        }
         for encoded in &mut self.encoded {
             encoded.state = Freshness::Stale;
         }
+        std::mem::swap(&mut self.shared, shared);
+        for shared in &mut self.shared {
+            shared.state = Freshness::Stale;
+        }
+    }
+
+    /// All have been given what they hear.
+    pub(crate) fn end(&mut self, shared: &mut Vec<SharedEncoder>) {
+        std::mem::swap(&mut self.shared, shared);
+    }
+
+    /// How much the present mix holds.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Adds a member who speaks. All are added before the first is asked for.
     pub fn add_speaker(&mut self, frame: &[i16; FRAME]) -> Speaker {
-        self.add_announcement(frame);
-        self.speakers.push(*frame);
+        self.narrow.add(frame);
+        self.narrow.speakers.push(*frame);
         // A shard has far fewer than 2^32 streams.
-        Speaker((self.speakers.len() - 1) as u32)
+        Speaker((self.narrow.speakers.len() - 1) as u32)
+    }
+
+    /// Adds a member who speaks to a mix of both rates.
+    pub(crate) fn add_wide_speaker(
+        &mut self,
+        narrow: &[i16; FRAME],
+        wide: &[i16; WIDE_FRAME],
+    ) -> Speaker {
+        self.wide.add(wide);
+        self.wide.speakers.push(*wide);
+        self.add_speaker(narrow)
     }
 
     /// Adds what everybody hears.
     pub fn add_announcement(&mut self, samples: &[i16]) {
-        for (sum, &sample) in self.sum.iter_mut().zip(samples) {
-            *sum += i32::from(sample);
-        }
+        self.narrow.add(samples);
+    }
+
+    /// Adds what everybody hears to the mix of 16 kHz.
+    pub(crate) fn add_wide_announcement(&mut self, samples: &[i16; WIDE_FRAME]) {
+        self.wide.add(samples);
     }
 
     /// What those hear who do not speak.
-    pub fn for_listener(&mut self, codec: Codec) -> &[u8; FRAME] {
-        let encoded = &mut self.encoded[match codec {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 1,
+    pub fn for_listener(&mut self, law: Law) -> &[u8; FRAME] {
+        let encoded = &mut self.encoded[match law {
+            Law::Mu => 0,
+            Law::A => 1,
         }];
         if encoded.state == Freshness::Stale {
-            codec.encode_into(&saturate(&self.sum), &mut encoded.payload);
+            law.encode_into(&saturate(&self.narrow.sum), &mut encoded.payload);
             encoded.state = Freshness::Fresh;
         }
         &encoded.payload
     }
 
-    /// What a speaker hears: the others.
-    pub fn for_speaker(&self, speaker: Speaker, codec: Codec, payload: &mut [u8; FRAME]) {
-        let mut others = self.sum;
-        if let Some(own) = self.speakers.get(speaker.0 as usize) {
-            for (sum, &sample) in others.iter_mut().zip(own) {
-                *sum -= i32::from(sample);
+    /// The same in a codec that keeps state; `None` if the room has no encoder for it.
+    pub(crate) fn for_coded_listener(&mut self, codec: Codec) -> Option<&[u8]> {
+        let rate = self.rate_for(codec);
+        let shared = self.shared.iter_mut().find(|shared| shared.encoder.codec() == codec)?;
+        if shared.state == Freshness::Stale {
+            shared.state = Freshness::Fresh;
+            match rate {
+                Rate::Narrow => {
+                    shared.encoder.encode(Samples::Narrow(&saturate(&self.narrow.sum)));
+                }
+                Rate::Wide => {
+                    shared.encoder.encode(Samples::Wide(&saturate(&self.wide.sum)));
+                }
             }
         }
-        codec.encode_into(&saturate(&others), payload);
+        Some(shared.encoder.payload())
+    }
+
+    /// What a speaker hears: the others.
+    pub fn for_speaker(&self, speaker: Speaker, law: Law, payload: &mut [u8; FRAME]) {
+        law.encode_into(&self.narrow.without(speaker), payload);
+    }
+
+    /// The same in a codec that keeps state.
+    pub(crate) fn for_coded_speaker(&self, speaker: Speaker, encoder: &mut Encoder) {
+        match self.rate_for(encoder.codec()) {
+            Rate::Narrow => encoder.encode(Samples::Narrow(&self.narrow.without(speaker))),
+            Rate::Wide => encoder.encode(Samples::Wide(&self.wide.without(speaker))),
+        };
+    }
+
+    fn rate_for(&self, codec: Codec) -> Rate {
+        codec.rate().min(self.rate)
     }
 
     /// The whole mix, for a recording.
     pub fn samples(&self) -> [i16; FRAME] {
-        saturate(&self.sum)
+        saturate(&self.narrow.sum)
+    }
+
+    /// What a member hears, for a recording; `None` for those who do not speak.
+    pub(crate) fn heard_by(&self, speaker: Option<Speaker>) -> [i16; FRAME] {
+        speaker.map_or_else(|| self.samples(), |speaker| self.narrow.without(speaker))
+    }
+}
+
+impl<const N: usize> Sum<N> {
+    const fn new() -> Self {
+        Self { sum: [0; N], speakers: vec![] }
+    }
+
+    fn reserve(&mut self, speakers: usize) {
+        self.speakers.reserve(speakers.saturating_sub(self.speakers.len()));
+    }
+
+    fn clear(&mut self) {
+        self.sum.fill(0);
+        self.speakers.clear();
+    }
+
+    fn add(&mut self, samples: &[i16]) {
+        for (sum, &sample) in self.sum.iter_mut().zip(samples) {
+            *sum += i32::from(sample);
+        }
+    }
+
+    fn without(&self, speaker: Speaker) -> [i16; N] {
+        let Some(own) = self.speakers.get(speaker.0 as usize) else { return saturate(&self.sum) };
+        let mut others = self.sum;
+        for (sum, &sample) in others.iter_mut().zip(own) {
+            *sum -= i32::from(sample);
+        }
+        saturate(&others)
+    }
+}
+
+impl SharedEncoder {
+    pub(crate) fn new(codec: Codec) -> Self {
+        Self { encoder: Encoder::new(codec), state: Freshness::Stale }
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.encoder.codec()
     }
 }
 
 #[inline]
-fn saturate(sum: &[i32; FRAME]) -> [i16; FRAME] {
-    let mut samples = [0; FRAME];
+fn saturate<const N: usize>(sum: &[i32; N]) -> [i16; N] {
+    let mut samples = [0; N];
     for (sample, &sum) in samples.iter_mut().zip(sum) {
         *sample = sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
     }
@@ -199,14 +332,14 @@ mod tests {
         let two = mixer.add_speaker(&[-4000; FRAME]);
         mixer.add_announcement(&[500; 10]);
         let mut payload = [0; FRAME];
-        mixer.for_speaker(one, Codec::Pcmu, &mut payload);
+        mixer.for_speaker(one, Law::Mu, &mut payload);
         assert_eq!((payload[0], payload[10]), (g711::encode_ulaw(-3500), g711::encode_ulaw(-4000)));
-        mixer.for_speaker(two, Codec::Pcma, &mut payload);
+        mixer.for_speaker(two, Law::A, &mut payload);
         assert_eq!((payload[0], payload[10]), (g711::encode_alaw(1500), g711::encode_alaw(1000)));
-        assert_eq!(mixer.for_listener(Codec::Pcmu)[0], g711::encode_ulaw(-2500));
-        assert_eq!(mixer.for_listener(Codec::Pcma)[159], g711::encode_alaw(-3000));
+        assert_eq!(mixer.for_listener(Law::Mu)[0], g711::encode_ulaw(-2500));
+        assert_eq!(mixer.for_listener(Law::A)[159], g711::encode_alaw(-3000));
         mixer.clear();
-        assert_eq!(mixer.for_listener(Codec::Pcmu), &[0xff; FRAME]);
+        assert_eq!(mixer.for_listener(Law::Mu), &[0xff; FRAME]);
     }
 
     #[test]
@@ -216,7 +349,7 @@ mod tests {
         mixer.add_speaker(&[30_000; FRAME]);
         assert_eq!(mixer.samples(), [i16::MAX; FRAME]);
         let mut payload = [0; FRAME];
-        mixer.for_speaker(one, Codec::Pcmu, &mut payload);
+        mixer.for_speaker(one, Law::Mu, &mut payload);
         assert_eq!(payload[0], g711::encode_ulaw(30_000));
     }
 

@@ -5,6 +5,7 @@
 //! It reads no clock and opens no socket: `net::media` runs one shard on each core. Nothing here
 //! knows SIP or SDP; what they negotiated arrives as [`StreamSettings`].
 
+mod codec;
 pub mod command;
 pub mod dtmf;
 pub mod event;
@@ -14,6 +15,7 @@ mod latch;
 pub mod mixer;
 pub mod packet_io;
 mod player;
+mod playout;
 pub mod prompt;
 mod room;
 pub mod rtcp;
@@ -25,6 +27,8 @@ pub mod stream;
 mod tap;
 pub mod tone;
 
+pub(crate) use codec::Samples;
+pub use codec::{Codec, Law, Rate};
 pub use command::{
     Command, EchoState, MuteState, PlayItem, Repeat, Signal, TalkDetection, TapSource, TapState,
 };
@@ -33,11 +37,12 @@ pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId};
 pub use prompt::Prompt;
 pub(crate) use settings::KEEPALIVE;
-pub use settings::{
-    Codec, Direction, InbandDigits, Latching, PayloadType, RtcpPath, StreamSettings,
-};
+pub use settings::{Direction, InbandDigits, Latching, PayloadType, RtcpPath, StreamSettings};
 pub use statistics::StreamStatistics;
 pub use tone::{Indication, Tone, ToneSpec};
 
 /// Samples in one frame: 20 ms at 8 kHz, the packet time of everything sent.
 pub const FRAME: usize = 160;
+
+/// Samples in one frame of 16 kHz.
+pub const WIDE_FRAME: usize = 2 * FRAME;

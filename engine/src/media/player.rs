@@ -1,6 +1,6 @@
 //! Walks through the items of a play, a frame of 20 ms at a time.
 
-use super::{Codec, FRAME, PlayId, PlayItem, Prompt, Repeat};
+use super::{FRAME, Law, PlayId, PlayItem, Prompt, Repeat};
 
 /// One play in progress.
 #[derive(Debug)]
@@ -25,12 +25,18 @@ pub(crate) enum Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// The payload, shared by all who play it.
-    pub(crate) fn payload(self, codec: Codec) -> &'a [u8; FRAME] {
+    pub(crate) fn payload(self, law: Law) -> &'a [u8; FRAME] {
         match self {
-            Self::Prompt(prompt, index) => {
-                prompt.frame(index, codec).unwrap_or_else(|| silence(codec))
-            }
-            Self::Silence => silence(codec),
+            Self::Prompt(prompt, index) => prompt.frame(index, law).unwrap_or_else(|| silence(law)),
+            Self::Silence => silence(law),
+        }
+    }
+
+    /// The samples, filled up with silence.
+    pub(crate) fn filled(self) -> [i16; FRAME] {
+        match self {
+            Self::Prompt(prompt, index) => prompt.filled_frame(index),
+            Self::Silence => [0; FRAME],
         }
     }
 
@@ -44,12 +50,12 @@ impl<'a> Frame<'a> {
 }
 
 /// A frame of silence, shared by all.
-pub(crate) fn silence(codec: Codec) -> &'static [u8; FRAME] {
-    static PCMU: [u8; FRAME] = [Codec::Pcmu.silence(); FRAME];
-    static PCMA: [u8; FRAME] = [Codec::Pcma.silence(); FRAME];
-    match codec {
-        Codec::Pcmu => &PCMU,
-        Codec::Pcma => &PCMA,
+pub(crate) fn silence(law: Law) -> &'static [u8; FRAME] {
+    static PCMU: [u8; FRAME] = [Law::Mu.silence(); FRAME];
+    static PCMA: [u8; FRAME] = [Law::A.silence(); FRAME];
+    match law {
+        Law::Mu => &PCMU,
+        Law::A => &PCMA,
     }
 }
 

@@ -1,11 +1,11 @@
-//! A prompt ready to be sent: its samples, and its RTP payload once per codec.
+//! A prompt ready to be sent: its samples, and its RTP payload once for each law of G.711.
 //!
 //! Encoded when it is loaded and shared by `Arc`, so that playing it costs a header and a slice
 //! however many callers hear it. Reading and decoding files is `diesis_sounds`.
 
 use std::time::Duration;
 
-use super::{Codec, FRAME};
+use super::{FRAME, Law};
 
 /// A piece of 8 kHz mono audio. Immutable; shared by `Arc`.
 pub struct Prompt {
@@ -20,8 +20,8 @@ impl Prompt {
     pub fn from_samples(samples: &[i16]) -> Self {
         Self {
             samples: samples.into(),
-            pcmu: encode(Codec::Pcmu, samples),
-            pcma: encode(Codec::Pcma, samples),
+            pcmu: encode(Law::Mu, samples),
+            pcma: encode(Law::A, samples),
         }
     }
 
@@ -47,12 +47,20 @@ impl Prompt {
 
     /// The payload of one frame; `None` past the end.
     #[inline]
-    pub fn frame(&self, index: usize, codec: Codec) -> Option<&[u8; FRAME]> {
-        let payload = match codec {
-            Codec::Pcmu => &self.pcmu,
-            Codec::Pcma => &self.pcma,
+    pub fn frame(&self, index: usize, law: Law) -> Option<&[u8; FRAME]> {
+        let payload = match law {
+            Law::Mu => &self.pcmu,
+            Law::A => &self.pcma,
         };
         payload.as_chunks::<FRAME>().0.get(index)
+    }
+
+    /// The samples of one frame, filled up with silence.
+    pub(crate) fn filled_frame(&self, index: usize) -> [i16; FRAME] {
+        let samples = self.frame_samples(index);
+        let mut frame = [0; FRAME];
+        frame[..samples.len()].copy_from_slice(samples);
+        frame
     }
 
     /// The samples of one frame, fewer than a frame at the end, none past it.
@@ -68,9 +76,9 @@ impl std::fmt::Debug for Prompt {
     }
 }
 
-fn encode(codec: Codec, samples: &[i16]) -> Box<[u8]> {
-    let mut payload = vec![codec.silence(); samples.len().next_multiple_of(FRAME)];
-    codec.encode_into(samples, &mut payload);
+fn encode(law: Law, samples: &[i16]) -> Box<[u8]> {
+    let mut payload = vec![law.silence(); samples.len().next_multiple_of(FRAME)];
+    law.encode_into(samples, &mut payload);
     payload.into_boxed_slice()
 }
 
@@ -84,11 +92,11 @@ mod tests {
     fn the_last_frame_is_filled_with_silence() {
         let prompt = Prompt::from_samples(&[1000; 170]);
         assert_eq!(prompt.frames(), 2);
-        let last = prompt.frame(1, Codec::Pcmu).unwrap();
+        let last = prompt.frame(1, Law::Mu).unwrap();
         assert_eq!(last[9], g711::encode_ulaw(1000));
         assert!(last[10..].iter().all(|&byte| byte == 0xff));
-        assert!(prompt.frame(1, Codec::Pcma).unwrap()[10..].iter().all(|&byte| byte == 0xd5));
-        assert_eq!(prompt.frame(2, Codec::Pcmu), None);
+        assert!(prompt.frame(1, Law::A).unwrap()[10..].iter().all(|&byte| byte == 0xd5));
+        assert_eq!(prompt.frame(2, Law::Mu), None);
         assert_eq!(prompt.frame_samples(1).len(), 10);
         assert!(prompt.frame_samples(usize::MAX).is_empty());
         assert_eq!(prompt.duration(), Duration::from_micros(21_250));
@@ -98,6 +106,6 @@ mod tests {
     fn nothing_is_a_prompt_of_no_frames() {
         let prompt = Prompt::from_samples(&[]);
         assert_eq!((prompt.frames(), prompt.size()), (0, 0));
-        assert_eq!(prompt.frame(0, Codec::Pcma), None);
+        assert_eq!(prompt.frame(0, Law::A), None);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use diesis_sounds::halfband::Upsampler;
 use slab::Slab;
 
 use super::{
-    Event, FRAME, PlayEnd, PlayId, PlayItem, Repeat, RoomId, TapId, TapSource, TapState,
-    mixer::Mixer,
+    Codec, Event, FRAME, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId, TapSource,
+    TapState, WIDE_FRAME,
+    mixer::{Mixer, SharedEncoder},
     player::Player,
     stream::Stream,
     tap::{NewTap, Sent, Tapped, Taps},
@@ -21,6 +23,12 @@ pub(crate) struct Room {
     plays: VecDeque<Player>,
     taps: Taps,
     kind: Kind,
+    /// Whether somebody hears more than 8 kHz hold.
+    rate: Rate,
+    /// For what is played to a room that does.
+    upsampler: Upsampler,
+    /// One for each codec that keeps state and that a member hears.
+    shared: Vec<SharedEncoder>,
 }
 
 /// How its members hear each other.
@@ -33,8 +41,17 @@ enum Kind {
 
 impl Room {
     pub(crate) fn new(id: RoomId, phase: usize) -> Self {
-        let taps = Taps::new(Tapped::Room(id));
-        Self { id, phase, members: vec![], plays: VecDeque::new(), taps, kind: Kind::Mix }
+        Self {
+            id,
+            phase,
+            members: vec![],
+            plays: VecDeque::new(),
+            taps: Taps::new(Tapped::Room(id)),
+            kind: Kind::Mix,
+            rate: Rate::Narrow,
+            upsampler: Upsampler::new(),
+            shared: vec![],
+        }
     }
 
     /// In which tick of a frame its members send.
@@ -52,6 +69,29 @@ impl Room {
 
     pub(crate) fn remove(&mut self, slot: usize) {
         self.members.retain(|&member| member != slot);
+    }
+
+    /// A member joined, or hears another codec from now on.
+    pub(crate) fn prepare_for(&mut self, codec: Codec) {
+        if codec.law().is_none() && !self.shared.iter().any(|shared| shared.codec() == codec) {
+            self.shared.push(SharedEncoder::new(codec));
+        }
+    }
+
+    /// Begins the mix of a frame; [`end_mix`](Self::end_mix) ends it.
+    pub(crate) fn begin_mix(&mut self, mixer: &mut Mixer, streams: &Slab<Box<Stream>>) {
+        // Few rooms have a wide member: then one look at each is all it costs.
+        let members = self.members.iter().filter_map(|&slot| streams.get(slot));
+        self.rate = match self.shared.is_empty() {
+            true => Rate::Narrow,
+            false => members.map(|member| member.codec().rate()).max().unwrap_or_default(),
+        };
+        mixer.begin(self.rate, &mut self.shared);
+    }
+
+    /// Everybody has been sent the mix.
+    pub(crate) fn end_mix(&mut self, mixer: &mut Mixer) {
+        mixer.end(&mut self.shared);
     }
 
     /// Finds out whether a mix is needed: two that only talk are better served with each other's
@@ -132,6 +172,11 @@ impl Room {
         while let Some(player) = self.plays.front_mut() {
             if let Some(frame) = player.next_frame() {
                 mixer.add_announcement(frame.samples());
+                if self.rate == Rate::Wide {
+                    let mut wide = [0; WIDE_FRAME];
+                    self.upsampler.process(&frame.filled(), &mut wide);
+                    mixer.add_wide_announcement(&wide);
+                }
                 break;
             }
             let play = player.play();

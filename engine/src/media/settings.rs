@@ -5,45 +5,9 @@ use std::{
     time::Duration,
 };
 
-use diesis_sounds::g711;
 use smallvec::SmallVec;
 
-/// An audio encoding of a stream. Both run at 8 kHz, one byte a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-}
-
-impl Codec {
-    /// The byte both ends hear as silence.
-    pub const fn silence(self) -> u8 {
-        match self {
-            Self::Pcmu => 0xff,
-            Self::Pcma => 0xd5,
-        }
-    }
-
-    /// Encodes as many samples as both slices hold; returns that number.
-    #[inline]
-    pub fn encode_into(self, samples: &[i16], out: &mut [u8]) -> usize {
-        match self {
-            Self::Pcmu => g711::encode_ulaw_into(samples, out),
-            Self::Pcma => g711::encode_alaw_into(samples, out),
-        }
-    }
-
-    /// Decodes as many bytes as both slices hold; returns that number.
-    #[inline]
-    pub fn decode_into(self, bytes: &[u8], out: &mut [i16]) -> usize {
-        match self {
-            Self::Pcmu => g711::decode_ulaw_into(bytes, out),
-            Self::Pcma => g711::decode_alaw_into(bytes, out),
-        }
-    }
-}
+use super::Codec;
 
 /// An RTP payload type, 0 to 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +18,10 @@ impl PayloadType {
     pub const PCMU: Self = Self(0);
     /// The static payload type of A-law (RFC 3551 §6).
     pub const PCMA: Self = Self(8);
+    /// The static payload type of G.722.
+    pub const G722: Self = Self(9);
+    /// What is chosen here for a codec without a number of its own.
+    pub(crate) const DYNAMIC: Self = Self(96);
     /// What nearly everybody chooses for telephone events.
     pub const TELEPHONE_EVENT: Self = Self(101);
 
@@ -183,12 +151,9 @@ pub struct StreamSettings {
 
 impl StreamSettings {
     /// Settings for a peer at `remote` that both sends and receives `codec` under its static
-    /// payload type, without telephone events.
+    /// payload type, or 96, without telephone events.
     pub fn new(remote: SocketAddr, codec: Codec) -> Self {
-        let payload_type = match codec {
-            Codec::Pcmu => PayloadType::PCMU,
-            Codec::Pcma => PayloadType::PCMA,
-        };
+        let payload_type = codec.static_payload_type().unwrap_or(PayloadType::DYNAMIC);
         Self {
             remote: Some(remote),
             signalling_ip: remote.ip(),

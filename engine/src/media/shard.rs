@@ -16,7 +16,7 @@ use std::{
 use slab::Slab;
 
 use super::{
-    Command, Event, OpenError, PlayEnd, RoomId, ShardId, SocketId, StreamId, StreamSettings,
+    Command, Event, OpenError, PlayEnd, Rate, RoomId, ShardId, SocketId, StreamId, StreamSettings,
     mixer::Mixer,
     packet_io::PacketIo,
     room::Room,
@@ -67,6 +67,8 @@ pub struct Shard {
     rooms: HashMap<RoomId, usize>,
     room_table: Slab<Room>,
     mixer: Mixer,
+    /// The widest sound of any stream so far.
+    widest: Rate,
     relay: Relay,
     /// Whose RTCP comes from a socket.
     by_socket: HashMap<SocketId, usize>,
@@ -143,6 +145,7 @@ impl Shard {
             rooms: HashMap::new(),
             room_table: Slab::new(),
             mixer: Mixer::new(),
+            widest: Rate::Narrow,
             relay: Relay::default(),
             by_socket: HashMap::new(),
             goodbyes: vec![],
@@ -235,7 +238,15 @@ impl Shard {
         let Some(stream) = slot.and_then(|&slot| self.streams.get_mut(slot)) else { return false };
         let events = &mut self.events;
         match command {
-            Command::Update { settings, .. } => stream.update(*settings, frame),
+            Command::Update { settings, .. } => {
+                let codec = settings.codec;
+                stream.update(*settings, frame);
+                let room = stream.seat().and_then(|seat| self.rooms.get(&seat.room));
+                if let Some(room) = room.and_then(|&room| self.room_table.get_mut(room)) {
+                    room.prepare_for(codec);
+                }
+                self.reserve_mix(codec.rate());
+            }
             Command::Play { play, items, repeat, .. } => stream.play(play, items, repeat, events),
             Command::StopPlay { play, .. } => stream.stop_play(play, events),
             Command::Echo { state, .. } => stream.set_echo(state),
@@ -373,7 +384,7 @@ impl Shard {
         }
         for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
             if room.is_mixed() {
-                mixer.clear();
+                room.begin_mix(mixer, streams);
                 for &slot in room.members() {
                     *working_on = Some(slot);
                     if let Some(stream) = streams.get_mut(slot) {
@@ -388,6 +399,9 @@ impl Shard {
                 if let Some(stream) = streams.get_mut(slot) {
                     stream.handle_frame(mixer, moment, io, events);
                 }
+            }
+            if room.is_mixed() {
+                room.end_mix(mixer);
             }
         }
         for &slot in &lane.slots {
@@ -436,12 +450,11 @@ impl Shard {
             // The clock stood still while there was nothing to send.
             self.next_tick = self.next_tick.max(self.tick_at(now) + 1);
         }
-        let (id, socket) = (stream.id(), stream.socket());
+        let (id, socket, rate) = (stream.id(), stream.socket(), stream.codec().rate());
         let slot = self.streams.insert(stream);
         self.by_id.insert(id, slot);
         self.by_socket.insert(socket, slot);
-        // What echoes can bring in one tick, and what one room can speak.
-        self.mixer.reserve(self.streams.len());
+        self.reserve_mix(rate);
         // The emptiest phase; of several the one whose turn comes first.
         let next_phase = (self.next_tick % PHASES as u64) as usize;
         let phase = (0..PHASES)
@@ -449,6 +462,15 @@ impl Shard {
             .min_by_key(|&phase| self.lanes[phase].slots.len())
             .unwrap_or(0);
         self.lanes[phase].push(socket, slot);
+    }
+
+    /// Makes room for what one room can speak. Once there is a wide stream, all may share its room.
+    fn reserve_mix(&mut self, rate: Rate) {
+        self.mixer.reserve(self.streams.len());
+        self.widest = self.widest.max(rate);
+        if self.widest == Rate::Wide {
+            self.mixer.reserve_wide(self.streams.len());
+        }
     }
 
     /// Takes a stream out of everything.
@@ -498,7 +520,7 @@ impl Shard {
         self.leave(stream);
         let Some(&slot) = self.by_id.get(&stream) else { return false };
         let Some(member) = self.streams.get_mut(slot) else { return false };
-        let socket = member.socket();
+        let (socket, codec) = (member.socket(), member.codec());
         member.sit_down(room, mute, talk_detection, &mut self.events);
         let present = self.lanes.iter().position(|lane| lane.slots.contains(&slot));
         let index = *self.rooms.entry(room).or_insert_with(|| {
@@ -507,6 +529,7 @@ impl Shard {
         });
         let Some(room) = self.room_table.get_mut(index) else { return false };
         room.add(slot);
+        room.prepare_for(codec);
         if present != Some(room.phase()) {
             for lane in &mut self.lanes {
                 lane.remove(slot);

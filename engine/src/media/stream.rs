@@ -6,6 +6,7 @@
 //! a silence carries the marker. When nothing sounds nothing is sent, but for a frame of silence
 //! every 15 s that keeps NAT bindings open.
 
+mod coded;
 mod control;
 mod receive;
 mod send;
@@ -16,21 +17,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diesis_sounds::halfband::Upsampler;
+
 use self::control::Control;
 pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
-    EchoState, Event, FRAME, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId, PlayItem,
-    Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics, TalkDetection,
-    TapId, TapState,
+    Codec, EchoState, Event, FRAME, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId,
+    PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
+    TalkDetection, TapId, TapState,
+    codec::encoder::Encoder,
     dtmf::{
         inband::Detector,
         telephone_event::{Receiver, Sender},
     },
     event::Talk,
-    jitter::PlayoutBuffer,
     latch::Latch,
     mixer::{Speaker, TalkChange, TalkDetector},
     player::Player,
+    playout::Playout,
     rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
     tap::{NewTap, Sent, Tapped, Taps},
@@ -56,6 +60,10 @@ pub struct Stream {
     settings: StreamSettings,
     latch: Latch,
     sending: Sending,
+    /// For codecs other than G.711.
+    encoder: Option<Box<Encoder>>,
+    /// What the packet received last was encoded in.
+    arriving: Codec,
     player: Option<Player>,
     digits_out: Option<Box<Sender>>,
     echo: Echo,
@@ -63,7 +71,7 @@ pub struct Stream {
     digits_source: Option<Ssrc>,
     reception: Option<Reception>,
     last_heard: Heartbeat,
-    playout: Option<Box<PlayoutBuffer>>,
+    playout: Option<Playout>,
     taps: Option<Box<Taps>>,
     detector: Option<Box<Detector>>,
     seat: Option<Seat>,
@@ -82,6 +90,8 @@ struct Sending {
     seq: Seq,
     /// The RTP time of frame 0.
     origin: RtpTime,
+    /// Steps of the RTP clock in a frame.
+    frame_time: u32,
     /// Where what was sent last ends: RTP time never goes back.
     end: RtpTime,
     /// The frame worked on last, and the last one in which audio, and anything, was sent.
@@ -121,6 +131,8 @@ pub(crate) struct Seat {
     partner: Option<usize>,
     /// How the packets of that one are numbered here.
     passage: Option<Passage>,
+    /// For rooms that hear more than it has to say.
+    upsampler: Upsampler,
 }
 
 /// Our numbers less the partner's, from its first packet on that was passed: what it lost is
@@ -151,8 +163,8 @@ pub(crate) struct RelayEntry {
     time: RtpTime,
     start: usize,
     end: usize,
-    /// Samples of audio; none for a telephone event.
-    samples: usize,
+    /// Of its audio, in steps of the RTP clock; none for a telephone event.
+    duration: usize,
 }
 
 /// Where a packet that goes on came from.
@@ -189,6 +201,7 @@ impl Stream {
             // Starts in the lower half (RFC 3711 §3.3.1 recommends it for the rollover).
             seq: Seq(random as u16 & 0x7fff),
             origin,
+            frame_time: settings.codec.frame_time(),
             end: origin,
             last_frame: None,
             last_audio: None,
@@ -199,6 +212,8 @@ impl Stream {
         let mut stream = Self {
             id,
             latch: Latch::new(settings.remote, &settings),
+            encoder: None,
+            arriving: settings.codec,
             settings,
             sending,
             player: None,
@@ -216,6 +231,7 @@ impl Stream {
             control,
             statistics: StreamStatistics::default(),
         };
+        stream.update_encoder();
         stream.update_playout();
         stream
     }
@@ -240,7 +256,15 @@ impl Stream {
     pub(crate) fn update(&mut self, settings: StreamSettings, frame: u64) {
         self.latch.update(settings.remote, &settings);
         self.control.update(&settings);
+        self.sending.set_clock(settings.codec, frame);
+        if self.settings.codec != settings.codec {
+            self.arriving = settings.codec;
+        }
+        if self.settings.codec.clock() != settings.codec.clock() {
+            self.change_ssrc();
+        }
         self.settings = settings;
+        self.update_encoder();
         self.update_playout();
         // Silence during hold is no reason to report the peer right after it.
         self.last_heard = Heartbeat::Alive { frame };
@@ -280,6 +304,7 @@ impl Stream {
             EchoState::On => Echo::On { offset: None },
             EchoState::Off => Echo::Off,
         };
+        self.update_playout();
     }
 
     pub(crate) fn send_digits(&mut self, signals: &[Signal], tone: Duration, gap: Duration) {
@@ -328,6 +353,7 @@ impl Stream {
             speaker: None,
             partner: None,
             passage: None,
+            upsampler: Upsampler::new(),
         });
         self.update_playout();
         events.push_back(Event::Joined { stream: self.id, room });
@@ -351,6 +377,7 @@ impl Stream {
             seat.is_some_and(|seat| {
                 seat.mute == MuteState::Open && seat.talk_detection == TalkDetection::Off
             }) && !stream.taps.as_deref().is_some_and(Taps::hears_both)
+                && can_become(stream.arriving, stream.settings.codec)
         };
         self.settings.codec == other.settings.codec && is_plain(self) && is_plain(other)
     }
@@ -415,12 +442,34 @@ impl Stream {
             _ => {}
         }
         let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
-        let wanted = self.taps.is_some() || is_mixed || detects;
-        match (wanted, &self.playout) {
-            (true, None) => self.playout = Some(Box::new(PlayoutBuffer::new())),
-            (false, Some(_)) => self.playout = None,
-            _ => {}
+        let wanted = self.taps.is_some() || is_mixed || detects || self.transcodes_its_echo();
+        if !wanted || self.playout.as_ref().is_some_and(|playout| !playout.fits(&self.settings)) {
+            self.playout = None;
         }
+        if wanted && self.playout.is_none() {
+            self.playout = Some(Playout::new(&self.settings));
+        }
+    }
+
+    fn update_encoder(&mut self) {
+        let codec = self.settings.codec;
+        if codec.law().is_some() {
+            self.encoder = None;
+        } else if self.encoder.as_ref().is_none_or(|encoder| encoder.codec() != codec) {
+            self.encoder = Some(Box::new(Encoder::new(codec)));
+        }
+    }
+
+    /// What it is sent in.
+    pub(crate) fn codec(&self) -> Codec {
+        self.settings.codec
+    }
+
+    /// Whether packets may arrive that can not go back as they are.
+    fn transcodes_its_echo(&self) -> bool {
+        let mut codecs = self.settings.receive.iter().map(|&(_, codec)| codec);
+        matches!(self.echo, Echo::On { .. })
+            && codecs.any(|codec| !can_become(codec, self.settings.codec))
     }
 
     fn collect_reception(&mut self) {
@@ -431,6 +480,15 @@ impl Stream {
         self.statistics.interarrival_jitter = jitter;
         self.statistics.greatest_jitter = self.statistics.greatest_jitter.max(greatest);
     }
+}
+
+fn is_law(codec: Codec) -> bool {
+    codec.law().is_some()
+}
+
+/// Whether a packet of one codec can be made one of the other where it is.
+fn can_become(codec: Codec, other: Codec) -> bool {
+    codec == other || (is_law(codec) && is_law(other))
 }
 
 fn report_talk(stream: StreamId, seat: &Seat, talk: Talk, events: &mut VecDeque<Event>) {

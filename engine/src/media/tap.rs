@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Codec, Event, FRAME, RoomId, StreamId, TapId, TapSource, TapState};
+use super::{Event, FRAME, Law, RoomId, StreamId, TapId, TapSource, TapState};
 
 /// One listener.
 #[derive(Debug)]
@@ -134,10 +134,11 @@ impl Taps {
         let mut decoded = [0; FRAME];
         let sent: &[i16; FRAME] = match sent {
             Sent::Nothing => &decoded,
-            Sent::Encoded(codec, payload) => {
-                codec.decode_into(payload, &mut decoded);
+            Sent::Law(law, payload) => {
+                law.decode_into(payload, &mut decoded);
                 &decoded
             }
+            Sent::Samples(samples) => samples,
             Sent::Echo => &self.heard,
         };
         let is_silent = Silent::of(&self.heard);
@@ -174,8 +175,10 @@ impl Taps {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sent<'a> {
     Nothing,
-    /// A frame of this codec.
-    Encoded(Codec, &'a [u8; FRAME]),
+    /// A frame of G.711.
+    Law(Law, &'a [u8; FRAME]),
+    /// What there is of a frame below 4 kHz.
+    Samples(&'a [i16; FRAME]),
     /// What it said.
     Echo,
 }
@@ -263,8 +266,8 @@ mod tests {
     #[test]
     fn both_sides_lie_beside_each_other_and_what_is_echoed_on_both() {
         let (mut taps, mut reader) = taps(TapSource::Apart, 4 * FRAME);
-        let payload = crate::media::player::silence(Codec::Pcma);
-        frame(&mut taps, 500, Sent::Encoded(Codec::Pcma, payload));
+        let payload = crate::media::player::silence(Law::A);
+        frame(&mut taps, 500, Sent::Law(Law::A, payload));
         let written = all(&mut reader);
         assert_eq!(written.len(), 2 * FRAME);
         assert_eq!((written[0], written[2]), (500, 500));

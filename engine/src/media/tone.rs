@@ -364,7 +364,7 @@ const ZONES: [(&str, [&str; 6]); 10] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Codec;
+    use crate::media::Law;
 
     fn render(text: &str) -> Tone {
         Tone::render(&ToneSpec::parse(text).unwrap())
@@ -443,7 +443,7 @@ mod tests {
         let tone = Tone::milliwatt();
         assert!((amplitude(tone.cycle().unwrap().samples(), 1004.0) - MILLIWATT).abs() < 5.0);
         let tone = Tone::digital_milliwatt();
-        let frame = tone.cycle().unwrap().frame(0, Codec::Pcmu).unwrap();
+        let frame = tone.cycle().unwrap().frame(0, Law::Mu).unwrap();
         assert_eq!(frame[..8], [0x1e, 0x0b, 0x0b, 0x1e, 0x9e, 0x8b, 0x8b, 0x9e]);
     }
 }

@@ -11,5 +11,7 @@ pub use description::{
     Attribute, Connection, ConnectionAddress, MediaDescription, MediaKind, Origin,
     SessionDescription,
 };
-pub use negotiate::{Capabilities, Negotiated, NegotiationError, OfferAnswer, TelephoneEvents};
+pub use negotiate::{
+    Capabilities, Kept, Negotiated, NegotiationError, OfferAnswer, Preference, TelephoneEvents,
+};
 pub use parse::SdpError;

@@ -1,4 +1,4 @@
-//! Offer and answer (RFC 3264) for one audio stream of G.711 and telephone events.
+//! Offer and answer (RFC 3264) for one audio stream and its telephone events.
 //!
 //! [`OfferAnswer`] lives as long as its dialog: it keeps the layout of media lines, which may grow
 //! but never shrink or change order (§8), and raises the version in `o=` only for a real change.
@@ -20,8 +20,28 @@ use crate::media::{Codec, Direction, PayloadType};
 pub struct Capabilities {
     /// The codecs offered, best first, and accepted.
     pub codecs: Vec<Codec>,
+    /// Whose order counts in our answers.
+    pub preference: Preference,
     /// Whether telephone events (RFC 4733) are offered and accepted.
     pub telephone_events: TelephoneEvents,
+}
+
+/// Whose order of codecs an answer of ours follows. What comes first is what we send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// That of our capabilities.
+    Ours(Kept),
+    /// That of the offer.
+    Theirs(Kept),
+}
+
+/// How many of the codecs in common an answer names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// All.
+    All,
+    /// The first.
+    First,
 }
 
 /// Whether keys travel as telephone events.
@@ -97,9 +117,13 @@ enum State {
 }
 
 impl Default for Capabilities {
-    /// A-law and µ-law, telephone events.
+    /// A-law and µ-law in the order of the offer, telephone events.
     fn default() -> Self {
-        Self { codecs: vec![Codec::Pcma, Codec::Pcmu], telephone_events: TelephoneEvents::Enabled }
+        Self {
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            preference: Preference::Theirs(Kept::All),
+            telephone_events: TelephoneEvents::Enabled,
+        }
     }
 }
 
@@ -240,7 +264,8 @@ impl OfferAnswer {
         if self.is_offer_pending() {
             return Err(NegotiationError::OfferPending);
         }
-        let (index, choice) = self.choose(offer, local)?;
+        let (index, mut choice) = self.choose(offer, local)?;
+        choice.prefer(&self.capabilities);
         let chosen = &offer.media[index];
         let theirs = offer.direction(chosen);
         let remote = choice.remote;
@@ -359,13 +384,17 @@ impl OfferAnswer {
                     .find(|&&(_, used)| used == codec)
                     .map(|&(number, _)| number)
             });
-            formats.push((agreed.unwrap_or_else(|| static_number(codec)), Format::Audio(codec)));
+            let number = agreed
+                .or_else(|| codec.static_payload_type())
+                .unwrap_or_else(|| free_number(FIRST_CODEC, &formats));
+            formats.push((number, Format::Audio(codec)));
         }
         if self.capabilities.telephone_events == TelephoneEvents::Enabled {
             let agreed = in_use
                 .and_then(|negotiated| negotiated.telephone_event_receive.first().copied())
                 .filter(|number| !formats.iter().any(|(taken, _)| taken == number));
-            let number = agreed.unwrap_or_else(|| free_number(&formats));
+            let first = PayloadType::TELEPHONE_EVENT.number();
+            let number = agreed.unwrap_or_else(|| free_number(first, &formats));
             formats.push((number, Format::TelephoneEvent));
         }
         stream(local, &formats, direction)
@@ -413,12 +442,33 @@ impl Format {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The value of its `rtpmap`.
+    fn rtpmap(self) -> String {
         match self {
-            Self::Audio(Codec::Pcmu) => "PCMU",
-            Self::Audio(Codec::Pcma) => "PCMA",
-            Self::TelephoneEvent => "telephone-event",
+            Self::Audio(codec) if codec.channels() > 1 => {
+                format!("{}/{}/{}", codec.encoding(), codec.clock(), codec.channels())
+            }
+            Self::Audio(codec) => format!("{}/{}", codec.encoding(), codec.clock()),
+            Self::TelephoneEvent => "telephone-event/8000".to_owned(),
         }
+    }
+
+    /// What a peer's `rtpmap` stands for.
+    fn of_rtpmap(name: &str, clock: u32, channels: u32) -> Option<Self> {
+        if name.eq_ignore_ascii_case("telephone-event") && (clock, channels) == (8000, 1) {
+            return Some(Self::TelephoneEvent);
+        }
+        let is_meant = |codec: &Codec| {
+            name.eq_ignore_ascii_case(codec.encoding())
+                && (clock, channels) == (codec.clock(), codec.channels())
+        };
+        Codec::ALL.into_iter().find(is_meant).map(Self::Audio)
+    }
+
+    /// What a number without an `rtpmap` stands for.
+    fn of_static(number: PayloadType) -> Option<Self> {
+        let is_meant = |codec: &Codec| codec.static_payload_type() == Some(number);
+        Codec::ALL.into_iter().find(is_meant).map(Self::Audio)
     }
 }
 
@@ -472,6 +522,23 @@ impl Choice {
         (!codecs.is_empty()).then_some(Self { remote, codecs, telephone_event })
     }
 
+    /// Puts the codecs into the order of an answer.
+    fn prefer(&mut self, capabilities: &Capabilities) {
+        let kept = match capabilities.preference {
+            Preference::Theirs(kept) => kept,
+            Preference::Ours(kept) => {
+                let ours = &capabilities.codecs;
+                let place =
+                    |format: Format| ours.iter().position(|&codec| format == Format::Audio(codec));
+                self.codecs.sort_by_key(|&(_, format)| place(format));
+                kept
+            }
+        };
+        if kept == Kept::First {
+            self.codecs.truncate(1);
+        }
+    }
+
     fn audio(&self) -> impl Iterator<Item = (PayloadType, Codec)> {
         self.codecs.iter().filter_map(|&(number, format)| Some((number, format.codec()?)))
     }
@@ -493,16 +560,8 @@ fn formats_of<'a>(
     media.formats.iter().filter_map(|format| {
         let number = format.parse().ok().and_then(PayloadType::new)?;
         let known = match media.rtpmap(format) {
-            Some((name, 8000, 1)) => {
-                [Format::Audio(Codec::Pcmu), Format::Audio(Codec::Pcma), Format::TelephoneEvent]
-                    .into_iter()
-                    .find(|known| known.name().eq_ignore_ascii_case(name))?
-            }
-            Some(_) => return None,
-            // Static numbers need no map (RFC 3551 §6).
-            None if number == PayloadType::PCMU => Format::Audio(Codec::Pcmu),
-            None if number == PayloadType::PCMA => Format::Audio(Codec::Pcma),
-            None => return None,
+            Some((name, clock, channels)) => Format::of_rtpmap(name, clock, channels)?,
+            None => Format::of_static(number)?,
         };
         let is_allowed = match known {
             Format::Audio(codec) => capabilities.codecs.contains(&codec),
@@ -521,7 +580,7 @@ fn stream(
     let mut attributes = Vec::new();
     for &(number, format) in formats {
         let number = number.number();
-        attributes.push(Attribute::new("rtpmap", format!("{number} {}/8000", format.name())));
+        attributes.push(Attribute::new("rtpmap", format!("{number} {}", format.rtpmap())));
         if format == Format::TelephoneEvent {
             // The sixteen keys and flash (RFC 4733 §3.2).
             attributes.push(Attribute::new("fmtp", format!("{number} 0-16")));
@@ -578,22 +637,19 @@ fn without_sending(direction: Direction) -> Direction {
     common(direction, Direction::ReceiveOnly)
 }
 
-fn static_number(codec: Codec) -> PayloadType {
-    match codec {
-        Codec::Pcmu => PayloadType::PCMU,
-        Codec::Pcma => PayloadType::PCMA,
-    }
-}
-
-/// 101, or the next dynamic number (RFC 3551 §6) that means nothing else.
-fn free_number(taken: &[(PayloadType, Format)]) -> PayloadType {
+/// The next dynamic number (RFC 3551 §6) from `first` on that means nothing else.
+fn free_number(first: u8, taken: &[(PayloadType, Format)]) -> PayloadType {
     let is_free = |number: &PayloadType| !taken.iter().any(|(used, _)| used == number);
-    (101..128)
-        .chain(96..101)
+    (first..128)
+        .chain(96..first)
         .filter_map(PayloadType::new)
         .find(is_free)
         .unwrap_or(PayloadType::TELEPHONE_EVENT)
 }
+
+/// Where the numbers of codecs without one of their own begin: behind what nearly everybody means
+/// by 101.
+const FIRST_CODEC: u8 = 107;
 
 #[cfg(test)]
 mod tests {

@@ -78,11 +78,7 @@ impl Originate {
     pub fn codecs(list: &[u8]) -> Result<Vec<CodecName>, BString> {
         let names = list.split(|byte| matches!(byte, b',' | b'&' | b'|')).map(<[u8]>::trim_ascii);
         let names = names.filter(|name| !name.is_empty());
-        let codec = |name: &[u8]| match name.to_ascii_lowercase().as_slice() {
-            b"ulaw" => Ok(CodecName::Pcmu),
-            b"alaw" => Ok(CodecName::Pcma),
-            _ => Err(BString::from(name)),
-        };
+        let codec = |name: &[u8]| CodecName::named(name).ok_or_else(|| BString::from(name));
         names.map(codec).collect()
     }
 }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 
 use crate::{
     channel::DigitRoute,
-    config::{CodecName, DtmfMode, Peer},
+    config::{CodecName, CodecPreference, DtmfMode, Peer},
     media::{Codec, Direction, InbandDigits, KEEPALIVE, Latching, RtcpPath, StreamSettings},
     sdp::{
-        Capabilities, Negotiated, NegotiationError, OfferAnswer, SdpError, SessionDescription,
-        TelephoneEvents,
+        Capabilities, Kept, Negotiated, NegotiationError, OfferAnswer, Preference, SdpError,
+        SessionDescription, TelephoneEvents,
     },
     sip::{self, StatusCode},
 };
@@ -300,6 +300,9 @@ fn capabilities(peer: Option<&Peer>) -> Capabilities {
     let codecs = peer.codecs.iter().map(|codec| match codec {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
+        CodecName::G722 => Codec::G722,
+        CodecName::L16 => Codec::L16,
+        CodecName::L16Wide => Codec::L16Wide,
     });
     let telephone_events = match peer.dtmf {
         DtmfMode::Info | DtmfMode::Inband => TelephoneEvents::Disabled,
@@ -307,5 +310,11 @@ fn capabilities(peer: Option<&Peer>) -> Capabilities {
         | DtmfMode::TelephoneEventOrInband
         | DtmfMode::TelephoneEventOrInfo => TelephoneEvents::Enabled,
     };
-    Capabilities { codecs: codecs.collect(), telephone_events }
+    let preference = match peer.codec_preference {
+        CodecPreference::Local => Preference::Ours(Kept::All),
+        CodecPreference::LocalFirst => Preference::Ours(Kept::First),
+        CodecPreference::Remote => Preference::Theirs(Kept::All),
+        CodecPreference::RemoteFirst => Preference::Theirs(Kept::First),
+    };
+    Capabilities { codecs: codecs.collect(), preference, telephone_events }
 }

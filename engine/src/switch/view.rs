@@ -10,9 +10,7 @@ use super::{
     ContactStatus, Direction, Parties, Switch,
     call::{Call, Control, Hold, Phase},
 };
-use crate::{
-    channel::ChannelId, clock::Now, media::Codec, presence::ExtensionState, sip::Transport,
-};
+use crate::{channel::ChannelId, clock::Now, presence::ExtensionState, sip::Transport};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,10 +270,7 @@ impl Switch {
             transport: call.flow.transport,
             media: call.media_address,
             remote_media: call.session.media().and_then(|(_, remote)| remote),
-            codec: call.session.media().map(|(codec, _)| match codec {
-                Codec::Pcmu => "ulaw",
-                Codec::Pcma => "alaw",
-            }),
+            codec: call.session.media().map(|(codec, _)| codec.name()),
             is_held: call.hold == Hold::Held,
         }
     }

@@ -1,6 +1,7 @@
 //! `allow` and `disallow`: the codecs of a peer, in order of preference.
 
 use bstr::{BStr, ByteSlice};
+use smallvec::SmallVec;
 
 use crate::config::setting::Setting;
 use crate::config::settings::CodecName;
@@ -8,11 +9,10 @@ use crate::config::value::list;
 
 /// Codecs that Asterisk knows and that are not here yet.
 const LATER: &[&str] = &[
-    "adpcm", "codec2", "g719", "g722", "g723", "g726", "g726aal2", "g729", "gsm", "h261", "h263",
-    "h263p", "h264", "h265", "ilbc", "jpeg", "lpc10", "mpeg4", "opus", "png", "red", "silk",
-    "silk12", "silk16", "silk24", "silk8", "siren14", "siren7", "slin", "slin12", "slin16",
-    "slin192", "slin24", "slin32", "slin44", "slin48", "slin96", "speex", "speex16", "speex32",
-    "t140", "testlaw", "vp8", "vp9",
+    "adpcm", "codec2", "g719", "g723", "g726", "g726aal2", "g729", "gsm", "h261", "h263", "h263p",
+    "h264", "h265", "ilbc", "jpeg", "lpc10", "mpeg4", "opus", "png", "red", "silk", "silk12",
+    "silk16", "silk24", "silk8", "siren14", "siren7", "slin12", "slin192", "slin24", "slin32",
+    "slin44", "slin48", "slin96", "speex", "speex16", "speex32", "t140", "testlaw", "vp8", "vp9",
 ];
 
 /// What a setting does to the list.
@@ -43,29 +43,31 @@ pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Settin
         match (named, verb) {
             (Some(named), Verb::Disallow) => codecs.retain(|codec| !named.contains(codec)),
             (Some(named), Verb::Allow) => {
-                let new: Vec<_> = named.iter().filter(|codec| !codecs.contains(codec)).collect();
-                codecs.extend(new);
+                for codec in named {
+                    if !codecs.contains(&codec) {
+                        codecs.push(codec);
+                    }
+                }
             }
             (None, _) if LATER.iter().any(|later| name.eq_ignore_ascii_case(later.as_bytes())) => {
                 if verb == Verb::Allow {
-                    setting.later(name, "the codec is left out; here are ulaw and alaw");
+                    setting.later(
+                        name,
+                        "the codec is left out; here are ulaw, alaw, g722, slin and slin16",
+                    );
                 }
             }
-            (None, _) => return setting.invalid("codecs separated by commas: ulaw, alaw, all"),
+            (None, _) => {
+                return setting.invalid("codecs separated by commas: ulaw, alaw, g722, all");
+            }
         }
     }
 }
 
 /// The codecs that a word stands for.
-fn named(word: &BStr) -> Option<&'static [CodecName]> {
-    let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-    if is("all") {
-        Some(&CodecName::ALL)
-    } else if is("ulaw") || is("pcmu") || is("g711u") {
-        Some(&[CodecName::Pcmu])
-    } else if is("alaw") || is("pcma") || is("g711a") {
-        Some(&[CodecName::Pcma])
-    } else {
-        None
+fn named(word: &BStr) -> Option<SmallVec<[CodecName; 8]>> {
+    if word.eq_ignore_ascii_case(b"all") {
+        return Some(CodecName::ALL.into_iter().collect());
     }
+    CodecName::named(word).map(|codec| [codec].into_iter().collect())
 }

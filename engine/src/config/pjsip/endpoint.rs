@@ -16,8 +16,8 @@ use crate::config::named::{Name, Named};
 use crate::config::notes::Notes;
 use crate::config::setting::Setting;
 use crate::config::settings::{
-    Aor, AuthCredentials, CodecName, ConnectedLineMethod, DtmfMode, Groups, IdentifyBy, Peer,
-    SipSettings,
+    Aor, AuthCredentials, CodecName, CodecPreference, ConnectedLineMethod, DtmfMode, Groups,
+    IdentifyBy, Peer, SipSettings,
 };
 use crate::config::value::{caller_id, list};
 use crate::config::watching::{Lamps, Mailbox, WhenSubscribed};
@@ -69,6 +69,7 @@ pub(super) fn read(
             b"from_domain" => setting.optional_text(&mut peer.from_domain),
             b"from_user" => setting.optional_text(&mut peer.from_user),
             b"identify_by" => identify_by(&mut peer.identify_by, setting),
+            b"incoming_call_offer_pref" => codec_preference(&mut peer.codec_preference, setting),
             b"language" => setting.optional_text(&mut peer.language),
             b"outbound_auth" => {
                 let value = setting.value();
@@ -177,7 +178,7 @@ pub(super) fn read(
                 )
                 .with_help("here it has ulaw and alaw; say so with allow=ulaw,alaw"),
             );
-            peer.codecs = CodecName::ALL.to_vec();
+            peer.codecs = CodecName::USUAL.to_vec();
         } else if peer.codecs.is_empty() {
             notes.warn(
                 codes::VALUE_LATER,
@@ -288,6 +289,16 @@ fn dtmf_mode(mode: &mut DtmfMode, setting: Setting<'_>) {
         b"auto" => *mode = DtmfMode::TelephoneEventOrInband,
         b"auto_info" => *mode = DtmfMode::TelephoneEventOrInfo,
         _ => setting.invalid("`rfc4733`, `info`, `inband`, `auto` or `auto_info`"),
+    }
+}
+
+fn codec_preference(preference: &mut CodecPreference, setting: Setting<'_>) {
+    match setting.value().to_ascii_lowercase().as_slice() {
+        b"local" => *preference = CodecPreference::Local,
+        b"local_first" => *preference = CodecPreference::LocalFirst,
+        b"remote" => *preference = CodecPreference::Remote,
+        b"remote_first" => *preference = CodecPreference::RemoteFirst,
+        _ => setting.invalid("`local`, `local_first`, `remote` or `remote_first`"),
     }
 }
 

@@ -8,14 +8,15 @@ use super::*;
 use crate::{
     clock::clock,
     media::{
-        Codec, Digit, Direction, EchoState, FRAME, InbandDigits, Latching, MuteState, PayloadType,
-        PlayId, PlayItem, PortLease, Prompt, Repeat, Signal, StreamStatistics, Talk, TalkDetection,
-        TapId, TapSource, TapState,
+        Codec, Digit, Direction, EchoState, FRAME, InbandDigits, Latching, Law, MuteState,
+        PayloadType, PlayId, PlayItem, PortLease, Prompt, Repeat, Signal, StreamStatistics, Talk,
+        TalkDetection, TapId, TapSource, TapState,
         packet_io::{ControlPort, Outgoing, RECEIVE_LIMIT, Sent},
         rtp::{Header, Marker, Seq, Ssrc},
     },
 };
 
+mod coded;
 mod pair;
 mod reports;
 
@@ -258,7 +259,7 @@ fn sine(hertz: f64, amplitude: f64, frame: u64) -> [u8; FRAME] {
         *sample = (amplitude * (std::f64::consts::TAU * hertz * n / 8000.0).sin()) as i16;
     }
     let mut payload = [0; FRAME];
-    Codec::Pcmu.encode_into(&samples, &mut payload);
+    Law::Mu.encode_into(&samples, &mut payload);
     payload
 }
 
@@ -266,7 +267,7 @@ fn sine(hertz: f64, amplitude: f64, frame: u64) -> [u8; FRAME] {
 fn amplitude(packets: &[Packet], hertz: f64) -> f64 {
     let mut samples = vec![0; packets.len() * FRAME];
     for (packet, samples) in packets.iter().zip(samples.chunks_mut(FRAME)) {
-        Codec::Pcmu.decode_into(packet.read().payload(), samples);
+        Law::Mu.decode_into(packet.read().payload(), samples);
     }
     let (mut real, mut imaginary) = (0.0, 0.0);
     for (n, &sample) in samples.iter().enumerate() {
@@ -288,7 +289,7 @@ fn a_prompt_arrives_whole_in_marked_even_and_continuous_packets() {
     assert_eq!(sent.len(), 51);
     for (index, packet) in sent.iter().enumerate() {
         let rtp = packet.read();
-        assert_eq!(rtp.payload(), prompt.frame(index, Codec::Pcmu).unwrap());
+        assert_eq!(rtp.payload(), prompt.frame(index, Law::Mu).unwrap());
         assert_eq!(rtp.mark(), index == 0);
         assert_eq!(rtp.payload_type(), 0);
         assert_eq!(packet.to, peer(1));
@@ -528,8 +529,7 @@ fn sent_keys_pause_the_play_and_lose_nothing_of_it() {
         .filter(|packet| packet.read().payload_type() == 0)
         .flat_map(|packet| packet.read().payload().to_vec())
         .collect();
-    let whole: Vec<u8> =
-        (0..10).flat_map(|index| *prompt.frame(index, Codec::Pcmu).unwrap()).collect();
+    let whole: Vec<u8> = (0..10).flat_map(|index| *prompt.frame(index, Law::Mu).unwrap()).collect();
     assert_eq!(audio, whole);
     let events: Vec<_> = sent.iter().filter(|p| p.read().payload_type() == 101).collect();
     assert_eq!(events.len(), 14);
@@ -668,7 +668,7 @@ fn an_announcement_is_heard_by_all_and_a_private_play_by_one() {
         let heard: Vec<u8> =
             world.sent_by(n).iter().flat_map(|packet| packet.read().payload().to_vec()).collect();
         let whole: Vec<u8> =
-            (0..10).flat_map(|index| *prompt.frame(index, Codec::Pcmu).unwrap()).collect();
+            (0..10).flat_map(|index| *prompt.frame(index, Law::Mu).unwrap()).collect();
         assert!(heard.windows(1600).any(|part| part == whole), "{n}");
     }
     let finished =
@@ -720,7 +720,7 @@ fn a_moved_stream_goes_on_where_it_was() {
         assert_eq!(one.ssrc(), two.ssrc());
     }
     for (index, packet) in sent.iter().enumerate().take(100) {
-        assert_eq!(packet.read().payload(), prompt.frame(index, Codec::Pcmu).unwrap());
+        assert_eq!(packet.read().payload(), prompt.frame(index, Law::Mu).unwrap());
     }
 }
 
@@ -899,12 +899,12 @@ fn keys_are_found_in_the_sound_where_that_was_agreed() {
     for frame in 0..20 {
         let (low, high) = (sine(770.0, 4000.0, frame), sine(1336.0, 4000.0, frame));
         let mut samples = [[0; FRAME]; 2];
-        Codec::Pcmu.decode_into(&low, &mut samples[0]);
-        Codec::Pcmu.decode_into(&high, &mut samples[1]);
+        Law::Mu.decode_into(&low, &mut samples[0]);
+        Law::Mu.decode_into(&high, &mut samples[1]);
         let both: Vec<i16> = samples[0].iter().zip(&samples[1]).map(|(a, b)| a + b).collect();
         let mut payload = [0xff; FRAME];
         if frame < 6 {
-            Codec::Pcmu.encode_into(&both, &mut payload);
+            Law::Mu.encode_into(&both, &mut payload);
         }
         phone.send(&mut world.io, &payload);
         world.run_ms(20);

@@ -119,9 +119,15 @@ impl Stream {
             self.statistics.looped += 1;
             return;
         }
-        let control = &mut *self.control;
-        control.conflict = Some(from);
+        self.control.conflict = Some(from);
         self.statistics.collisions += 1;
+        self.change_ssrc();
+    }
+
+    /// Goes on under another SSRC: two ends chose alike, or the RTP clock changes, which is one
+    /// with its SSRC (RFC 7160 §4.1).
+    pub(super) fn change_ssrc(&mut self) {
+        let control = &mut *self.control;
         control.left = control.left.or(Some(self.sending.ssrc));
         control.before = (self.statistics.sent_packets, self.statistics.sent_octets);
         control.reports.handle_new_ssrc();
@@ -190,7 +196,9 @@ impl Stream {
     /// What there is to report of the peer.
     fn received(&mut self) -> Option<(Ssrc, crate::media::rtp::Received)> {
         let reception = self.reception.as_mut()?;
-        let received = reception.report()?;
+        let mut received = reception.report()?;
+        // It is measured at 8 kHz.
+        received.jitter = received.jitter.saturating_mul(self.arriving.scale());
         Some((reception.ssrc(), received))
     }
 

@@ -5,13 +5,13 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use rtp_rs::RtpReader;
 
-use super::{Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, report_talk};
+use super::{Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become, report_talk};
 use crate::media::{
-    Codec, Digit, Event, FRAME, RtcpPath,
+    Codec, Digit, Event, FRAME, Law, Rate, RtcpPath, WIDE_FRAME,
     event::Talk,
-    jitter::{Played, Pushed},
     latch::Heard,
     mixer::{Mixer, TalkChange},
+    playout::{Played, Playout, Pushed},
     rtcp::packet::is_rtcp,
     rtp::{Arrival, Marker, Reception, RtpTime, Seq, Ssrc},
 };
@@ -113,9 +113,12 @@ impl Stream {
                 *offset = None;
             }
         }
-        if self.count(packet, Some((time, moment.arrival))).is_none() {
+        // Jitter is measured at 8 kHz, whichever clock the codec has.
+        let scaled = RtpTime(time.0 / codec.scale());
+        if self.count(packet, Some((scaled, moment.arrival))).is_none() {
             return;
         }
+        self.arriving = codec;
         if !self.settings.direction.is_receiving() {
             return;
         }
@@ -124,7 +127,9 @@ impl Stream {
         {
             self.statistics.late += 1;
         }
+        // What can not go on as it is goes by way of the playout buffer, from the next frame on.
         let next = match self.partner() {
+            _ if !can_become(codec, self.settings.codec) => None,
             Some(partner) => Some((partner, Origin::Partner(ssrc))),
             None => self.is_echoing().then_some((slot, Origin::Itself)),
         };
@@ -133,8 +138,10 @@ impl Stream {
             let start = relay.octets.len();
             relay.octets.extend_from_slice(packet.payload());
             // Partners send in the same codec.
-            if codec != self.settings.codec {
-                transcode(codec, self.settings.codec, &mut relay.octets[start..]);
+            if let (Some(from), Some(to)) = (codec.law(), self.settings.codec.law())
+                && from != to
+            {
+                transcode(from, to, &mut relay.octets[start..]);
             }
             relay.entries.push(RelayEntry {
                 slot,
@@ -145,7 +152,7 @@ impl Stream {
                 time,
                 start,
                 end: relay.octets.len(),
-                samples: packet.payload().len(),
+                duration: codec.duration(packet.payload()),
             });
         }
     }
@@ -188,7 +195,7 @@ impl Stream {
                 time,
                 start,
                 end,
-                samples: 0,
+                duration: 0,
             });
         }
     }
@@ -252,7 +259,16 @@ impl Stream {
         }
         let (worth_mixing, change) = seat.detector.handle_frame(heard);
         if worth_mixing && let Some(frame) = heard {
-            seat.speaker = Some(mixer.add_speaker(frame));
+            seat.speaker =
+                Some(match (mixer.rate(), self.playout.as_ref().and_then(Playout::wide)) {
+                    (Rate::Narrow, _) => mixer.add_speaker(frame),
+                    (Rate::Wide, Some(wide)) => mixer.add_wide_speaker(frame, wide),
+                    (Rate::Wide, None) => {
+                        let mut wide = [0; WIDE_FRAME];
+                        seat.upsampler.process(frame, &mut wide);
+                        mixer.add_wide_speaker(frame, &wide)
+                    }
+                });
         }
         match change {
             TalkChange::None => {}
@@ -262,8 +278,8 @@ impl Stream {
     }
 }
 
-/// In place: both codecs have one octet a sample.
-fn transcode(from: Codec, to: Codec, octets: &mut [u8]) {
+/// In place: both have one octet a sample.
+fn transcode(from: Law, to: Law, octets: &mut [u8]) {
     let mut samples = [0; FRAME];
     for chunk in octets.chunks_mut(FRAME) {
         let decoded = from.decode_into(chunk, &mut samples);

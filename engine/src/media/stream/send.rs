@@ -4,7 +4,7 @@ use std::{collections::VecDeque, net::SocketAddr, sync::LazyLock, time::Duration
 
 use super::{Echo, Heartbeat, Moment, Origin, Passage, RelayEntry, Sending, Stream};
 use crate::media::{
-    Codec, Digit, Event, FRAME, PlayEnd, Prompt,
+    Codec, Digit, Event, FRAME, Law, PlayEnd, Prompt,
     dtmf::telephone_event::{Form, Output},
     mixer::Mixer,
     packet_io::{Outgoing, PacketIo, Sent},
@@ -33,10 +33,10 @@ impl Stream {
         self.keep_connected(moment, io);
         self.report(moment, io);
         let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
+        let mut heard = [0; FRAME];
         if !is_mixed && self.playout.is_some() {
-            self.listen(&mut [0; FRAME], events);
+            self.listen(&mut heard, events);
         }
-        let codec = self.settings.codec;
         let form = match self.settings.telephone_event {
             Some(_) => Form::Event,
             None => Form::Tone,
@@ -52,37 +52,49 @@ impl Stream {
         }
         if let Output::Event { time, marker, payload } = output {
             self.send_event(time, marker, payload, moment, io);
-            self.record_sent(None, events);
+            self.record_sent(tap::Sent::Nothing, events);
             return;
         }
+        let Some(law) = self.settings.codec.law() else {
+            self.handle_coded_frame(output, &heard, mixer, moment, io, events);
+            return;
+        };
         if self.player.is_some() && !matches!(output, Output::Tone { .. }) {
-            self.advance_player(moment, io, events);
+            self.advance_player(law, moment, io, events);
             if self.player.is_some() {
                 return;
             }
         }
-        let mut own_mix = [0; FRAME];
+        let mut own = [0; FRAME];
         let payload = match (output, &self.seat) {
-            (Output::Tone { digit, frame }, _) => Some(digit_tone(digit, frame, codec)),
+            (Output::Tone { digit, frame }, _) => Some(digit_tone(digit, frame, law)),
             (_, Some(seat)) if is_mixed && seat.mute.is_hearing() => Some(match seat.speaker {
                 Some(speaker) => {
-                    mixer.for_speaker(speaker, codec, &mut own_mix);
-                    &own_mix
+                    mixer.for_speaker(speaker, law, &mut own);
+                    &own
                 }
-                None => mixer.for_listener(codec),
+                None => mixer.for_listener(law),
             }),
-            _ if self.is_keepalive_due(moment.frame) => Some(silence(codec)),
+            _ if self.echoes_decoded() => {
+                law.encode_into(&heard, &mut own);
+                Some(&own)
+            }
+            _ if self.is_keepalive_due(moment.frame) => Some(silence(law)),
             _ => None,
         };
         if let Some(payload) = payload {
             self.send_audio(payload, moment, io);
         }
-        self.record_sent(payload, events);
+        self.record_sent(
+            payload.map_or(tap::Sent::Nothing, |payload| tap::Sent::Law(law, payload)),
+            events,
+        );
     }
 
     /// Sends the next frame of the play, or reports its end.
     fn advance_player(
         &mut self,
+        law: Law,
         moment: Moment,
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
@@ -90,9 +102,9 @@ impl Stream {
         let Some(mut player) = self.player.take() else { return };
         match player.next_frame() {
             Some(frame) => {
-                let payload = frame.payload(self.settings.codec);
+                let payload = frame.payload(law);
                 self.send_audio(payload, moment, io);
-                self.record_sent(Some(payload), events);
+                self.record_sent(tap::Sent::Law(law, payload), events);
                 self.player = Some(player);
             }
             None => {
@@ -102,7 +114,7 @@ impl Stream {
         }
     }
 
-    fn send_audio(&mut self, payload: &[u8; FRAME], moment: Moment, io: &mut impl PacketIo) {
+    pub(super) fn send_audio(&mut self, payload: &[u8], moment: Moment, io: &mut impl PacketIo) {
         if !self.settings.direction.is_sending() {
             return;
         }
@@ -112,7 +124,7 @@ impl Stream {
         let time = sending.time_after_last(moment.frame);
         let follows = sending.last_audio.is_some_and(|last| last + 1 == moment.frame);
         sending.last_audio = Some(moment.frame);
-        sending.end = time.plus(FRAME as i32);
+        sending.end = time.plus(sending.frame_time as i32);
         let header = Header {
             marker: if follows { Marker::Clear } else { Marker::Set },
             payload_type: self.settings.payload_type,
@@ -183,18 +195,20 @@ impl Stream {
         let Some(seat) = &mut self.seat else { return };
         let sending = &mut self.sending;
         let here = sending.time(moment.frame);
+        let leap = sending.steps(LEAP);
         let fits = |passage: &Passage| {
             let time = entry.time.plus(passage.time);
             let ahead = Seq(entry.seq.0.wrapping_add(passage.seq)).since(sending.seq);
             passage.source == source
-                && here.since(time).unsigned_abs() < LEAP
+                && here.since(time).unsigned_abs() < leap
                 && ahead.unsigned_abs() < GAP
         };
         let kept = seat.passage.filter(fits);
         let passage = kept.unwrap_or_else(|| {
             // Not before the end of what was sent last.
             let overlap = sending.end.since(here);
-            let begin = if (1..OVERLAP).contains(&overlap) { sending.end } else { here };
+            let within = 1..sending.steps(OVERLAP) as i32;
+            let begin = if within.contains(&overlap) { sending.end } else { here };
             let seq = sending.seq.0.wrapping_sub(entry.seq.0);
             Passage { source, seq, time: begin.since(entry.time) }
         });
@@ -204,7 +218,7 @@ impl Stream {
         if seq.since(sending.seq) >= 0 {
             sending.seq = seq.next();
         }
-        let end = time.plus(entry.samples as i32);
+        let end = time.plus(entry.duration as i32);
         if end.since(sending.end) > 0 {
             sending.end = end;
         }
@@ -230,17 +244,18 @@ impl Stream {
         let Echo::On { offset } = &mut self.echo else { return };
         let Some(destination) = self.latch.destination(moment.frame) else { return };
         let here = self.sending.time_after_last(moment.frame);
+        let leap = self.sending.steps(LEAP);
         let kept =
-            offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < LEAP);
+            offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < leap);
         let marker = if kept.is_some() { entry.marker } else { Marker::Set };
         let difference = kept.unwrap_or_else(|| here.since(entry.time));
         *offset = Some(difference);
         let time = entry.time.plus(difference);
-        let end = time.plus(entry.samples as i32);
+        let end = time.plus(entry.duration as i32);
         if end.since(self.sending.end) > 0 {
             self.sending.end = end;
         }
-        if entry.samples > 0 {
+        if entry.duration > 0 {
             self.sending.last_audio = Some(moment.frame);
         }
         let header = Header {
@@ -278,14 +293,13 @@ impl Stream {
         }
     }
 
-    fn record_sent(&mut self, payload: Option<&[u8; FRAME]>, events: &mut VecDeque<Event>) {
+    /// `Nothing` stands for the echo of what was said, if that goes back.
+    pub(super) fn record_sent(&mut self, sent: tap::Sent<'_>, events: &mut VecDeque<Event>) {
         let is_echoing = self.is_echoing();
         let Some(taps) = &mut self.taps else { return };
-        let sent = match payload {
-            Some(payload) if self.settings.direction.is_sending() => {
-                tap::Sent::Encoded(self.settings.codec, payload)
-            }
-            None if is_echoing => tap::Sent::Echo,
+        let sent = match sent {
+            tap::Sent::Nothing if is_echoing => tap::Sent::Echo,
+            sent if self.settings.direction.is_sending() => sent,
             _ => tap::Sent::Nothing,
         };
         taps.handle_sent(sent, events);
@@ -307,7 +321,7 @@ impl Stream {
         }
     }
 
-    fn is_keepalive_due(&self, frame: u64) -> bool {
+    pub(super) fn is_keepalive_due(&self, frame: u64) -> bool {
         self.settings.keepalive.is_some_and(|keepalive| {
             frame.saturating_sub(self.sending.last_packet) >= frames(keepalive).max(1)
         })
@@ -331,13 +345,25 @@ impl Stream {
 impl Sending {
     pub(super) fn time(&self, frame: u64) -> RtpTime {
         // Both wrap at the same place.
-        RtpTime(self.origin.0.wrapping_add((frame as u32).wrapping_mul(FRAME as u32)))
+        RtpTime(self.origin.0.wrapping_add((frame as u32).wrapping_mul(self.frame_time)))
+    }
+
+    /// Another codec: its clock goes on where the one before is.
+    pub(super) fn set_clock(&mut self, codec: Codec, frame: u64) {
+        let here = self.time(frame);
+        self.frame_time = codec.frame_time();
+        self.origin = self.origin.plus(here.since(self.time(frame)));
+    }
+
+    /// What is so many samples of 8 kHz on the RTP clock.
+    fn steps(&self, samples: u32) -> u32 {
+        samples * self.frame_time / FRAME as u32
     }
 
     /// The time of a frame, moved on if what was sent last reaches beyond its beginning.
     fn time_after_last(&mut self, frame: u64) -> RtpTime {
         let overlap = self.end.since(self.time(frame));
-        if (1..OVERLAP).contains(&overlap) {
+        if (1..self.steps(OVERLAP) as i32).contains(&overlap) {
             self.origin = self.origin.plus(overlap);
         }
         self.time(frame)
@@ -355,10 +381,10 @@ fn frames(duration: Duration) -> u64 {
 }
 
 /// A frame of a key's two tones; a second of each key goes round without a seam.
-fn digit_tone(digit: Digit, frame: usize, codec: Codec) -> &'static [u8; FRAME] {
+fn digit_tone(digit: Digit, frame: usize, law: Law) -> &'static [u8; FRAME] {
     let tone = DIGIT_TONES.get(usize::from(digit.event()));
-    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), codec))
-        .unwrap_or_else(|| silence(codec))
+    tone.and_then(|tone| tone.frame(frame % tone.frames().max(1), law))
+        .unwrap_or_else(|| silence(law))
 }
 
 /// Rendered when the first shard is made, never in a tick.
@@ -372,11 +398,12 @@ pub(crate) static DIGIT_TONES: LazyLock<Vec<Prompt>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What is sent on begins anew when its clock strays by a second from ours.
+/// What is sent on begins anew when its clock strays by a second from ours. This and the next in
+/// 8 kHz samples.
 const LEAP: u32 = 8000;
 
 /// What a partner lost is missing here too, up to two seconds of it.
 const GAP: u16 = 100;
 
 /// An end further ahead than 10 s is the wrap of the clock after a long silence.
-const OVERLAP: i32 = 80_000;
+const OVERLAP: u32 = 80_000;

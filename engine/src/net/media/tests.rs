@@ -11,8 +11,8 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::media::{
-    Codec, EchoState, Latching, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat, StreamId,
-    StreamSettings,
+    Codec, EchoState, Latching, Law, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat,
+    StreamId, StreamSettings,
     rtcp::{
         Compound, Packet, ReportBlock,
         packet::{Out, Writer},
@@ -69,7 +69,7 @@ fn a_prompt_is_heard_and_an_echo_comes_back_after_moving_to_another_core() {
         let (length, from) = socket.recv_from(&mut buffer).unwrap();
         let packet = RtpReader::new(&buffer[..length]).unwrap();
         assert_eq!(from, local);
-        assert_eq!(packet.payload(), prompt.frame(index, Codec::Pcmu).unwrap());
+        assert_eq!(packet.payload(), prompt.frame(index, Law::Mu).unwrap());
     }
     let finished = std::iter::from_fn(|| threads.next_event_timeout(WAIT))
         .find(|event| matches!(event, Event::PlayFinished { .. }));

@@ -153,7 +153,7 @@ fn a_play_and_keys_take_precedence_and_the_numbers_go_on_behind_them() {
     let played: Vec<_> = audio.iter().filter(|packet| !passed(packet)).collect();
     assert_eq!(played.len(), 10);
     for (index, packet) in played.iter().enumerate() {
-        assert_eq!(packet.read().payload(), prompt.frame(index, Codec::Pcmu).expect("a frame"));
+        assert_eq!(packet.read().payload(), prompt.frame(index, Law::Mu).expect("a frame"));
     }
     assert!(audio.iter().filter(passed).count() >= 25);
     assert!(sent.iter().filter(|packet| packet.read().payload_type() == 101).count() >= 5);

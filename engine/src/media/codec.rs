@@ -1,0 +1,192 @@
+//! The audio encodings of a stream: what they are called, how they are clocked, what they cost.
+//!
+//! G.711 keeps no state: frames are shared between calls and looked up ([`Law`]). All others are
+//! an [`Encoder`](encoder::Encoder) and a [`Decoder`](decoder::Decoder) for each stream that needs
+//! one. Algorithms and tables are those of `diesis_sounds`.
+
+pub(crate) mod decoder;
+pub(crate) mod encoder;
+
+use diesis_sounds::{g711, g722};
+
+use super::{FRAME, PayloadType, WIDE_FRAME};
+
+/// An audio encoding of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+    /// G.722 at 64 kbit/s: sound up to 7 kHz.
+    G722,
+    /// Plain samples of 8 kHz, big-endian (RFC 3551 §4.5.11).
+    L16,
+    /// Plain samples of 16 kHz, big-endian.
+    L16Wide,
+}
+
+/// How many samples a second a sound has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Rate {
+    /// 8 kHz: up to 4 kHz can be heard.
+    #[default]
+    Narrow,
+    /// 16 kHz: up to 8 kHz can be heard.
+    Wide,
+}
+
+/// One of the two encodings of G.711.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Law {
+    /// µ-law.
+    Mu,
+    /// A-law.
+    A,
+}
+
+/// 20 ms of sound.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Samples<'a> {
+    Narrow(&'a [i16; FRAME]),
+    Wide(&'a [i16; WIDE_FRAME]),
+}
+
+impl Codec {
+    /// Every codec.
+    pub const ALL: [Self; 5] = [Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::L16Wide];
+
+    /// Which of G.711's two it is, if it is one.
+    #[inline]
+    pub const fn law(self) -> Option<Law> {
+        match self {
+            Self::Pcmu => Some(Law::Mu),
+            Self::Pcma => Some(Law::A),
+            Self::G722 | Self::L16 | Self::L16Wide => None,
+        }
+    }
+
+    /// The rate of the sound it carries.
+    #[inline]
+    pub const fn rate(self) -> Rate {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::L16 => Rate::Narrow,
+            Self::G722 | Self::L16Wide => Rate::Wide,
+        }
+    }
+
+    /// The encoding name of an `rtpmap` (RFC 3551 §6).
+    pub const fn encoding(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+            Self::G722 => "G722",
+            Self::L16 | Self::L16Wide => "L16",
+        }
+    }
+
+    /// What Asterisk's settings and `CHANNEL()` call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "ulaw",
+            Self::Pcma => "alaw",
+            Self::G722 => "g722",
+            Self::L16 => "slin",
+            Self::L16Wide => "slin16",
+        }
+    }
+
+    /// Steps of the RTP clock in a second.
+    pub const fn clock(self) -> u32 {
+        match self {
+            // RFC 3551 §4.5.2: G.722's is 8000 by an error that was kept.
+            Self::Pcmu | Self::Pcma | Self::G722 | Self::L16 => 8000,
+            Self::L16Wide => 16_000,
+        }
+    }
+
+    /// The channels of an `rtpmap`.
+    pub const fn channels(self) -> u32 {
+        1
+    }
+
+    /// The payload type that needs no `rtpmap` (RFC 3551 §6).
+    pub const fn static_payload_type(self) -> Option<PayloadType> {
+        match self {
+            Self::Pcmu => Some(PayloadType::PCMU),
+            Self::Pcma => Some(PayloadType::PCMA),
+            Self::G722 => Some(PayloadType::G722),
+            Self::L16 | Self::L16Wide => None,
+        }
+    }
+
+    /// Steps of the RTP clock in 8 kHz samples' time.
+    #[inline]
+    pub(crate) const fn scale(self) -> u32 {
+        self.clock() / 8000
+    }
+
+    /// Steps of the RTP clock in a frame of 20 ms.
+    #[inline]
+    pub(crate) const fn frame_time(self) -> u32 {
+        self.clock() / 50
+    }
+
+    /// Octets of a frame of 20 ms.
+    pub(crate) const fn frame_octets(self) -> usize {
+        match self {
+            Self::Pcmu | Self::Pcma => FRAME,
+            Self::G722 => WIDE_FRAME / g722::SAMPLES_PER_OCTET,
+            Self::L16 => 2 * FRAME,
+            Self::L16Wide => 2 * WIDE_FRAME,
+        }
+    }
+
+    /// How long a payload sounds, in steps of the RTP clock.
+    #[inline]
+    pub(crate) fn duration(self, payload: &[u8]) -> usize {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => payload.len(),
+            Self::L16 | Self::L16Wide => payload.len() / 2,
+        }
+    }
+}
+
+impl Rate {
+    /// Samples of a frame of 20 ms.
+    #[inline]
+    pub const fn frame(self) -> usize {
+        match self {
+            Self::Narrow => FRAME,
+            Self::Wide => WIDE_FRAME,
+        }
+    }
+}
+
+impl Law {
+    /// The byte both ends hear as silence.
+    pub const fn silence(self) -> u8 {
+        match self {
+            Self::Mu => g711::ULAW_SILENCE,
+            Self::A => g711::ALAW_SILENCE,
+        }
+    }
+
+    /// Encodes as many samples as both slices hold; returns that number.
+    #[inline]
+    pub fn encode_into(self, samples: &[i16], out: &mut [u8]) -> usize {
+        match self {
+            Self::Mu => g711::encode_ulaw_into(samples, out),
+            Self::A => g711::encode_alaw_into(samples, out),
+        }
+    }
+
+    /// Decodes as many bytes as both slices hold; returns that number.
+    #[inline]
+    pub fn decode_into(self, bytes: &[u8], out: &mut [i16]) -> usize {
+        match self {
+            Self::Mu => g711::decode_ulaw_into(bytes, out),
+            Self::A => g711::decode_alaw_into(bytes, out),
+        }
+    }
+}

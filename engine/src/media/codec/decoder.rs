@@ -1,0 +1,59 @@
+//! Turns the payloads of one source into sound, in the order in which they were made.
+
+use diesis_sounds::g722;
+
+use super::{Codec, Law};
+
+/// The decoder of one received stream.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    codec: Codec,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Law(Law),
+    G722(Box<g722::Decoder>),
+    L16,
+}
+
+impl Decoder {
+    pub(crate) fn new(codec: Codec) -> Self {
+        let state = match codec {
+            Codec::Pcmu => State::Law(Law::Mu),
+            Codec::Pcma => State::Law(Law::A),
+            Codec::G722 => State::G722(Box::default()),
+            Codec::L16 | Codec::L16Wide => State::L16,
+        };
+        Self { codec, state }
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Another source begins.
+    pub(crate) fn reset(&mut self) {
+        match &mut self.state {
+            State::Law(_) | State::L16 => {}
+            State::G722(decoder) => **decoder = g722::Decoder::new(),
+        }
+    }
+
+    /// Decodes one payload at the codec's rate, as much as there is room for; gives the number of
+    /// samples.
+    pub(crate) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
+        match &mut self.state {
+            State::Law(law) => law.decode_into(payload, out),
+            State::G722(decoder) => decoder.decode_into(payload, out),
+            State::L16 => {
+                let pairs = payload.as_chunks().0;
+                for (sample, &pair) in out.iter_mut().zip(pairs) {
+                    *sample = i16::from_be_bytes(pair);
+                }
+                pairs.len().min(out.len())
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Codecs that keep state, over whole shards: what is sent is decoded as a phone would.
+
+use super::*;
+use crate::media::{
+    Rate, Samples, WIDE_FRAME,
+    codec::{decoder::Decoder, encoder::Encoder},
+};
+
+/// A phone of any codec that says a tone and remembers what it hears.
+struct Coded {
+    codec: Codec,
+    encoder: Encoder,
+    header: Header,
+    n: u64,
+    frame: usize,
+    hertz: f64,
+}
+
+impl Coded {
+    fn new(n: u64, codec: Codec, hertz: f64) -> Self {
+        let settings = settings(n, codec);
+        let header = Header { payload_type: settings.payload_type, ..Phone::new(n).header };
+        Self { codec, encoder: Encoder::new(codec), header, n, frame: 0, hertz }
+    }
+
+    /// Sends its next 20 ms.
+    fn speak(&mut self, world: &mut World) {
+        let start = self.frame;
+        let sample = |n: usize, rate: f64| {
+            let angle = std::f64::consts::TAU * self.hertz * n as f64 / rate;
+            (8000.0 * angle.sin()) as i16
+        };
+        let payload = match self.codec.rate() {
+            Rate::Narrow => {
+                let frame = std::array::from_fn(|n| sample(start * FRAME + n, 8000.0));
+                self.encoder.encode(Samples::Narrow(&frame))
+            }
+            Rate::Wide => {
+                let frame = std::array::from_fn(|n| sample(start * WIDE_FRAME + n, 16_000.0));
+                self.encoder.encode(Samples::Wide(&frame))
+            }
+        };
+        let octets = [&self.header.write(), payload].concat();
+        world.io.arrive(SocketId(self.n as u32), peer(self.n), octets);
+        self.frame += 1;
+        self.header.seq = self.header.seq.next();
+        self.header.time = self.header.time.plus(self.codec.frame_time() as i32);
+    }
+
+    /// What it was sent, and at which rate.
+    fn heard(&self, world: &World) -> (Vec<i16>, f64) {
+        let mut decoder = Decoder::new(self.codec);
+        let mut all = vec![];
+        for packet in world.sent_by(self.n as u32) {
+            let rtp = packet.read();
+            if rtp.payload_type() == self.header.payload_type.number() {
+                let mut samples = vec![0; 4000];
+                let count = decoder.decode(rtp.payload(), &mut samples);
+                all.extend(&samples[..count]);
+            }
+        }
+        (all, self.codec.rate().frame() as f64 * 50.0)
+    }
+}
+
+fn settings(n: u64, codec: Codec) -> StreamSettings {
+    StreamSettings::new(peer(n), codec).with_telephone_event(PayloadType::TELEPHONE_EVENT)
+}
+
+/// Amplitude of a frequency in the last second, and of all else relative to it in dB.
+fn level((samples, rate): &(Vec<i16>, f64), hertz: f64) -> (f64, f64) {
+    let samples = &samples[samples.len() - *rate as usize..];
+    let (mut a, mut b, mut power) = (0.0, 0.0, 0.0);
+    for (n, &sample) in samples.iter().enumerate() {
+        let angle = std::f64::consts::TAU * hertz * n as f64 / rate;
+        a += f64::from(sample) * angle.sin();
+        b += f64::from(sample) * angle.cos();
+        power += f64::from(sample).powi(2);
+    }
+    let scale = 2.0 / samples.len() as f64;
+    let tone = (a * scale).hypot(b * scale);
+    let rest = power / samples.len() as f64 - tone * tone / 2.0;
+    (tone, 10.0 * (rest.max(1e-9) / (tone * tone / 2.0)).log10())
+}
+
+fn join(world: &mut World, stream: StreamId) {
+    let (mute, talk_detection) = (MuteState::Open, TalkDetection::Off);
+    world.command(Command::Join { stream, room: RoomId(1), mute, talk_detection });
+}
+
+fn run(world: &mut World, phones: &mut [Coded], frames: usize) {
+    for _ in 0..frames {
+        for phone in phones.iter_mut() {
+            phone.speak(world);
+        }
+        world.run_ms(20);
+    }
+}
+
+#[test]
+fn a_prompt_is_heard_in_every_codec_with_even_numbers() {
+    for codec in Codec::ALL {
+        let mut world = World::new();
+        let stream = world.open_with(1, settings(1, codec));
+        let samples: Vec<i16> = (0..16_000)
+            .map(|n| (8000.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 8000.0).sin()) as i16)
+            .collect();
+        world.play(stream, 7, vec![PlayItem::Prompt(Arc::new(Prompt::from_samples(&samples)))]);
+        world.run_ms(2100);
+        let sent = world.sent_by(1);
+        assert_eq!(sent.len(), 100, "{codec:?}");
+        for pair in sent.windows(2) {
+            let (one, two) = (pair[0].read(), pair[1].read());
+            assert_eq!(two.sequence_number() - one.sequence_number(), 1);
+            assert_eq!(two.timestamp().wrapping_sub(one.timestamp()), codec.frame_time());
+            assert_eq!(pair[1].at_ms - pair[0].at_ms, 20);
+            assert_eq!(codec.duration(two.payload()), codec.frame_time() as usize, "{codec:?}");
+        }
+        let heard = Coded::new(1, codec, 0.0).heard(&world);
+        let (tone, rest) = level(&heard, 1000.0);
+        assert!((7600.0..8300.0).contains(&tone) && rest < -25.0, "{codec:?}: {tone} {rest}");
+        assert!(world.events.iter().any(|event| matches!(event, Event::PlayFinished { .. })));
+    }
+}
+
+#[test]
+fn any_two_codecs_hear_each_other() {
+    for one in Codec::ALL {
+        for two in Codec::ALL {
+            let mut world = World::new();
+            let mut phones = [Coded::new(1, one, 700.0), Coded::new(2, two, 1900.0)];
+            for phone in &phones {
+                let stream = world.open_with(phone.n, settings(phone.n, phone.codec));
+                join(&mut world, stream);
+            }
+            run(&mut world, &mut phones, 120);
+            for (phone, other) in [(&phones[0], &phones[1]), (&phones[1], &phones[0])] {
+                let heard = phone.heard(&world);
+                let (tone, rest) = level(&heard, other.hertz);
+                let shown =
+                    format!("{:?} hears {:?}: {tone:.0} {rest:.1}", phone.codec, other.codec);
+                assert!((7400.0..8400.0).contains(&tone) && rest < -22.0, "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn two_of_one_codec_alone_get_each_others_packets() {
+    for codec in [Codec::G722, Codec::L16Wide] {
+        let mut world = World::new();
+        let mut phones = [Coded::new(1, codec, 700.0), Coded::new(2, codec, 1900.0)];
+        for phone in &phones {
+            let stream = world.open_with(phone.n, settings(phone.n, codec));
+            join(&mut world, stream);
+        }
+        let mut said = Encoder::new(codec);
+        run(&mut world, &mut phones, 50);
+        let first = std::array::from_fn(|n| {
+            (8000.0 * (std::f64::consts::TAU * 1900.0 * n as f64 / 16_000.0).sin()) as i16
+        });
+        let sent = world.sent_by(1);
+        assert_eq!(sent.len(), 50, "{codec:?}");
+        assert_eq!(sent[0].read().payload(), said.encode(Samples::Wide(&first)));
+        for pair in sent.windows(2) {
+            let step = pair[1].read().timestamp().wrapping_sub(pair[0].read().timestamp());
+            assert_eq!(step, codec.frame_time());
+        }
+    }
+}
+
+#[test]
+fn wide_members_of_a_room_hear_each_other_above_4_khz_and_narrow_ones_are_spared() {
+    let mut world = World::new();
+    let codecs = [(Codec::G722, 5000.0), (Codec::L16Wide, 6200.0), (Codec::Pcmu, 900.0)];
+    let mut phones: Vec<_> =
+        (1..).zip(codecs).map(|(n, (codec, hertz))| Coded::new(n, codec, hertz)).collect();
+    for phone in &phones {
+        let stream = world.open_with(phone.n, settings(phone.n, phone.codec));
+        join(&mut world, stream);
+    }
+    run(&mut world, &mut phones, 150);
+    let heard: Vec<_> = phones.iter().map(|phone| phone.heard(&world)).collect();
+    assert!(level(&heard[0], 6200.0).0 > 5000.0 && level(&heard[0], 900.0).0 > 7000.0);
+    assert!(level(&heard[1], 5000.0).0 > 7000.0 && level(&heard[1], 900.0).0 > 7000.0);
+    assert!(level(&heard[0], 5000.0).0 < 100.0, "nobody hears himself");
+    // Nothing of the high tones is left, nor comes back as their mirror.
+    for hertz in [5000.0, 6200.0, 3000.0, 1800.0, 900.0] {
+        assert!(level(&heard[2], hertz).0 < 40.0, "{hertz}: {:?}", level(&heard[2], hertz));
+    }
+}
+
+#[test]
+fn listeners_of_a_room_share_one_encoding() {
+    let mut world = World::new();
+    for n in 1..=4 {
+        let codec = if n == 1 { Codec::Pcmu } else { Codec::G722 };
+        let stream = world.open_with(n, settings(n, codec));
+        join(&mut world, stream);
+    }
+    let mut talker = [Coded::new(1, Codec::Pcmu, 1000.0)];
+    run(&mut world, &mut talker, 100);
+    let payloads = |n| -> Vec<Vec<u8>> {
+        world.sent_by(n).iter().map(|packet| packet.read().payload().to_vec()).collect()
+    };
+    assert_eq!(payloads(2), payloads(3));
+    assert_eq!(payloads(2), payloads(4));
+    let heard = Coded::new(2, Codec::G722, 0.0).heard(&world);
+    assert!(level(&heard, 1000.0).0 > 7400.0);
+}
+
+#[test]
+fn an_echo_comes_back_in_the_codec_that_was_said() {
+    for codec in Codec::ALL {
+        let mut world = World::new();
+        let stream = world.open_with(1, settings(1, codec));
+        world.command(Command::Echo { stream, state: EchoState::On });
+        let mut phones = [Coded::new(1, codec, 1000.0)];
+        run(&mut world, &mut phones, 100);
+        let (tone, rest) = level(&phones[0].heard(&world), 1000.0);
+        assert!(tone > 7600.0 && rest < -25.0, "{codec:?}: {tone} {rest}");
+    }
+}
+
+#[test]
+fn an_echo_of_another_codec_is_encoded_anew() {
+    for (sent, received) in [(Codec::Pcma, Codec::G722), (Codec::G722, Codec::Pcma)] {
+        let mut world = World::new();
+        let mut settings = settings(1, sent);
+        let number = received.static_payload_type().unwrap();
+        settings.receive.push((number, received));
+        let stream = world.open_with(1, settings);
+        world.command(Command::Echo { stream, state: EchoState::On });
+        let mut phones = [Coded::new(1, received, 1000.0)];
+        run(&mut world, &mut phones, 120);
+        let heard = Coded::new(1, sent, 0.0).heard(&world);
+        let (tone, rest) = level(&heard, 1000.0);
+        assert!(tone > 7600.0 && rest < -25.0, "{received:?} as {sent:?}: {tone} {rest}");
+    }
+}
+
+#[test]
+fn keys_are_heard_as_events_and_sent_as_tones_where_there_are_none() {
+    let mut world = World::new();
+    let mut settings = settings(1, Codec::G722);
+    settings.telephone_event = None;
+    let stream = world.open_with(1, settings);
+    world.command(Command::SendDigits {
+        stream,
+        signals: vec![Signal::Digit(Digit::from_char('5').unwrap())],
+        tone: Duration::from_secs(1),
+        gap: Duration::from_millis(100),
+    });
+    world.run_ms(1000);
+    let heard = Coded::new(1, Codec::G722, 0.0).heard(&world);
+    assert_eq!(heard.0.len(), 16_000);
+    assert!(level(&heard, 770.0).0 > 1000.0 && level(&heard, 1336.0).0 > 1000.0);
+    let mut phone = Phone::new(1);
+    let time = phone.header.time;
+    for payload in [[7, 10, 0, 160], [7, 10, 1, 64], [7, 0x8a, 1, 224]] {
+        let octets = phone.event(time, payload);
+        world.io.arrive(SocketId(1), peer(1), octets);
+        world.run_ms(20);
+    }
+    let digit = world.events.iter().find_map(|event| match event {
+        Event::Digit { digit, .. } => Some(digit.as_char()),
+        _ => None,
+    });
+    assert_eq!(digit, Some('7'));
+}
+
+#[test]
+fn a_new_codec_goes_on_where_the_old_one_was() {
+    let mut world = World::new();
+    let stream = world.open_with(1, settings(1, Codec::Pcmu));
+    world.play(stream, 1, vec![PlayItem::Silence(Duration::from_secs(3))]);
+    world.run_ms(1000);
+    for codec in [Codec::L16Wide, Codec::G722, Codec::Pcma] {
+        world.io.sent.clear();
+        world.command(Command::Update { stream, settings: Box::new(settings(1, codec)) });
+        world.run_ms(400);
+        let sent = world.sent_by(1);
+        assert_eq!(sent.len(), 20);
+        assert!(
+            sent.iter().all(
+                |packet| codec.duration(packet.read().payload()) == codec.frame_time() as usize
+            )
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! What a stream sends in a codec that keeps state: sound goes through its encoder frame by frame.
+
+use std::collections::VecDeque;
+
+use super::{Echo, Moment, Stream, can_become, send::DIGIT_TONES};
+use crate::media::{
+    Event, FRAME, PlayEnd, Samples, codec::encoder::Encoder, dtmf::telephone_event::Output,
+    mixer::Mixer, packet_io::PacketIo, tap::Sent,
+};
+
+impl Stream {
+    /// Sends what this frame brings. `heard` is what the peer said, if anybody listens.
+    pub(super) fn handle_coded_frame(
+        &mut self,
+        output: Output,
+        heard: &[i16; FRAME],
+        mixer: &mut Mixer,
+        moment: Moment,
+        io: &mut impl PacketIo,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(mut encoder) = self.encoder.take() else { return };
+        if let Output::Tone { digit, frame } = output {
+            let tone = DIGIT_TONES.get(usize::from(digit.event()));
+            let samples =
+                tone.map_or([0; FRAME], |tone| tone.filled_frame(frame % tone.frames().max(1)));
+            self.send_samples(&samples, &mut encoder, moment, io, events);
+        } else if let Some(samples) = self.next_of_play(events) {
+            self.send_samples(&samples, &mut encoder, moment, io, events);
+        } else if self.hears_a_mix() {
+            self.send_mix(mixer, &mut encoder, moment, io, events);
+        } else if self.echoes_decoded() {
+            self.send_samples(heard, &mut encoder, moment, io, events);
+        } else {
+            if self.is_keepalive_due(moment.frame) {
+                let payload = encoder.encode(Samples::Narrow(&[0; FRAME]));
+                self.send_audio(payload, moment, io);
+            }
+            self.record_sent(Sent::Nothing, events);
+        }
+        self.encoder = Some(encoder);
+    }
+
+    /// The next frame of the play; reports its end.
+    fn next_of_play(&mut self, events: &mut VecDeque<Event>) -> Option<[i16; FRAME]> {
+        let player = self.player.as_mut()?;
+        let samples = player.next_frame().map(|frame| frame.filled());
+        if samples.is_none() {
+            self.end_play(PlayEnd::Completed, events);
+        }
+        samples
+    }
+
+    fn hears_a_mix(&self) -> bool {
+        let seat = self.seat.as_ref();
+        seat.is_some_and(|seat| seat.partner.is_none() && seat.mute.is_hearing())
+    }
+
+    /// Whether what the peer says goes back decoded and encoded again.
+    pub(super) fn echoes_decoded(&self) -> bool {
+        matches!(self.echo, Echo::On { .. })
+            && !can_become(self.arriving, self.settings.codec)
+            && self.playout.is_some()
+            && self.is_echoing()
+    }
+
+    fn send_mix(
+        &mut self,
+        mixer: &mut Mixer,
+        encoder: &mut Encoder,
+        moment: Moment,
+        io: &mut impl PacketIo,
+        events: &mut VecDeque<Event>,
+    ) {
+        let speaker = self.seat.as_ref().and_then(|seat| seat.speaker);
+        match speaker {
+            Some(speaker) => {
+                mixer.for_coded_speaker(speaker, encoder);
+                self.send_audio(encoder.payload(), moment, io);
+            }
+            None => {
+                if let Some(payload) = mixer.for_coded_listener(self.settings.codec) {
+                    self.send_audio(payload, moment, io);
+                }
+            }
+        }
+        if self.taps.is_some() {
+            self.record_sent(Sent::Samples(&mixer.heard_by(speaker)), events);
+        }
+    }
+
+    fn send_samples(
+        &mut self,
+        samples: &[i16; FRAME],
+        encoder: &mut Encoder,
+        moment: Moment,
+        io: &mut impl PacketIo,
+        events: &mut VecDeque<Event>,
+    ) {
+        self.send_audio(encoder.encode(Samples::Narrow(samples)), moment, io);
+        self.record_sent(Sent::Samples(samples), events);
+    }
+}
