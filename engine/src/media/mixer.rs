@@ -264,11 +264,14 @@ pub(crate) enum TalkChange {
 impl TalkDetector {
     /// Whether this frame, or the last half second, was more than the noise of a quantiser: a
     /// member of whom this is not so changes no mix by being left out.
-    pub(crate) fn handle_frame(&mut self, frame: Option<&[i16; FRAME]>) -> (bool, TalkChange) {
+    pub(crate) fn handle_frame<const N: usize>(
+        &mut self,
+        frame: Option<&[i16; N]>,
+    ) -> (bool, TalkChange) {
         let (peak, mean) = frame.map_or((0, 0), |frame| {
             let total: u32 = frame.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
             let peak = frame.iter().fold(0, |peak, sample| sample.unsigned_abs().max(peak));
-            (peak, total / FRAME as u32)
+            (peak, total / N as u32)
         });
         if peak >= NOISE {
             self.hang = HANG;
@@ -360,7 +363,7 @@ mod tests {
         assert_eq!(detector.handle_frame(Some(&loud)), (true, TalkChange::None));
         detector.handle_frame(Some(&loud));
         assert_eq!(detector.handle_frame(Some(&loud)), (true, TalkChange::Started));
-        let changes: Vec<_> = (0..200).map(|_| detector.handle_frame(None)).collect();
+        let changes: Vec<_> = (0..200).map(|_| detector.handle_frame::<FRAME>(None)).collect();
         assert_eq!(changes[124], (false, TalkChange::Stopped));
         assert!(changes[23].0 && !changes[24].0);
         assert_eq!(detector.reset(), TalkChange::None);

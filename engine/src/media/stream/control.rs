@@ -103,7 +103,8 @@ impl Stream {
         self.statistics.reports_received += 1;
         let reports = &mut self.control.reports;
         let news = reports.handle_compound(compound, datagram.len(), ours, moment.ntp, moment.now);
-        if let Some(report) = news.report {
+        if let Some(mut report) = news.report {
+            report.jitter /= self.settings.codec.scale();
             self.statistics.hear(report);
         }
         if news.goodbye.is_some() && news.goodbye == self.reception.as_ref().map(|r| r.ssrc()) {

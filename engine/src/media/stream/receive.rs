@@ -257,18 +257,22 @@ impl Stream {
         if !seat.mute.is_heard() {
             return;
         }
-        let (worth_mixing, change) = seat.detector.handle_frame(heard);
+        // All of it counts, also what is above 4 kHz.
+        let wide = self.playout.as_ref().and_then(Playout::wide);
+        let (worth_mixing, change) = match wide.filter(|_| heard.is_some()) {
+            Some(wide) => seat.detector.handle_frame(Some(wide)),
+            None => seat.detector.handle_frame(heard),
+        };
         if worth_mixing && let Some(frame) = heard {
-            seat.speaker =
-                Some(match (mixer.rate(), self.playout.as_ref().and_then(Playout::wide)) {
-                    (Rate::Narrow, _) => mixer.add_speaker(frame),
-                    (Rate::Wide, Some(wide)) => mixer.add_wide_speaker(frame, wide),
-                    (Rate::Wide, None) => {
-                        let mut wide = [0; WIDE_FRAME];
-                        seat.upsampler.process(frame, &mut wide);
-                        mixer.add_wide_speaker(frame, &wide)
-                    }
-                });
+            seat.speaker = Some(match (mixer.rate(), wide) {
+                (Rate::Narrow, _) => mixer.add_speaker(frame),
+                (Rate::Wide, Some(wide)) => mixer.add_wide_speaker(frame, wide),
+                (Rate::Wide, None) => {
+                    let mut wide = [0; WIDE_FRAME];
+                    seat.upsampler.process(frame, &mut wide);
+                    mixer.add_wide_speaker(frame, &wide)
+                }
+            });
         }
         match change {
             TalkChange::None => {}
