@@ -171,6 +171,12 @@ pub struct Peer {
     pub trust_connected_line: bool,
     /// The peer is told who diverted a call. Default: yes, as in Asterisk.
     pub send_diversion: bool,
+    /// The peer is told the same in History-Info (RFC 7044). Default: no, as in Asterisk.
+    pub send_history_info: bool,
+    /// CHANNEL(accountcode) of its calls (`accountcode`).
+    pub account_code: BString,
+    /// What its calls begin with, as `Set` takes it: variables and functions (`set_var`).
+    pub variables: Vec<(BString, BString)>,
     /// The transport to use towards a fixed contact of this peer that names none itself. One that
     /// registers is reached over what it registered on, whatever this says.
     pub transport: Option<BString>,
@@ -275,6 +281,9 @@ impl Peer {
             connected_line_method: ConnectedLineMethod::Reinvite,
             trust_connected_line: true,
             send_diversion: true,
+            send_history_info: false,
+            account_code: BString::default(),
+            variables: vec![],
             transport: None,
             force_rport: true,
             rewrite_contact: false,

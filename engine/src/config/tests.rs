@@ -777,7 +777,7 @@ fn access_lists_are_read_from_their_file_and_from_lines() {
             "pjsip.conf",
             "[udp]\ntype=transport\nbind=127.0.0.1\n[all]\ntype=acl\ndeny=203.0.113.0/24\n\
              [x]\ntype=endpoint\nallow=ulaw\nidentify_by=ip\nacl=inside\ndeny=10.1.0.0/16\n\
-             contact_deny=0.0.0.0/0\n",
+             contact_deny=0.0.0.0/0\naccountcode=a1\nset_var=X=1=2\nset_var = Y = z\n",
         );
     let loaded = Configuration::load(&files);
     let sip = &loaded.configuration.sip;
@@ -788,6 +788,8 @@ fn access_lists_are_read_from_their_file_and_from_lines() {
     {
         assert_eq!(permits(&x.access, address), expected, "{address}");
     }
+    assert_eq!(x.variables, [("X".into(), "1=2".into()), ("Y".into(), "z".into())]);
+    assert_eq!(x.account_code, "a1");
     assert!(!permits(&x.contact_access, "10.0.0.1"));
     assert!(!permits(&sip.access, "203.0.113.9") && permits(&sip.access, "10.0.0.1"));
 }

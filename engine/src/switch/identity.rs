@@ -161,12 +161,13 @@ pub(super) struct Outward {
     pub(super) headers: Headers,
 }
 
-/// The From and the identity headers of a call to `peer` on behalf of `caller`. `local` is our own
-/// address as the peer knows it.
+/// The From and the identity headers of a call to `peer` on behalf of `caller`, that asks for
+/// `target`. `local` is our own address as the peer knows it.
 pub(super) fn outward(
     caller: &Party,
     redirecting: Option<&Redirecting>,
     peer: &Peer,
+    target: &Uri,
     local: SocketAddr,
 ) -> Option<Outward> {
     let mut headers = Headers::default();
@@ -191,8 +192,16 @@ pub(super) fn outward(
         headers.push(HeaderName::Privacy, "id");
     }
     write_identity(&mut headers, caller, peer, local, Role::Calling);
-    if let Some(redirecting) = redirecting.filter(|_| peer.send_diversion) {
-        write_diversion(&mut headers, redirecting, local);
+    // Who diverted and wants to be unknown is told to those alone who may know callers, too.
+    let may_know =
+        |it: &&Redirecting| peer.trust_id_outbound || Privacy::of(&it.from) == Privacy::Shown;
+    if let Some(redirecting) = redirecting.filter(may_know) {
+        if peer.send_diversion {
+            write_diversion(&mut headers, redirecting, local);
+        }
+        if peer.send_history_info {
+            write_history(&mut headers, redirecting, target, local);
+        }
     }
     Some(Outward { from, headers })
 }
@@ -250,6 +259,40 @@ fn write_diversion(headers: &mut Headers, redirecting: &Redirecting, local: Sock
         false => reason.text.to_str_lossy(),
     };
     headers.push(HeaderName::Diversion, format!("{address};reason={reason}"));
+}
+
+/// Where a call was before, and where it goes now (RFC 7044 §5).
+fn write_history(
+    headers: &mut Headers,
+    redirecting: &Redirecting,
+    target: &Uri,
+    local: SocketAddr,
+) {
+    let Redirecting { from, original, .. } = redirecting;
+    let number = |party: &Party| party.number.clone().filter(|number| !number.is_empty());
+    let Some(latest) = number(from) else { return };
+    let first = number(original).filter(|first| *first != latest);
+    let first = first.map(|number| (number, &redirecting.original_reason));
+    let mut index = String::from("1");
+    for (number, reason) in first.into_iter().chain([(latest, &redirecting.reason)]) {
+        let uri = Uri::sip_at(&number, local);
+        let cause = cause_of(reason);
+        let entry = format!("<{uri}?Reason=SIP%3Bcause%3D{cause}>;index={index}");
+        headers.push(HeaderName::HistoryInfo, entry);
+        index.push_str(".1");
+    }
+    headers.push(HeaderName::HistoryInfo, format!("<{target}>;index={index}"));
+}
+
+/// The status that stands for a reason (RFC 4458 §3); 302 for what has none of its own.
+fn cause_of(reason: &Reason) -> u16 {
+    match REASONS.get(usize::from(reason.code)) {
+        Some(&"user-busy") => 486,
+        Some(&"no-answer") => 408,
+        Some(&"deflection") => 480,
+        Some(&"unavailable" | &"out-of-service") => 503,
+        _ => 302,
+    }
 }
 
 /// The reasons of RFC 5806 in the order of the dialplan's codes (unknown, cfb, cfnr, unavailable,
@@ -323,16 +366,51 @@ mod tests {
     fn a_withheld_number_leaves_only_towards_those_we_trust() {
         let caller = Party { number_presentation: WITHHELD, ..Party::new("Al", "100") };
         let peer = Peer { send_pai: true, ..Peer::new("trunk") };
-        let said =
-            outward(&caller, None, &peer, ([192, 0, 2, 9], 5060).into()).expect("an address");
+        let said = outward(&caller, None, &peer, &target(), ([192, 0, 2, 9], 5060).into())
+            .expect("an address");
         assert_eq!(said.from.uri().host_str(), "anonymous.invalid");
         assert_eq!(said.headers.text(HeaderName::Privacy), Some("id"));
         assert_eq!(said.headers.text(HeaderName::PAssertedIdentity), None);
         let peer = Peer { trust_id_outbound: true, ..peer };
-        let said =
-            outward(&caller, None, &peer, ([192, 0, 2, 9], 5060).into()).expect("an address");
+        let said = outward(&caller, None, &peer, &target(), ([192, 0, 2, 9], 5060).into())
+            .expect("an address");
         assert_eq!(said.from.uri().user(), Some("100"));
         let asserted = said.headers.text(HeaderName::PAssertedIdentity).expect("asserted");
         assert!(asserted.contains("sip:100@192.0.2.9"), "{asserted}");
+    }
+
+    fn target() -> Uri {
+        Uri::parse("sip:300@192.0.2.1").expect("an address")
+    }
+
+    #[test]
+    fn history_is_read_as_it_is_written() {
+        let peer = Peer { send_history_info: true, send_diversion: false, ..Peer::new("trunk") };
+        let reason = |code| Reason { code, text: BString::default() };
+        let redirecting = Redirecting {
+            from: Party::new("", "2"),
+            original: Party::new("", "1"),
+            reason: reason(1),
+            original_reason: reason(11),
+            ..Redirecting::default()
+        };
+        let said = |it: &Redirecting| {
+            outward(&Party::new("", "9"), Some(it), &peer, &target(), ([192, 0, 2, 9], 5060).into())
+                .expect("an address")
+                .headers
+        };
+        let headers = said(&redirecting);
+        assert_eq!(headers.text(HeaderName::Diversion), None);
+        let entries: Vec<_> = headers.addresses(HeaderName::HistoryInfo).collect();
+        let users: Vec<_> = entries.iter().filter_map(|entry| entry.uri().user()).collect();
+        assert_eq!(users, ["1", "2", "300"]);
+        assert_eq!(entries.last().and_then(|last| last.params().get("index")), Some("1.1.1"));
+        let again = diverted(&headers).expect("diverted");
+        assert_eq!(again.from.number, redirecting.from.number);
+        assert_eq!(again.original.number, redirecting.original.number);
+        assert_eq!((again.reason.code, again.original_reason.code), (1, 11));
+        let hidden = Party { number_presentation: WITHHELD, ..Party::new("", "2") };
+        let headers = said(&Redirecting { from: hidden, ..redirecting });
+        assert_eq!(headers.text(HeaderName::HistoryInfo), None, "who wants to be unknown");
     }
 }

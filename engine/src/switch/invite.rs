@@ -124,6 +124,7 @@ impl Switch {
         }
         if let Control::Dialplan(pbx) = &mut control {
             let channel = pbx.channel_mut();
+            channel.account_code = peer.account_code.clone();
             let presentation = identity.privacy.presentation();
             let withheld = match &identity.party {
                 Some(party) => Privacy::of(party).presentation(),
@@ -173,7 +174,7 @@ impl Switch {
             self.tell(SwitchEvent::IncomingCall { call: id, parties: parties.clone() });
         }
         self.handles.insert(handle, id);
-        let call = Box::new(Call {
+        let mut call = Box::new(Call {
             id,
             channel: Channel::new(id, language),
             name,
@@ -209,6 +210,7 @@ impl Switch {
             share: Share::Nothing,
             queued: false,
         });
+        self.assign(&mut call, &peer.variables, now);
         self.put_back(call, now);
         self.make_ready(id);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bstr::{BStr, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::diagnostic::Diagnostic;
 use diesis_dialplan::plan::Plan;
 use diesis_dialplan::spelling::closest;
@@ -84,6 +84,9 @@ pub(super) fn read(
             b"send_connected_line" => setting.yes_no(&mut peer.send_connected_line),
             b"trust_connected_line" => setting.yes_no(&mut peer.trust_connected_line),
             b"send_diversion" => setting.yes_no(&mut peer.send_diversion),
+            b"send_history_info" => setting.yes_no(&mut peer.send_history_info),
+            b"accountcode" => setting.text(&mut peer.account_code),
+            b"set_var" => set_var(&mut peer.variables, setting),
             b"send_pai" => setting.yes_no(&mut peer.send_pai),
             b"send_rpid" => setting.yes_no(&mut peer.send_rpid),
             b"trust_id_inbound" => setting.yes_no(&mut peer.trust_id_inbound),
@@ -253,6 +256,16 @@ fn timers(policy: &mut TimerPolicy, setting: Setting<'_>) {
         b"required" => *policy = TimerPolicy::Required,
         b"always" | b"forced" => *policy = TimerPolicy::Always,
         _ => setting.invalid("`no`, `yes`, `required` or `always`"),
+    }
+}
+
+/// `name=value`; each line adds one.
+fn set_var(variables: &mut Vec<(BString, BString)>, setting: Setting<'_>) {
+    match setting.value().split_once_str("=") {
+        Some((name, value)) if !name.trim_ascii().is_empty() => {
+            variables.push((name.trim_ascii().into(), value.trim_ascii().into()));
+        }
+        _ => setting.invalid("a name and a value, such as set_var=LEVEL=7"),
     }
 }
 

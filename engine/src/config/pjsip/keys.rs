@@ -144,6 +144,9 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
 pub(super) const ENDPOINT: KeyTable = KeyTable {
     kind: "endpoint",
     read: &[
+        "accountcode",
+        "send_history_info",
+        "set_var",
         "acl",
         "contact_acl",
         "contact_deny",
@@ -317,7 +320,6 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
                 ("callerid_tag", Never),
                 ("rpid_immediate", Off),
                 ("send_aoc", Off),
-                ("send_history_info", Off),
                 ("user_eq_phone", Off),
             ],
         },
@@ -334,7 +336,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         Later {
             instead: "the call starts without it",
             severity: Warn,
-            keys: &[("accountcode", Never), ("set_var", Never), ("tenantid", Never)],
+            keys: &[("tenantid", Never)],
         },
         Later {
             instead: "it has no effect",

@@ -98,7 +98,11 @@ impl Switch {
         now: Now,
     ) -> Placed {
         let id = leg.id;
-        let channel = leg_channel(caller, &leg, options, now);
+        let mut channel = leg_channel(caller, &leg, options, now);
+        let peer = self.peer_of(&leg);
+        if let Some(peer) = peer.as_ref().filter(|peer| !peer.account_code.is_empty()) {
+            channel.account_code = peer.account_code.clone();
+        }
         let (context, extension, priority) = &caller.place;
         let place = (context.as_ref(), extension.as_ref(), *priority);
         let pbx = Pbx::idle(channel, caller.variables.clone(), place, self.started);
@@ -109,6 +113,9 @@ impl Switch {
         }
         self.put_back(leg, now);
         self.with_call(id, now, |switch, leg| {
+            if let Some(peer) = peer {
+                switch.assign(leg, &peer.variables, now);
+            }
             switch.assign(leg, caller.assignments, now);
             switch.next_errand(leg, now);
         });
@@ -132,7 +139,7 @@ impl Switch {
                 (Party::new(parties.caller_name.clone(), parties.caller_number.clone()), None)
             }
         };
-        let said = identity::outward(&party, redirecting.as_ref(), &peer, flow.local);
+        let said = identity::outward(&party, redirecting.as_ref(), &peer, &target, flow.local);
         let identity::Outward { from, headers } =
             said.ok_or_else(|| PlaceError::From(party.number.unwrap_or_default().to_string()))?;
         if let Some(codecs) = caller.codecs {

@@ -140,3 +140,33 @@ fn a_caller_who_gives_up_stops_the_ringing() {
     assert!(has_step(&exchange, "NoOp(end)"));
     exchange.assert_nothing_left();
 }
+
+#[test]
+fn calls_begin_with_the_variables_and_the_account_of_their_peer() {
+    let mut settings = sip();
+    settings.peers = Default::default();
+    let set = |name: &str, value: &str| (name.into(), value.into());
+    let alice_peer = Peer {
+        account_code: "sales".into(),
+        variables: vec![set("LEVEL", "7"), set("CALLERID(name)", "Al")],
+        ..peer("alice", "office")
+    };
+    let variables = vec![set("CHANNEL(language)", "fr"), set("SIDE", "called")];
+    let bob_peer = Peer { variables, account_code: "shop".into(), ..peer("bob", "office") };
+    for it in [alice_peer, bob_peer] {
+        settings.peers.insert(it).expect("a new name");
+    }
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let plan = "[office]
+exten => 200,1,NoOp(${LEVEL} ${CALLERID(name)} ${CHANNEL(accountcode)})
+same => n,Dial(PJSIP/bob,20,b(office^sub^1))
+exten => sub,1,NoOp(${SIDE} ${CHANNEL(language)} ${CHANNEL(accountcode)} ${LEVEL})
+same => n,Return()
+";
+    let mut exchange = Exchange::new(config, plan, &[]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    alice().dial(&mut exchange, "200");
+    assert!(has_step(&exchange, "NoOp(7 Al sales)"), "{:?}", exchange.steps());
+    assert!(has_step(&exchange, "NoOp(called fr shop )"), "{:?}", exchange.steps());
+}
