@@ -3,11 +3,15 @@
 //! Control flow, variables and digit matching happen inside the executor; whatever needs a call, a clock or
 //! a file comes out as an [`Operation`] with typed arguments and goes back in as an [`Outcome`].
 
+mod bridging;
+
 use std::time::Duration;
 
 use bstr::BString;
 
 use crate::channel::OutgoingHeader;
+
+pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
 
 /// One thing to do on the channel. The executor waits until its [`Outcome`] is handed back.
 ///
@@ -121,6 +125,19 @@ pub enum Operation {
     Record(Box<Record>),
     /// Call other destinations and bridge with the first that answers: [`Outcome::Dialed`].
     Dial(Box<Dial>),
+    /// Connect with another channel until one of them ends it: [`Outcome::Bridged`] when that can not be
+    /// done, [`Outcome::Dialed`] or [`Outcome::Bridged`] at its end.
+    Bridge(Box<Bridge>),
+    /// Join those whom another channel is connected with: [`Outcome::Bridged`], at once when that can not be
+    /// done and else when nobody of them is left.
+    BridgeAdd {
+        /// The other channel, as [`Bridge`] names it.
+        channel: BString,
+    },
+    /// Stay in a holding bridge: `TimedOut`, or `Failed` at once.
+    BridgeWait(Box<BridgeWait>),
+    /// Call many and speak to them until the caller hangs up.
+    Page(Box<Page>),
     /// Start a new call beside this one: [`Outcome::Originated`].
     Originate(Box<Originate>),
     /// Hang up another channel, or all channels of a device with `device`. `Done`, or `Failed` for no such.
@@ -190,6 +207,8 @@ pub enum Outcome {
     Unsupported,
     /// Of [`Operation::Dial`].
     Dialed(Box<DialResult>),
+    /// Of [`Operation::Bridge`] and [`Operation::BridgeAdd`].
+    Bridged(BridgeResult),
     /// Of [`Operation::Conference`].
     Conference(ConferenceEnd),
     /// Of [`Operation::Record`].

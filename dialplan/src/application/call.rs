@@ -103,7 +103,7 @@ pub(crate) fn dial_on(run: &mut Run<'_>, text: &[u8]) -> Flow {
 
 /// Whether the subroutine of option `B` has still to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
+pub(super) enum Before {
     Todo,
     Done,
 }
@@ -162,7 +162,7 @@ fn prepare(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
 }
 
 /// Starts the subroutine of option `B`; the application goes on when it has returned. Whether there is one.
-fn go_before(run: &mut Run<'_>, target: &[u8], then: Deferred, text: &[u8]) -> bool {
+pub(super) fn go_before(run: &mut Run<'_>, target: &[u8], then: Deferred, text: &[u8]) -> bool {
     let target: Vec<u8> =
         target.iter().map(|byte| if *byte == b'^' { b',' } else { *byte }).collect();
     let state = &run.scope.state;

@@ -222,7 +222,7 @@ pub(super) fn stop_monitor(run: &mut Run<'_>, _: &[u8]) -> Flow {
 /// WaitMusicOnHold(seconds).
 pub(super) fn wait_music(_: &mut Run<'_>, text: &[u8]) -> Flow {
     let duration = super::media::seconds(text);
-    Flow::Ask(Operation::MusicOnHold { class: None, duration }, Continuation::Simple)
+    Flow::Ask(Operation::MusicOnHold { class: None, duration }, Continuation::Music)
 }
 
 /// `ReadFile(name=file[,length])`.

@@ -397,7 +397,7 @@ pub(super) fn music_on_hold(_: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let class = parts.first().filter(|class| !class.is_empty()).map(|class| class.to_vec().into());
     let duration = parts.get(1).and_then(|text| seconds(text));
-    Flow::Ask(Operation::MusicOnHold { class, duration }, Continuation::Simple)
+    Flow::Ask(Operation::MusicOnHold { class, duration }, Continuation::Music)
 }
 
 pub(super) fn start_music(_: &mut Run<'_>, text: &[u8]) -> Flow {

@@ -1,5 +1,6 @@
 //! The dialplan's applications: one table lists them all, a file per family does the work.
 
+mod bridging;
 mod call;
 mod flow;
 mod legacy;
@@ -13,8 +14,9 @@ mod transfer;
 mod variables;
 
 use crate::executor::{Continuation, Flow, Run};
-use crate::operation::Outcome;
+use crate::operation::{Operation, Outcome};
 
+pub(crate) use bridging::{BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS, page_on};
 pub(crate) use call::{dial_on, originate_on};
 pub(crate) use flow::gosub;
 pub(crate) use retry::Retry;
@@ -145,6 +147,13 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
             _ => Flow::Continue,
         },
         Continuation::Never => Flow::HangUp,
+        Continuation::Bridge => bridging::bridge_done(run, &outcome),
+        Continuation::BridgeWait => bridging::bridge_wait_done(&outcome),
+        Continuation::Page => bridging::page_done(&outcome),
+        Continuation::Music => match outcome {
+            Outcome::HungUp { .. } => Flow::HangUp,
+            _ => Flow::Ask(Operation::StopMusicOnHold, Continuation::Simple),
+        },
         Continuation::Answered { application, arguments } => match outcome {
             Outcome::HungUp { .. } | Outcome::Failed => Flow::HangUp,
             _ => match find(application.as_bytes()).and_then(Application::run) {
@@ -188,7 +197,7 @@ mod tests {
     use crate::channel::Channel;
     use crate::executor::{Advance, Executor};
     use crate::host::MemoryHost;
-    use crate::operation::{Digit, Operation};
+    use crate::operation::Digit;
     use crate::plan::{LoadOptions, Plan};
 
     /// Runs a dialplan from `a,s,1`, giving each operation but the hidden ones its outcome in turn; says what

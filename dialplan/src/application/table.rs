@@ -4,8 +4,8 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, call, flow, legacy, loops, media, read, retry, timing, transfer,
-    variables,
+    Application, Support, bridging, call, flow, legacy, loops, media, read, retry, timing,
+    transfer, variables,
 };
 
 const fn application(
@@ -54,9 +54,24 @@ pub(super) static APPLICATIONS: &[Application] = &[
     ),
     application("BackgroundDetect", "", "audio analysis", Support::Absent),
     application("BlindTransfer", "", "call control", Support::Absent),
-    application("Bridge", "", "bridging", Support::Absent),
-    application("BridgeAdd", "", "bridging", Support::Absent),
-    application("BridgeWait", "", "bridging", Support::Absent),
+    application(
+        "Bridge",
+        "channel[,options]",
+        "talk with another channel",
+        Support::Run(bridging::bridge),
+    ),
+    application(
+        "BridgeAdd",
+        "channel",
+        "join those whom another channel talks with",
+        Support::Run(bridging::bridge_add),
+    ),
+    application(
+        "BridgeWait",
+        "[name[,role[,options]]]",
+        "wait in a holding bridge",
+        Support::Run(bridging::bridge_wait),
+    ),
     application("Broadcast", "", "bridging", Support::Absent),
     application("Busy", "[seconds]", "signal busy and wait", Support::Run(media::busy)),
     application("CallCompletionCancel", "", "features", Support::Absent),
@@ -375,7 +390,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("OSPFinish", "", "legacy", Support::Absent),
     application("OSPLookup", "", "legacy", Support::Absent),
     application("OSPNext", "", "legacy", Support::Absent),
-    application("Page", "", "paging", Support::Absent),
+    application(
+        "Page",
+        "destinations[,options[,timeout]]",
+        "speak to many phones at once",
+        Support::Run(bridging::page),
+    ),
     application(
         "Park",
         "[lot][,options]",

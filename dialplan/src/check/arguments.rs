@@ -11,6 +11,7 @@ use super::{
     targets::{Protection, find},
 };
 use crate::{
+    application::{BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS},
     codes,
     diagnostic::{Code, Severity},
     spelling,
@@ -47,6 +48,10 @@ pub(super) fn flaws(application: &BStr, text: &BStr, arguments: Range<usize>) ->
     }
     if is("Dial") {
         return dial(text, &fields);
+    }
+    if let Some(known) = OPTIONS.iter().find(|known| is(known.application)) {
+        let range = fields.get(known.field).cloned();
+        return range.and_then(|range| options(text, range, known)).into_iter().collect();
     }
     if is("Wait") || is("WaitExten") {
         return time(text, first).into_iter().collect();
@@ -99,7 +104,7 @@ fn dial(text: &BStr, fields: &[Range<usize>]) -> Vec<Flaw> {
         found.extend(time_out(text, range.clone()));
     }
     if let Some(range) = fields.get(2) {
-        found.extend(options(text, range.clone()));
+        found.extend(options(text, range.clone(), &DIAL));
     }
     found
 }
@@ -143,7 +148,7 @@ fn time_out(text: &BStr, range: Range<usize>) -> Option<Flaw> {
     Some(Flaw::warning(codes::ARGUMENT_INVALID, range, message, help))
 }
 
-fn options(text: &BStr, range: Range<usize>) -> Option<Flaw> {
+fn options(text: &BStr, range: Range<usize>, known: &KnownOptions) -> Option<Flaw> {
     let mut at = range.start;
     if !is_literal(&text[range.clone()]) {
         return None;
@@ -155,9 +160,11 @@ fn options(text: &BStr, range: Range<usize>) -> Option<Flaw> {
                 .map_or(range.end, |length| at + length + 2);
             continue;
         }
-        if byte.is_ascii_alphanumeric() && !DIAL_OPTIONS.contains(&byte) {
-            let message = format!("`Dial` has no option `{}`", char::from(byte));
-            let help = "it has no effect".to_owned();
+        if byte.is_ascii_alphanumeric() && !known.letters.contains(&byte) {
+            let (name, option) = (known.application, char::from(byte));
+            let message = format!("`{name}` has no option `{option}`");
+            let refused = known.refused.iter().find(|(letters, _)| letters.contains(&byte));
+            let help = refused.map_or("it has no effect", |(_, why)| why).to_owned();
             return Some(Flaw::warning(codes::OPTION_UNKNOWN, at..at + 1, message, help));
         }
         at += 1;
@@ -211,7 +218,10 @@ fn without_references(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Applications that do nothing without a first argument, and what it is.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 11] = [
+    ("Bridge", "channel"),
+    ("BridgeAdd", "channel"),
+    ("Page", "technology/destination&.."),
     ("Read", "variable"),
     ("ConfBridge", "conference"),
     ("SayDigits", "digits"),
@@ -264,6 +274,36 @@ const TECHNOLOGIES: [&str; 36] = [
     "Oss",
 ];
 
+/// The options that an application has.
+struct KnownOptions {
+    application: &'static str,
+    /// The argument that they are, from 0.
+    field: usize,
+    letters: &'static [u8],
+    /// Those that Asterisk has and are not here, and what that means.
+    refused: &'static [(&'static [u8], &'static str)],
+}
+
+const DIAL: KnownOptions =
+    KnownOptions { application: "Dial", field: 2, letters: DIAL_OPTIONS, refused: &[] };
+
+const OPTIONS: [KnownOptions; 4] = [
+    KnownOptions {
+        application: "Bridge",
+        field: 1,
+        letters: BRIDGE_OPTIONS,
+        refused: &[(b"wW", "recording by keys is not available: it has no effect")],
+    },
+    KnownOptions { application: "BridgeWait", field: 2, letters: WAIT_OPTIONS, refused: &[] },
+    KnownOptions { application: "ChanIsAvail", field: 1, letters: b"ajst", refused: &[] },
+    KnownOptions {
+        application: "Page",
+        field: 1,
+        letters: PAGE_OPTIONS,
+        refused: &[(b"r", "recording a page is not available: it has no effect")],
+    },
+];
+
 /// All letters that have been options of Dial.
 const DIAL_OPTIONS: &[u8] = b"AaBbCcDdEeFfGgHhIiJjKkLMmNnOoPpQRrSsTtUuvWwXxZz0123456789";
 
@@ -290,6 +330,23 @@ mod tests {
             ("", "D327 "),
         ] {
             assert_eq!(said("Dial", arguments).join(" "), wanted, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn options_that_other_applications_do_not_have_are_named() {
+        for (application, arguments, wanted) in [
+            ("Bridge", "PJSIP/1,hHkKL(1:2)S(9)F(a^b^1)tTpnx", ""),
+            ("Bridge", "PJSIP/1,tw", "D329 w"),
+            ("BridgeWait", "lobby,participant,m(jazz)e(r)S(9)n", ""),
+            ("BridgeWait", ",,q", "D329 q"),
+            ("Page", "PJSIP/1&PJSIP/2,dqnsiA(x)b(a^s^1)B(c^s^1),5", ""),
+            ("Page", "PJSIP/1,dr", "D329 r"),
+            ("ChanIsAvail", "PJSIP/1,sx", "D329 x"),
+            ("Page", "", "D327 "),
+        ] {
+            let found = said(application, arguments).join(" ");
+            assert_eq!(found, wanted, "{application}({arguments})");
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) struct Pending {
 pub(crate) enum Deferred {
     Dial,
     Originate,
+    Page,
 }
 
 /// What runs.
@@ -115,6 +116,11 @@ pub(crate) enum Continuation {
         application: &'static str,
         arguments: BString,
     },
+    Bridge,
+    BridgeWait,
+    Page,
+    /// Music for a time, which is stopped behind it.
+    Music,
     Playback,
     Background {
         context: BString,

@@ -211,6 +211,7 @@ impl<'a> Run<'a> {
         Some(match pending.then {
             Deferred::Dial => application::dial_on(self, &pending.arguments),
             Deferred::Originate => application::originate_on(self, &pending.arguments),
+            Deferred::Page => application::page_on(self, &pending.arguments),
         })
     }
 

@@ -17,8 +17,8 @@ use crate::channel::{Channel, Party};
 use crate::executor::{Advance, Executor, Legacy};
 use crate::host::{ChannelState, MemoryHost, TracedStep};
 use crate::operation::{
-    AnswerMedia, ConferenceEnd, Digit, DigitSet, MessageSent, MissingFile, Operation, Outcome,
-    Recorded,
+    AnswerMedia, BridgeResult, ConferenceEnd, Digit, DigitSet, MessageSent, MissingFile, Operation,
+    Outcome, Recorded,
 };
 use crate::plan::Plan;
 use crate::world::World;
@@ -305,6 +305,14 @@ impl Simulation<'_> {
             Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),
             // Nobody else is there.
             Operation::Pickup { .. } | Operation::ParkedCall { .. } => (now, Outcome::Failed),
+            Operation::Bridge(_) | Operation::BridgeAdd { .. } => {
+                (now, Outcome::Bridged(BridgeResult::Nonexistent))
+            }
+            Operation::BridgeWait(wait) => {
+                let end = wait.timeout.map_or(forever, |timeout| now.saturating_add(timeout));
+                (end, Outcome::TimedOut)
+            }
+            Operation::Page(_) => (forever, Outcome::HungUp { cause: 0 }),
             Operation::Park(_) => (now, Outcome::Unsupported),
             Operation::SendMessage(_) => (now, Outcome::Message(MessageSent::InvalidUri)),
             Operation::Application { .. } => (now, Outcome::Unsupported),

@@ -8,16 +8,15 @@ use diesis_dialplan::{application, function};
 
 /// Applications that the dialplan would run and the engine does not perform yet: a call that comes
 /// to one ends, with a line in the log.
-const NOT_PERFORMED: [&str; 9] = [
+const NOT_PERFORMED: [&str; 8] = [
+    "BridgeWait",
     "Monitor",
-    "MusicOnHold",
+    "Page",
     "ReadFile",
     "SIPAddHeader",
     "SIPDtmfMode",
     "SIPRemoveHeader",
-    "StartMusicOnHold",
     "StopMonitor",
-    "WaitMusicOnHold",
 ];
 
 /// Functions that the dialplan would run and the engine's host does not answer yet: they are empty, and a

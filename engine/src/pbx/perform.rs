@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
-    AnswerMedia, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
-    HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup, Record, Recorded,
-    SendMessage,
+    AnswerMedia, Bridge, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit,
+    DigitSet as PlanDigits, HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup,
+    Record, Recorded, SendMessage,
 };
 use jiff::tz::TimeZone;
 
@@ -48,6 +48,10 @@ pub(crate) enum Wish {
     Record(Box<Record>),
     /// Call others and connect with the first that answers.
     Dial(Box<Dial>),
+    /// Talk with another call.
+    Bridge(Box<Bridge>),
+    /// Join those whom another call talks with.
+    BridgeAdd(BString),
     /// Enter a conference room.
     Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
     /// Answer somebody else's call that rings.
@@ -199,6 +203,8 @@ pub(crate) fn perform(
         }
         Operation::Record(record) => Performed::Wish(Wish::Record(record)),
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
+        Operation::Bridge(bridge) => Performed::Wish(Wish::Bridge(bridge)),
+        Operation::BridgeAdd { channel } => Performed::Wish(Wish::BridgeAdd(channel)),
         Operation::Originate(originate) => {
             Performed::Wish(Wish::Elsewhere(Elsewhere::Originate(originate)))
         }

@@ -4,10 +4,13 @@
 //! answered, and a transfer moves members between bridges. Its audio is a room without a name on the
 //! shard of the first member that has audio.
 
+use diesis_dialplan::operation::{BridgeResult, Outcome};
+
 use super::{
     EndedBy, Switch, SwitchEvent,
     call::{Call, Hold},
     features::{Collected, Feature, KeyCollector},
+    plan::resume,
 };
 use crate::{
     channel::{Cause, ChannelId, DigitSource},
@@ -33,6 +36,17 @@ pub(super) struct Bridge {
     /// Where it is mixed, once a member has audio.
     shard: Option<ShardId>,
     members: Vec<ChannelId>,
+    /// Those of them that nobody's Dial connects: they stay as long as another one does.
+    guests: Vec<ChannelId>,
+}
+
+/// What a member is to its bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MemberKind {
+    /// One of those that a Dial connects.
+    Party,
+    /// One that joined them.
+    Guest,
 }
 
 impl Bridge {
@@ -47,6 +61,7 @@ impl Bridge {
 pub(super) struct Bridged {
     pub(super) bridge: BridgeId,
     audio: Audio,
+    mute: MuteState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +82,8 @@ pub(super) enum BridgeNews {
     Resumes,
     /// The one told has nobody left to talk to, and no dialplan to go on with.
     Ends(Cause),
+    /// There are only guests left.
+    Deserted,
 }
 
 impl Switch {
@@ -74,19 +91,34 @@ impl Switch {
     pub(super) fn open_bridge(&mut self) -> BridgeId {
         let room = self.rooms.private();
         let bridge = BridgeId(room.0);
-        self.bridges.insert(bridge, Bridge { room, shard: None, members: Vec::new() });
+        self.bridges
+            .insert(bridge, Bridge { room, shard: None, members: Vec::new(), guests: Vec::new() });
         bridge
     }
 
     /// Puts a call into a bridge; its audio follows as soon as it has any.
     pub(super) fn enter_bridge(&mut self, call: &mut Call, bridge: BridgeId) {
+        self.enter_bridge_as(call, bridge, MemberKind::Party, MuteState::Open);
+    }
+
+    /// The same, as somebody else than one of those who talk, or in silence.
+    pub(super) fn enter_bridge_as(
+        &mut self,
+        call: &mut Call,
+        bridge: BridgeId,
+        kind: MemberKind,
+        mute: MuteState,
+    ) {
         if call.bridged.is_some_and(|bridged| bridged.bridge == bridge) {
             return self.join_audio(call);
         }
         self.leave_bridge(call);
         let Some(found) = self.bridges.get_mut(&bridge) else { return };
         found.members.push(call.id);
-        call.bridged = Some(Bridged { bridge, audio: Audio::Missing });
+        if kind == MemberKind::Guest {
+            found.guests.push(call.id);
+        }
+        call.bridged = Some(Bridged { bridge, audio: Audio::Missing, mute });
         self.tell(SwitchEvent::BridgeEntered { bridge, call: call.id });
         self.join_audio(call);
     }
@@ -102,23 +134,29 @@ impl Switch {
         let Some(bridge) = self.bridges.get_mut(&bridged.bridge) else { return };
         bridged.audio = Audio::Joined;
         let (room, shard) = (bridge.room, *bridge.shard.get_or_insert(shard));
-        call.channel.join(room, shard, MuteState::Open, &mut self.outbox);
+        call.channel.join(room, shard, bridged.mute, &mut self.outbox);
         self.follow_stream(call);
     }
 
     /// Takes a call out of its bridge, if it is in one.
     pub(super) fn leave_bridge(&mut self, call: &mut Call) {
-        let Some(Bridged { bridge, audio }) = call.bridged.take() else { return };
+        let Some(Bridged { bridge, audio, .. }) = call.bridged.take() else { return };
         call.keys = KeyCollector::default();
         if audio == Audio::Joined {
             call.channel.leave(&mut self.outbox);
         }
         if let Some(found) = self.bridges.get_mut(&bridge) {
             found.members.retain(|member| *member != call.id);
+            found.guests.retain(|guest| *guest != call.id);
+            let is_deserted = found.members.len() == found.guests.len();
             // One who was held, and whose partner is gone, hears no music any more.
             let others = found.members.clone();
             if others.is_empty() {
                 self.bridges.remove(&bridge);
+            }
+            if is_deserted {
+                let news = |other: &ChannelId| (*other, BridgeNews::Deserted);
+                self.bridge_news.extend(others.iter().map(news));
             }
             if call.hold == Hold::Held {
                 let news = |other| (other, BridgeNews::Resumes);
@@ -152,7 +190,17 @@ impl Switch {
                 switch.end(call, cause, EndedBy::FarEnd, now);
             }
             BridgeNews::Ends(_) => {}
+            BridgeNews::Deserted => switch.leave_if_deserted(call),
         });
+    }
+
+    /// A guest is alone, or among guests: its BridgeAdd is over, unless somebody came meanwhile.
+    fn leave_if_deserted(&mut self, call: &mut Call) {
+        let Some(bridge) = call.bridged.and_then(|it| self.bridges.get(&it.bridge)) else { return };
+        if bridge.guests.contains(&call.id) && bridge.members.len() == bridge.guests.len() {
+            self.leave_bridge(call);
+            resume(call, Outcome::Bridged(BridgeResult::Success));
+        }
     }
 
     /// A digit of a call that is in a bridge; whether it was for the bridge.
@@ -217,7 +265,11 @@ impl Switch {
             Hold::Active => (SwitchEvent::CallResumed { call: call.id }, BridgeNews::Resumes),
         };
         self.tell(event);
-        self.tell_bridge(call, &news);
+        let bridge = call.bridged.and_then(|bridged| self.bridges.get(&bridged.bridge));
+        // Where more than two talk, or one only listens, nobody waits for who holds.
+        if bridge.is_some_and(|bridge| bridge.members.len() == 2 && bridge.guests.is_empty()) {
+            self.tell_bridge(call, &news);
+        }
     }
 
     /// Ends a call that is in a bridge because its own time in it is over.

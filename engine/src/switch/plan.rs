@@ -221,6 +221,7 @@ impl Switch {
         if let Some(dialling) = call.dialling.take() {
             self.end_dial(call, &dialling, now);
         }
+        self.leave_bridge(call);
     }
 
     /// Carries out what the dialplan wants done, or begins to.
@@ -327,6 +328,8 @@ impl Switch {
                 }
                 return;
             }
+            Wish::Bridge(bridge) => return self.bridge_with(call, &bridge, now),
+            Wish::BridgeAdd(channel) => return self.join_bridge_of(call, channel.as_ref(), now),
             Wish::Elsewhere(_) => return,
             Wish::Park(park) => return self.park(call, &park, now),
             Wish::TakeParked { lot, slot } => {

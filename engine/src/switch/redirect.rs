@@ -141,6 +141,12 @@ impl Switch {
                 return self.end(call, Cause::NORMAL_CLEARING, EndedBy::Us, now);
             }
         }
+        self.release(call, now);
+        self.go_on_at(call, place);
+    }
+
+    /// Takes a call out of what it does with others: its room, its Dial, the Dial that it is part of.
+    pub(super) fn release(&mut self, call: &mut Call, now: Now) {
         call.visit = None;
         self.leave_room(call);
         if let Some(dialling) = call.dialling.take() {
@@ -153,7 +159,6 @@ impl Switch {
             self.end_dial(call, &dialling, now);
         }
         self.leave_dialler(call);
-        self.go_on_at(call, place);
     }
 
     /// The application SoftHangup.

@@ -1,6 +1,7 @@
 //! Whole calls in virtual time: phones that speak SIP, a switch, and media that only counts.
 
 mod admission;
+mod bridging;
 mod calls_recorded;
 mod connected;
 mod consult;
@@ -12,6 +13,7 @@ mod embedder;
 mod letters;
 mod local;
 mod messages;
+mod music;
 mod nat;
 mod originate;
 mod parking;

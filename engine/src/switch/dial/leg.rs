@@ -33,8 +33,21 @@ pub(in super::super) struct Leg {
     /// What is to be done once it answers.
     after_answer: VecDeque<Errand>,
     running: Option<Running>,
+    /// What becomes of its own dialplan.
+    pub(super) own_plan: OwnPlan,
     /// Whether extension `h` is run for it at the end, and where (option e).
     farewell: Option<(BString, BString)>,
+}
+
+/// What becomes of the dialplan that a leg had before somebody took it for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnPlan {
+    /// It has none.
+    None,
+    /// It goes on behind what it did, when it is let go.
+    GoesOn,
+    /// It ends with the call.
+    Ends,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,15 +125,40 @@ impl Leg {
             let (context, extension, _) = &dialler.place;
             (context.clone(), extension.clone())
         });
-        let (stage, running) = (Stage::Before, None);
-        Self { dialler: Some(dialler.id), pbx, stage, errands, after_answer, running, farewell }
+        Self {
+            dialler: Some(dialler.id),
+            pbx,
+            stage: Stage::Before,
+            errands,
+            after_answer,
+            running: None,
+            own_plan: OwnPlan::None,
+            farewell,
+        }
     }
 
     /// A call that somebody's Dial did not make and takes for its leg all the same, or will be given.
     pub(super) fn standing_in(dialler: Option<ChannelId>, pbx: Pbx) -> Self {
         let none = VecDeque::new;
-        let (stage, running, farewell) = (Stage::Calling, None, None);
-        Self { dialler, pbx, stage, errands: none(), after_answer: none(), running, farewell }
+        Self {
+            dialler,
+            pbx,
+            stage: Stage::Calling,
+            errands: none(),
+            after_answer: none(),
+            running: None,
+            own_plan: OwnPlan::None,
+            farewell: None,
+        }
+    }
+
+    /// Somebody else has it from now on: what it was to do for the one that dialled is dropped.
+    pub(super) fn be_taken(&mut self, by: ChannelId) {
+        self.dialler = Some(by);
+        self.stage = Stage::Done;
+        self.running = None;
+        self.errands.clear();
+        self.after_answer.clear();
     }
 
     /// Takes over what another leg was to do once answered.
@@ -282,7 +320,12 @@ impl Switch {
             return;
         };
         let was_connected = leg.stage == Stage::Done;
-        let Leg { pbx, farewell, .. } = *leg;
+        let Leg { pbx, farewell, own_plan, .. } = *leg;
+        if own_plan != OwnPlan::None {
+            // Its dialplan hears of the end as if nobody had taken it.
+            call.control = Control::Dialplan(Box::new(pbx));
+            return;
+        }
         if let Some((context, extension)) = farewell.filter(|_| was_connected) {
             let mut pbx = pbx.moved_to(context.as_ref(), extension.as_ref(), 1);
             pbx.handle_hangup(cause);

@@ -118,7 +118,7 @@ impl Switch {
             LimitStep::End => {
                 tracing::info!(call_id = %call.parties.call_id, "the call's time is over");
                 // Its end is what the caller's Dial waits for.
-                self.end_bridged(leg, Cause::NORMAL_CLEARING, now);
+                self.let_go(leg, Cause::NORMAL_CLEARING, now);
             }
         }
     }

@@ -7,6 +7,7 @@
 mod caller;
 mod consult;
 mod destination;
+mod join;
 mod leg;
 mod limit;
 mod options;
@@ -636,7 +637,7 @@ impl Switch {
             // One that has answered is not told that somebody else did.
             let is_up = self.calls.get(&placed.leg).is_some_and(|leg| leg.is_up());
             let cause = if is_up { Cause::NORMAL_CLEARING } else { cause };
-            self.end_bridged(placed.leg, cause, now);
+            self.let_go(placed.leg, cause, now);
         }
     }
 

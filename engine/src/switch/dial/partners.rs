@@ -15,7 +15,9 @@ use super::{
         call::{Call, Control, Hold},
         features::KeyCollector,
     },
-    Answered, Dialling, Leg, Limit, Placed, Stage, options, result,
+    Answered, Dialling, Leg, Limit, Placed, Stage,
+    leg::OwnPlan,
+    options, result,
 };
 use crate::{
     channel::{Cause, ChannelId},
@@ -233,8 +235,14 @@ impl Switch {
         let control = std::mem::replace(&mut call.control, Control::Nobody);
         call.control = match control {
             Control::Leg(leg) => {
-                let Leg { pbx, .. } = *leg;
-                let pbx = pbx.moved_to(context.into(), extension.into(), priority);
+                let Leg { mut pbx, own_plan, .. } = *leg;
+                let pbx = match own_plan {
+                    OwnPlan::None => pbx.moved_to(context.into(), extension.into(), priority),
+                    OwnPlan::GoesOn | OwnPlan::Ends => {
+                        pbx.redirect(context, extension, priority);
+                        pbx
+                    }
+                };
                 Control::Dialplan(Box::new(pbx))
             }
             Control::Dialplan(mut pbx) => {
@@ -272,7 +280,7 @@ impl Switch {
     }
 
     /// Takes a call out of the Dial that connects it; what it does next somebody else says.
-    fn part_from_dial(&mut self, call: &mut Call) {
+    pub(super) fn part_from_dial(&mut self, call: &mut Call) {
         self.leave_bridge(call);
         self.parking.forget(call.id);
         call.channel.stop_background(&mut self.outbox);
@@ -359,7 +367,7 @@ impl Switch {
     }
 
     /// The keys by which each may ask for something, as the Dial says that either has.
-    fn set_linked_keys(&mut self, call: &mut Call, other: ChannelId, now: Now) {
+    pub(super) fn set_linked_keys(&mut self, call: &mut Call, other: ChannelId, now: Now) {
         let keys = |call: &Call| call.dialling.as_ref().map(|it| options::features(&it.options));
         let mine = keys(call);
         let theirs = self.calls.get(&other).and_then(|other| keys(other));

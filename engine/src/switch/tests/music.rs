@@ -1,0 +1,86 @@
+//! Music on hold: the applications, and which class is heard.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::config::MusicSettings;
+
+const PLAN: &str = "
+[office]
+exten => 100,1,Answer()
+same => n,MusicOnHold(jazz,3)
+same => n,NoOp(over)
+same => n,Wait(60)
+exten => 101,1,Answer()
+same => n,Set(CHANNEL(musicclass)=jazz)
+same => n,StartMusicOnHold()
+same => n,Wait(2)
+same => n,StopMusicOnHold()
+same => n,Wait(60)
+exten => 102,1,Answer()
+same => n,SetMusicOnHold(jazz)
+same => n,WaitMusicOnHold(4)
+same => n,NoOp(over)
+same => n,Wait(60)
+exten => 103,1,Answer()
+same => n,MusicOnHold(nosuch)
+";
+
+fn exchange() -> Exchange {
+    let names: Arc<[bstr::BString]> = Arc::new(["jazz/one".into(), "jazz/two".into()]);
+    let music = MusicSettings { classes: BTreeMap::from([("jazz".into(), names)]) };
+    let config = SwitchConfig { music: Arc::new(music), ..config() };
+    Exchange::lenient(config, PLAN, &[("jazz/one", 700), ("jazz/two", 700)])
+}
+
+fn listening(exten: &str) -> (Exchange, Phone) {
+    let mut exchange = exchange();
+    let mut alice = alice();
+    alice.dial(&mut exchange, exten);
+    alice.ack(&mut exchange);
+    // Answer waits for the caller's media.
+    exchange.run_for(secs(1));
+    (exchange, alice)
+}
+
+fn is_over(exchange: &Exchange) -> bool {
+    exchange.steps().iter().any(|step| step.contains("NoOp(over)"))
+}
+
+#[test]
+fn music_for_a_time_plays_file_after_file_and_ends_with_it() {
+    for exten in ["100", "102"] {
+        let (mut exchange, mut alice) = listening(exten);
+        assert!(exchange.media.is_playing(1), "{exten}");
+        assert!(exchange.asked.iter().any(|(name, _)| name.starts_with("jazz/")));
+        exchange.run_for(secs(1));
+        assert!(exchange.media.is_playing(1) && !is_over(&exchange), "{exten}");
+        exchange.run_for(secs(4));
+        assert!(!exchange.media.is_playing(1) && is_over(&exchange), "{exten}");
+        let both = ["jazz/one", "jazz/two"];
+        assert!(both.iter().all(|name| exchange.asked.iter().any(|(asked, _)| asked == name)));
+        alice.bye(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn music_beside_what_comes_next_plays_until_it_is_stopped() {
+    let (mut exchange, mut alice) = listening("101");
+    exchange.run_for(secs(1));
+    assert!(exchange.media.is_playing(1));
+    assert!(exchange.asked.iter().any(|(name, _)| name.starts_with("jazz/")));
+    exchange.run_for(secs(3));
+    assert!(!exchange.media.is_playing(1));
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_class_that_is_not_there_is_a_tone_until_the_caller_hangs_up() {
+    let (mut exchange, mut alice) = listening("103");
+    exchange.run_for(secs(600));
+    assert!(exchange.media.is_playing(1));
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
