@@ -28,6 +28,7 @@ mod rtp;
 mod secret;
 mod setting;
 mod settings;
+mod stack;
 mod system;
 mod unread;
 mod value;
@@ -54,4 +55,5 @@ pub use settings::{
     Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
     TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
 };
+pub use stack::StackSettings;
 pub use watching::{Lamps, Mailbox, MessageWaiting, Watching, WhenSubscribed};

@@ -16,6 +16,7 @@ use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::registration::Registration;
 use super::secret::Secret;
+use super::stack::StackSettings;
 use super::watching::{Mailbox, MessageWaiting, Watching};
 use crate::media::KEEPALIVE;
 use crate::recording::RecordingSettings;
@@ -603,6 +604,8 @@ pub struct SipSettings {
     pub scanners: Scanners,
     /// The User-Agent and Server header.
     pub user_agent: BString,
+    /// How the stack sends.
+    pub stack: StackSettings,
 }
 
 impl Default for SipSettings {
@@ -635,6 +638,7 @@ impl Default for SipSettings {
             contact_access: Access::default(),
             scanners: Scanners::default(),
             user_agent: concat!("Diesis/", env!("CARGO_PKG_VERSION")).into(),
+            stack: StackSettings::default(),
         }
     }
 }

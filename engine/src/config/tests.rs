@@ -1,6 +1,7 @@
 //! Whole files through the readers, and what is said about them.
 
 mod registrations;
+mod stack;
 
 use bstr::BStr;
 use std::path::Path;

@@ -51,6 +51,12 @@ impl UdpPort {
         // first INVITE of a new engine would wait for timer A.
         match SockRef::from(&*self.socket).send_to(bytes, &peer.into()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            // The path is sound: it carries smaller ones. The stack sends none that no datagram
+            // holds; here a scope has narrower limits, such as an interface that does not fragment.
+            Err(error) if error.raw_os_error() == Some(TOO_LONG) => {
+                tracing::warn!(%peer, length = bytes.len(), "too long for UDP: message lost");
+                Ok(())
+            }
             other => other.map(drop),
         }
     }
@@ -81,6 +87,8 @@ async fn read(socket: Arc<UdpSocket>, bound: SocketAddr, inbound: mpsc::Sender<I
 
 const MAX_DATAGRAM: usize = 65_536;
 const SOCKET_BUFFER: usize = 4 << 20;
+/// `EMSGSIZE`.
+const TOO_LONG: i32 = rustix::io::Errno::MSGSIZE.raw_os_error();
 
 #[cfg(test)]
 mod tests {

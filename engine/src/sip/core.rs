@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::dialog::{Destination, Dialog};
 use super::event::{Body, Event, MAX_FORWARDS};
 use super::flow::{Flow, Transport};
+use super::large::{LargeRequests, MOST_DATAGRAM, Outgoing};
 use super::provisional::OPTION as RELIABLE;
 use super::session_timer::OPTION as TIMER;
 use super::table::Handle;
@@ -51,6 +52,8 @@ pub struct EndpointConfig {
     pub path: PathPolicy,
     /// Which port responses over UDP go to; [`ResponsePort::AsAsked`].
     pub response_port: ResponsePort,
+    /// Whether requests that are large for UDP go over TCP; [`LargeRequests::Datagrams`].
+    pub large_requests: LargeRequests,
     /// What stands for our addresses in Via and Contact, where the peer sees other ones; the first
     /// that fits. Empty: the flow's local address.
     pub public_addresses: Vec<PublicAddress>,
@@ -127,6 +130,7 @@ impl Default for EndpointConfig {
             other_methods: OtherMethods::Refuse,
             path: PathPolicy::Auto,
             response_port: ResponsePort::AsAsked,
+            large_requests: LargeRequests::default(),
             public_addresses: Vec::new(),
         }
     }
@@ -183,6 +187,8 @@ pub struct Counters {
     pub overloaded: u64,
     /// Requests refused for method, scheme, extension, encoding or hops.
     pub unsupported: u64,
+    /// Requests over UDP whose responses might not fit into a datagram (513).
+    pub too_large: u64,
 }
 
 /// The shared state.
@@ -292,7 +298,8 @@ impl Core {
         let branch = Branch::random(&mut self.entropy);
         let key = Key::client(branch.as_str().as_bytes(), draft.method.as_str().as_bytes());
         let request = self.compose(draft, &branch, flow);
-        self.layer.start_client(key, request, flow, user, now)
+        let outgoing = self.fit(Outgoing::new(request, flow), &branch, now);
+        self.layer.start_client(key, outgoing, user, now)
     }
 
     /// Sends a request again, with a new branch and number (RFC 3261 §22.2). `None` when the table is
@@ -312,10 +319,27 @@ impl Core {
         let method = request.method().clone();
         let key = Key::client(branch.as_str().as_bytes(), method.as_str().as_bytes());
         request.set(HeaderName::CSeq, CSeq::new(cseq, method).to_string());
-        let (transport, address) = (flow.transport.as_str(), self.public_address(&flow));
-        let via = format!("SIP/2.0/{transport} {address};rport;branch={}", branch.as_str());
-        request.set(HeaderName::Via, via);
-        self.layer.start_client(key, request, flow, user, now)
+        request.set(HeaderName::Via, self.via(&flow, &branch));
+        let outgoing = self.fit(Outgoing::new(request, flow), &branch, now);
+        self.layer.start_client(key, outgoing, user, now)
+    }
+
+    fn via(&self, flow: &Flow, branch: &Branch) -> String {
+        let (transport, address) = (flow.transport.as_str(), self.public_address(flow));
+        format!("SIP/2.0/{transport} {address};rport;branch={}", branch.as_str())
+    }
+
+    /// Sends what is too large for UDP over TCP (RFC 3261 §18.1.1).
+    fn fit(&self, outgoing: Outgoing, branch: &Branch, now: Instant) -> Outgoing {
+        let large = match self.layer.is_unconnected(outgoing.flow.peer, now) {
+            true => LargeRequests::Datagrams,
+            false => self.config.large_requests,
+        };
+        if !outgoing.outgrows(large) {
+            return outgoing;
+        }
+        let tcp = Flow { transport: Transport::Tcp, connection: None, ..outgoing.flow };
+        outgoing.over_tcp(self.via(&tcp, branch), now)
     }
 
     fn compose(&self, draft: Draft<'_>, branch: &Branch, flow: Flow) -> Request {
@@ -398,7 +422,7 @@ impl Core {
         let mut cancel = follow_up(request, Method::Cancel, request);
         append(&mut cancel, Some(headers));
         // A full table costs the callee its notice, not us: the INVITE is bounded by itself.
-        let _ = self.layer.start_client(key, cancel, flow, User::Nobody, now);
+        let _ = self.layer.start_client(key, Outgoing::new(cancel, flow), User::Nobody, now);
     }
 
     /// The path of the next request in a dialog.
@@ -534,7 +558,12 @@ impl Core {
     /// Sends a response outside any transaction.
     pub(crate) fn send_response(&mut self, reply: Reply, response: &Response) {
         let flow = self.layer.reply_flow(reply);
-        self.layer.send(flow, response.to_bytes());
+        let bytes = response.to_bytes();
+        // A request that filled its datagram to the last byte: it has been counted.
+        if flow.transport == Transport::Udp && bytes.len() > MOST_DATAGRAM {
+            return;
+        }
+        self.layer.send(flow, bytes);
     }
 
     /// A To tag that comes out the same for the same request, so that a repetition answered without

@@ -22,8 +22,9 @@ use super::event::{
     Body, CallHandle, EarlyOffer, Event, Failure, OutgoingCall, OutgoingRequest, ReferHandle,
     RequestHandle, Terms, TransactionHandle, VerbError, check_extra,
 };
-use super::flow::{ConnectionId, Flow, Transmit};
+use super::flow::{ConnectionId, Flow, Transmit, Transport};
 use super::invite::Call;
+use super::large::MOST_REQUEST;
 use super::refer::Replaces;
 use super::subscribe::Subscription;
 use super::table::{Handle, Table};
@@ -64,7 +65,12 @@ impl Endpoint {
     /// A datagram, or one message cut from a stream, was received.
     pub fn handle_packet(&mut self, flow: Flow, bytes: Bytes, now: Instant) {
         self.core.layer.note_flow(flow);
+        let length = bytes.len();
         match Message::parse(bytes, &self.limits) {
+            Ok(Message::Request(request)) if exceeds_a_datagram(flow, length, &request) => {
+                self.core.counters.too_large += 1;
+                self.refuse(flow, &request, StatusCode::MESSAGE_TOO_LARGE, &Headers::default());
+            }
             Ok(Message::Request(request)) => self.handle_request(flow, request, now),
             Ok(Message::Response(response)) => self.handle_response(flow, response, now),
             Err(error) if error.kind() == ParseErrorKind::KeepAlive => {}
@@ -87,13 +93,13 @@ impl Endpoint {
     /// One on which nothing was ever received is not known here: report it by
     /// `handle_transport_error`.
     pub fn handle_connection_closed(&mut self, id: ConnectionId, now: Instant) {
-        self.core.layer.handle_connection_closed(id);
+        self.core.layer.handle_connection_closed(id, now);
         self.drain_outcomes(now);
     }
 
     /// A message could not be sent on this flow (as it was in its [`Transmit`]).
     pub fn handle_transport_error(&mut self, flow: Flow, now: Instant) {
-        self.core.layer.handle_transport_error(flow);
+        self.core.layer.handle_transport_error(flow, now);
         self.drain_outcomes(now);
     }
 
@@ -1028,6 +1034,11 @@ impl Endpoint {
         }
         Some(result)
     }
+}
+
+/// Whether the response to a request over UDP might not fit into a datagram.
+fn exceeds_a_datagram(flow: Flow, length: usize, request: &Request) -> bool {
+    flow.transport == Transport::Udp && length > MOST_REQUEST && *request.method() != Method::Ack
 }
 
 #[cfg(test)]

@@ -423,6 +423,11 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         max_calls: config.limits.calls.saturating_mul(2),
         max_subscriptions: config.limits.subscriptions,
         max_transactions: config.limits.transactions,
+        timers: sip::transaction::Timers {
+            t1: config.sip.stack.timer_t1,
+            ..sip::transaction::Timers::default()
+        },
+        large_requests: config.sip.stack.large_requests,
         methods: requests::METHODS.to_vec(),
         // As `force_rport` of peers that nobody has named yet.
         response_port: sip::ResponsePort::Source,

@@ -488,6 +488,43 @@ pub(super) const REGISTRATION: KeyTable = KeyTable {
     ],
 };
 
+pub(super) const SYSTEM: KeyTable = KeyTable {
+    kind: "system",
+    read: &["type", "disable_tcp_switch", "timer_t1"],
+    later: &[
+        Later {
+            instead: "a transaction waits 64 times timer_t1",
+            severity: Warn,
+            keys: &[("timer_b", Words(&["32000"]))],
+        },
+        Later {
+            instead: "headers have their full names; compact ones are understood",
+            severity: Warn,
+            keys: &[("compact_headers", Off)],
+        },
+        Later {
+            instead: "requests ask for the answer to come back to where they came from (rport)",
+            severity: Warn,
+            keys: &[("disable_rport", Off)],
+        },
+        Later {
+            instead: "a call has one answer, the first",
+            severity: Warn,
+            keys: &[("accept_multiple_sdp_answers", Off), ("follow_early_media_fork", Always)],
+        },
+        Later {
+            instead: "one thread serves SIP",
+            severity: Warn,
+            keys: &[
+                ("threadpool_auto_increment", Always),
+                ("threadpool_idle_timeout", Always),
+                ("threadpool_initial_size", Always),
+                ("threadpool_max_size", Always),
+            ],
+        },
+    ],
+};
+
 /// Kinds of sections that Asterisk knows and that are not here yet, with what happens instead.
 pub(super) const LATER_KINDS: &[(&str, &str)] = &[
     ("asterisk-publication", "states are not published"),
@@ -498,5 +535,4 @@ pub(super) const LATER_KINDS: &[(&str, &str)] = &[
     ("outbound-publish", "states are not published"),
     ("phoneprov", "phones are not provisioned"),
     ("resource_list", "each extension is subscribed to by itself"),
-    ("system", "timers and threads have built-in values"),
 ];

@@ -11,6 +11,7 @@ mod endpoint;
 mod identify;
 mod keys;
 mod registration;
+mod system;
 mod tls;
 mod transport;
 
@@ -90,6 +91,7 @@ pub(super) fn read(
     if redundant {
         warn_of_late_refreshes(sections, notes);
     }
+    settings.stack = system::read(&objects, notes);
     let transports = transport::read(&objects, surroundings, notes);
     let auths = auth::read(&objects, notes);
     auth::settle_hashes(&objects, &auths, &mut settings.digest_algorithms, notes);
@@ -179,8 +181,8 @@ struct Objects<'a> {
 }
 
 /// The types that are read.
-const KINDS: [&str; 8] =
-    ["global", "acl", "transport", "endpoint", "auth", "aor", "identify", "registration"];
+const KINDS: [&str; 9] =
+    ["global", "system", "acl", "transport", "endpoint", "auth", "aor", "identify", "registration"];
 
 impl<'a> Objects<'a> {
     fn sort(sections: &[Block<'a>], notes: &mut Notes) -> Self {
@@ -266,9 +268,10 @@ fn resolved(
 }
 
 #[cfg(test)]
-pub(super) const TABLES: [(&str, &super::key::KeyTable); 8] = [
+pub(super) const TABLES: [(&str, &super::key::KeyTable); 9] = [
     ("acl", &keys::ACL),
     ("global", &keys::GLOBAL),
+    ("system", &keys::SYSTEM),
     ("transport", &keys::TRANSPORT),
     ("endpoint", &keys::ENDPOINT),
     ("auth", &keys::AUTH),

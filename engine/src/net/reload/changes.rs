@@ -82,6 +82,7 @@ impl Changes {
         self.note(old.digest_algorithms != new.digest_algorithms, "digest algorithms");
         self.note(old.bans != new.bans, "bans");
         self.note(old.scanners != new.scanners, "treatment of scanners");
+        self.later(old.stack != new.stack, "how requests are sent (type=system)");
         self.note(old.user_agent != new.user_agent, "user agent");
     }
 

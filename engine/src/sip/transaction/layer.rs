@@ -18,6 +18,7 @@ use super::server::ServerTransaction;
 use super::{ClientEvent, ServerEvent, Timers};
 use crate::sip::deadlines::Deadlines;
 use crate::sip::flow::{ConnectionId, Flow, Transmit, Transport};
+use crate::sip::large::{Fallback, Outgoing, Unconnected};
 use crate::sip::table::{Handle, Table};
 use crate::sip::{Method, Request};
 
@@ -68,6 +69,17 @@ enum ServerMachine {
     Invite(InviteServerTransaction),
 }
 
+impl ClientMachine {
+    fn new(request: &Request, bytes: Bytes, flow: Flow, timers: Timers, now: Instant) -> Self {
+        match request.method() {
+            Method::Invite => {
+                Self::Invite(InviteClientTransaction::new(bytes, flow.transport, timers, now))
+            }
+            _ => Self::Plain(ClientTransaction::new(bytes, flow.transport, timers, now)),
+        }
+    }
+}
+
 /// One client transaction.
 #[derive(Debug)]
 pub(crate) struct ClientEntry {
@@ -77,6 +89,8 @@ pub(crate) struct ClientEntry {
     user: User,
     /// The request sent, for the ACK and CANCEL that copy it.
     request: Request,
+    /// The way that is left, as long as nothing came back on this one.
+    fallback: Option<Box<Fallback>>,
 }
 
 /// One server transaction.
@@ -125,6 +139,7 @@ pub(crate) struct Layer {
     /// Client transactions by where they were sent, for errors of that path.
     by_path: BTreeSet<(Transport, SocketAddr, Handle)>,
     connections: HashMap<ConnectionId, (Transport, SocketAddr)>,
+    unconnected: Unconnected,
     transmits: VecDeque<Transmit>,
     outcomes: VecDeque<Outcome>,
 }
@@ -143,6 +158,7 @@ impl Layer {
             answered: VecDeque::new(),
             by_path: BTreeSet::new(),
             connections: HashMap::new(),
+            unconnected: Unconnected::default(),
             transmits: VecDeque::new(),
             outcomes: VecDeque::new(),
         }
@@ -162,18 +178,25 @@ impl Layer {
     }
 
     /// Forgets a connection; what was sent on it and not answered has failed.
-    pub(crate) fn handle_connection_closed(&mut self, id: ConnectionId) {
+    pub(crate) fn handle_connection_closed(&mut self, id: ConnectionId, now: Instant) {
         let Some((transport, peer)) = self.connections.remove(&id) else { return };
         // What asked for a connection to this peer was sent on this one.
-        self.fail(transport, peer, |flow| flow.connection.is_none_or(|own| own == id));
+        self.fail(transport, peer, |flow| flow.connection.is_none_or(|own| own == id), now);
     }
 
     /// A path could not be used: what was sent on it and not answered has failed.
-    pub(crate) fn handle_transport_error(&mut self, failed: Flow) {
-        self.fail(failed.transport, failed.peer, |flow| flow.connection == failed.connection);
+    pub(crate) fn handle_transport_error(&mut self, failed: Flow, now: Instant) {
+        let concerns = |flow: &Flow| flow.connection == failed.connection;
+        self.fail(failed.transport, failed.peer, concerns, now);
     }
 
-    fn fail(&mut self, transport: Transport, peer: SocketAddr, concerns: impl Fn(&Flow) -> bool) {
+    fn fail(
+        &mut self,
+        transport: Transport,
+        peer: SocketAddr,
+        concerns: impl Fn(&Flow) -> bool,
+        now: Instant,
+    ) {
         let first = Handle { slot: 0, generation: 0 };
         let sent: Vec<Handle> = self
             .by_path
@@ -182,8 +205,9 @@ impl Layer {
             .map(|&(_, _, handle)| handle)
             .collect();
         for handle in sent {
-            let Some(entry) = self.clients.get_mut(handle) else { continue };
-            if concerns(&entry.flow) {
+            let Some(entry) = self.clients.get(handle) else { continue };
+            if concerns(&entry.flow) && !self.fall_back(handle, now) {
+                let Some(entry) = self.clients.get_mut(handle) else { continue };
                 match &mut entry.machine {
                     ClientMachine::Plain(machine) => machine.handle_transport_error(),
                     ClientMachine::Invite(machine) => machine.handle_transport_error(),
@@ -191,6 +215,25 @@ impl Layer {
                 self.settle_client(handle);
             }
         }
+    }
+
+    /// Sends a request over UDP after all, if that is left to it.
+    fn fall_back(&mut self, handle: Handle, now: Instant) -> bool {
+        let Some(entry) = self.clients.get_mut(handle) else { return false };
+        let Some(fallback) = entry.fallback.take() else { return false };
+        let Fallback { request, flow, .. } = *fallback;
+        self.by_path.remove(&(entry.flow.transport, entry.flow.peer, handle));
+        self.by_path.insert((flow.transport, flow.peer, handle));
+        entry.machine = ClientMachine::new(&request, request.to_bytes(), flow, self.timers, now);
+        (entry.request, entry.flow) = (request, flow);
+        self.unconnected.insert(flow.peer, now);
+        self.settle_client(handle);
+        true
+    }
+
+    /// Whether TCP did not lead to a peer lately.
+    pub(crate) fn is_unconnected(&self, peer: SocketAddr, now: Instant) -> bool {
+        self.unconnected.contains(peer, now)
     }
 
     /// Whether the flow's connection, if it has one, is open.
@@ -225,26 +268,16 @@ impl Layer {
     pub(crate) fn start_client(
         &mut self,
         key: Key,
-        request: Request,
-        mut flow: Flow,
+        outgoing: Outgoing,
         user: User,
         now: Instant,
     ) -> Option<Handle> {
+        let Outgoing { request, bytes, mut flow, fallback } = outgoing;
         if !self.is_open(&flow) {
             flow.connection = None;
         }
-        let bytes = request.to_bytes();
-        let machine = if *request.method() == Method::Invite {
-            ClientMachine::Invite(InviteClientTransaction::new(
-                bytes,
-                flow.transport,
-                self.timers,
-                now,
-            ))
-        } else {
-            ClientMachine::Plain(ClientTransaction::new(bytes, flow.transport, self.timers, now))
-        };
-        let entry = ClientEntry { machine, key: key.clone(), flow, user, request };
+        let machine = ClientMachine::new(&request, bytes, flow, self.timers, now);
+        let entry = ClientEntry { machine, key: key.clone(), flow, user, request, fallback };
         let handle = self.clients.insert(entry).ok()?;
         self.client_keys.insert(key, handle);
         self.by_path.insert((flow.transport, flow.peer, handle));
@@ -268,6 +301,8 @@ impl Layer {
         let Some(&handle) = self.client_keys.get(key) else { return Responded::Stray };
         let Some(entry) = self.clients.get_mut(handle) else { return Responded::Stray };
         let user = entry.user;
+        // The way leads to the peer.
+        entry.fallback = None;
         let event = match &mut entry.machine {
             ClientMachine::Plain(machine) => {
                 machine.handle_response(status, now);
@@ -309,6 +344,10 @@ impl Layer {
             }
         };
         let (flow, user) = (entry.flow, entry.user);
+        let deadline = match &entry.fallback {
+            Some(fallback) => deadline.map(|own| own.min(fallback.due)),
+            None => deadline,
+        };
         if let Some(bytes) = bytes {
             self.transmits.push_back(Transmit { flow, bytes });
         }
@@ -505,6 +544,10 @@ impl Layer {
         while let Some(slot) = self.client_deadlines.pop_due(now) {
             let Some(handle) = self.clients.handle_of(slot) else { continue };
             let Some(entry) = self.clients.get_mut(handle) else { continue };
+            if entry.fallback.as_ref().is_some_and(|fallback| fallback.due <= now) {
+                self.fall_back(handle, now);
+                continue;
+            }
             match &mut entry.machine {
                 ClientMachine::Plain(machine) => machine.handle_timeout(now),
                 ClientMachine::Invite(machine) => machine.handle_timeout(now),
