@@ -1,12 +1,14 @@
 //! baresip without a sound card: it speaks a file, and what it hears becomes a file.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufReader, Cursor, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use diesis_sounds::format::wav;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -22,6 +24,8 @@ pub struct Baresip {
     scratch: Scratch,
     /// Where it registered, with the transport.
     server: String,
+    /// So many samples of what was heard do not count any more.
+    forgotten: usize,
     /// The kinds of all events so far; a wait may begin after what it waits for has happened.
     events: Vec<String>,
 }
@@ -87,7 +91,14 @@ impl Baresip {
         let registered = process.wait_line(Duration::from_secs(15), |line| line.contains("200 OK"));
         assert!(registered.is_some(), "baresip did not register:\n{}", process.output());
         let control = TcpStream::connect(control).expect("baresip listens for commands");
-        Self { process, control: BufReader::new(control), scratch, server, events: Vec::new() }
+        Self {
+            process,
+            control: BufReader::new(control),
+            scratch,
+            server,
+            forgotten: 0,
+            events: Vec::new(),
+        }
     }
 
     /// Calls an extension and waits until it is answered.
@@ -104,6 +115,12 @@ impl Baresip {
         // It adds the account's transport itself.
         let host = self.server.split(';').next().unwrap_or_default();
         self.command("dial", &format!("sip:{extension}@{host}"));
+    }
+
+    /// Sends whom it talks to to an extension, and hangs up when that was taken.
+    pub fn transfer(&mut self, extension: &str) {
+        let host = self.server.split(';').next().unwrap_or_default();
+        self.command("transfer", &format!("sip:{extension}@{host}"));
     }
 
     /// Hangs up.
@@ -136,15 +153,33 @@ impl Baresip {
         self.wait_event("CALL_CLOSED", limit)
     }
 
-    /// What was heard up to now: 8 kHz, everything decoded since the answer.
-    ///
-    /// The file grows with the call; its header still says that it is empty.
+    /// What was heard since the answer, or since [`Self::forget_heard`]: 8 kHz, a WAV file.
     #[must_use]
     pub fn heard(&self) -> Vec<u8> {
+        let samples = self.heard_samples();
+        let fresh = samples.get(self.forgotten..).unwrap_or_default();
+        let mut file = Cursor::new(Vec::new());
+        wav::write_to(&mut file, 8000, fresh).expect("memory can be written");
+        file.into_inner()
+    }
+
+    /// What it has heard up to now does not count any more.
+    pub fn forget_heard(&mut self) {
+        self.forgotten = self.heard_samples().len();
+    }
+
+    /// Everything it decoded: a file for each time that media began anew. They grow with the call;
+    /// their headers still say that they are empty.
+    fn heard_samples(&self) -> Vec<i16> {
         let files = fs::read_dir(self.scratch.path()).expect("the scratch directory is readable");
         let is_dump = |path: &PathBuf| path.to_string_lossy().ends_with("-dec.wav");
-        let dump = files.filter_map(Result::ok).map(|file| file.path()).find(is_dump);
-        dump.and_then(|path| fs::read(path).ok()).unwrap_or_default()
+        let dumps = files.filter_map(Result::ok).map(|file| file.path()).filter(is_dump);
+        // Their names begin with the time.
+        let sounds = dumps
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .filter_map(|path| wav::parse(&fs::read(path).ok()?).map(|sound| sound.samples).ok());
+        sounds.flatten().collect()
     }
 
     /// All it wrote.
@@ -156,6 +191,12 @@ impl Baresip {
     /// Waits at most so long for anything to happen at the phone; for polls of [`Self::heard`].
     pub fn wait_a_moment(&mut self, limit: Duration) {
         let _ = self.read_message(Instant::now() + limit);
+    }
+
+    /// Lets the call go on for so long.
+    pub fn talk_on(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while self.read_message(end).is_some() {}
     }
 
     fn command(&mut self, command: &str, parameters: &str) {

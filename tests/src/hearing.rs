@@ -1,7 +1,13 @@
 //! What a phone heard, compared with what was said to it.
 
+use std::f64::consts::TAU;
+use std::net::Ipv4Addr;
+
 use diesis_sounds::format::wav;
+use diesis_sounds::g711;
 use diesis_sounds::locate::Recording;
+
+use crate::capture::Packet;
 
 /// Whether a recording (a WAV file at 8 kHz) holds a sound from its beginning to its end.
 ///
@@ -20,6 +26,60 @@ pub fn holds(recording: &[u8], sound: &[i16]) -> bool {
     let pieces = sound.chunks_exact(PIECE).enumerate();
     let there: Vec<bool> = pieces.filter(|(_, piece)| is_loud(piece)).map(is_there).collect();
     there.windows(2).all(|two| two[0] || two[1])
+}
+
+/// Sound that went to somebody in one codec without a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// The payload type of its packets.
+    pub payload_type: u8,
+    /// What they hold, decoded.
+    pub samples: Vec<i16>,
+}
+
+/// What was sent to `listener` as G.711, in the order of the packets.
+#[must_use]
+pub fn sent_to(packets: &[Packet], listener: Ipv4Addr) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for packet in packets.iter().filter(|packet| *packet.destination.ip() == listener) {
+        let (Some(&kind), Some(sound)) = (packet.payload.get(1), packet.payload.get(12..)) else {
+            continue;
+        };
+        let payload_type = kind & 0x7f;
+        let decode = match payload_type {
+            0 => g711::decode_ulaw,
+            8 => g711::decode_alaw,
+            _ => continue,
+        };
+        if stretches.last().is_none_or(|last| last.payload_type != payload_type) {
+            stretches.push(Stretch { payload_type, samples: Vec::new() });
+        }
+        let samples = sound.iter().map(|&byte| decode(byte));
+        stretches.last_mut().expect("it was pushed").samples.extend(samples);
+    }
+    stretches
+}
+
+/// A tone at 8 kHz.
+#[must_use]
+pub fn tone(hertz: f64, samples: usize) -> Vec<i16> {
+    let sample = |n: usize| (8000.0 * (TAU * hertz * n as f64 / 8000.0).sin()) as i16;
+    (0..samples).map(sample).collect()
+}
+
+/// How long a tone is heard, in blocks of 20 ms that hold little else.
+#[must_use]
+pub fn blocks_of_tone(samples: &[i16], hertz: f64) -> usize {
+    let holds_tone = |block: &&[i16]| {
+        let energy: f64 = block.iter().map(|&it| f64::from(it) * f64::from(it)).sum();
+        let part = |phase: f64| -> f64 {
+            let wave = |n: usize| (TAU * hertz * n as f64 / 8000.0 + phase).sin();
+            block.iter().enumerate().map(|(n, &it)| f64::from(it) * wave(n)).sum()
+        };
+        let power = (part(0.0).powi(2) + part(TAU / 4.0).powi(2)) * 2.0 / block.len() as f64;
+        is_loud(block) && power > energy * 0.9
+    };
+    samples.chunks_exact(160).filter(holds_tone).count()
 }
 
 /// Loud enough to be told from anything else.
@@ -49,6 +109,14 @@ mod tests {
         let mut file = Cursor::new(Vec::new());
         wav::write_to(&mut file, 8000, &parts.concat()).expect("memory can be written");
         file.into_inner()
+    }
+
+    #[test]
+    fn a_tone_is_told_from_another_and_from_silence() {
+        let heard = [tone(440.0, 1600), vec![0; 1600], tone(1000.0, 3200)].concat();
+        assert_eq!(blocks_of_tone(&heard, 440.0), 10);
+        assert_eq!(blocks_of_tone(&heard, 1000.0), 20);
+        assert_eq!(blocks_of_tone(&heard, 700.0), 0);
     }
 
     #[test]

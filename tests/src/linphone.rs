@@ -1,10 +1,13 @@
 //! Linphone on a console, without a sound card: it speaks a file, and what it hears becomes a file.
 
 use std::fs;
+use std::io::Cursor;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use diesis_sounds::format::wav;
 
 use crate::engine::Engine;
 use crate::loopback;
@@ -17,6 +20,7 @@ pub struct Linphone {
     process: Process,
     scratch: Scratch,
     server: SocketAddr,
+    recordings: u32,
 }
 
 impl Linphone {
@@ -46,8 +50,12 @@ impl Linphone {
         let mut command = Command::new("linphonec");
         command.arg("-c").arg(settings).args(["-d", "1", "-l"]).arg(scratch.join("log"));
         command.env("HOME", scratch.path()).current_dir(scratch.path());
-        let mut phone =
-            Self { process: Process::spawn_console("linphonec", &mut command), scratch, server };
+        let mut phone = Self {
+            process: Process::spawn_console("linphonec", &mut command),
+            scratch,
+            server,
+            recordings: 0,
+        };
         phone.process.type_line("soundcard use files");
         // It tells only those that ask.
         let registered = (0..50).any(|_| {
@@ -83,6 +91,7 @@ impl Linphone {
 
     /// Says this (8 kHz), and begins to write down what it hears.
     pub fn speak(&mut self, speech: &[i16]) {
+        self.recordings += 1;
         let file = self.scratch.write_sound("speech.wav", speech);
         let heard = self.heard_file();
         self.process.type_line(&format!("record {}", heard.display()));
@@ -92,6 +101,33 @@ impl Linphone {
     /// Presses keys, as its settings say (telephone events).
     pub fn press(&mut self, keys: &str) {
         self.process.type_line(keys);
+    }
+
+    /// Puts the call on hold.
+    ///
+    /// # Panics
+    /// When the other side does not agree within ten seconds.
+    pub fn hold(&mut self) {
+        self.process.type_line("pause");
+        let paused = self.wait("is now paused");
+        assert!(paused.is_some(), "the call is not held:\n{}", self.output());
+    }
+
+    /// Takes the call back.
+    pub fn resume(&mut self) {
+        self.process.type_line("resume");
+        self.wait_media();
+    }
+
+    /// Sends whom it talks to to an extension.
+    pub fn transfer(&mut self, extension: &str) {
+        let server = self.server;
+        self.process.type_line(&format!("transfer sip:{extension}@{server}"));
+    }
+
+    /// Connects those of its first and its second call with each other.
+    pub fn connect_both(&mut self) {
+        self.process.type_line("transfer 1 --to-call 2");
     }
 
     /// Hangs up.
@@ -105,10 +141,32 @@ impl Linphone {
         self.wait(" ended").is_some()
     }
 
-    /// What was heard since [`Self::speak`], as a file; complete when the call has ended.
+    /// What was heard since [`Self::speak`], as a file.
     #[must_use]
     pub fn heard(&self) -> Vec<u8> {
-        fs::read(self.heard_file()).unwrap_or_default()
+        let file = fs::read(self.heard_file()).unwrap_or_default();
+        // Until it stops to record, the header's place holds zeros.
+        if file.len() <= 44 || file.starts_with(b"RIFF") {
+            return file;
+        }
+        let bytes = file[44..].chunks_exact(2);
+        let samples: Vec<i16> = bytes.map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+        let mut whole = Cursor::new(Vec::new());
+        wav::write_to(&mut whole, 8000, &samples).expect("memory can be written");
+        whole.into_inner()
+    }
+
+    /// Whether this is heard within so long.
+    #[must_use]
+    pub fn hears_within(&mut self, sound: &[i16], limit: Duration) -> bool {
+        let deadline = Instant::now() + limit + Duration::from_millis(sound.len() as u64 / 8);
+        while Instant::now() < deadline {
+            if crate::hearing::holds(&self.heard(), sound) {
+                return true;
+            }
+            let _ = self.process.wait_line(Duration::from_millis(250), |_| false);
+        }
+        false
     }
 
     /// All it wrote.
@@ -118,7 +176,7 @@ impl Linphone {
     }
 
     fn heard_file(&self) -> PathBuf {
-        self.scratch.join("heard.wav")
+        self.scratch.join(&format!("heard-{}.wav", self.recordings))
     }
 
     fn wait_media(&self) {

@@ -6,9 +6,13 @@
 //!
 //! Needs Debian's sip-tester. Callees have fixed addresses: one test at a time.
 
+use std::net::IpAddr;
 use std::path::Path;
 
+use diesis_sounds::g711;
+use diesis_tests::capture::Capture;
 use diesis_tests::engine::Engine;
+use diesis_tests::hearing::{Stretch, blocks_of_tone, sent_to, tone};
 use diesis_tests::sipp::{CALLEE, DESK, Sipp, THIRD, TRUNK, Transport};
 
 fn engine() -> Engine {
@@ -134,6 +138,41 @@ fn methods_that_are_not_served_are_refused_by_name() {
     engine.stop();
 }
 
+/// The caller goes from µ-law to A-law; the callee, who sends back what it hears, stays with µ-law.
+#[test]
+fn each_side_keeps_its_codec_when_the_other_changes_and_hears_on() {
+    let engine = engine();
+    let capture = Capture::start_whole(FROM_ENGINE);
+    let callee = Sipp::callee("answer", CALLEE).echo().listen();
+    let (one, two) = (tone(440.0, 8000), tone(1000.0, 8000));
+    let mut ulaw = vec![0; one.len()];
+    let mut alaw = vec![0; two.len()];
+    g711::encode_ulaw_into(&one, &mut ulaw);
+    g711::encode_alaw_into(&two, &mut alaw);
+    let caller = Sipp::trunk("codec_change", TRUNK).extension("703");
+    caller.file("one.ulaw", ulaw).file("two.alaw", alaw).run(&engine);
+    callee.finish();
+    engine.stop();
+    let packets = capture.stop();
+    let listens = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => sent_to(&packets, ip),
+        IpAddr::V6(_) => Vec::<Stretch>::new(),
+    };
+    let codecs = |heard: &[Stretch]| heard.iter().map(|it| it.payload_type).collect::<Vec<_>>();
+    let (at_callee, at_caller) = (listens(CALLEE.ip()), listens(TRUNK));
+    assert_eq!(codecs(&at_callee), [0]);
+    assert_eq!(codecs(&at_caller), [0, 8]);
+    let all = |heard: &[Stretch]| -> Vec<i16> {
+        heard.iter().flat_map(|it| it.samples.iter().copied()).collect()
+    };
+    for heard in [all(&at_callee), all(&at_caller)] {
+        for hertz in [440.0, 1000.0] {
+            let blocks = blocks_of_tone(&heard, hertz);
+            assert!((40..=60).contains(&blocks), "{hertz} Hz for {blocks} blocks of 50");
+        }
+    }
+}
+
 #[test]
 fn a_text_goes_through_the_dialplan() {
     let engine = engine();
@@ -149,3 +188,6 @@ fn a_challenge_names_both_algorithms() {
     Sipp::new("challenge", "alice", "").run(&engine);
     engine.stop();
 }
+
+/// The engine's media ports of `interop/etc/rtp.conf`.
+const FROM_ENGINE: &str = "udp and src host 127.0.0.1 and src portrange 20000-21999";
