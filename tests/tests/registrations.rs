@@ -3,7 +3,7 @@
 use std::{error::Error, net::IpAddr, time::Duration};
 
 use diesis_engine::{
-    Engine, OutgoingCall, config::Configuration, sip::registration::RegistrationEvent,
+    Engine, Events, OutgoingCall, config::Configuration, sip::registration::RegistrationEvent,
     switch::SwitchEvent,
 };
 use diesis_sounds::{locate::Recording, prompts::Library, sound::Sound};
@@ -73,9 +73,9 @@ async fn robots(protocol: &str, port: u16) -> Result<Engine, Box<dyn Error>> {
     start(&files, 25_500).await
 }
 
-/// Waits until so many contacts are bound or gone.
-async fn bound(engine: &Engine, wanted: RegistrationEvent, count: usize) -> Outcome {
-    let mut events = engine.events();
+/// Waits until so many contacts are bound or gone. The events are listened to from before what causes
+/// them.
+async fn bound(events: &mut Events, wanted: RegistrationEvent, count: usize) -> Outcome {
     let mut seen = 0;
     while seen < count {
         let event = timeout(Duration::from_secs(40), events.next()).await?.ok_or("it stopped")?;
@@ -107,9 +107,10 @@ fn holds(sound: &Sound, prompt: &str) -> bool {
 async fn robots_register_are_called_come_back_and_leave(protocol: &str) -> Outcome {
     let address: IpAddr = PBX.parse()?;
     let port = free_port(address);
-    let first = pbx(protocol, port).await?;
     let robots = robots(protocol, port).await?;
-    bound(&robots, RegistrationEvent::Registered, COUNT).await?;
+    let mut events = robots.events();
+    let first = pbx(protocol, port).await?;
+    bound(&mut events, RegistrationEvent::Registered, COUNT).await?;
     let caller = Engine::builder().listen(format!("{CALLER}:0").parse()?).shards(1);
     let caller = caller.rtp_ports(26_000..=26_499).start().await?;
     let uri = |number: u32| format!("sip:{number}@{PBX}:{port};transport={protocol}");
@@ -118,9 +119,9 @@ async fn robots_register_are_called_come_back_and_leave(protocol: &str) -> Outco
 
     // It is gone for some time, and has forgotten everybody when it is back.
     first.stop().await;
-    bound(&robots, RegistrationEvent::Expired, COUNT).await?;
+    bound(&mut events, RegistrationEvent::Expired, COUNT).await?;
     let second = pbx(protocol, port).await?;
-    bound(&robots, RegistrationEvent::Registered, COUNT).await?;
+    bound(&mut events, RegistrationEvent::Registered, COUNT).await?;
     assert!(holds(&heard(&caller, &uri(6009)).await?, "digits/9"));
 
     let mut events = second.events();
