@@ -334,6 +334,8 @@ pub enum CodecName {
     L16,
     /// Plain samples of 16 kHz: `slin16`.
     L16Wide,
+    /// Opus: `opus`. Only where the library is built with its feature.
+    Opus,
 }
 
 /// Whose order of codecs counts when an offer is answered, and how many of them the answer names
@@ -353,7 +355,15 @@ pub enum CodecPreference {
 
 impl CodecName {
     /// Every codec, in the order that `allow=all` gives.
-    pub const ALL: [Self; 5] = [Self::Pcmu, Self::Pcma, Self::L16, Self::L16Wide, Self::G722];
+    pub const ALL: &[Self] = &[
+        Self::Pcmu,
+        Self::Pcma,
+        Self::L16,
+        Self::L16Wide,
+        Self::G722,
+        #[cfg(feature = "opus")]
+        Self::Opus,
+    ];
 
     /// What everybody has: the codecs of a peer that says nothing about them.
     pub const USUAL: [Self; 2] = [Self::Pcmu, Self::Pcma];
@@ -366,6 +376,8 @@ impl CodecName {
             b"g722" => Self::G722,
             b"slin" => Self::L16,
             b"slin16" => Self::L16Wide,
+            #[cfg(feature = "opus")]
+            b"opus" => Self::Opus,
             _ => return None,
         })
     }

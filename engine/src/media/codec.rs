@@ -6,6 +6,7 @@
 
 pub(crate) mod decoder;
 pub(crate) mod encoder;
+mod opus;
 
 use diesis_sounds::{g711, g722};
 
@@ -24,6 +25,42 @@ pub enum Codec {
     L16,
     /// Plain samples of 16 kHz, big-endian.
     L16Wide,
+    /// Opus (RFC 6716, RFC 7587), here up to 8 kHz and in mono.
+    Opus,
+}
+
+/// What a peer says of the Opus it wants (RFC 7587 §6.1). What it says of stereo does not matter:
+/// we send mono, and every decoder makes of stereo what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct OpusSettings {
+    /// It can use redundancy in the packet after a lost one. Default: it can not.
+    pub forward_correction: ForwardCorrection,
+    /// It wants silence not to be sent. Default: it is sent.
+    pub silence: OpusSilence,
+    /// Bits a second that it takes at most.
+    pub most_bits: Option<u32>,
+    /// The highest rate that it can make heard.
+    pub most_rate: Option<u32>,
+}
+
+/// Whether packets hold what was said in the one before once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ForwardCorrection {
+    /// They do not.
+    #[default]
+    Off,
+    /// They do.
+    On,
+}
+
+/// What becomes of silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OpusSilence {
+    /// It is sent like anything else.
+    #[default]
+    Sent,
+    /// It is left out.
+    LeftOut,
 }
 
 /// How many samples a second a sound has.
@@ -54,7 +91,8 @@ pub(crate) enum Samples<'a> {
 
 impl Codec {
     /// Every codec.
-    pub const ALL: [Self; 5] = [Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::L16Wide];
+    pub const ALL: [Self; 6] =
+        [Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::L16Wide, Self::Opus];
 
     /// Which of G.711's two it is, if it is one.
     #[inline]
@@ -62,7 +100,7 @@ impl Codec {
         match self {
             Self::Pcmu => Some(Law::Mu),
             Self::Pcma => Some(Law::A),
-            Self::G722 | Self::L16 | Self::L16Wide => None,
+            Self::G722 | Self::L16 | Self::L16Wide | Self::Opus => None,
         }
     }
 
@@ -71,7 +109,7 @@ impl Codec {
     pub const fn rate(self) -> Rate {
         match self {
             Self::Pcmu | Self::Pcma | Self::L16 => Rate::Narrow,
-            Self::G722 | Self::L16Wide => Rate::Wide,
+            Self::G722 | Self::L16Wide | Self::Opus => Rate::Wide,
         }
     }
 
@@ -82,6 +120,7 @@ impl Codec {
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
             Self::L16 | Self::L16Wide => "L16",
+            Self::Opus => "opus",
         }
     }
 
@@ -93,6 +132,7 @@ impl Codec {
             Self::G722 => "g722",
             Self::L16 => "slin",
             Self::L16Wide => "slin16",
+            Self::Opus => "opus",
         }
     }
 
@@ -102,12 +142,14 @@ impl Codec {
             // RFC 3551 §4.5.2: G.722's is 8000 by an error that was kept.
             Self::Pcmu | Self::Pcma | Self::G722 | Self::L16 => 8000,
             Self::L16Wide => 16_000,
+            Self::Opus => 48_000,
         }
     }
 
     /// The channels of an `rtpmap`.
     pub const fn channels(self) -> u32 {
-        1
+        // RFC 7587 §7: always 2, however many are sent.
+        if matches!(self, Self::Opus) { 2 } else { 1 }
     }
 
     /// The payload type that needs no `rtpmap` (RFC 3551 §6).
@@ -116,7 +158,7 @@ impl Codec {
             Self::Pcmu => Some(PayloadType::PCMU),
             Self::Pcma => Some(PayloadType::PCMA),
             Self::G722 => Some(PayloadType::G722),
-            Self::L16 | Self::L16Wide => None,
+            Self::L16 | Self::L16Wide | Self::Opus => None,
         }
     }
 
@@ -132,13 +174,14 @@ impl Codec {
         self.clock() / 50
     }
 
-    /// Octets of a frame of 20 ms.
+    /// Octets of a frame of 20 ms, at most.
     pub(crate) const fn frame_octets(self) -> usize {
         match self {
             Self::Pcmu | Self::Pcma => FRAME,
             Self::G722 => WIDE_FRAME / g722::SAMPLES_PER_OCTET,
             Self::L16 => 2 * FRAME,
             Self::L16Wide => 2 * WIDE_FRAME,
+            Self::Opus => opus::MOST_OCTETS,
         }
     }
 
@@ -148,6 +191,7 @@ impl Codec {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => payload.len(),
             Self::L16 | Self::L16Wide => payload.len() / 2,
+            Self::Opus => opus::duration(payload),
         }
     }
 }

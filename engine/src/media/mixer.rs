@@ -5,7 +5,7 @@
 //! room where somebody hears more than 4 kHz, all is added up twice, at 8 kHz and at 16 kHz: then
 //! each speaker costs one conversion of rates, and a listener none.
 
-use super::{Codec, FRAME, Law, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder};
+use super::{Codec, FRAME, Law, OpusSettings, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder};
 
 /// One room's 20 ms. A shard has one and uses it for all its rooms in turn.
 #[derive(Debug)]
@@ -149,9 +149,9 @@ impl Mixer {
     }
 
     /// The same in a codec that keeps state; `None` if the room has no encoder for it.
-    pub(crate) fn for_coded_listener(&mut self, codec: Codec) -> Option<&[u8]> {
+    pub(crate) fn for_coded_listener(&mut self, codec: Codec, opus: OpusSettings) -> Option<&[u8]> {
         let rate = self.rate_for(codec);
-        let shared = self.shared.iter_mut().find(|shared| shared.encoder.codec() == codec)?;
+        let shared = self.shared.iter_mut().find(|shared| shared.encoder.fits(codec, opus))?;
         if shared.state == Freshness::Stale {
             shared.state = Freshness::Fresh;
             match rate {
@@ -176,6 +176,14 @@ impl Mixer {
         match self.rate_for(encoder.codec()) {
             Rate::Narrow => encoder.encode(Samples::Narrow(&self.narrow.without(speaker))),
             Rate::Wide => encoder.encode(Samples::Wide(&self.wide.without(speaker))),
+        };
+    }
+
+    /// What those hear who do not speak, in an encoder of somebody's own.
+    pub(crate) fn encode_all(&self, encoder: &mut Encoder) {
+        match self.rate_for(encoder.codec()) {
+            Rate::Narrow => encoder.encode(Samples::Narrow(&saturate(&self.narrow.sum))),
+            Rate::Wide => encoder.encode(Samples::Wide(&saturate(&self.wide.sum))),
         };
     }
 
@@ -225,12 +233,12 @@ impl<const N: usize> Sum<N> {
 }
 
 impl SharedEncoder {
-    pub(crate) fn new(codec: Codec) -> Self {
-        Self { encoder: Encoder::new(codec), state: Freshness::Stale }
+    pub(crate) fn new(codec: Codec, opus: OpusSettings) -> Self {
+        Self { encoder: Encoder::new(codec, opus), state: Freshness::Stale }
     }
 
-    pub(crate) fn codec(&self) -> Codec {
-        self.encoder.codec()
+    pub(crate) fn fits(&self, codec: Codec, opus: OpusSettings) -> bool {
+        self.encoder.fits(codec, opus)
     }
 }
 

@@ -28,7 +28,7 @@ mod tap;
 pub mod tone;
 
 pub(crate) use codec::Samples;
-pub use codec::{Codec, Law, Rate};
+pub use codec::{Codec, ForwardCorrection, Law, OpusSettings, OpusSilence, Rate};
 pub use command::{
     Command, EchoState, MuteState, PlayItem, Repeat, Signal, TalkDetection, TapSource, TapState,
 };

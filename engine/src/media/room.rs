@@ -6,8 +6,8 @@ use diesis_sounds::halfband::Upsampler;
 use slab::Slab;
 
 use super::{
-    Codec, Event, FRAME, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId, TapSource,
-    TapState, WIDE_FRAME,
+    Codec, Event, FRAME, OpusSettings, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId,
+    TapSource, TapState, WIDE_FRAME,
     mixer::{Mixer, SharedEncoder},
     player::Player,
     stream::Stream,
@@ -72,9 +72,10 @@ impl Room {
     }
 
     /// A member joined, or hears another codec from now on.
-    pub(crate) fn prepare_for(&mut self, codec: Codec) {
-        if codec.law().is_none() && !self.shared.iter().any(|shared| shared.codec() == codec) {
-            self.shared.push(SharedEncoder::new(codec));
+    pub(crate) fn prepare_for(&mut self, codec: Codec, opus: OpusSettings) {
+        let is_known = self.shared.iter().any(|shared| shared.fits(codec, opus));
+        if codec.law().is_none() && !is_known && self.shared.len() < MOST_ENCODERS {
+            self.shared.push(SharedEncoder::new(codec, opus));
         }
     }
 
@@ -198,3 +199,6 @@ impl Room {
 
 /// Announcements that may wait: a crowd that joins at once is announced no longer than that.
 const MOST_PLAYS: usize = 64;
+
+/// Listeners of different wishes; beyond that each has an encoder of his own at work.
+const MOST_ENCODERS: usize = 8;

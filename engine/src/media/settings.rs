@@ -7,7 +7,7 @@ use std::{
 
 use smallvec::SmallVec;
 
-use super::Codec;
+use super::{Codec, OpusSettings};
 
 /// An RTP payload type, 0 to 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,8 +133,13 @@ pub struct StreamSettings {
     pub receive: SmallVec<[(PayloadType, Codec); 2]>,
     /// The payload type of telephone events we send; `None`: digits go as tones in the audio.
     pub telephone_event: Option<PayloadType>,
-    /// The payload types of telephone events we receive. Their clock runs at 8 kHz.
+    /// The payload types of telephone events we receive. Their clock runs at 8 kHz
+    /// unless said otherwise.
     pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
+    /// Those of them, sent or received, whose clock runs at 48 kHz.
+    pub fast_events: SmallVec<[PayloadType; 2]>,
+    /// What the peer says of Opus, if that is what we send.
+    pub opus: OpusSettings,
     /// Whether keys are looked for in the sound. Default: they are not.
     pub inband_digits: InbandDigits,
     /// Default: both ways.
@@ -163,6 +168,8 @@ impl StreamSettings {
             receive: SmallVec::from_slice(&[(payload_type, codec)]),
             telephone_event: None,
             telephone_event_receive: SmallVec::new(),
+            fast_events: SmallVec::new(),
+            opus: OpusSettings::default(),
             inband_digits: InbandDigits::default(),
             direction: Direction::default(),
             idle_timeout: None,

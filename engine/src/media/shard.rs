@@ -239,11 +239,11 @@ impl Shard {
         let events = &mut self.events;
         match command {
             Command::Update { settings, .. } => {
-                let codec = settings.codec;
+                let (codec, opus) = (settings.codec, settings.opus);
                 stream.update(*settings, frame);
                 let room = stream.seat().and_then(|seat| self.rooms.get(&seat.room));
                 if let Some(room) = room.and_then(|&room| self.room_table.get_mut(room)) {
-                    room.prepare_for(codec);
+                    room.prepare_for(codec, opus);
                 }
                 self.reserve_mix(codec.rate());
             }
@@ -520,7 +520,7 @@ impl Shard {
         self.leave(stream);
         let Some(&slot) = self.by_id.get(&stream) else { return false };
         let Some(member) = self.streams.get_mut(slot) else { return false };
-        let (socket, codec) = (member.socket(), member.codec());
+        let (socket, codec, opus) = (member.socket(), member.codec(), member.opus());
         member.sit_down(room, mute, talk_detection, &mut self.events);
         let present = self.lanes.iter().position(|lane| lane.slots.contains(&slot));
         let index = *self.rooms.entry(room).or_insert_with(|| {
@@ -529,7 +529,7 @@ impl Shard {
         });
         let Some(room) = self.room_table.get_mut(index) else { return false };
         room.add(slot);
-        room.prepare_for(codec);
+        room.prepare_for(codec, opus);
         if present != Some(room.phase()) {
             for lane in &mut self.lanes {
                 lane.remove(slot);

@@ -22,8 +22,8 @@ use diesis_sounds::halfband::Upsampler;
 use self::control::Control;
 pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
-    Codec, EchoState, Event, FRAME, InbandDigits, MuteState, PayloadType, PlayEnd, PlayId,
-    PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
+    Codec, EchoState, Event, FRAME, InbandDigits, MuteState, OpusSettings, PayloadType, PlayEnd,
+    PlayId, PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
     TalkDetection, TapId, TapState,
     codec::encoder::Encoder,
     dtmf::{
@@ -455,14 +455,19 @@ impl Stream {
         let codec = self.settings.codec;
         if codec.law().is_some() {
             self.encoder = None;
-        } else if self.encoder.as_ref().is_none_or(|encoder| encoder.codec() != codec) {
-            self.encoder = Some(Box::new(Encoder::new(codec)));
+        } else if self.encoder.as_ref().is_none_or(|encoder| !encoder.fits(codec, self.opus())) {
+            self.encoder = Some(Box::new(Encoder::new(codec, self.opus())));
         }
     }
 
     /// What it is sent in.
     pub(crate) fn codec(&self) -> Codec {
         self.settings.codec
+    }
+
+    /// What its peer wants, if that is Opus.
+    pub(crate) fn opus(&self) -> OpusSettings {
+        self.settings.opus
     }
 
     /// Whether packets may arrive that can not go back as they are.

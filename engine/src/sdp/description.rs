@@ -146,6 +146,16 @@ impl MediaDescription {
         Some((name, rate, channels))
     }
 
+    /// The parameters of payload type `number`, from its `fmtp`.
+    pub fn parameters(&self, number: u8) -> impl Iterator<Item = &str> {
+        let all = self.attributes.iter().filter(|attribute| attribute.name == "fmtp");
+        let own = all.filter_map(move |attribute| {
+            let (format, parameters) = attribute.value.as_deref()?.split_once(' ')?;
+            (format.parse() == Ok(number)).then_some(parameters)
+        });
+        own.flat_map(|parameters| parameters.split(';'))
+    }
+
     /// The packet time asked for, held within 10 to 60 ms whatever the peer writes; 20 ms by default.
     pub fn packet_time(&self) -> Duration {
         let asked = self.attribute("ptime").and_then(|text| text.trim().parse::<f64>().ok());

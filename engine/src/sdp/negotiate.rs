@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::description::{
     Attribute, Connection, MediaDescription, MediaKind, Origin, SessionDescription,
 };
-use crate::media::{Codec, Direction, PayloadType};
+use crate::media::{Codec, Direction, ForwardCorrection, OpusSettings, OpusSilence, PayloadType};
 
 /// What we can do in an audio stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,10 @@ pub struct Negotiated {
     /// Under which payload types telephone events may arrive: our number, and the peer's where it
     /// stands for nothing else, since some peers send what they say they receive.
     pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
+    /// Those of them, sent or received, whose clock runs at 48 kHz.
+    pub fast_events: SmallVec<[PayloadType; 2]>,
+    /// What the peer says of Opus, if that is what to send.
+    pub opus: OpusSettings,
     /// Which way media flows, seen from us.
     pub direction: Direction,
     /// The packet time the peer asks for, 10 to 60 ms.
@@ -274,7 +278,7 @@ impl OfferAnswer {
             direction = without_sending(direction);
         }
         let mut formats = choice.codecs.clone();
-        formats.extend(choice.telephone_event.map(|number| (number, Format::TelephoneEvent)));
+        formats.extend(choice.events());
         let media = offer.media.iter().enumerate().map(|(at, media)| match at == index {
             true => stream(local, &formats, direction),
             false => refused(media),
@@ -288,8 +292,10 @@ impl OfferAnswer {
             payload_type,
             // An answer repeats the numbers of the offer, so they mean the same both ways.
             receive: choice.audio().collect(),
-            telephone_event: choice.telephone_event,
-            telephone_event_receive: choice.telephone_event.into_iter().collect(),
+            telephone_event: choice.event_beside(codec),
+            telephone_event_receive: choice.events().map(|(number, _)| number).collect(),
+            fast_events: choice.fast_event.into_iter().collect(),
+            opus: opus_settings(chosen, payload_type),
             direction,
             packet_time: chosen.packet_time(),
         };
@@ -324,22 +330,32 @@ impl OfferAnswer {
             .filter_map(|(number, format)| Some((number, format.codec()?)))
             .collect();
         let mut telephone_event_receive: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
-            .filter_map(|(number, format)| (format == Format::TelephoneEvent).then_some(number))
+            .filter_map(|(number, format)| format.codec().is_none().then_some(number))
+            .collect();
+        let fast = Format::TelephoneEvent(EventClock::Fast);
+        let mut fast_events: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
+            .filter_map(|(number, format)| (format == fast).then_some(number))
             .collect();
         // Peers that send telephone events under their own number rather than ours exist.
-        if let Some(number) = choice.telephone_event
-            && !telephone_event_receive.contains(&number)
-            && !receive.iter().any(|&(taken, _)| taken == number)
-        {
+        for (number, format) in choice.events() {
+            let is_taken = receive.iter().any(|&(taken, _)| taken == number);
+            if telephone_event_receive.contains(&number) || is_taken {
+                continue;
+            }
             telephone_event_receive.push(number);
+            if format == fast {
+                fast_events.push(number);
+            }
         }
         Ok(Negotiated {
             remote: choice.remote.address,
             codec,
             payload_type,
             receive,
-            telephone_event: choice.telephone_event,
+            telephone_event: choice.event_beside(codec),
             telephone_event_receive,
+            fast_events,
+            opus: opus_settings(theirs, payload_type),
             direction,
             packet_time: theirs.packet_time(),
         })
@@ -390,12 +406,25 @@ impl OfferAnswer {
             formats.push((number, Format::Audio(codec)));
         }
         if self.capabilities.telephone_events == TelephoneEvents::Enabled {
-            let agreed = in_use
-                .and_then(|negotiated| negotiated.telephone_event_receive.first().copied())
-                .filter(|number| !formats.iter().any(|(taken, _)| taken == number));
-            let first = PayloadType::TELEPHONE_EVENT.number();
-            let number = agreed.unwrap_or_else(|| free_number(first, &formats));
-            formats.push((number, Format::TelephoneEvent));
+            let is_fast = |codec: &Codec| EventClock::of(*codec) == EventClock::Fast;
+            let clocks = [
+                Some(EventClock::Slow),
+                self.capabilities.codecs.iter().any(is_fast).then_some(EventClock::Fast),
+            ];
+            for clock in clocks.into_iter().flatten() {
+                let has_clock = |negotiated: &Negotiated, number| {
+                    negotiated.fast_events.contains(number) == (clock == EventClock::Fast)
+                };
+                let agreed = in_use
+                    .and_then(|negotiated| {
+                        let mut events = negotiated.telephone_event_receive.iter();
+                        events.find(|number| has_clock(negotiated, number)).copied()
+                    })
+                    .filter(|number| !formats.iter().any(|(taken, _)| taken == number));
+                let first = PayloadType::TELEPHONE_EVENT.number();
+                let number = agreed.unwrap_or_else(|| free_number(first, &formats));
+                formats.push((number, Format::TelephoneEvent(clock)));
+            }
         }
         stream(local, &formats, direction)
     }
@@ -431,14 +460,29 @@ impl OfferAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Audio(Codec),
-    TelephoneEvent,
+    TelephoneEvent(EventClock),
+}
+
+/// How the times of telephone events are counted: as those of the sound beside them (RFC 4733 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EventClock {
+    /// 8 kHz.
+    Slow,
+    /// 48 kHz: Opus's.
+    Fast,
+}
+
+impl EventClock {
+    fn of(codec: Codec) -> Self {
+        if codec.clock() == 48_000 { Self::Fast } else { Self::Slow }
+    }
 }
 
 impl Format {
     fn codec(self) -> Option<Codec> {
         match self {
             Self::Audio(codec) => Some(codec),
-            Self::TelephoneEvent => None,
+            Self::TelephoneEvent(_) => None,
         }
     }
 
@@ -449,14 +493,19 @@ impl Format {
                 format!("{}/{}/{}", codec.encoding(), codec.clock(), codec.channels())
             }
             Self::Audio(codec) => format!("{}/{}", codec.encoding(), codec.clock()),
-            Self::TelephoneEvent => "telephone-event/8000".to_owned(),
+            Self::TelephoneEvent(EventClock::Slow) => "telephone-event/8000".to_owned(),
+            Self::TelephoneEvent(EventClock::Fast) => "telephone-event/48000".to_owned(),
         }
     }
 
     /// What a peer's `rtpmap` stands for.
     fn of_rtpmap(name: &str, clock: u32, channels: u32) -> Option<Self> {
-        if name.eq_ignore_ascii_case("telephone-event") && (clock, channels) == (8000, 1) {
-            return Some(Self::TelephoneEvent);
+        if name.eq_ignore_ascii_case("telephone-event") && channels == 1 {
+            return match clock {
+                8000 => Some(Self::TelephoneEvent(EventClock::Slow)),
+                48_000 => Some(Self::TelephoneEvent(EventClock::Fast)),
+                _ => None,
+            };
         }
         let is_meant = |codec: &Codec| {
             name.eq_ignore_ascii_case(codec.encoding())
@@ -477,7 +526,8 @@ struct Choice {
     remote: Remote,
     /// In the peer's order and under its numbers; not empty.
     codecs: Vec<(PayloadType, Format)>,
-    telephone_event: Option<PayloadType>,
+    slow_event: Option<PayloadType>,
+    fast_event: Option<PayloadType>,
 }
 
 #[derive(Clone, Copy)]
@@ -509,17 +559,22 @@ impl Choice {
             ip => Remote { address: ip.map(|ip| SocketAddr::new(ip, media.port)), is_held: false },
         };
         let mut codecs: Vec<(PayloadType, Format)> = Vec::new();
-        let mut telephone_event = None;
+        let (mut slow_event, mut fast_event) = (None, None);
         for (number, format) in formats_of(media, capabilities) {
             match format {
                 Format::Audio(_) if !codecs.iter().any(|&(_, known)| known == format) => {
                     codecs.push((number, format));
                 }
                 Format::Audio(_) => {}
-                Format::TelephoneEvent => telephone_event = telephone_event.or(Some(number)),
+                Format::TelephoneEvent(EventClock::Slow) => {
+                    slow_event = slow_event.or(Some(number))
+                }
+                Format::TelephoneEvent(EventClock::Fast) => {
+                    fast_event = fast_event.or(Some(number))
+                }
             }
         }
-        (!codecs.is_empty()).then_some(Self { remote, codecs, telephone_event })
+        (!codecs.is_empty()).then_some(Self { remote, codecs, slow_event, fast_event })
     }
 
     /// Puts the codecs into the order of an answer.
@@ -537,6 +592,20 @@ impl Choice {
         if kept == Kept::First {
             self.codecs.truncate(1);
         }
+    }
+
+    /// Under which number telephone events are sent beside a codec: with its clock, if they can be.
+    fn event_beside(&self, codec: Codec) -> Option<PayloadType> {
+        match EventClock::of(codec) {
+            EventClock::Slow => self.slow_event.or(self.fast_event),
+            EventClock::Fast => self.fast_event.or(self.slow_event),
+        }
+    }
+
+    fn events(&self) -> impl Iterator<Item = (PayloadType, Format)> {
+        let format = |clock| move |number| (number, Format::TelephoneEvent(clock));
+        let slow = self.slow_event.map(format(EventClock::Slow));
+        slow.into_iter().chain(self.fast_event.map(format(EventClock::Fast)))
     }
 
     fn audio(&self) -> impl Iterator<Item = (PayloadType, Codec)> {
@@ -565,11 +634,31 @@ fn formats_of<'a>(
         };
         let is_allowed = match known {
             Format::Audio(codec) => capabilities.codecs.contains(&codec),
-            Format::TelephoneEvent => capabilities.telephone_events == TelephoneEvents::Enabled,
+            Format::TelephoneEvent(_) => capabilities.telephone_events == TelephoneEvents::Enabled,
         };
         is_allowed.then_some((number, known))
     })
 }
+
+/// What a peer says of the Opus it wants under a number (RFC 7587 §6.1).
+fn opus_settings(media: &MediaDescription, number: PayloadType) -> OpusSettings {
+    let mut settings = OpusSettings::default();
+    for parameter in media.parameters(number.number()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        match name.as_str() {
+            "useinbandfec" if value == "1" => settings.forward_correction = ForwardCorrection::On,
+            "usedtx" if value == "1" => settings.silence = OpusSilence::LeftOut,
+            "maxaveragebitrate" => settings.most_bits = value.parse().ok(),
+            "maxplaybackrate" => settings.most_rate = value.parse().ok(),
+            _ => {}
+        }
+    }
+    settings
+}
+
+/// What we say of it: there is no sound above 8 kHz here.
+const OPUS: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1";
 
 /// A stream of ours.
 fn stream(
@@ -581,9 +670,15 @@ fn stream(
     for &(number, format) in formats {
         let number = number.number();
         attributes.push(Attribute::new("rtpmap", format!("{number} {}", format.rtpmap())));
-        if format == Format::TelephoneEvent {
+        match format {
             // The sixteen keys and flash (RFC 4733 §3.2).
-            attributes.push(Attribute::new("fmtp", format!("{number} 0-16")));
+            Format::TelephoneEvent(_) => {
+                attributes.push(Attribute::new("fmtp", format!("{number} 0-16")));
+            }
+            Format::Audio(Codec::Opus) => {
+                attributes.push(Attribute::new("fmtp", format!("{number} {OPUS}")));
+            }
+            Format::Audio(_) => {}
         }
     }
     attributes.push(Attribute::new("ptime", "20"));
@@ -835,5 +930,75 @@ mod tests {
         assert_eq!(session.handle_answer(&answer), Err(NegotiationError::Layout));
         assert!(session.negotiated().is_none());
         assert!(!session.is_offer_pending());
+    }
+
+    fn wide() -> OfferAnswer {
+        let codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma];
+        let preference = Preference::Ours(Kept::All);
+        let telephone_events = TelephoneEvents::Enabled;
+        OfferAnswer::new(Capabilities { codecs, preference, telephone_events }, 1000)
+    }
+
+    #[test]
+    fn an_answer_follows_the_order_that_is_preferred() {
+        let offer = phone("m=audio 4000 RTP/AVP 8 0 9 96\na=rtpmap:96 opus/48000/2\n");
+        for (preference, expected) in [
+            (Preference::Ours(Kept::All), &["96", "9", "8"][..]),
+            (Preference::Ours(Kept::First), &["96"]),
+            (Preference::Theirs(Kept::All), &["8", "9", "96"]),
+            (Preference::Theirs(Kept::First), &["8"]),
+        ] {
+            let mut session = wide();
+            session.capabilities.preference = preference;
+            let (answer, negotiated) =
+                session.handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+            assert_eq!(read(&answer).media[0].formats, expected, "{preference:?}");
+            assert_eq!(negotiated.receive.len(), expected.len());
+            assert_eq!(negotiated.payload_type.number().to_string(), expected[0]);
+        }
+    }
+
+    #[test]
+    fn opus_is_offered_with_its_parameters_and_with_events_of_its_clock() {
+        let mut session = wide();
+        let offer = read(&session.offer(local(), Direction::SendReceive).unwrap());
+        let media = &offer.media[0];
+        assert_eq!(media.formats, ["107", "9", "8", "101", "102"]);
+        assert_eq!(media.rtpmap("107"), Some(("opus", 48_000, 2)));
+        assert_eq!(media.rtpmap("9"), Some(("G722", 8000, 1)));
+        assert_eq!(media.rtpmap("102"), Some(("telephone-event", 48_000, 1)));
+        assert!(media.parameters(107).any(|parameter| parameter == "useinbandfec=1"));
+        let answer = phone(
+            "m=audio 4000 RTP/AVP 111 110\na=rtpmap:111 opus/48000/2\n\
+             a=fmtp:111 useinbandfec=1; usedtx=1;maxaveragebitrate=16000;maxplaybackrate=8000\n\
+             a=rtpmap:110 telephone-event/48000\n",
+        );
+        let negotiated = session.handle_answer(&answer).unwrap();
+        assert_eq!((negotiated.codec, negotiated.payload_type), (Codec::Opus, number(111)));
+        assert_eq!(negotiated.receive[0], (number(107), Codec::Opus));
+        let wanted = OpusSettings {
+            forward_correction: ForwardCorrection::On,
+            silence: OpusSilence::LeftOut,
+            most_bits: Some(16_000),
+            most_rate: Some(8000),
+        };
+        assert_eq!(negotiated.opus, wanted);
+        assert_eq!(negotiated.telephone_event, Some(number(110)));
+        assert_eq!(negotiated.fast_events[..], [number(102), number(110)]);
+        let again = read(&session.offer(local(), Direction::SendReceive).unwrap());
+        assert_eq!(again.media[0].formats, ["107", "9", "8", "101", "102"]);
+    }
+
+    #[test]
+    fn events_of_the_other_clock_do_where_there_are_no_others() {
+        let offer = phone(
+            "m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\n\
+             a=rtpmap:101 telephone-event/8000\n",
+        );
+        let (answer, negotiated) =
+            wide().handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+        assert_eq!(read(&answer).media[0].formats, ["96", "101"]);
+        assert_eq!(negotiated.telephone_event, Some(number(101)));
+        assert!(negotiated.fast_events.is_empty());
     }
 }

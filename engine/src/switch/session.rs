@@ -247,6 +247,8 @@ impl Session {
             receive,
             telephone_event,
             telephone_event_receive,
+            fast_events,
+            opus,
             direction,
             ..
         } = self.exchange.negotiated()?.clone();
@@ -266,6 +268,8 @@ impl Session {
             receive,
             telephone_event,
             telephone_event_receive,
+            fast_events,
+            opus,
             direction,
             inband_digits: match self.listens_for_tones() {
                 true => InbandDigits::Detect,
@@ -303,6 +307,7 @@ fn capabilities(peer: Option<&Peer>) -> Capabilities {
         CodecName::G722 => Codec::G722,
         CodecName::L16 => Codec::L16,
         CodecName::L16Wide => Codec::L16Wide,
+        CodecName::Opus => Codec::Opus,
     });
     let telephone_events = match peer.dtmf {
         DtmfMode::Info | DtmfMode::Inband => TelephoneEvents::Disabled,

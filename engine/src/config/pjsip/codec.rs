@@ -53,12 +53,12 @@ pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Settin
                 if verb == Verb::Allow {
                     setting.later(
                         name,
-                        "the codec is left out; here are ulaw, alaw, g722, slin and slin16",
+                        "the codec is left out; here are ulaw, alaw, g722, opus, slin and slin16",
                     );
                 }
             }
             (None, _) => {
-                return setting.invalid("codecs separated by commas: ulaw, alaw, g722, all");
+                return setting.invalid("codecs separated by commas: ulaw, alaw, g722, opus, all");
             }
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Settin
 /// The codecs that a word stands for.
 fn named(word: &BStr) -> Option<SmallVec<[CodecName; 8]>> {
     if word.eq_ignore_ascii_case(b"all") {
-        return Some(CodecName::ALL.into_iter().collect());
+        return Some(CodecName::ALL.iter().copied().collect());
     }
     CodecName::named(word).map(|codec| [codec].into_iter().collect())
 }

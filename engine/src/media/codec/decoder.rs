@@ -2,7 +2,7 @@
 
 use diesis_sounds::g722;
 
-use super::{Codec, Law};
+use super::{Codec, Law, opus};
 
 /// The decoder of one received stream.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ enum State {
     Law(Law),
     G722(Box<g722::Decoder>),
     L16,
+    Opus(opus::Decoder),
 }
 
 impl Decoder {
@@ -25,6 +26,7 @@ impl Decoder {
             Codec::Pcma => State::Law(Law::A),
             Codec::G722 => State::G722(Box::default()),
             Codec::L16 | Codec::L16Wide => State::L16,
+            Codec::Opus => State::Opus(opus::Decoder::new()),
         };
         Self { codec, state }
     }
@@ -38,6 +40,7 @@ impl Decoder {
         match &mut self.state {
             State::Law(_) | State::L16 => {}
             State::G722(decoder) => **decoder = g722::Decoder::new(),
+            State::Opus(decoder) => decoder.reset(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Decoder {
         match &mut self.state {
             State::Law(law) => law.decode_into(payload, out),
             State::G722(decoder) => decoder.decode_into(payload, out),
+            State::Opus(decoder) => decoder.decode(payload, out),
             State::L16 => {
                 let pairs = payload.as_chunks().0;
                 for (sample, &pair) in out.iter_mut().zip(pairs) {
@@ -54,6 +58,14 @@ impl Decoder {
                 }
                 pairs.len().min(out.len())
             }
+        }
+    }
+
+    /// Fills `out` for what was lost, if the codec knows how; `next` is the packet after it.
+    pub(crate) fn conceal(&mut self, next: Option<&[u8]>, out: &mut [i16]) -> bool {
+        match &mut self.state {
+            State::Opus(decoder) => decoder.conceal(next, out),
+            State::Law(_) | State::G722(_) | State::L16 => false,
         }
     }
 }

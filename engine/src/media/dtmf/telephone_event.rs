@@ -46,18 +46,21 @@ struct Finished {
 pub(crate) type Key = (Digit, Duration);
 
 impl Receiver {
-    /// Takes the payload of one event packet; gives the keys that ended by it, two at most.
+    /// Takes the payload of one event packet; gives the keys that ended by it, two at most. `scale`
+    /// steps of its clock are one of 8 kHz, the clock of everything in here.
     pub(crate) fn handle_packet(
         &mut self,
         payload: &[u8],
         time: RtpTime,
+        scale: u16,
         now: Instant,
     ) -> [Option<Key>; 2] {
         let Some((&[event, flags, high, low], _)) = payload.split_first_chunk() else {
             return [None, None];
         };
         let Some(digit) = Digit::from_event(event) else { return [None, None] };
-        let duration = u16::from_be_bytes([high, low]);
+        let duration = u16::from_be_bytes([high, low]) / scale;
+        let time = RtpTime(time.0 / u32::from(scale));
         if self.is_over(digit, time, now) {
             return [None, None];
         }
@@ -290,6 +293,16 @@ fn report(digit: Digit, duration: u16, ended: bool) -> [u8; 4] {
     [digit.event(), if ended { END | VOLUME } else { VOLUME }, high, low]
 }
 
+/// A report for a clock of 48 kHz. Its durations end at 1.4 s: a longer key goes on in segments
+/// (RFC 4733 §2.5.1.3).
+pub(crate) fn to_48_khz(time: RtpTime, [event, flags, high, low]: [u8; 4]) -> (RtpTime, [u8; 4]) {
+    let longest = u32::from(u16::MAX);
+    let duration = u32::from(u16::from_be_bytes([high, low])) * 6;
+    let before = duration.saturating_sub(1) / longest * longest;
+    let [high, low] = ((duration - before) as u16).to_be_bytes();
+    (time.plus(before as i32), [event, flags, high, low])
+}
+
 fn frames(duration: Duration) -> u16 {
     duration.as_millis().div_ceil(20) as u16
 }
@@ -329,7 +342,7 @@ mod tests {
         for packet in packets {
             if let Some((payload, time)) = packet {
                 keys.extend(
-                    receiver.handle_packet(payload, RtpTime(*time), now).into_iter().flatten(),
+                    receiver.handle_packet(payload, RtpTime(*time), 1, now).into_iter().flatten(),
                 );
             }
             keys.extend(receiver.handle_timeout(now));
@@ -415,11 +428,11 @@ mod tests {
         let now = clock();
         let mut time = RtpTime(0);
         for _ in 0..66_000 {
-            assert_eq!(receiver.handle_packet(&packet('1', 0, u16::MAX), time, now), [None; 2]);
+            assert_eq!(receiver.handle_packet(&packet('1', 0, u16::MAX), time, 1, now), [None; 2]);
             time = time.plus(65_535);
         }
         let [None, Some((digit, held))] =
-            receiver.handle_packet(&packet('1', END, u16::MAX), time, now)
+            receiver.handle_packet(&packet('1', END, u16::MAX), time, 1, now)
         else {
             panic!("the key ends");
         };
@@ -431,7 +444,7 @@ mod tests {
     fn flash_and_short_payloads_are_no_keys() {
         assert_eq!(receive(&[Some(([16, END, 3, 32], 0))]), []);
         let mut receiver = Receiver::default();
-        assert_eq!(receiver.handle_packet(&[5, END, 3], RtpTime(0), clock()), [None, None]);
+        assert_eq!(receiver.handle_packet(&[5, END, 3], RtpTime(0), 1, clock()), [None, None]);
     }
 
     #[test]
@@ -484,7 +497,7 @@ mod tests {
             match sender.next_output(time, Form::Event) {
                 Output::Event { time, payload, .. } => {
                     for (digit, held) in
-                        receiver.handle_packet(&payload, time, now).into_iter().flatten()
+                        receiver.handle_packet(&payload, time, 1, now).into_iter().flatten()
                     {
                         assert_eq!(held, Duration::from_millis(100));
                         received.push(digit.as_char());
@@ -496,5 +509,21 @@ mod tests {
             time = time.plus(160);
         }
         assert_eq!(received, keys);
+    }
+
+    #[test]
+    fn a_clock_of_48_khz_is_read_and_written_with_long_keys_in_segments() {
+        let now = clock();
+        let mut receiver = Receiver::default();
+        receiver.handle_packet(&packet('5', 0, 9600), RtpTime(96_000), 6, now);
+        let ended = receiver.handle_packet(&packet('5', END, 28_800), RtpTime(96_000), 6, now);
+        let (digit, duration) = ended[1].unwrap();
+        assert_eq!((digit.as_char(), duration), ('5', Duration::from_millis(600)));
+        // 1 s, and 2 s: the second segment begins where 16 bits end.
+        let time = RtpTime(u32::MAX);
+        assert_eq!(to_48_khz(time, [5, 10, 0x1f, 0x40]), (time, [5, 10, 0xbb, 0x80]));
+        let (begin, [_, _, high, low]) = to_48_khz(time, [5, 10, 0x3e, 0x80]);
+        assert_eq!(begin, RtpTime(65_534));
+        assert_eq!(u16::from_be_bytes([high, low]), 30_465);
     }
 }

@@ -79,8 +79,13 @@ impl Stream {
                 self.send_audio(encoder.payload(), moment, io);
             }
             None => {
-                if let Some(payload) = mixer.for_coded_listener(self.settings.codec) {
-                    self.send_audio(payload, moment, io);
+                let (codec, opus) = (self.settings.codec, self.settings.opus);
+                match mixer.for_coded_listener(codec, opus) {
+                    Some(payload) => self.send_audio(payload, moment, io),
+                    None => {
+                        mixer.encode_all(encoder);
+                        self.send_audio(encoder.payload(), moment, io);
+                    }
                 }
             }
         }

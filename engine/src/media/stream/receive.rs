@@ -7,7 +7,7 @@ use rtp_rs::RtpReader;
 
 use super::{Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become, report_talk};
 use crate::media::{
-    Codec, Digit, Event, FRAME, Law, Rate, RtcpPath, WIDE_FRAME,
+    Codec, Digit, Event, FRAME, Law, PayloadType, Rate, RtcpPath, WIDE_FRAME,
     event::Talk,
     latch::Heard,
     mixer::{Mixer, TalkChange},
@@ -165,7 +165,6 @@ impl Stream {
         relay: &mut Relay,
         events: &mut VecDeque<Event>,
     ) {
-        let time = RtpTime(packet.timestamp());
         let ssrc = Ssrc(packet.ssrc());
         // Some gateways give events an SSRC of their own: that does not end the audio's source.
         let own_source = self.reception.as_ref().is_some_and(|audio| audio.ssrc() != ssrc);
@@ -177,7 +176,10 @@ impl Stream {
             self.digits_source = Some(ssrc);
             self.report_keys([key, None], events);
         }
-        let keys = self.digits_in.handle_packet(packet.payload(), time, moment.now);
+        let time = RtpTime(packet.timestamp());
+        let is_fast = |number: &PayloadType| number.number() == packet.payload_type();
+        let scale = if self.settings.fast_events.iter().any(is_fast) { 6 } else { 1 };
+        let keys = self.digits_in.handle_packet(packet.payload(), time, scale, moment.now);
         self.report_keys(keys, events);
         if self.is_echoing()
             && let Some(payload_type) = self.settings.telephone_event

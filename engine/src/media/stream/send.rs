@@ -5,7 +5,7 @@ use std::{collections::VecDeque, net::SocketAddr, sync::LazyLock, time::Duration
 use super::{Echo, Heartbeat, Moment, Origin, Passage, RelayEntry, Sending, Stream};
 use crate::media::{
     Codec, Digit, Event, FRAME, Law, PlayEnd, Prompt,
-    dtmf::telephone_event::{Form, Output},
+    dtmf::telephone_event::{self, Form, Output},
     mixer::Mixer,
     packet_io::{Outgoing, PacketIo, Sent},
     player::silence,
@@ -115,7 +115,8 @@ impl Stream {
     }
 
     pub(super) fn send_audio(&mut self, payload: &[u8], moment: Moment, io: &mut impl PacketIo) {
-        if !self.settings.direction.is_sending() {
+        // Nothing comes of silence that the peer does not want.
+        if !self.settings.direction.is_sending() || payload.is_empty() {
             return;
         }
         let Some(destination) = self.latch.destination(moment.frame) else { return };
@@ -144,6 +145,10 @@ impl Stream {
         io: &mut impl PacketIo,
     ) {
         let Some(payload_type) = self.settings.telephone_event else { return };
+        let (time, payload) = match self.settings.fast_events.contains(&payload_type) {
+            true => telephone_event::to_48_khz(time, payload),
+            false => (time, payload),
+        };
         if !self.settings.direction.is_sending() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::media::{
-    Rate, Samples, WIDE_FRAME,
+    OpusSettings, Rate, Samples, WIDE_FRAME,
     codec::{decoder::Decoder, encoder::Encoder},
 };
 
@@ -20,7 +20,14 @@ impl Coded {
     fn new(n: u64, codec: Codec, hertz: f64) -> Self {
         let settings = settings(n, codec);
         let header = Header { payload_type: settings.payload_type, ..Phone::new(n).header };
-        Self { codec, encoder: Encoder::new(codec), header, n, frame: 0, hertz }
+        Self {
+            codec,
+            encoder: Encoder::new(codec, OpusSettings::default()),
+            header,
+            n,
+            frame: 0,
+            hertz,
+        }
     }
 
     /// Sends its next 20 ms.
@@ -154,7 +161,7 @@ fn two_of_one_codec_alone_get_each_others_packets() {
             let stream = world.open_with(phone.n, settings(phone.n, codec));
             join(&mut world, stream);
         }
-        let mut said = Encoder::new(codec);
+        let mut said = Encoder::new(codec, OpusSettings::default());
         run(&mut world, &mut phones, 50);
         let first = std::array::from_fn(|n| {
             (8000.0 * (std::f64::consts::TAU * 1900.0 * n as f64 / 16_000.0).sin()) as i16
@@ -287,4 +294,26 @@ fn a_new_codec_goes_on_where_the_old_one_was() {
             )
         );
     }
+}
+
+#[cfg(feature = "opus")]
+#[test]
+fn silence_that_the_peer_does_not_want_is_not_sent() {
+    let mut world = World::new();
+    let mut settings = settings(1, Codec::Opus);
+    settings.opus.silence = crate::media::OpusSilence::LeftOut;
+    let stream = world.open_with(1, settings);
+    world.play(
+        stream,
+        1,
+        vec![PlayItem::Silence(Duration::from_secs(10)), PlayItem::Prompt(ramp(1600))],
+    );
+    world.run_ms(10_400);
+    let sent = world.sent_by(1);
+    assert!((20..120).contains(&sent.len()), "{}", sent.len());
+    // Time runs on, and what follows a silence is marked.
+    let (first, last) = (sent[0].read(), sent[sent.len() - 1].read());
+    let steps = last.timestamp().wrapping_sub(first.timestamp());
+    assert_eq!(u64::from(steps), (sent[sent.len() - 1].at_ms - sent[0].at_ms) * 48);
+    assert!(sent.iter().skip(1).any(|packet| packet.read().mark()));
 }
