@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 use diesis_dialplan::operation::{
-    AnswerMedia, Bridge, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit,
-    DigitSet as PlanDigits, HangupScope, MissingFile, Operation, Originate, Outcome, Park, Pickup,
-    Record, Recorded, SendMessage,
+    AnswerMedia, Bridge, BridgeWait, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit,
+    DigitSet as PlanDigits, HangupScope, MissingFile, Operation, Originate, Outcome, Page, Park,
+    Pickup, Record, Recorded, SendMessage,
 };
 use jiff::tz::TimeZone;
 
@@ -52,6 +52,10 @@ pub(crate) enum Wish {
     Bridge(Box<Bridge>),
     /// Join those whom another call talks with.
     BridgeAdd(BString),
+    /// Wait in a holding bridge.
+    BridgeWait(Box<BridgeWait>),
+    /// Call many and speak to them.
+    Page(Box<Page>),
     /// Enter a conference room.
     Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
     /// Answer somebody else's call that rings.
@@ -204,6 +208,8 @@ pub(crate) fn perform(
         Operation::Record(record) => Performed::Wish(Wish::Record(record)),
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
         Operation::Bridge(bridge) => Performed::Wish(Wish::Bridge(bridge)),
+        Operation::BridgeWait(wait) => Performed::Wish(Wish::BridgeWait(wait)),
+        Operation::Page(page) => Performed::Wish(Wish::Page(page)),
         Operation::BridgeAdd { channel } => Performed::Wish(Wish::BridgeAdd(channel)),
         Operation::Originate(originate) => {
             Performed::Wish(Wish::Elsewhere(Elsewhere::Originate(originate)))

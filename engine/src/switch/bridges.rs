@@ -32,12 +32,22 @@ impl BridgeId {
 /// One bridge.
 #[derive(Debug)]
 pub(super) struct Bridge {
+    kind: BridgeKind,
     room: RoomId,
     /// Where it is mixed, once a member has audio.
     shard: Option<ShardId>,
     members: Vec<ChannelId>,
     /// Those of them that nobody's Dial connects: they stay as long as another one does.
     guests: Vec<ChannelId>,
+}
+
+/// What a bridge is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BridgeKind {
+    /// Those in it talk with each other.
+    Conversation,
+    /// One speaks and the others listen: nobody's keys and nobody's holding concern the others.
+    Page,
 }
 
 /// What a member is to its bridge.
@@ -84,15 +94,24 @@ pub(super) enum BridgeNews {
     Ends(Cause),
     /// There are only guests left.
     Deserted,
+    /// In the holding bridge somebody begins or ends to announce something.
+    Announces,
 }
 
 impl Switch {
     /// A bridge without members.
     pub(super) fn open_bridge(&mut self) -> BridgeId {
+        self.open_bridge_of(BridgeKind::Conversation)
+    }
+
+    /// A bridge of this kind without members.
+    pub(super) fn open_bridge_of(&mut self, kind: BridgeKind) -> BridgeId {
         let room = self.rooms.private();
         let bridge = BridgeId(room.0);
-        self.bridges
-            .insert(bridge, Bridge { room, shard: None, members: Vec::new(), guests: Vec::new() });
+        self.bridges.insert(
+            bridge,
+            Bridge { kind, room, shard: None, members: Vec::new(), guests: Vec::new() },
+        );
         bridge
     }
 
@@ -125,6 +144,7 @@ impl Switch {
 
     /// The call has a stream now, or had one already: brings it into the call's bridge.
     pub(super) fn join_audio(&mut self, call: &mut Call) {
+        self.settle_in_holding(call);
         let (Some(bridged), Some((shard, _))) = (&mut call.bridged, call.channel.stream()) else {
             return;
         };
@@ -140,6 +160,7 @@ impl Switch {
 
     /// Takes a call out of its bridge, if it is in one.
     pub(super) fn leave_bridge(&mut self, call: &mut Call) {
+        self.leave_holding(call);
         let Some(Bridged { bridge, audio, .. }) = call.bridged.take() else { return };
         call.keys = KeyCollector::default();
         if audio == Audio::Joined {
@@ -191,6 +212,7 @@ impl Switch {
             }
             BridgeNews::Ends(_) => {}
             BridgeNews::Deserted => switch.leave_if_deserted(call),
+            BridgeNews::Announces => switch.settle_in_holding(call),
         });
     }
 
@@ -211,8 +233,10 @@ impl Switch {
         source: DigitSource,
         now: Now,
     ) -> bool {
-        if call.bridged.is_none() {
-            return false;
+        let Some(bridged) = call.bridged else { return false };
+        let bridge = self.bridges.get(&bridged.bridge);
+        if bridge.is_some_and(|bridge| bridge.kind == BridgeKind::Page) {
+            return true;
         }
         if call.keys.is_idle() {
             return self.tell_bridge(call, &BridgeNews::Presses(digit, source)) > 0;
@@ -267,7 +291,12 @@ impl Switch {
         self.tell(event);
         let bridge = call.bridged.and_then(|bridged| self.bridges.get(&bridged.bridge));
         // Where more than two talk, or one only listens, nobody waits for who holds.
-        if bridge.is_some_and(|bridge| bridge.members.len() == 2 && bridge.guests.is_empty()) {
+        let concerns_another = |bridge: &Bridge| {
+            bridge.kind == BridgeKind::Conversation
+                && bridge.members.len() == 2
+                && bridge.guests.is_empty()
+        };
+        if bridge.is_some_and(concerns_another) {
             self.tell_bridge(call, &news);
         }
     }

@@ -15,6 +15,7 @@ use super::{
     features::KeyCollector,
     identity::Identity,
     info::InfoDigits,
+    page::Paging,
     session::Session,
 };
 use crate::{
@@ -66,6 +67,8 @@ pub(super) struct Call {
     pub(super) max_forwards: u8,
     /// The other half of a Local channel; such a call has no signalling of its own.
     pub(super) other_half: Option<ChannelId>,
+    /// Those it pages.
+    pub(super) paging: Option<Box<Paging>>,
     /// The bridge it is in.
     pub(super) bridged: Option<Bridged>,
     /// The far end is to be told whom it is connected with, as soon as no offer is in the way.
@@ -213,9 +216,10 @@ impl Call {
             Control::Embedder { .. } | Control::Leg(_) | Control::Nobody => None,
         };
         let dial = self.dialling.as_ref().and_then(|dialling| dialling.deadline());
+        let page = self.paging.as_ref().and_then(|paging| paging.deadline());
         let info = self.info.as_ref().and_then(|info| info.deadline());
         let keys = self.keys.deadline();
-        [phase, pbx, dial, info, keys, self.channel.deadline()].into_iter().flatten().min()
+        [phase, pbx, dial, page, info, keys, self.channel.deadline()].into_iter().flatten().min()
     }
 
     /// How long it lasted and what its media did.

@@ -199,6 +199,7 @@ impl Switch {
             max_forwards: about.hops,
             other_half: None,
             bridged: None,
+            paging: None,
             hold: Hold::Active,
             connected_due: false,
             keys: KeyCollector::default(),

@@ -140,6 +140,7 @@ impl Switch {
             max_forwards: sip::MAX_FORWARDS,
             other_half: None,
             bridged: None,
+            paging: None,
             hold: Hold::Active,
             connected_due: false,
             keys: KeyCollector::default(),

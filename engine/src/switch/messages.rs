@@ -95,6 +95,7 @@ impl Switch {
             max_forwards,
             other_half: None,
             bridged: None,
+            paging: None,
             hold: Hold::Active,
             keys: KeyCollector::default(),
             connected_due: false,

@@ -20,6 +20,7 @@ mod dial;
 mod dialog;
 mod event;
 mod features;
+mod holding;
 mod identity;
 mod info;
 mod invite;
@@ -29,6 +30,7 @@ mod media_events;
 mod messages;
 mod music;
 mod originate;
+mod page;
 mod parking;
 mod pickup;
 mod place;
@@ -147,6 +149,8 @@ pub struct Switch {
     originations: originate::Originations,
     /// Who is parked.
     parking: parking::Parking,
+    /// Who waits in a holding bridge.
+    holdings: holding::Holdings,
     /// Who was transferred, and who wants to hear of it.
     transfers: transfer::Transfers,
     /// Where else calls can be tried that nobody answered yet.
@@ -207,6 +211,7 @@ impl Switch {
             legs_to_locate: HashMap::new(),
             originations: originate::Originations::default(),
             parking: parking::Parking::default(),
+            holdings: holding::Holdings::default(),
             transfers: transfer::Transfers::default(),
             elsewhere: HashMap::new(),
             devices: device_state::Devices::new(&config.sip),

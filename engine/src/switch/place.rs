@@ -153,6 +153,7 @@ impl Switch {
             max_forwards,
             other_half: None,
             bridged: None,
+            paging: None,
             hold: Hold::Active,
             connected_due: false,
             keys: KeyCollector::default(),

@@ -221,6 +221,7 @@ impl Switch {
         if let Some(dialling) = call.dialling.take() {
             self.end_dial(call, &dialling, now);
         }
+        self.end_page(call, now);
         self.leave_bridge(call);
     }
 
@@ -330,6 +331,8 @@ impl Switch {
             }
             Wish::Bridge(bridge) => return self.bridge_with(call, &bridge, now),
             Wish::BridgeAdd(channel) => return self.join_bridge_of(call, channel.as_ref(), now),
+            Wish::BridgeWait(wait) => return self.wait_in_holding(call, *wait, now),
+            Wish::Page(page) => return self.page(call, *page, now),
             Wish::Elsewhere(_) => return,
             Wish::Park(park) => return self.park(call, &park, now),
             Wish::TakeParked { lot, slot } => {

@@ -149,6 +149,7 @@ impl Switch {
     pub(super) fn release(&mut self, call: &mut Call, now: Now) {
         call.visit = None;
         self.leave_room(call);
+        self.end_page(call, now);
         if let Some(dialling) = call.dialling.take() {
             let status = diesis_dialplan::operation::DialStatus::Cancel;
             self.tell(SwitchEvent::DialEnded {

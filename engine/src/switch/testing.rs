@@ -266,6 +266,7 @@ impl Exchange {
         assert!(switch.bridge_news.is_empty() && switch.local_news.is_empty());
         assert!(switch.originations.is_empty(), "originations");
         assert!(switch.parking.is_empty(), "parked: {:?}", switch.parking);
+        assert!(switch.holdings.is_empty(), "holding: {:?}", switch.holdings);
         assert!(switch.transfers.is_empty(), "transfers: {:?}", switch.transfers);
         assert!(switch.infos.is_empty(), "INFO requests: {:?}", switch.infos);
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);

@@ -98,6 +98,7 @@ impl Switch {
                 call.channel.handle_timeout(now.instant, &mut switch.outbox);
                 switch.give_up_if_late(call, now);
                 switch.end_dial_if_late(call, now);
+                switch.end_page_ringing_if_late(call, now);
                 switch.release_keys(call, now);
                 switch.go_on_by_info(call, now);
                 switch.end_dialplan_if_late(call, now);
@@ -175,10 +176,13 @@ impl Switch {
 
     /// Hands the outcome of the channel's task to whoever waits for it.
     fn deliver(&mut self, call: &mut Call, outcome: TaskOutcome, now: Now) {
-        if self.take_asking_outcome(call, &outcome, now) || self.take_parked_outcome(call, now) {
+        if self.take_asking_outcome(call, &outcome, now)
+            || self.take_parked_outcome(call, now)
+            || self.take_holding_outcome(call, &outcome)
+        {
             return;
         }
-        if call.dialling.is_some() {
+        if call.dialling.is_some() || call.paging.is_some() {
             // The caller settles, or hears something, while others are called; nobody waits for it.
             return;
         }
@@ -316,6 +320,7 @@ impl Switch {
         call.visit = None;
         self.forget_info(call);
         self.leave_room(call);
+        self.end_page(call, now);
         self.abandon_dial(call, cause, now);
         self.originations.forget(call.id);
         self.tell_other_half(call, LocalNews::Ends(cause));

@@ -37,7 +37,7 @@ pub(in super::super) enum Kind {
 
 impl Call {
     /// The call as one that calls others.
-    pub(super) fn as_caller(&self) -> Caller<'_> {
+    pub(in super::super) fn as_caller(&self) -> Caller<'_> {
         let place = self.pbx().map(|pbx| {
             let place = pbx.place();
             (place.context.to_owned(), place.extension.to_owned(), place.priority)

@@ -180,7 +180,7 @@ impl Leg {
 
 impl Switch {
     /// The one that dialled lets the leg do what comes between its answer and the connection.
-    pub(super) fn begin_screening(&mut self, call: &mut Call, now: Now) {
+    pub(in super::super) fn begin_screening(&mut self, call: &mut Call, now: Now) {
         if let Control::Leg(leg) = &mut call.control {
             leg.stage = Stage::Screening;
             leg.errands = std::mem::take(&mut leg.after_answer);

@@ -39,6 +39,7 @@ pub(super) use caller::{Caller, Kind as CallerKind};
 pub(super) use consult::Asking;
 pub(super) use leg::{Leg, Verdict};
 use limit::Limit;
+pub(super) use options::forwarded;
 
 /// A Dial in progress, kept with the call that dialled.
 #[derive(Debug)]
@@ -212,6 +213,9 @@ impl Switch {
     pub(super) fn take_dial_news(&mut self, caller: ChannelId, news: DialNews, now: Now) {
         if self.originations.has(caller) {
             return self.take_origin_news(caller, news, now);
+        }
+        if self.take_page_news(caller, &news, now) {
+            return;
         }
         let DialNews { leg, what } = news;
         if self.is_consulted(caller, leg) {
@@ -607,7 +611,7 @@ impl Switch {
             dialling.until = None;
         }
         let timeout = dialling.until.map(|until| until.saturating_duration_since(now.instant));
-        let destination = options::forwarded(to, call);
+        let destination = forwarded(to, call);
         let options = dialling.options.clone();
         match self.call_destination(&call.as_caller(), &destination, &options, timeout, now) {
             Ok(placed) => {

@@ -146,7 +146,7 @@ pub(super) fn features(options: &Options) -> [Vec<Feature>; 2] {
 
 /// Where a callee that forwards wants the call: a destination with a technology, or an extension of
 /// the caller's FORWARD_CONTEXT or context.
-pub(super) fn forwarded(to: &BString, call: &Call) -> Destination {
+pub(in super::super) fn forwarded(to: &BString, call: &Call) -> Destination {
     if let Some((technology, resource)) = to.split_once_str("/") {
         return Destination { technology: technology.into(), resource: resource.into() };
     }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::media::{
-    Command, Digit, Event, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId, ShardId, SocketId,
-    StreamId, StreamSettings, StreamStatistics, TapId, TapSource, TapState,
+    Command, Digit, Event, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId,
+    ShardId, SocketId, StreamId, StreamSettings, StreamStatistics, TapId, TapSource, TapState,
 };
 
 /// All shards.
@@ -49,6 +49,8 @@ struct FakeStream {
     settings: StreamSettings,
     playing: Option<(PlayId, Option<Instant>)>,
     room: Option<RoomId>,
+    /// How it is in the room.
+    mute: MuteState,
     /// When it is reported that nothing is heard.
     idle: Option<Instant>,
 }
@@ -104,8 +106,15 @@ impl FakeMedia {
                 }
                 let (socket, settings) = (port.socket, *settings);
                 let idle = settings.idle_timeout.map(|timeout| now + timeout);
-                let opened =
-                    FakeStream { shard, socket, settings, playing: None, room: None, idle };
+                let opened = FakeStream {
+                    shard,
+                    socket,
+                    settings,
+                    playing: None,
+                    room: None,
+                    mute: MuteState::Open,
+                    idle,
+                };
                 assert!(self.streams.insert(stream, opened).is_none(), "stream opened twice");
                 self.events.push_back(Event::Opened { stream });
             }
@@ -138,8 +147,9 @@ impl FakeMedia {
                 self.sent_digits += signals.len();
                 self.events.push_back(Event::DigitsSent { stream });
             }
-            Command::Join { stream, room, .. } => {
-                self.stream(shard, stream).room = Some(room);
+            Command::Join { stream, room, mute, .. } => {
+                let joined = self.stream(shard, stream);
+                (joined.room, joined.mute) = (Some(room), mute);
                 self.rooms.entry(room).or_default().insert(stream);
                 self.events.push_back(Event::Joined { stream, room });
             }
@@ -224,6 +234,12 @@ impl FakeMedia {
     /// How many streams each room has.
     pub(in super::super) fn room_sizes(&self) -> Vec<usize> {
         self.rooms.values().map(BTreeSet::len).filter(|size| *size > 0).collect()
+    }
+
+    /// Whether those who are in rooms are not heard there, in the order of their streams.
+    pub(in super::super) fn muted(&self) -> Vec<bool> {
+        let inside = self.streams.values().filter(|stream| stream.room.is_some());
+        inside.map(|stream| stream.mute != MuteState::Open).collect()
     }
 
     /// Whether the nth stream plays anything.

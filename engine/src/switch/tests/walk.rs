@@ -71,6 +71,30 @@ same => n,Wait(3)
 exten => h,1,NoOp()
 ";
 
+/// Calls that are put together and taken apart.
+const BRIDGES: &str = "
+[office]
+exten => 100,1,Dial(PJSIP/bob,10,tThHg)
+same => n,BridgeWait(lobby,participant,S(4)e(r))
+same => n,Wait(2)
+exten => 200,1,Bridge(PJSIP/carol,tTF(office^1^1))
+same => n,Bridge(PJSIP/alice,S(5)p)
+same => n,Bridge(PJSIP/bob,xHh)
+same => n,BridgeAdd(PJSIP/alice)
+exten => 300,1,BridgeAdd(PJSIP/bob)
+same => n,BridgeAdd(PJSIP/carol)
+same => n,Page(PJSIP/alice&PJSIP/bob,A(menu),4)
+exten => 600,1,BridgeWait(lobby,announcer,S(3))
+same => n,ConfBridge(600)
+exten => 999,1,Page(PJSIP/alice&PJSIP/carol&Local/100@office,db(sub^s^1(b))q,6)
+exten => 1,1,BridgeWait(,participant,n)
+exten => h,1,NoOp()
+
+[sub]
+exten => s,1,Wait(1)
+same => n,Return()
+";
+
 /// All there is, alike.
 const ANYTHING: [u32; 17] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 
@@ -86,6 +110,14 @@ fn whatever_phones_do_to_each_others_calls_nothing_gets_stuck() {
         transferred += walked.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     assert!(transferred > 50, "only {transferred} transfers");
+}
+
+#[test]
+fn however_calls_are_bridged_held_and_paged_nothing_gets_stuck() {
+    for seed in 0..200 {
+        let walked = std::panic::catch_unwind(|| walk(BRIDGES, &TALKATIVE, seed));
+        assert!(walked.is_ok(), "seed {seed}");
+    }
 }
 
 #[test]
