@@ -16,7 +16,7 @@ use crate::{
     media::{RoomId, ShardId},
 };
 
-pub(crate) use visit::{Surroundings, Visit, VisitEnd, VisitProgress};
+pub(crate) use visit::{Surroundings, Visit, VisitEnd, VisitProgress, census};
 
 /// All rooms that have members now.
 #[derive(Debug, Default)]
@@ -32,13 +32,19 @@ struct Room {
     shard: ShardId,
     profile: BridgeProfile,
     members: Vec<Member>,
+    /// Nobody but an administrator comes in.
+    locked: bool,
+    /// Nobody but administrators is heard.
+    participants_muted: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Member {
     channel: ChannelId,
     profile: UserProfile,
     place: Place,
+    /// By itself.
+    muted: bool,
 }
 
 /// How far inside a member is.
@@ -58,6 +64,9 @@ pub(crate) enum RoomRefusal {
     /// The room has as many members as its profile allows.
     #[error("the room is full")]
     Full,
+    /// An administrator locked it.
+    #[error("the room is locked")]
+    Locked,
     /// The channel is in a room already.
     #[error("the channel is in a room already")]
     AlreadyInside,
@@ -71,6 +80,7 @@ pub(crate) struct MemberFacts {
     pub(crate) is_marked: bool,
     /// In silence until a marked member comes.
     pub(crate) is_waiting: bool,
+    pub(crate) is_muted: bool,
 }
 
 /// What a newcomer finds.
@@ -91,8 +101,19 @@ pub(crate) enum RoomEffect {
     Unmix { channel: ChannelId },
     /// Let everybody in the mix hear this prompt.
     Sound { room: RoomId, shard: ShardId, name: BString },
-    /// The member has to leave because the last marked member left; `leave` is not called yet.
-    Kick { channel: ChannelId },
+    /// Let the others hear the member, or not.
+    Mute { channel: ChannelId, muted: bool },
+    /// The member has to leave; `leave` is not called yet.
+    Kick { channel: ChannelId, reason: KickReason },
+}
+
+/// Why somebody has to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KickReason {
+    /// The last marked member left.
+    LeaderLeft,
+    /// An administrator wants it so.
+    ByAdmin,
 }
 
 /// What is left of a room after a member went.
@@ -126,13 +147,24 @@ impl Rooms {
         if !user.admin && limit.is_some_and(|limit| others >= limit) {
             return Err(RoomRefusal::Full);
         }
+        if !user.admin && self.rooms.get(name).is_some_and(|room| room.locked) {
+            return Err(RoomRefusal::Locked);
+        }
         let id = RoomId(self.rooms_opened + 1);
         let room = self.rooms.entry(name.into()).or_insert_with(|| {
             self.rooms_opened = id.0;
-            Room { id, shard, profile: bridge.clone(), members: Vec::new() }
+            Room {
+                id,
+                shard,
+                profile: bridge.clone(),
+                members: Vec::new(),
+                locked: false,
+                participants_muted: false,
+            }
         });
         let waits = user.wait_marked && !user.marked && !room.has_marked();
-        room.members.push(Member { channel, profile: user.clone(), place: Place::AtTheDoor });
+        let (profile, muted) = (user.clone(), user.start_muted);
+        room.members.push(Member { channel, profile, place: Place::AtTheDoor, muted });
         self.whereabouts.insert(channel, name.into());
         Ok(Found { others, waits })
     }
@@ -154,7 +186,8 @@ impl Rooms {
         }
         let mut effects = Vec::new();
         member.place = Place::Mixed;
-        effects.push(room.mix(channel, profile.start_muted));
+        let member = member.clone();
+        effects.push(room.mix(&member));
         if profile.marked {
             for member in room.members.iter_mut().filter(|m| m.place == Place::Waiting) {
                 member.place = Place::Mixed;
@@ -162,7 +195,7 @@ impl Rooms {
                     channel: member.channel,
                     room: room.id,
                     shard: room.shard,
-                    muted: member.profile.start_muted,
+                    muted: member.is_muted(room.participants_muted),
                 });
             }
         }
@@ -216,7 +249,56 @@ impl Rooms {
             is_admin: member.profile.admin,
             is_marked: member.profile.marked,
             is_waiting: member.place == Place::Waiting,
+            is_muted: member.muted,
         })
+    }
+
+    /// Whether the room is locked, and whether its participants are muted.
+    pub(crate) fn state(&self, name: &BStr) -> (bool, bool) {
+        self.rooms.get(name).map_or((false, false), |room| (room.locked, room.participants_muted))
+    }
+
+    /// A member mutes itself or not any more; which of them.
+    pub(crate) fn toggle_mute(&mut self, channel: ChannelId) -> Option<bool> {
+        let room = self.room_of(channel)?;
+        let member = room.members.iter_mut().find(|member| member.channel == channel)?;
+        member.muted = !member.muted;
+        Some(member.muted)
+    }
+
+    /// Whether the others do not hear a member; `None` when it is in no room.
+    pub(crate) fn is_muted(&self, channel: ChannelId) -> Option<bool> {
+        let room = self.rooms.get(self.whereabouts.get(&channel)?)?;
+        let member = room.members.iter().find(|member| member.channel == channel)?;
+        Some(member.is_muted(room.participants_muted))
+    }
+
+    /// Locks the room of a member or unlocks it; which of them.
+    pub(crate) fn toggle_lock(&mut self, channel: ChannelId) -> Option<bool> {
+        let room = self.room_of(channel)?;
+        room.locked = !room.locked;
+        Some(room.locked)
+    }
+
+    /// Mutes all but administrators in the room of a member, or lets them be heard as they were.
+    pub(crate) fn toggle_mute_participants(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
+        let Some(room) = self.room_of(channel) else { return Vec::new() };
+        room.participants_muted = !room.participants_muted;
+        let all = room.participants_muted;
+        let effect =
+            |it: &Member| RoomEffect::Mute { channel: it.channel, muted: it.is_muted(all) };
+        let members = room.members.iter().filter(|member| !member.profile.admin);
+        let mut effects: Vec<_> = members.map(effect).collect();
+        let said = if all { "conf-now-muted" } else { "conf-now-unmuted" };
+        effects.extend(room.sound(said.into()));
+        effects
+    }
+
+    /// Who came last into the room of a member, and whether it may not be sent away: the member
+    /// itself, and administrators.
+    pub(crate) fn last_to_come(&mut self, channel: ChannelId) -> Option<(ChannelId, bool)> {
+        let last = self.room_of(channel)?.members.last()?;
+        Some((last.channel, last.profile.admin || last.channel == channel))
     }
 
     /// Whether there is no room at all.
@@ -230,14 +312,22 @@ impl Rooms {
     }
 }
 
+impl Member {
+    /// Whether the others do not hear it.
+    fn is_muted(&self, participants_muted: bool) -> bool {
+        self.muted || participants_muted && !self.profile.admin
+    }
+}
+
 impl Room {
     /// Whether a marked member is inside; one still at the door does not count yet.
     fn has_marked(&self) -> bool {
         self.members.iter().any(|m| m.profile.marked && m.place == Place::Mixed)
     }
 
-    fn mix(&self, channel: ChannelId, muted: bool) -> RoomEffect {
-        RoomEffect::Mix { channel, room: self.id, shard: self.shard, muted }
+    fn mix(&self, member: &Member) -> RoomEffect {
+        let muted = member.is_muted(self.participants_muted);
+        RoomEffect::Mix { channel: member.channel, room: self.id, shard: self.shard, muted }
     }
 
     fn sound(&self, name: BString) -> Option<RoomEffect> {
@@ -253,7 +343,10 @@ impl Room {
         let mut effects = Vec::new();
         for member in &mut self.members {
             if member.profile.end_marked {
-                effects.push(RoomEffect::Kick { channel: member.channel });
+                effects.push(RoomEffect::Kick {
+                    channel: member.channel,
+                    reason: KickReason::LeaderLeft,
+                });
             } else if member.profile.wait_marked && member.place == Place::Mixed {
                 member.place = Place::Waiting;
                 effects.push(RoomEffect::Unmix { channel: member.channel });
@@ -361,7 +454,8 @@ mod tests {
         assert_eq!(mixed(&effects), [3, 1, 2]);
         let effects = hall.leave(3).effects;
         assert_eq!(effects[0], RoomEffect::Unmix { channel: ChannelId::new(1) });
-        assert_eq!(effects[1], RoomEffect::Kick { channel: ChannelId::new(2) });
+        let reason = KickReason::LeaderLeft;
+        assert_eq!(effects[1], RoomEffect::Kick { channel: ChannelId::new(2), reason });
     }
 
     #[test]

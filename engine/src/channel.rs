@@ -198,6 +198,13 @@ impl Channel {
         out.command(at, Command::Join { stream, room, mute, talk_detection: TalkDetection::Off });
     }
 
+    /// Changes what it contributes to its room.
+    pub(crate) fn mute(&self, mute: MuteState, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::Mute { stream, mute });
+        }
+    }
+
     /// Leaves the room.
     pub(crate) fn leave(&self, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {

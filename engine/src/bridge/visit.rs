@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bstr::{BStr, BString};
 use diesis_sounds::say::{self, Gender, Language};
 
-use super::{Found, RoomEffect, Rooms};
+use super::{Found, KickReason, RoomEffect, Rooms};
 use crate::{
     channel::{
         Channel, ChannelId, DigitSet, OtherDigits, Outbox, PlayRequest, ReadDigits, TaskOutcome,
@@ -41,8 +41,8 @@ enum State {
     Greeting,
     /// In the room.
     Inside,
-    /// Saying that the leader has left.
-    SayingGoodbye,
+    /// Saying why there is no staying.
+    SayingGoodbye(KickReason),
     /// Over.
     Over,
 }
@@ -67,6 +67,10 @@ pub(crate) enum VisitEnd {
     EndMarked,
     /// Asked to leave by a command.
     Left,
+    /// Left by a key.
+    LeftByKey,
+    /// An administrator sent it away.
+    Kicked,
 }
 
 /// What a visit works on.
@@ -130,7 +134,8 @@ impl Visit {
                 _ => self.over(VisitEnd::Refused),
             },
             State::Refusing => self.over(VisitEnd::Refused),
-            State::SayingGoodbye => self.over(VisitEnd::EndMarked),
+            State::SayingGoodbye(KickReason::LeaderLeft) => self.over(VisitEnd::EndMarked),
+            State::SayingGoodbye(KickReason::ByAdmin) => self.over(VisitEnd::Kicked),
             State::Greeting => {
                 self.state = State::Inside;
                 VisitProgress::SteppedInside(around.rooms.step_inside(self.channel))
@@ -140,9 +145,18 @@ impl Visit {
     }
 
     /// The room sends the member away. [`Rooms::leave`] was called.
-    pub(crate) fn handle_kick(&mut self, around: &mut Surroundings<'_>) {
-        self.state = State::SayingGoodbye;
-        self.say("conf-leaderhasleft", around);
+    pub(crate) fn handle_kick(&mut self, reason: KickReason, around: &mut Surroundings<'_>) {
+        self.state = State::SayingGoodbye(reason);
+        let said = match reason {
+            KickReason::LeaderLeft => "conf-leaderhasleft",
+            KickReason::ByAdmin => "conf-kicked",
+        };
+        self.say(said, around);
+    }
+
+    /// Whether this one has the administrator's keys.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.user.admin
     }
 
     fn ask_pin(
@@ -230,14 +244,7 @@ impl Visit {
         }
         let mut names: Vec<BString> = Vec::new();
         if self.user.announce_user_count && found.others > 0 {
-            match found.others {
-                1 => names.push("conf-onlyone".into()),
-                others => {
-                    names.push("conf-thereare".into());
-                    names.extend(count(others, language));
-                    names.push("conf-otherinparty".into());
-                }
-            }
+            names = census(found.others, language);
         }
         if found.others == 0 && self.user.announce_only_user {
             names.push("conf-onlyperson".into());
@@ -255,6 +262,20 @@ impl Visit {
     fn over(&mut self, end: VisitEnd) -> VisitProgress {
         self.state = State::Over;
         VisitProgress::Ended(end)
+    }
+}
+
+/// How many others are there, as prompts.
+pub(crate) fn census(others: usize, language: &BStr) -> Vec<BString> {
+    match others {
+        0 => vec!["conf-onlyperson".into()],
+        1 => vec!["conf-onlyone".into()],
+        others => {
+            let mut names: Vec<BString> = vec!["conf-thereare".into()];
+            names.extend(count(others, language));
+            names.push("conf-otherinparty".into());
+            names
+        }
     }
 }
 

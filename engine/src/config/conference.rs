@@ -18,7 +18,11 @@ const MAX_MEMBERS: u32 = 100_000;
 
 /// Reads all sections of the file.
 pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> ConferenceSettings {
-    let mut settings = ConferenceSettings { bridges: Named::default(), users: Named::default() };
+    let mut settings = ConferenceSettings {
+        bridges: Named::default(),
+        users: Named::default(),
+        menus: Named::default(),
+    };
     for section in sections {
         if section.is("general") {
             section.each(&keys::CONFBRIDGE_GENERAL, notes, |_, setting| setting.judge());
@@ -37,12 +41,10 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> ConferenceSetti
         match kind.value().to_ascii_lowercase().as_slice() {
             b"bridge" => read_bridge(section, &mut settings.bridges, notes),
             b"user" => read_user(section, &mut settings.users, notes),
-            b"menu" => notes.warn(
-                codes::SECTION_LATER,
-                kind.value_span(),
-                format!("conference menus are not supported yet: [{}]", section.name()),
-                "keys do nothing in the room",
-            ),
+            b"menu" => {
+                let menu = super::menu::read(section, notes);
+                insert(&mut settings.menus, menu, section, "menu", notes);
+            }
             _ => {
                 let help = match nearest(kind.value().as_bstr(), ["bridge", "user", "menu"]) {
                     Some(nearest) => format!("did you mean type={nearest}? The section is ignored"),

@@ -50,6 +50,17 @@ pub(super) const RTP: KeyTable = KeyTable {
 pub(super) const CONFBRIDGE_GENERAL: KeyTable =
     KeyTable { kind: "confbridge.conf [general]", read: &[], later: &[] };
 
+/// Beside keys and what they do.
+pub(super) const MENU: KeyTable = KeyTable {
+    kind: "conference menu",
+    read: &["type"],
+    later: &[Later {
+        instead: "the section is taken as it is",
+        severity: Warn,
+        keys: &[("template", Never)],
+    }],
+};
+
 pub(super) const BRIDGE: KeyTable = KeyTable {
     kind: "bridge profile",
     read: &["type", "max_members", "sound_join", "sound_leave"],

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::acl::Access;
+use super::menu::MenuProfile;
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::registration::Registration;
@@ -677,6 +678,8 @@ pub struct ConferenceSettings {
     pub bridges: Named<BridgeProfile>,
     /// The participants' profiles. `default_user` is always there.
     pub users: Named<UserProfile>,
+    /// What keys do in a room.
+    pub menus: Named<MenuProfile>,
 }
 
 impl Default for ConferenceSettings {
@@ -684,6 +687,7 @@ impl Default for ConferenceSettings {
         Self {
             bridges: std::iter::once(BridgeProfile::new(DEFAULT_BRIDGE)).collect(),
             users: std::iter::once(UserProfile::new(DEFAULT_USER)).collect(),
+            menus: Named::default(),
         }
     }
 }

@@ -57,7 +57,12 @@ pub(crate) enum Wish {
     /// Call many and speak to them.
     Page(Box<Page>),
     /// Enter a conference room.
-    Conference { room: BString, bridge_profile: Option<BString>, user_profile: Option<BString> },
+    Conference {
+        room: BString,
+        bridge_profile: Option<BString>,
+        user_profile: Option<BString>,
+        menu: Option<BString>,
+    },
     /// Answer somebody else's call that rings.
     Pickup(Vec<Pickup>),
     /// Leave the call in a parking lot.
@@ -123,11 +128,7 @@ pub(crate) fn perform(
             Performed::Wish(Wish::Refuse { refusal: Refusal::Congestion, timeout })
         }
         Operation::Conference { room, bridge_profile, user_profile, menu } => {
-            if let Some(menu) = menu {
-                let (room, menu) = (Printable(&room), Printable(&menu));
-                tracing::warn!(%room, %menu, "conference menus are not available: digits do nothing in the room");
-            }
-            Performed::Wish(Wish::Conference { room, bridge_profile, user_profile })
+            Performed::Wish(Wish::Conference { room, bridge_profile, user_profile, menu })
         }
         Operation::Play { files, interrupt, missing, language } => {
             let request = PlayRequest {
@@ -236,7 +237,8 @@ pub(crate) fn left_room(end: VisitEnd) -> Outcome {
     Outcome::Conference(match end {
         VisitEnd::Refused => ConferenceEnd::Failed,
         VisitEnd::EndMarked => ConferenceEnd::EndMarked,
-        VisitEnd::Left => ConferenceEnd::Kicked,
+        VisitEnd::Left | VisitEnd::Kicked => ConferenceEnd::Kicked,
+        VisitEnd::LeftByKey => ConferenceEnd::Dtmf,
     })
 }
 

@@ -253,6 +253,9 @@ impl Switch {
     pub(super) fn release_keys(&mut self, call: &mut Call, now: Now) {
         let keys = call.keys.handle_timeout(now.instant);
         self.pass_keys(call, keys);
+        if let Some(menu) = &mut call.menu {
+            menu.handle_timeout(now.instant);
+        }
     }
 
     fn pass_keys(&mut self, call: &Call, keys: Vec<(Digit, DigitSource)>) {

@@ -15,6 +15,7 @@ use super::{
     features::KeyCollector,
     identity::Identity,
     info::InfoDigits,
+    menus::Menu,
     page::Paging,
     session::Session,
 };
@@ -77,6 +78,8 @@ pub(super) struct Call {
     pub(super) hold: Hold,
     /// The keys it may press in a bridge to ask for something.
     pub(super) keys: KeyCollector,
+    /// What keys do in the room.
+    pub(super) menu: Option<Box<Menu>>,
     /// The application that the dialplan ran last before the call ended, and its arguments.
     pub(super) last_step: (BString, BString),
     /// What an outgoing call answers a challenge with.
@@ -219,7 +222,9 @@ impl Call {
         let page = self.paging.as_ref().and_then(|paging| paging.deadline());
         let info = self.info.as_ref().and_then(|info| info.deadline());
         let keys = self.keys.deadline();
-        [phase, pbx, dial, page, info, keys, self.channel.deadline()].into_iter().flatten().min()
+        let menu = self.menu.as_ref().and_then(|menu| menu.deadline());
+        let channel = self.channel.deadline();
+        [phase, pbx, dial, page, info, keys, menu, channel].into_iter().flatten().min()
     }
 
     /// How long it lasted and what its media did.

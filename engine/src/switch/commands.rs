@@ -133,6 +133,7 @@ impl Switch {
                     room,
                     bridge.map(AsRef::<BStr>::as_ref),
                     user.map(AsRef::<BStr>::as_ref),
+                    None,
                     now,
                 );
                 return visited.map_err(|error| {

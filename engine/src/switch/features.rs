@@ -27,10 +27,10 @@ pub enum Feature {
     SwapTransfer,
 }
 
-/// The keys of one call in a bridge.
-#[derive(Debug, Default)]
-pub(super) struct KeyCollector {
-    codes: Vec<(Vec<Digit>, Feature)>,
+/// The keys of one call in a bridge or a room, and what codes ask for.
+#[derive(Debug)]
+pub(super) struct KeyCollector<A = Feature> {
+    codes: Vec<(Vec<Digit>, A)>,
     /// Keys that may become a code.
     typed: Vec<(Digit, DigitSource)>,
     until: Option<Instant>,
@@ -39,11 +39,11 @@ pub(super) struct KeyCollector {
 
 /// What a key led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Collected {
+pub(super) enum Collected<A = Feature> {
     /// More keys may make a code.
     Waits,
     /// A code is complete.
-    Asked(Feature),
+    Asked(A),
     /// No code: these go on to the other side.
     Pass(Vec<(Digit, DigitSource)>),
 }
@@ -66,7 +66,26 @@ impl KeyCollector {
             (!digits.is_empty()).then_some((digits, feature))
         };
         let codes = features.iter().copied().filter_map(code).collect();
-        Self { codes, typed: Vec::new(), until: None, timeout: settings.digit_timeout }
+        Self::of(codes, settings.digit_timeout)
+    }
+}
+
+impl<A> Default for KeyCollector<A> {
+    /// No key asks for anything.
+    fn default() -> Self {
+        Self { codes: Vec::new(), typed: Vec::new(), until: None, timeout: Duration::ZERO }
+    }
+}
+
+impl<A: Copy> KeyCollector<A> {
+    /// Listens for these codes; keys that may become one are held back for so long.
+    pub(super) fn of(codes: Vec<(Vec<Digit>, A)>, timeout: Duration) -> Self {
+        Self { codes, timeout, ..Self::default() }
+    }
+
+    /// Goes on as if these keys had just been pressed, and were no code by themselves.
+    pub(super) fn begin_with(&mut self, typed: &[Digit], source: DigitSource) {
+        self.typed = typed.iter().map(|digit| (*digit, source)).collect();
     }
 
     /// Whether any key asks for anything.
@@ -80,15 +99,20 @@ impl KeyCollector {
     }
 
     /// A key was pressed.
-    pub(super) fn press(&mut self, digit: Digit, source: DigitSource, now: Instant) -> Collected {
+    pub(super) fn press(
+        &mut self,
+        digit: Digit,
+        source: DigitSource,
+        now: Instant,
+    ) -> Collected<A> {
         self.typed.push((digit, source));
         let typed = || self.typed.iter().map(|(digit, _)| *digit);
-        if let Some((_, feature)) =
+        if let Some((_, asked)) =
             self.codes.iter().find(|(code, _)| typed().eq(code.iter().copied()))
         {
-            let feature = *feature;
+            let asked = *asked;
             self.forget();
-            return Collected::Asked(feature);
+            return Collected::Asked(asked);
         }
         let begins = |code: &[Digit]| {
             code.len() > self.typed.len() && typed().eq(code[..self.typed.len()].iter().copied())

@@ -203,6 +203,7 @@ impl Switch {
             hold: Hold::Active,
             connected_due: false,
             keys: KeyCollector::default(),
+            menu: None,
             last_step: Default::default(),
             invitation: None,
             info: None,

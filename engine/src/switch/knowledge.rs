@@ -61,6 +61,7 @@ impl Knowledge for Known<'_> {
             }
             facts.parties.push(channel);
         }
+        (facts.is_locked, facts.is_muted) = self.rooms.state(name);
         (!facts.parties.is_empty()).then_some(facts)
     }
 

@@ -144,6 +144,7 @@ impl Switch {
             hold: Hold::Active,
             connected_due: false,
             keys: KeyCollector::default(),
+            menu: None,
             invitation: None,
             info: None,
             unanswered_until: until,

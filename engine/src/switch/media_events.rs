@@ -121,7 +121,8 @@ impl Switch {
         match call.channel.handle_digit(digit, source, now.instant, &mut self.outbox) {
             Pressed::Queued => {
                 self.tell(SwitchEvent::DigitHeard { call: call.id, digit });
-                if self.press_while_dialling(call, digit, now)
+                if self.press_in_room(call, digit, source, now)
+                    || self.press_while_dialling(call, digit, now)
                     || self.press_in_bridge(call, digit, source, now)
                 {
                     call.channel.forget_digits();

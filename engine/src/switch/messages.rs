@@ -98,6 +98,7 @@ impl Switch {
             paging: None,
             hold: Hold::Active,
             keys: KeyCollector::default(),
+            menu: None,
             connected_due: false,
             last_step: Default::default(),
             invitation: None,

@@ -27,6 +27,7 @@ mod invite;
 mod knowledge;
 mod local;
 mod media_events;
+mod menus;
 mod messages;
 mod music;
 mod originate;

@@ -157,6 +157,7 @@ impl Switch {
             hold: Hold::Active,
             connected_due: false,
             keys: KeyCollector::default(),
+            menu: None,
             invitation,
             last_step: Default::default(),
             info: None,

@@ -339,13 +339,14 @@ impl Switch {
                 return self.take_parked(call, lot.as_ref(), slot.as_ref(), now);
             }
             Wish::Pickup(whose) => return self.pick_up_other(call, &whose, now),
-            Wish::Conference { room, bridge_profile, user_profile } => {
+            Wish::Conference { room, bridge_profile, user_profile, menu } => {
                 let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());
                 let visited = self.visit_room(
                     call,
                     room,
                     bridge.map(|name| name.as_bstr()),
                     user.map(|name| name.as_bstr()),
+                    menu.as_ref().map(|name| name.as_bstr()),
                     now,
                 );
                 if let Err(error) = visited {

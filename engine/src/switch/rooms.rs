@@ -2,12 +2,12 @@
 
 use bstr::{BStr, BString};
 
-use super::{Switch, SwitchEvent, call::Call};
+use super::{Switch, SwitchEvent, call::Call, menus::Menu};
 use crate::{
     bridge::{RoomEffect, Surroundings, Visit},
     channel::Asker,
     clock::Now,
-    config::{DEFAULT_BRIDGE, DEFAULT_USER},
+    config::{DEFAULT_BRIDGE, DEFAULT_MENU, DEFAULT_USER},
     media::MuteState,
     presence::Device,
     printable::Printable,
@@ -22,6 +22,9 @@ pub(super) enum ProfileError {
     /// No `type=user` section of that name.
     #[error("there is no user profile {0:?}")]
     User(BString),
+    /// No `type=menu` section of that name.
+    #[error("there is no menu {0:?}")]
+    Menu(BString),
 }
 
 impl Switch {
@@ -32,6 +35,7 @@ impl Switch {
         room: BString,
         bridge_profile: Option<&BStr>,
         user_profile: Option<&BStr>,
+        menu: Option<&BStr>,
         now: Now,
     ) -> Result<(), ProfileError> {
         let conferences = std::sync::Arc::clone(&self.config.conferences);
@@ -40,6 +44,15 @@ impl Switch {
         let bridge =
             conferences.bridges.get(bridge).ok_or_else(|| ProfileError::Bridge(bridge.into()))?;
         let user = conferences.users.get(user).ok_or_else(|| ProfileError::User(user.into()))?;
+        let menu = match menu.filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let known = conferences.menus.get(name);
+                Some(known.ok_or_else(|| ProfileError::Menu(name.into()))?)
+            }
+            None => conferences.menus.get(DEFAULT_MENU.into()),
+        };
+        let timeout = self.config.features.digit_timeout;
+        call.menu = menu.map(|menu| Box::new(Menu::new(menu.clone(), timeout)));
         let (visit, progress) = Visit::begin(
             room,
             bridge.clone(),
@@ -91,15 +104,24 @@ impl Switch {
             RoomEffect::Mix { channel, .. } | RoomEffect::Unmix { channel } => {
                 self.with_call(channel, now, |switch, call| switch.mix(call, &effect));
             }
-            RoomEffect::Kick { channel } => self.with_call(channel, now, |switch, call| {
-                switch.leave_room(call);
+            RoomEffect::Mute { channel, .. } => {
+                self.with_call(channel, now, |switch, call| switch.follow_mute(call));
+            }
+            RoomEffect::Kick { channel, reason } => self.with_call(channel, now, |switch, call| {
+                // It may have left by itself meanwhile.
                 let Some(mut visit) = call.visit.take() else { return };
-                visit.handle_kick(&mut Surroundings {
-                    channel: &mut call.channel,
-                    rooms: &mut switch.rooms,
-                    out: &mut switch.outbox,
-                    now: now.instant,
-                });
+                switch.leave_room(call);
+                call.menu = None;
+                call.channel.stop(&mut switch.outbox);
+                visit.handle_kick(
+                    reason,
+                    &mut Surroundings {
+                        channel: &mut call.channel,
+                        rooms: &mut switch.rooms,
+                        out: &mut switch.outbox,
+                        now: now.instant,
+                    },
+                );
                 call.visit = Some(visit);
             }),
         }
@@ -113,8 +135,15 @@ impl Switch {
                 self.follow_stream(call);
             }
             RoomEffect::Unmix { .. } => call.channel.leave(&mut self.outbox),
-            RoomEffect::Sound { .. } | RoomEffect::Kick { .. } => {}
+            RoomEffect::Sound { .. } | RoomEffect::Kick { .. } | RoomEffect::Mute { .. } => {}
         }
+    }
+
+    /// Lets the others hear a member as the room has it.
+    pub(super) fn follow_mute(&mut self, call: &Call) {
+        let Some(muted) = self.rooms.is_muted(call.id) else { return };
+        let mute = if muted { MuteState::Muted } else { MuteState::Open };
+        call.channel.mute(mute, &mut self.outbox);
     }
 
     /// The stream may have moved to another shard: counts it there.

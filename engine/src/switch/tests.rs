@@ -3,6 +3,7 @@
 mod admission;
 mod bridging;
 mod calls_recorded;
+mod conference;
 mod connected;
 mod consult;
 mod device_state;

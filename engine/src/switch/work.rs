@@ -199,6 +199,9 @@ impl Switch {
             call.visit = Some(visit);
             return self.visited(call, progress);
         }
+        if call.visit.is_some() && call.menu.as_ref().is_some_and(|menu| menu.is_saying()) {
+            return self.go_on_in_menu(call, now);
+        }
         match &mut call.control {
             Control::Dialplan(pbx) => pbx.handle_outcome(pbx::perform::outcome(outcome)),
             Control::Embedder { running } => {
@@ -235,6 +238,7 @@ impl Switch {
             }
             VisitProgress::Ended(end) => {
                 call.visit = None;
+                call.menu = None;
                 self.leave_room(call);
                 match &mut call.control {
                     Control::Dialplan(pbx) => pbx.handle_outcome(pbx::perform::left_room(end)),
@@ -244,7 +248,10 @@ impl Switch {
                                 VisitEnd::Refused => {
                                     Completion::Failed("the room can not be entered".into())
                                 }
-                                VisitEnd::EndMarked | VisitEnd::Left => Completion::Done,
+                                VisitEnd::EndMarked
+                                | VisitEnd::Left
+                                | VisitEnd::LeftByKey
+                                | VisitEnd::Kicked => Completion::Done,
                             };
                             self.complete(command, completion);
                         }

@@ -201,7 +201,7 @@ fn one_sent_away_hears_why() {
     let id = door.callers[caller].id;
     door.rooms.leave(id);
     let mut visit = door.callers[caller].visit.take().expect("a visit");
-    door.with(caller, |_, _, around| visit.handle_kick(around));
+    door.with(caller, |_, _, around| visit.handle_kick(KickReason::LeaderLeft, around));
     door.callers[caller].visit = Some(visit);
     door.run();
     assert_eq!(door.callers[caller].heard, ["conf-leaderhasleft"]);

@@ -163,7 +163,8 @@ impl FakeMedia {
                 self.stream(shard, stream).shard = to;
                 self.events.push_back(Event::Moved { stream, shard: to });
             }
-            Command::Echo { stream, .. } | Command::Mute { stream, .. } => {
+            Command::Mute { stream, mute } => self.stream(shard, stream).mute = mute,
+            Command::Echo { stream, .. } => {
                 self.stream(shard, stream);
             }
             Command::Tap { stream, tap, source, state, silence, sink } => {
