@@ -331,12 +331,14 @@ impl Head {
                 head.note(ParseErrorKind::Truncated);
                 break;
             };
-            if line.end == at {
-                head.body_start = line.next;
+            let has_ended = line.end == at;
+            let has_room = has_ended || head.headers.len() < limits.headers;
+            if !has_room || head.elements > limits.elements {
+                head.note(ParseErrorKind::TooLarge);
                 break;
             }
-            if head.headers.len() >= limits.headers || head.elements > limits.elements {
-                head.note(ParseErrorKind::TooLarge);
+            if has_ended {
+                head.body_start = line.next;
                 break;
             }
             at = match bytes.get(line.next) {
@@ -614,6 +616,8 @@ mod tests {
             kind(&OPTIONS.replace("CSeq", &format!("{vias}CSeq"))),
             ParseErrorKind::TooLarge
         );
+        let last = OPTIONS.replace("\r\n\r\n", &format!("\r\n{vias}\r\n"));
+        assert_eq!(kind(&last), ParseErrorKind::TooLarge, "as the last header as well");
         let huge = "x".repeat(70_000);
         assert_eq!(
             kind(&OPTIONS.replace("\r\n\r\n", &format!("\r\n\r\n{huge}"))),
