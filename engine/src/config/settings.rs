@@ -19,7 +19,7 @@ use super::registration::Registration;
 use super::secret::Secret;
 use super::stack::StackSettings;
 use super::watching::{Mailbox, MessageWaiting, Watching};
-use crate::media::KEEPALIVE;
+use crate::media::{KEEPALIVE, RtcpMux};
 use crate::recording::RecordingSettings;
 use crate::sip::auth::{OwnCredentials, OwnSecret};
 pub use crate::sip::registrar::WhenFull;
@@ -193,6 +193,9 @@ pub struct Peer {
     pub rewrite_contact: bool,
     /// Media goes back to where the peer's media comes from, within the limits of the source check.
     pub rtp_symmetric: bool,
+    /// Whether RTCP may share the port of the media (`rtcp_mux`). Other than in Asterisk, which takes
+    /// it with `yes` only, it is taken from whoever offers it, unless it is `no`.
+    pub rtcp_mux: RtcpMux,
     /// The call ends when nothing of the peer was heard for so long. `None`: it does not.
     pub rtp_timeout: Option<Duration>,
     /// The same while the peer holds the call. `None`: it does not end.
@@ -290,6 +293,7 @@ impl Peer {
             force_rport: true,
             rewrite_contact: false,
             rtp_symmetric: false,
+            rtcp_mux: RtcpMux::IfOffered,
             rtp_timeout: None,
             rtp_timeout_hold: None,
             // Differs from Asterisk, which sends none: between prompts nothing is sent here, and a

@@ -37,7 +37,9 @@ pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId};
 pub use prompt::Prompt;
 pub(crate) use settings::KEEPALIVE;
-pub use settings::{Direction, InbandDigits, Latching, PayloadType, RtcpPath, StreamSettings};
+pub use settings::{
+    Direction, InbandDigits, Latching, PayloadType, RtcpMux, RtcpPath, StreamSettings,
+};
 pub use statistics::StreamStatistics;
 pub use tone::{Indication, Tone, ToneSpec};
 

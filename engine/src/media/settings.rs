@@ -99,6 +99,18 @@ pub enum RtcpPath {
     Muxed,
 }
 
+/// Whether reports may share the ports of the media (RFC 5761).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RtcpMux {
+    /// They may not.
+    Never,
+    /// When the peer offers it.
+    #[default]
+    IfOffered,
+    /// It is offered to the peer too.
+    Offer,
+}
+
 impl RtcpPath {
     /// The address to report to, by what was signalled.
     pub(crate) fn signalled(self, media: Option<SocketAddr>) -> Option<SocketAddr> {

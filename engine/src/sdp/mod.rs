@@ -5,6 +5,7 @@
 mod description;
 mod negotiate;
 mod parse;
+mod rtcp;
 mod write;
 
 pub use description::{

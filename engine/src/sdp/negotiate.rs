@@ -13,7 +13,10 @@ use smallvec::SmallVec;
 use super::description::{
     Attribute, Connection, MediaDescription, MediaKind, Origin, SessionDescription,
 };
-use crate::media::{Codec, Direction, ForwardCorrection, OpusSettings, OpusSilence, PayloadType};
+use super::rtcp;
+use crate::media::{
+    Codec, Direction, ForwardCorrection, OpusSettings, OpusSilence, PayloadType, RtcpMux, RtcpPath,
+};
 
 /// What we can do in an audio stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Capabilities {
     pub preference: Preference,
     /// Whether telephone events (RFC 4733) are offered and accepted.
     pub telephone_events: TelephoneEvents,
+    /// Whether RTCP may share the port of the media.
+    pub rtcp_mux: RtcpMux,
 }
 
 /// Whose order of codecs an answer of ours follows. What comes first is what we send.
@@ -78,6 +83,8 @@ pub struct Negotiated {
     pub direction: Direction,
     /// The packet time the peer asks for, 10 to 60 ms.
     pub packet_time: Duration,
+    /// Where reports travel.
+    pub rtcp: RtcpPath,
 }
 
 /// Why an offer or an answer leads nowhere.
@@ -127,6 +134,7 @@ impl Default for Capabilities {
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             preference: Preference::Theirs(Kept::All),
             telephone_events: TelephoneEvents::Enabled,
+            rtcp_mux: RtcpMux::default(),
         }
     }
 }
@@ -186,6 +194,8 @@ impl OfferAnswer {
         local: SocketAddr,
         direction: Direction,
     ) -> Result<Bytes, NegotiationError> {
+        // While what holds is still there to be asked.
+        let ours = self.offered_stream(local, direction);
         let before = match std::mem::replace(&mut self.state, State::Initial) {
             State::Initial => None,
             State::Agreed(negotiated) => {
@@ -196,7 +206,6 @@ impl OfferAnswer {
                 return Err(NegotiationError::OfferPending);
             }
         };
-        let ours = self.offered_stream(local, direction);
         let mut media = self.local.as_ref().map_or_else(Vec::new, |local| local.media.clone());
         match self.stream_index() {
             Some(index) => media[index] = ours,
@@ -277,10 +286,14 @@ impl OfferAnswer {
         if remote.is_held {
             direction = without_sending(direction);
         }
+        let shares_port = rtcp::shares_port(chosen) && rtcp::accepts(self.capabilities.rtcp_mux);
         let mut formats = choice.codecs.clone();
         formats.extend(choice.events());
         let media = offer.media.iter().enumerate().map(|(at, media)| match at == index {
-            true => stream(local, &formats, direction),
+            true => {
+                let ours = stream(local, &formats, direction);
+                rtcp::complete(ours, &media.protocol, shares_port)
+            }
             false => refused(media),
         });
         let media = media.collect();
@@ -298,6 +311,7 @@ impl OfferAnswer {
             opus: opus_settings(chosen, payload_type),
             direction,
             packet_time: chosen.packet_time(),
+            rtcp: rtcp::path(chosen, remote.address, shares_port),
         };
         self.state = State::Agreed(Box::new(negotiated.clone()));
         Ok((self.describe(local, media), negotiated))
@@ -358,6 +372,11 @@ impl OfferAnswer {
             opus: opus_settings(theirs, payload_type),
             direction,
             packet_time: theirs.packet_time(),
+            rtcp: rtcp::path(
+                theirs,
+                choice.remote.address,
+                rtcp::shares_port(ours) && rtcp::shares_port(theirs),
+            ),
         })
     }
 
@@ -426,7 +445,11 @@ impl OfferAnswer {
                 formats.push((number, Format::TelephoneEvent(clock)));
             }
         }
-        stream(local, &formats, direction)
+        let ours = stream(local, &formats, direction);
+        let profile = self.stream_index().and_then(|index| self.local.as_ref()?.media.get(index));
+        let shares_port = self.capabilities.rtcp_mux == RtcpMux::Offer
+            || in_use.is_some_and(|negotiated| negotiated.rtcp == RtcpPath::Muxed);
+        rtcp::complete(ours, profile.map_or("", |media| media.protocol.as_str()), shares_port)
     }
 
     /// Makes the description, with a new version if it differs from the last.
@@ -545,7 +568,7 @@ impl Choice {
         is_ipv6: bool,
         capabilities: &Capabilities,
     ) -> Option<Self> {
-        let is_rtp = media.protocol.eq_ignore_ascii_case("RTP/AVP");
+        let is_rtp = rtcp::is_spoken(&media.protocol);
         if media.kind != MediaKind::Audio || media.port == 0 || !is_rtp {
             return None;
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     channel::DigitRoute,
     config::{CodecName, CodecPreference, DtmfMode, Peer},
-    media::{Codec, Direction, InbandDigits, KEEPALIVE, Latching, RtcpPath, StreamSettings},
+    media::{Codec, Direction, InbandDigits, KEEPALIVE, Latching, StreamSettings},
     sdp::{
         Capabilities, Kept, Negotiated, NegotiationError, OfferAnswer, Preference, SdpError,
         SessionDescription, TelephoneEvents,
@@ -250,6 +250,7 @@ impl Session {
             fast_events,
             opus,
             direction,
+            rtcp,
             ..
         } = self.exchange.negotiated()?.clone();
         let is_held = remote.is_none();
@@ -277,7 +278,7 @@ impl Session {
             },
             idle_timeout,
             keepalive: self.silences.keepalive,
-            rtcp: RtcpPath::default(),
+            rtcp,
         })
     }
 }
@@ -321,5 +322,10 @@ fn capabilities(peer: Option<&Peer>) -> Capabilities {
         CodecPreference::Remote => Preference::Theirs(Kept::All),
         CodecPreference::RemoteFirst => Preference::Theirs(Kept::First),
     };
-    Capabilities { codecs: codecs.collect(), preference, telephone_events }
+    Capabilities {
+        codecs: codecs.collect(),
+        preference,
+        telephone_events,
+        rtcp_mux: peer.rtcp_mux,
+    }
 }

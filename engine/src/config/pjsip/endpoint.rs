@@ -21,6 +21,7 @@ use crate::config::settings::{
 };
 use crate::config::value::{caller_id, list};
 use crate::config::watching::{Lamps, Mailbox, WhenSubscribed};
+use crate::media::RtcpMux;
 use crate::presence::RingingWhileInUse;
 use crate::sip::{ReliableProvisional, TimerPolicy};
 
@@ -142,6 +143,11 @@ pub(super) fn read(
             b"rtp_timeout" => setting.optional_seconds(&mut peer.rtp_timeout, LONGEST_SILENCE),
             b"rtp_timeout_hold" => {
                 setting.optional_seconds(&mut peer.rtp_timeout_hold, LONGEST_SILENCE);
+            }
+            b"rtcp_mux" => {
+                let mut offers = false;
+                setting.yes_no(&mut offers);
+                peer.rtcp_mux = if offers { RtcpMux::Offer } else { RtcpMux::Never };
             }
             b"rtp_symmetric" => setting.yes_no(&mut peer.rtp_symmetric),
             b"100rel" => reliable(&mut peer.reliable_provisional, setting),
