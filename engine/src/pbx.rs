@@ -3,6 +3,7 @@
 
 pub(crate) mod host;
 pub(crate) mod perform;
+pub(crate) mod quality;
 pub(crate) mod say;
 pub(crate) mod tones;
 

@@ -11,7 +11,7 @@ use diesis_dialplan::{
 };
 use jiff::Timestamp;
 
-use super::Record;
+use super::{Quality, Record};
 use crate::{
     channel::{Cause, ChannelId},
     clock::Now,
@@ -59,6 +59,8 @@ pub(super) struct Facts {
     pub(super) ama_flags: i32,
     pub(super) unique_id: BString,
     pub(super) linked_id: BString,
+    /// How its media was so far.
+    pub(super) media: Option<Quality>,
 }
 
 /// One record on its way.
@@ -312,6 +314,9 @@ impl Chain {
             linked_id: facts.linked_id,
             sequence: record.sequence,
             fields: fields(&record.fields),
+            // The last figures come when the stream is closed.
+            media: if is_last { self.facts.media } else { facts.media },
+            peer_media: partner_facts.media,
         }
     }
 }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     channel::{Cause, ChannelId},
     clock::Now,
+    media::StreamStatistics,
 };
 
 /// The records of all calls. Tell it what happens; drain [`Ledger::poll_record`] after each.
@@ -71,6 +72,13 @@ impl Ledger {
             && chain.role == Role::Caller
         {
             entry.record.extension = parties.dialled.into();
+        }
+    }
+
+    /// How the media of a call was so far.
+    pub(crate) fn measured(&mut self, call: ChannelId, statistics: &StreamStatistics) {
+        if let Some(chain) = self.chains.get_mut(&call) {
+            chain.facts.media = Some(statistics.into());
         }
     }
 

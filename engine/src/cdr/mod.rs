@@ -21,6 +21,8 @@ pub use csv::CsvSettings;
 pub(crate) use csv::ama_flags;
 pub(crate) use ledger::{Ledger, Started};
 
+use crate::media::{Rating, StreamStatistics};
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -68,6 +70,52 @@ pub struct Record {
     pub sequence: u32,
     /// What the dialplan set by CDR(name), by name.
     pub fields: Vec<(BString, BString)>,
+    /// How the caller's media was, from its call's beginning to this record's end.
+    pub media: Option<Quality>,
+    /// The same of who was called.
+    pub peer_media: Option<Quality>,
+}
+
+/// How the media of one channel was: what it sent us (received) and what we sent it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quality {
+    /// Packets that came.
+    pub received_packets: u64,
+    /// Packets that should have come.
+    pub received_lost: u64,
+    /// Interarrival jitter of them.
+    pub received_jitter: Duration,
+    /// Expected opinion score of them, in hundredths: 100 to 450.
+    pub received_score: Option<u16>,
+    /// Packets that we sent.
+    pub sent_packets: u64,
+    /// How many of them were lost, as the far end said; `None`: it said nothing.
+    pub sent_lost: Option<i32>,
+    /// Their jitter, as the far end said.
+    pub sent_jitter: Option<Duration>,
+    /// Their expected opinion score, in hundredths.
+    pub sent_score: Option<u16>,
+    /// To the far end and back.
+    pub round_trip: Option<Duration>,
+}
+
+impl From<&StreamStatistics> for Quality {
+    fn from(statistics: &StreamStatistics) -> Self {
+        let score = |rating: Option<Rating>| {
+            rating.map(|rating| (rating.opinion_score() * 100.0).round() as u16)
+        };
+        Self {
+            received_packets: statistics.received_packets,
+            received_lost: statistics.lost,
+            received_jitter: statistics.interarrival_jitter,
+            received_score: score(statistics.received_rating()),
+            sent_packets: statistics.sent_packets,
+            sent_lost: statistics.sent_lost,
+            sent_jitter: statistics.sent_jitter,
+            sent_score: score(statistics.sent_rating()),
+            round_trip: statistics.round_trip,
+        }
+    }
 }
 
 /// `cdr.conf`.

@@ -2,10 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Digit, PlayId, PortLease, RoomId, ShardId, StreamId, StreamStatistics, TapId};
+use super::{
+    Digit, PlayId, PortLease, RoomId, ShardId, SharedStatistics, StreamId, StreamStatistics, TapId,
+};
 
 /// Something that happened on a shard.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// A port was bound and waits for a stream. Shards keep a small stock of these with whoever
@@ -18,6 +20,8 @@ pub enum Event {
     Opened {
         /// Which stream.
         stream: StreamId,
+        /// Where its statistics can be read while it runs.
+        statistics: SharedStatistics,
     },
     /// The stream could not start.
     OpenFailed {

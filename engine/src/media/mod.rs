@@ -17,6 +17,7 @@ pub mod packet_io;
 mod player;
 mod playout;
 pub mod prompt;
+pub mod quality;
 mod room;
 pub mod rtcp;
 pub mod rtp;
@@ -36,11 +37,12 @@ pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId};
 pub use prompt::Prompt;
+pub use quality::Rating;
 pub(crate) use settings::KEEPALIVE;
 pub use settings::{
     Direction, InbandDigits, Latching, PayloadType, RtcpMux, RtcpPath, StreamSettings,
 };
-pub use statistics::StreamStatistics;
+pub use statistics::{SharedStatistics, Spread, StreamStatistics};
 pub use tone::{Indication, Tone, ToneSpec};
 
 /// Samples in one frame: 20 ms at 8 kHz, the packet time of everything sent.

@@ -441,8 +441,10 @@ impl Shard {
         }
         let random = std::array::from_fn(|_| self.entropy.next_u64());
         let moment = self.moment(self.frame_at(now), now);
-        self.insert(Box::new(Stream::new(stream, socket, settings, random, moment)), now);
-        self.events.push_back(Event::Opened { stream });
+        let opened = Box::new(Stream::new(stream, socket, settings, random, moment));
+        let statistics = opened.shared_statistics();
+        self.insert(opened, now);
+        self.events.push_back(Event::Opened { stream, statistics });
     }
 
     fn insert(&mut self, stream: Box<Stream>, now: Instant) {

@@ -75,8 +75,8 @@ pub struct Stream {
     taps: Option<Box<Taps>>,
     detector: Option<Box<Detector>>,
     seat: Option<Seat>,
-    /// When a report may be due; `None`: to be looked at in the next frame.
-    report_due: Option<Instant>,
+    /// The frame in which it is looked after next.
+    look_at: u64,
     control: Box<Control>,
     statistics: StreamStatistics,
 }
@@ -227,7 +227,7 @@ impl Stream {
             taps: None,
             detector: None,
             seat: None,
-            report_due: Some(control.poll_timeout()),
+            look_at: frame,
             control,
             statistics: StreamStatistics::default(),
         };
@@ -417,8 +417,8 @@ impl Stream {
         self.drop_taps();
         self.stand_up(events);
         let goodbye = self.goodbye(moment);
-        self.collect_reception();
-        events.push_back(Event::Closed { stream: self.id, statistics: Box::new(self.statistics) });
+        let statistics = Box::new(self.final_statistics());
+        events.push_back(Event::Closed { stream: self.id, statistics });
         goodbye
     }
 
@@ -478,12 +478,22 @@ impl Stream {
     }
 
     fn collect_reception(&mut self) {
-        let Some(reception) = self.reception.take() else { return };
+        self.statistics = self.present_statistics();
+        self.reception = None;
+    }
+
+    /// The statistics with what the present source adds to them.
+    fn present_statistics(&self) -> StreamStatistics {
+        let mut statistics = self.statistics.clone();
+        statistics.local_ssrc = Some(self.sending.ssrc);
+        let Some(reception) = &self.reception else { return statistics };
         let (jitter, greatest) = reception.interarrival_jitter();
-        self.statistics.lost += reception.lost();
-        self.statistics.reordered += reception.reordered();
-        self.statistics.interarrival_jitter = jitter;
-        self.statistics.greatest_jitter = self.statistics.greatest_jitter.max(greatest);
+        statistics.remote_ssrc = Some(reception.ssrc());
+        statistics.lost += reception.lost();
+        statistics.reordered += reception.reordered();
+        statistics.interarrival_jitter = jitter;
+        statistics.greatest_jitter = statistics.greatest_jitter.max(greatest);
+        statistics
     }
 }
 

@@ -8,6 +8,7 @@ mod calls;
 mod kept;
 mod listener;
 pub mod protocol;
+mod quality;
 mod serve;
 mod tables;
 

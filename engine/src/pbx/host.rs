@@ -1,6 +1,6 @@
 //! What a running dialplan sees of the engine: the time, the shared world, its call, the log.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use bstr::{BStr, BString};
 use diesis_dialplan::{
@@ -14,11 +14,13 @@ use diesis_dialplan::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::quality;
 use crate::{
     cdr::Ledger,
     channel::{Cause, ChannelId},
     clock::Now,
     entropy::Entropy,
+    media::SharedStatistics,
     presence::DeviceState,
     printable::Printable,
     sip,
@@ -35,6 +37,52 @@ pub(crate) struct CallFacts {
     pub(crate) peer: Option<BString>,
     /// Where the peer's signalling comes from, for `CHANNEL(pjsip,remote_addr)`.
     pub(crate) remote: Option<BString>,
+    /// Its media.
+    pub(crate) media: MediaFacts,
+}
+
+/// What the dialplan may know of a call's media.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct MediaFacts {
+    /// Our address, as the far end was told.
+    pub(crate) local: Option<SocketAddr>,
+    /// The far end's, as it told us.
+    pub(crate) remote: Option<SocketAddr>,
+    /// The far end holds the call.
+    pub(crate) is_held: bool,
+    /// What went over it, once it is there.
+    pub(crate) statistics: Option<SharedStatistics>,
+}
+
+impl MediaFacts {
+    /// `CHANNEL(rtp,ITEM[,audio])`, `CHANNEL(rtcp,ITEM[,audio])`, and `CHANNEL(rtpqos,audio,ITEM)` as
+    /// chan_sip had it; `None` if there is no such item.
+    fn item(&self, item: &[u8]) -> Option<String> {
+        let mut words = item.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let (kind, first, second) = (words.next()?, words.next()?, words.next());
+        // There is one stream.
+        let (name, medium) = match kind {
+            b"rtpqos" => (second?, Some(first)),
+            _ => (first, second),
+        };
+        if words.next().is_some() || medium.is_some_and(|medium| medium != b"audio") {
+            return None;
+        }
+        let shown = |address: Option<SocketAddr>| address.map(|it| it.to_string());
+        match (kind, name) {
+            (b"rtp", b"src") => Some(shown(self.local).unwrap_or_default()),
+            (b"rtp", b"dest") => Some(shown(self.remote).unwrap_or_default()),
+            // Media always comes by way of us.
+            (b"rtp", b"direct") => Some(String::new()),
+            (b"rtp", b"secure") => Some("0".to_owned()),
+            (b"rtp", b"hold") => Some(u8::from(self.is_held).to_string()),
+            (b"rtcp" | b"rtpqos", name) => {
+                let statistics = self.statistics.as_ref().map(SharedStatistics::read);
+                quality::item(&statistics.unwrap_or_default(), name)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// One step of a dialplan as it was run.
@@ -234,6 +282,11 @@ impl Host for PbxHost<'_> {
             b"peerip" | b"recvip" | b"from" => self.facts.remote.as_ref().map(AsRef::as_ref),
             b"pjsip,call-id" => Some(self.facts.call_id.as_ref()),
             b"pjsip,remote_addr" => self.facts.remote.as_ref().map(AsRef::as_ref),
+            item if item.starts_with(b"rt") => {
+                let value = self.facts.media.item(item).ok_or(FunctionError::Unknown)?;
+                out.extend_from_slice(value.as_bytes());
+                return Ok(());
+            }
             _ => return Err(FunctionError::Unknown),
         };
         out.extend_from_slice(value.unwrap_or_default());

@@ -166,12 +166,14 @@ impl Switch {
         if audio == Audio::Joined {
             call.channel.leave(&mut self.outbox);
         }
+        let mut partner = None;
         if let Some(found) = self.bridges.get_mut(&bridge) {
             found.members.retain(|member| *member != call.id);
             found.guests.retain(|guest| *guest != call.id);
             let is_deserted = found.members.len() == found.guests.len();
             // One who was held, and whose partner is gone, hears no music any more.
             let others = found.members.clone();
+            partner = others.first().copied().filter(|_| others.len() == 1);
             if others.is_empty() {
                 self.bridges.remove(&bridge);
             }
@@ -183,6 +185,9 @@ impl Switch {
                 let news = |other| (other, BridgeNews::Resumes);
                 self.bridge_news.extend(others.into_iter().map(news));
             }
+        }
+        if let Some(partner) = partner {
+            self.exchange_quality(call, partner);
         }
         call.channel.stop_music(&mut self.outbox);
         self.tell(SwitchEvent::BridgeLeft { bridge, call: call.id });

@@ -23,7 +23,7 @@ use crate::{
     bridge::Visit,
     channel::{Cause, Channel, ChannelId},
     clock::Now,
-    media::{PortLease, ShardId, StreamId, StreamStatistics},
+    media::{PortLease, ShardId, SharedStatistics, StreamId, StreamStatistics},
     pbx::Pbx,
     sip::{self, auth::OwnCredentials},
 };
@@ -52,6 +52,8 @@ pub(super) struct Call {
     pub(super) port: Option<PortLease>,
     /// The stream, from its opening until its shard reports it closed.
     pub(super) opened: Option<(ShardId, StreamId)>,
+    /// Where the statistics of the stream are read, once it is open.
+    pub(super) quality: Option<SharedStatistics>,
     /// The address of the stream's port, as the far end was told.
     pub(super) media_address: Option<SocketAddr>,
     pub(super) started: Now,
@@ -225,6 +227,11 @@ impl Call {
         let menu = self.menu.as_ref().and_then(|menu| menu.deadline());
         let channel = self.channel.deadline();
         [phase, pbx, dial, page, info, keys, menu, channel].into_iter().flatten().min()
+    }
+
+    /// How its media stands, or stood when it ended.
+    pub(super) fn media_statistics(&self) -> Option<StreamStatistics> {
+        self.quality.as_ref().map(SharedStatistics::read)
     }
 
     /// How long it lasted and what its media did.

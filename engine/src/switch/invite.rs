@@ -189,6 +189,7 @@ impl Switch {
             session,
             port: None,
             opened: None,
+            quality: None,
             media_address: None,
             started: now,
             answered: None,

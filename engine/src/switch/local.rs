@@ -129,6 +129,7 @@ impl Switch {
             session: Session::new(None, self.entropy.next_u64()),
             port: None,
             opened: None,
+            quality: None,
             media_address: None,
             started: now,
             answered: None,

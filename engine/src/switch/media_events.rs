@@ -23,6 +23,9 @@ impl Switch {
                     switch.end(call, Cause::CONGESTION, EndedBy::Failure, now);
                 });
             }
+            Event::Opened { stream, statistics } => self.with_stream(stream, now, |_, call| {
+                call.quality = Some(statistics);
+            }),
             Event::Latched { stream, remote } => self.with_stream(stream, now, |switch, call| {
                 tracing::debug!(call_id = %call.parties.call_id, %remote, "media source");
                 call.channel.handle_latched(now.instant, &mut switch.outbox);
@@ -64,8 +67,7 @@ impl Switch {
             Event::ShardStopped { shard } => self.lose_shard(shard, now),
             // What the switch asked for and assumes done: rooms and moves are ordered by the
             // commands themselves.
-            Event::Opened { .. }
-            | Event::RoomPlayFinished { .. }
+            Event::RoomPlayFinished { .. }
             | Event::Talking { .. }
             | Event::Joined { .. }
             | Event::Left { .. }
@@ -155,7 +157,12 @@ impl Switch {
                 switch.forget_stream(shard, stream);
             }
             match &mut call.phase {
-                Phase::Down(ending) => ending.media = FinalMedia::Closed(statistics),
+                Phase::Down(ending) => {
+                    if let Some(ledger) = &mut switch.ledger {
+                        ledger.measured(call.id, &statistics);
+                    }
+                    ending.media = FinalMedia::Closed(statistics);
+                }
                 // Nobody asked for it: the call has no audio any more.
                 Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia | Phase::Up => {
                     call.channel.lose_stream(&mut switch.outbox);

@@ -39,6 +39,7 @@ mod placing;
 mod plan;
 mod ports;
 mod qualify;
+mod quality;
 mod record;
 mod recordings;
 mod redirect;

@@ -143,6 +143,7 @@ impl Switch {
             session: Session::new(peer.as_deref(), self.entropy.next_u64()),
             port: None,
             opened: None,
+            quality: None,
             media_address: None,
             started: now,
             answered: None,

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     Direction, EndedBy, Parties, StepTrace, Switch, SwitchEvent,
-    call::{Call, Control, Phase, Settle},
+    call::{Call, Control, Hold, Phase, Settle},
     invite::{SignalError, channel_name},
     knowledge::Known,
 };
@@ -25,7 +25,7 @@ use crate::{
     config::Peer,
     pbx::{
         Advance, Pbx,
-        host::{CallFacts, Headers, PbxHost, StepTaken},
+        host::{CallFacts, Headers, MediaFacts, PbxHost, StepTaken},
         perform::{Elsewhere, Performed, Refusal, Wish, perform},
     },
     presence::Device,
@@ -415,6 +415,12 @@ fn facts(call: &Call) -> CallFacts {
         call_id: call.parties.call_id.clone(),
         peer: call.parties.peer.clone(),
         remote: Some(call.flow.peer.to_string().into()),
+        media: MediaFacts {
+            local: call.media_address,
+            remote: call.session.media().and_then(|(_, remote)| remote),
+            is_held: call.hold == Hold::Held,
+            statistics: call.quality.clone(),
+        },
     }
 }
 

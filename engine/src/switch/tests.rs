@@ -22,6 +22,7 @@ mod page;
 mod parking;
 mod pickup;
 mod qualify;
+mod quality;
 mod recording;
 mod records;
 mod registrations;

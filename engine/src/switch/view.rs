@@ -10,7 +10,9 @@ use super::{
     ContactStatus, Direction, Parties, Switch,
     call::{Call, Control, Hold, Phase},
 };
-use crate::{channel::ChannelId, clock::Now, presence::ExtensionState, sip::Transport};
+use crate::{
+    channel::ChannelId, clock::Now, media::StreamStatistics, presence::ExtensionState, sip::Transport,
+};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,8 @@ pub struct CallView {
     pub codec: Option<&'static str>,
     /// The far end holds the call.
     pub is_held: bool,
+    /// What went over its stream so far; `None` without one.
+    pub statistics: Option<Box<StreamStatistics>>,
 }
 
 /// One contact of an address of record.
@@ -272,6 +276,7 @@ impl Switch {
             remote_media: call.session.media().and_then(|(_, remote)| remote),
             codec: call.session.media().map(|(codec, _)| codec.name()),
             is_held: call.hold == Hold::Held,
+            statistics: call.media_statistics().map(Box::new),
         }
     }
 

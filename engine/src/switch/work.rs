@@ -317,6 +317,8 @@ impl Switch {
         if let Some(pbx) = call.pbx() {
             self.observe(call.id, pbx.channel());
         }
+        // Before records are closed.
+        self.tell_quality(call);
         if !call.is_message() {
             self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
         }

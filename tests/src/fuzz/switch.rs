@@ -12,7 +12,8 @@ use diesis_engine::channel::{Cause, ChannelId, PromptReply};
 use diesis_engine::clock::Now;
 use diesis_engine::config::Configuration;
 use diesis_engine::media::{
-    self, Digit, PlayEnd, PlayId, PortLease, Prompt, ShardId, SocketId, StreamId, StreamStatistics,
+    self, Digit, PlayEnd, PlayId, PortLease, Prompt, ShardId, SharedStatistics, SocketId, StreamId,
+    StreamStatistics,
 };
 use diesis_engine::recording::{RecordingNews, RecordingRequest, RecordingSettings};
 use diesis_engine::sip::ConnectionId;
@@ -237,7 +238,7 @@ impl Exchange {
             C::Open { stream, .. } => {
                 assert!(self.streams.insert(stream), "opened twice");
                 self.bind();
-                self.media.push_back(E::Opened { stream });
+                self.media.push_back(E::Opened { stream, statistics: SharedStatistics::default() });
             }
             C::Close { stream } => {
                 assert!(self.streams.remove(&stream), "closed, and was not open");

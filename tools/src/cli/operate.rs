@@ -48,6 +48,9 @@ enum ShowTable {
     Calls,
     /// One row a channel: its place in the dialplan, its addresses
     Channels,
+    /// One row a channel: packets, losses, jitter and opinion score both ways, round trip
+    #[command(name = "channelstats")]
+    ChannelStats,
     /// Where phones are registered
     Contacts,
     /// Where we are registered: type=registration of pjsip.conf
@@ -97,6 +100,7 @@ impl Show {
         let what = match &self.table {
             ShowTable::Calls => What::Calls,
             ShowTable::Channels => What::Channels,
+            ShowTable::ChannelStats => What::ChannelStats,
             ShowTable::Contacts => What::Contacts,
             ShowTable::Registrations => What::Registrations,
             ShowTable::Robots { range } => {

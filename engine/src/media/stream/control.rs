@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Moment, Stream};
 use crate::media::{
-    Latching, RtcpPath, SocketId, StreamSettings,
+    Latching, RtcpPath, SharedStatistics, SocketId, StreamSettings, StreamStatistics,
     latch::Latch,
     packet_io::{ControlPort, PacketIo, Sent},
     rtcp::{Compound, Reports, Sender, packet::Writer},
@@ -28,6 +28,7 @@ pub(super) struct Control {
     left: Option<Ssrc>,
     /// Whose packets came under our SSRC: what comes so again from there is a loop (RFC 3550 §8.2).
     conflict: Option<IpAddr>,
+    shared: SharedStatistics,
 }
 
 /// The last words of a stream that is closed, to be sent before its socket goes.
@@ -55,16 +56,13 @@ impl Control {
             before: (0, 0),
             left: None,
             conflict: None,
+            shared: SharedStatistics::default(),
         }
     }
 
     pub(super) fn update(&mut self, settings: &StreamSettings) {
         self.latch.update(settings.rtcp.signalled(settings.remote), settings);
         self.conflict = None;
-    }
-
-    pub(super) fn poll_timeout(&self) -> std::time::Instant {
-        self.reports.poll_timeout()
     }
 }
 
@@ -106,6 +104,7 @@ impl Stream {
         if let Some(mut report) = news.report {
             report.jitter /= self.settings.codec.scale();
             self.statistics.hear(report);
+            self.publish();
         }
         if news.goodbye.is_some() && news.goodbye == self.reception.as_ref().map(|r| r.ssrc()) {
             self.statistics.goodbyes += 1;
@@ -136,14 +135,15 @@ impl Stream {
         while Some(self.sending.ssrc) == control.left || Some(self.sending.ssrc) == peer {
             self.sending.ssrc = Ssrc((control.reports.next_random() >> 32) as u32);
         }
-        self.report_due = None;
+        self.look_at = 0;
     }
 
-    /// Reports if it is time.
-    pub(super) fn report(&mut self, moment: Moment, io: &mut impl PacketIo) {
-        if self.report_due.is_some_and(|due| moment.now < due) {
+    /// Looks after what is not a matter of each frame: reports, and the statistics to be read.
+    pub(super) fn look_after(&mut self, moment: Moment, io: &mut impl PacketIo) {
+        if moment.frame < self.look_at {
             return;
         }
+        self.look_at = moment.frame + LOOKS;
         if let Some(left) = self.control.left.take()
             && let Some(goodbye) = self.goodbye_of(left, moment)
         {
@@ -152,18 +152,44 @@ impl Stream {
         let sender = self.sender(moment);
         let hears = self.reception.is_some();
         if self.control.reports.is_due(sender.packets, hears, moment.now) {
-            let received = self.received();
-            let reports = &mut self.control.reports;
-            let written = reports.report(sender, received, moment.ntp, moment.now);
-            if let Some((port, destination)) = self.report_destination(moment.frame) {
-                let socket = self.sending.socket;
-                match io.send_control(socket, port, destination, written.as_bytes()) {
-                    Sent::Accepted => self.statistics.reports_sent += 1,
-                    Sent::Refused => self.statistics.send_errors += 1,
-                }
+            self.report(sender, moment, io);
+        }
+        let due = self.control.reports.poll_timeout().saturating_duration_since(moment.now);
+        let frames = due.as_millis().div_ceil(20) as u64;
+        self.look_at = self.look_at.min(moment.frame + frames.max(1));
+        self.publish();
+    }
+
+    fn report(&mut self, sender: Sender, moment: Moment, io: &mut impl PacketIo) {
+        let received = self.received();
+        if let Some((_, received)) = received {
+            self.statistics.tell(received);
+        }
+        let reports = &mut self.control.reports;
+        let written = reports.report(sender, received, moment.ntp, moment.now);
+        if let Some((port, destination)) = self.report_destination(moment.frame) {
+            let socket = self.sending.socket;
+            match io.send_control(socket, port, destination, written.as_bytes()) {
+                Sent::Accepted => self.statistics.reports_sent += 1,
+                Sent::Refused => self.statistics.send_errors += 1,
             }
         }
-        self.report_due = Some(self.control.poll_timeout());
+    }
+
+    /// Lets others read how it stands.
+    fn publish(&self) {
+        self.control.shared.publish(self.present_statistics());
+    }
+
+    /// The last figures, to those who read on, and for the end.
+    pub(super) fn final_statistics(&self) -> StreamStatistics {
+        self.publish();
+        self.present_statistics()
+    }
+
+    /// Where others read how it stands.
+    pub(crate) fn shared_statistics(&self) -> SharedStatistics {
+        self.control.shared.clone()
     }
 
     /// The last report of all, for a stream that is closed.
@@ -224,3 +250,6 @@ impl Stream {
         }
     }
 }
+
+/// Frames after which a stream is looked after: half a second.
+const LOOKS: u64 = 25;

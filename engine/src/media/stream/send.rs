@@ -31,7 +31,7 @@ impl Stream {
         self.report_keys([key, None], events);
         self.report_silence(moment, events);
         self.keep_connected(moment, io);
-        self.report(moment, io);
+        self.look_after(moment, io);
         let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
         let mut heard = [0; FRAME];
         if !is_mixed && self.playout.is_some() {

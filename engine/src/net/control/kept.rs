@@ -9,6 +9,7 @@ use super::{
     Wires,
     listener::Answer,
     protocol::{DatabaseAction, Reply, Table},
+    quality,
     serve::{Why, tell},
     tables::text,
 };
@@ -59,6 +60,20 @@ fn table(calls: &[StoredCall], zone: &TimeZone) -> Table {
         "linked_id",
         "sequence",
         "fields",
+        "rx_lost",
+        "rx_jitter_ms",
+        "rx_mos",
+        "tx_lost",
+        "tx_jitter_ms",
+        "tx_mos",
+        "round_trip_ms",
+        "peer_rx_lost",
+        "peer_rx_jitter_ms",
+        "peer_rx_mos",
+        "peer_tx_lost",
+        "peer_tx_jitter_ms",
+        "peer_tx_mos",
+        "peer_round_trip_ms",
     ]);
     let date = |at: i64| {
         let at = Timestamp::from_microsecond(at).ok().map(|at| at.to_zoned(zone.clone()));
@@ -68,7 +83,7 @@ fn table(calls: &[StoredCall], zone: &TimeZone) -> Table {
     for call in calls {
         let fields: Vec<_> =
             call.fields.iter().map(|(name, value)| text(&format!("{name}={value}"))).collect();
-        table.push(vec![
+        let mut row = vec![
             date(call.start),
             text(&call.source),
             text(&call.destination),
@@ -91,7 +106,10 @@ fn table(calls: &[StoredCall], zone: &TimeZone) -> Table {
             text(&call.linked_id),
             json!(call.sequence),
             Value::Array(fields),
-        ]);
+        ];
+        row.extend(quality::stored(call.media));
+        row.extend(quality::stored(call.peer_media));
+        table.push(row);
     }
     table
 }

@@ -177,6 +177,8 @@ pub enum What {
     Calls,
     /// One row a channel, with its place in the dialplan.
     Channels,
+    /// One row a channel, with what its media loses and how late it comes.
+    ChannelStats,
     /// Where phones are.
     Contacts,
     /// What is registered elsewhere.

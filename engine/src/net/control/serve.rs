@@ -9,7 +9,7 @@ use super::{
     Gone, Wires, calls, kept,
     listener::Answer,
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
-    tables,
+    quality, tables,
 };
 use crate::{
     channel::Cause,
@@ -77,6 +77,9 @@ async fn show(
     let table = match what {
         What::Calls => tables::calls(&wires.look(|at| at.switch.view_calls(at.now)).await?),
         What::Channels => tables::channels(&wires.look(|at| at.switch.view_calls(at.now)).await?),
+        What::ChannelStats => {
+            quality::channel_stats(&wires.look(|at| at.switch.view_calls(at.now)).await?)
+        }
         What::Contacts => {
             tables::contacts(&wires.look(|at| at.switch.view_contacts(at.now)).await?)
         }

@@ -25,7 +25,7 @@ pub(super) fn text(bytes: &[u8]) -> Value {
     }
 }
 
-fn shown(value: Option<impl Display>) -> Value {
+pub(super) fn shown(value: Option<impl Display>) -> Value {
     value.map_or(Value::Null, |value| Value::String(value.to_string()))
 }
 

@@ -1,6 +1,6 @@
 //! Call records as they are stored and looked for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bstr::ByteSlice;
 use jiff::Timestamp;
@@ -39,6 +39,43 @@ pub(crate) struct StoredCall {
     pub(crate) sequence: u32,
     /// What the dialplan set by CDR(name).
     pub(crate) fields: BTreeMap<String, String>,
+    /// How the media of the caller was, and of who was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) media: Option<StoredQuality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peer_media: Option<StoredQuality>,
+}
+
+/// How the media of a channel was; times in microseconds, scores in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct StoredQuality {
+    pub(crate) received_packets: u64,
+    pub(crate) received_lost: u64,
+    pub(crate) received_jitter: u64,
+    pub(crate) received_score: Option<u16>,
+    pub(crate) sent_packets: u64,
+    pub(crate) sent_lost: Option<i32>,
+    pub(crate) sent_jitter: Option<u64>,
+    pub(crate) sent_score: Option<u16>,
+    pub(crate) round_trip: Option<u64>,
+}
+
+impl From<&cdr::Quality> for StoredQuality {
+    fn from(quality: &cdr::Quality) -> Self {
+        let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            received_packets: quality.received_packets,
+            received_lost: quality.received_lost,
+            received_jitter: microseconds(quality.received_jitter),
+            received_score: quality.received_score,
+            sent_packets: quality.sent_packets,
+            sent_lost: quality.sent_lost,
+            sent_jitter: quality.sent_jitter.map(microseconds),
+            sent_score: quality.sent_score,
+            round_trip: quality.round_trip.map(microseconds),
+        }
+    }
 }
 
 impl From<&cdr::Record> for StoredCall {
@@ -67,6 +104,8 @@ impl From<&cdr::Record> for StoredCall {
             user_field: text(&record.user_field),
             sequence: record.sequence,
             fields: record.fields.iter().map(|(name, value)| (text(name), text(value))).collect(),
+            media: record.media.as_ref().map(Into::into),
+            peer_media: record.peer_media.as_ref().map(Into::into),
         }
     }
 }

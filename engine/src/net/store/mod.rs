@@ -23,7 +23,7 @@ use crate::{
 };
 use writer::{Order, Writer};
 
-pub(crate) use calls::{CallQuery, StoredCall};
+pub(crate) use calls::{CallQuery, StoredCall, StoredQuality};
 pub(crate) use file::StoreError;
 
 /// What an earlier engine left.

@@ -8,7 +8,8 @@ use std::{
 
 use crate::media::{
     Command, Digit, Event, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId,
-    ShardId, SocketId, StreamId, StreamSettings, StreamStatistics, TapId, TapSource, TapState,
+    ShardId, SharedStatistics, SocketId, StreamId, StreamSettings, StreamStatistics, TapId,
+    TapSource, TapState,
 };
 
 /// All shards.
@@ -47,6 +48,7 @@ struct FakeStream {
     shard: ShardId,
     socket: SocketId,
     settings: StreamSettings,
+    shared: SharedStatistics,
     playing: Option<(PlayId, Option<Instant>)>,
     room: Option<RoomId>,
     /// How it is in the room.
@@ -106,6 +108,7 @@ impl FakeMedia {
                 }
                 let (socket, settings) = (port.socket, *settings);
                 let idle = settings.idle_timeout.map(|timeout| now + timeout);
+                let shared = SharedStatistics::default();
                 let opened = FakeStream {
                     shard,
                     socket,
@@ -114,9 +117,10 @@ impl FakeMedia {
                     room: None,
                     mute: MuteState::Open,
                     idle,
+                    shared: shared.clone(),
                 };
                 assert!(self.streams.insert(stream, opened).is_none(), "stream opened twice");
-                self.events.push_back(Event::Opened { stream });
+                self.events.push_back(Event::Opened { stream, statistics: shared });
             }
             Command::Update { stream, settings } => {
                 let updated = self.stream(shard, stream);
@@ -262,6 +266,13 @@ impl FakeMedia {
         self.streams.values().map(|stream| stream.settings.codec).collect()
     }
 
+    /// Gives each stream the statistics of its number.
+    pub(in super::super) fn measure(&self, of: impl Fn(StreamId) -> StreamStatistics) {
+        for (&id, stream) in &self.streams {
+            stream.shared.publish(of(id));
+        }
+    }
+
     /// Where the streams send to.
     pub(in super::super) fn remotes(&self) -> Vec<std::net::SocketAddr> {
         self.streams.values().filter_map(|stream| stream.settings.remote).collect()
@@ -299,10 +310,11 @@ impl FakeMedia {
         let tapped = self.taps.extract_if(.., |_, tapped| tapped.stream == stream);
         let ended = tapped.map(|(tap, _)| Event::TapEnded { stream, tap, dropped: 0 });
         self.events.extend(ended);
-        if let Some(closed) = self.streams.remove(&stream) {
+        let closed = self.streams.remove(&stream);
+        if let Some(closed) = &closed {
             assert!(self.leased.remove(&closed.socket), "port closed twice");
         }
-        let statistics = Box::new(StreamStatistics::default());
+        let statistics = Box::new(closed.map(|closed| closed.shared.read()).unwrap_or_default());
         self.events.push_back(Event::Closed { stream, statistics });
     }
 }
