@@ -145,8 +145,7 @@ impl Spread {
 
 impl StreamStatistics {
     /// The peer says what it received of us.
-    pub(crate) fn hear(&mut self, report: Report) {
-        let jitter = Duration::from_micros(u64::from(report.jitter) * 125);
+    pub(crate) fn hear(&mut self, report: Report, jitter: Duration) {
         let before = self.sent_lost.unwrap_or(0);
         if report.round_trip.is_some() {
             self.round_trip = report.round_trip;
@@ -240,7 +239,8 @@ mod tests {
             [(5, 5, None), (15, 10, Some(40)), (14, 0, Some(60))]
         {
             let round_trip = round_trip.map(Duration::from_millis);
-            statistics.hear(Report { fraction_lost, lost, jitter: 80, round_trip });
+            let report = Report { fraction_lost, lost, jitter: 80, round_trip };
+            statistics.hear(report, Duration::from_millis(10));
         }
         assert_eq!(statistics.sent_lost, Some(14));
         assert_eq!(statistics.sent_losses.greatest(), 10.0);

@@ -322,10 +322,5 @@ fn capabilities(peer: Option<&Peer>) -> Capabilities {
         CodecPreference::Remote => Preference::Theirs(Kept::All),
         CodecPreference::RemoteFirst => Preference::Theirs(Kept::First),
     };
-    Capabilities {
-        codecs: codecs.collect(),
-        preference,
-        telephone_events,
-        rtcp_mux: peer.rtcp_mux,
-    }
+    Capabilities { codecs: codecs.collect(), preference, telephone_events, rtcp_mux: peer.rtcp_mux }
 }

@@ -11,7 +11,8 @@ use super::{
     call::{Call, Control, Hold, Phase},
 };
 use crate::{
-    channel::ChannelId, clock::Now, media::StreamStatistics, presence::ExtensionState, sip::Transport,
+    channel::ChannelId, clock::Now, media::StreamStatistics, presence::ExtensionState,
+    sip::Transport,
 };
 
 /// One call.

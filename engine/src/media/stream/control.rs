@@ -5,7 +5,10 @@
 //! symmetric RTP to where the peer's come from, and what a third party sends changes nothing.
 //! Nothing is sent because something came, so that nobody can be flooded by way of us.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use super::{Moment, Stream};
 use crate::media::{
@@ -13,7 +16,7 @@ use crate::media::{
     latch::Latch,
     packet_io::{ControlPort, PacketIo, Sent},
     rtcp::{Compound, Reports, Sender, packet::Writer},
-    rtp::Ssrc,
+    rtp::{Received, Ssrc},
     settings::next_port,
 };
 
@@ -103,7 +106,8 @@ impl Stream {
         let news = reports.handle_compound(compound, datagram.len(), ours, moment.ntp, moment.now);
         if let Some(mut report) = news.report {
             report.jitter /= self.settings.codec.scale();
-            self.statistics.hear(report);
+            let jitter = u64::from(report.jitter) * 1_000_000 / u64::from(self.clock());
+            self.statistics.hear(report, Duration::from_micros(jitter));
             self.publish();
         }
         if news.goodbye.is_some() && news.goodbye == self.reception.as_ref().map(|r| r.ssrc()) {
@@ -165,6 +169,12 @@ impl Stream {
         if let Some((_, received)) = received {
             self.statistics.tell(received);
         }
+        // Measured at 8 kHz, told on the clock of the stream.
+        let on_clock = |(ssrc, received): (Ssrc, Received)| {
+            let jitter = received.jitter.saturating_mul(self.clock() / 8000);
+            (ssrc, Received { jitter, ..received })
+        };
+        let received = received.map(on_clock);
         let reports = &mut self.control.reports;
         let written = reports.report(sender, received, moment.ntp, moment.now);
         if let Some((port, destination)) = self.report_destination(moment.frame) {
@@ -174,6 +184,11 @@ impl Stream {
                 Sent::Refused => self.statistics.send_errors += 1,
             }
         }
+    }
+
+    /// Steps of the RTP clock in a second.
+    fn clock(&self) -> u32 {
+        self.settings.codec.clock()
     }
 
     /// Lets others read how it stands.
@@ -221,7 +236,7 @@ impl Stream {
     }
 
     /// What there is to report of the peer.
-    fn received(&mut self) -> Option<(Ssrc, crate::media::rtp::Received)> {
+    fn received(&mut self) -> Option<(Ssrc, Received)> {
         let reception = self.reception.as_mut()?;
         let mut received = reception.report()?;
         // It is measured at 8 kHz.
