@@ -959,7 +959,10 @@ mod tests {
         let codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma];
         let preference = Preference::Ours(Kept::All);
         let telephone_events = TelephoneEvents::Enabled;
-        OfferAnswer::new(Capabilities { codecs, preference, telephone_events }, 1000)
+        OfferAnswer::new(
+            Capabilities { codecs, preference, telephone_events, rtcp_mux: RtcpMux::default() },
+            1000,
+        )
     }
 
     #[test]
