@@ -1,8 +1,6 @@
 //! Opus (RFC 6716) at 16 kHz and in mono, by `audiopus`. Without the feature `opus` nothing is
 //! encoded and nothing decoded: then no configuration and no offer leads here.
 
-use super::{ForwardCorrection, OpusSettings, OpusSilence};
-
 /// Octets of one frame at most: far more than the bits a second chosen here need.
 pub(super) const MOST_OCTETS: usize = 400;
 
@@ -43,7 +41,7 @@ mod present {
         packet::Packet,
     };
 
-    use super::{ForwardCorrection, OpusSettings, OpusSilence};
+    use super::super::{ForwardCorrection, OpusSettings, OpusSilence};
 
     /// `None` if there was no memory for it.
     #[derive(Debug)]
@@ -133,8 +131,9 @@ mod present {
 }
 
 #[cfg(not(feature = "opus"))]
+#[allow(clippy::needless_pass_by_ref_mut, reason = "as it is with the feature")]
 mod absent {
-    use super::OpusSettings;
+    use super::super::OpusSettings;
 
     #[derive(Debug)]
     pub(in super::super) struct Encoder;
