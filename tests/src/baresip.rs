@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use diesis_sounds::format::wav;
+use diesis_sounds::resample::resample;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -50,6 +51,22 @@ impl Baresip {
         Self::register_with(server, "", ";answermode=auto", user, password, speech)
     }
 
+    /// The same, with one codec only, by baresip's name: `G722/16000/1`, `opus/48000/2`.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_speaking_in(
+        codec: &str,
+        engine: &Engine,
+        (user, password): (&str, &str),
+        speech: &[i16],
+    ) -> Self {
+        let server = format!("{};transport=udp", engine.address());
+        let parameters = format!(";answermode=auto;audio_codecs={codec}");
+        Self::register_with(server, CODECS, &parameters, user, password, speech)
+    }
+
     /// Starts it and waits until it is registered over TLS at `address`, with a certificate of this
     /// authority (a PEM file).
     ///
@@ -78,9 +95,13 @@ impl Baresip {
         let control = SocketAddr::new(PHONE, loopback::free_port(PHONE));
         scratch.write_sound("speech.wav", &speech.repeat(90 * 8000 / speech.len() + 1));
         scratch.write("contacts", "");
+        let codec = match parameters.contains("audio_codecs=") {
+            true => "",
+            false => ";audio_codecs=PCMU/8000/1",
+        };
         let account = format!(
             "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=600;\
-             audio_codecs=PCMU/8000/1;ptime=20;dtmfmode=rtpevent{parameters}\n"
+             ptime=20;dtmfmode=rtpevent{codec}{parameters}\n"
         );
         scratch.write("accounts", &account);
         scratch.write("config", &(configuration(&scratch, sip, control) + settings));
@@ -178,7 +199,8 @@ impl Baresip {
         let sounds = dumps
             .collect::<BTreeSet<_>>()
             .into_iter()
-            .filter_map(|path| wav::parse(&fs::read(path).ok()?).map(|sound| sound.samples).ok());
+            .filter_map(|path| wav::parse(&fs::read(path).ok()?).ok())
+            .filter_map(|sound| resample(&sound.samples, sound.rate, 8000).ok());
         sounds.flatten().collect()
     }
 
@@ -252,6 +274,9 @@ impl Baresip {
 /// Where the phone lives. baresip takes its media address from the interface, and that is the
 /// first one of `lo`.
 const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What it needs for other codecs than G.711: its file holds one channel, Opus has two.
+const CODECS: &str = "ausrc_channels 1\nauplay_channels 1\nmodule g722.so\nmodule opus.so\n";
 
 fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> String {
     let directory = scratch.path().display();

@@ -178,3 +178,25 @@ fn keys_of_linphone_are_understood() {
     assert!(bob.wait_ended(), "{}", bob.output());
     engine.stop();
 }
+
+/// A phone that has nothing but G.722 and one that has nothing but Opus hear the engine's prompts
+/// and each other.
+#[test]
+fn g722_and_opus_hear_the_engine_and_each_other() {
+    let engine = engine();
+    let (hello, goodbye) = (prompt("diesis-welcome"), prompt("diesis-goodbye"));
+    let mut alice = Baresip::start_speaking_in("opus/48000/2", &engine, ALICE, &goodbye);
+    let mut bob = Baresip::start_speaking_in("G722/16000/1", &engine, BOB, &hello);
+    for phone in [&mut alice, &mut bob] {
+        phone.call("8890");
+        assert!(hears(phone, &hello), "the prompt is heard:\n{}", phone.output());
+        phone.hang_up();
+        assert!(phone.wait_closed(Duration::from_secs(5)));
+        phone.forget_heard();
+    }
+    bob.call("701");
+    assert!(hears(&mut bob, &goodbye), "G.722 hears Opus:\n{}", bob.output());
+    assert!(hears(&mut alice, &hello), "Opus hears G.722:\n{}", alice.output());
+    bob.hang_up();
+    engine.stop();
+}

@@ -386,6 +386,9 @@ impl Switch {
     pub(super) fn open_media(&mut self, call: &mut Call) {
         let Some(settings) = call.session.stream_settings(&call.flow) else { return };
         call.channel.set_digit_route(call.session.digit_route());
+        if let Some(pbx) = call.pbx_mut() {
+            pbx.channel_mut().format = settings.codec.name().into();
+        }
         if call.channel.stream().is_some() {
             return call.channel.update(settings, &mut self.outbox);
         }
