@@ -183,6 +183,19 @@ impl OfferAnswer {
         self.choose(offer, local).map(|_| ())
     }
 
+    /// The codecs that an answer to an offer would name, in its order.
+    pub fn acceptable(&self, offer: &SessionDescription) -> Vec<Codec> {
+        let mut streams = offer.media.iter().filter(|media| media.kind == MediaKind::Audio);
+        let Some(media) = streams.find(|media| media.port != 0) else { return vec![] };
+        let formats = formats_of(media, &self.capabilities);
+        let mut codecs: Vec<Codec> = formats.filter_map(|(_, format)| format.codec()).collect();
+        if let Preference::Ours(_) = self.capabilities.preference {
+            let ours = &self.capabilities.codecs;
+            codecs.sort_by_key(|codec| ours.iter().position(|known| known == codec));
+        }
+        codecs
+    }
+
     /// Makes an offer: in an INVITE, in a 200 to an INVITE without one, or to change direction.
     ///
     /// `local` is where we receive, as the peer is to see it.

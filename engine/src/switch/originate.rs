@@ -262,6 +262,7 @@ impl Switch {
             variables: Variables::new(),
             assignments: &origination.originate.variables,
             codecs: (!codecs.is_empty()).then_some(codecs),
+            present_codecs: Vec::new(),
             place: (context, extension, priority),
         };
         let timeout = Some(origination.originate.ring_timeout);

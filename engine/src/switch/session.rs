@@ -212,6 +212,15 @@ impl Session {
         self.exchange.negotiated().map(|agreed| (agreed.codec, agreed.remote))
     }
 
+    /// What the far end has that we have too, best first: as agreed, or as its offer allows.
+    pub(super) fn codecs(&self) -> Vec<Codec> {
+        match (self.exchange.negotiated(), &self.offer) {
+            (Some(agreed), _) => agreed.receive.iter().map(|&(_, codec)| codec).collect(),
+            (None, Some(offer)) => self.exchange.acceptable(offer),
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// Whether keys are looked for in the sound.
     pub(super) fn listens_for_tones(&self) -> bool {
         let negotiated = self.exchange.negotiated();
@@ -300,16 +309,21 @@ pub(super) fn description(
     Ok(Some(SessionDescription::parse(body)?))
 }
 
-fn capabilities(peer: Option<&Peer>) -> Capabilities {
-    let Some(peer) = peer else { return Capabilities::default() };
-    let codecs = peer.codecs.iter().map(|codec| match codec {
+/// What media calls it.
+pub(super) fn codec(name: CodecName) -> Codec {
+    match name {
         CodecName::Pcmu => Codec::Pcmu,
         CodecName::Pcma => Codec::Pcma,
         CodecName::G722 => Codec::G722,
         CodecName::L16 => Codec::L16,
         CodecName::L16Wide => Codec::L16Wide,
         CodecName::Opus => Codec::Opus,
-    });
+    }
+}
+
+fn capabilities(peer: Option<&Peer>) -> Capabilities {
+    let Some(peer) = peer else { return Capabilities::default() };
+    let codecs = peer.codecs.iter().copied().map(codec);
     let telephone_events = match peer.dtmf {
         DtmfMode::Info | DtmfMode::Inband => TelephoneEvents::Disabled,
         DtmfMode::TelephoneEvent

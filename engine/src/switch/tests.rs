@@ -4,6 +4,7 @@ mod admission;
 mod bridging;
 mod calls_recorded;
 mod conference;
+mod codecs;
 mod connected;
 mod consult;
 mod device_state;

@@ -4,7 +4,7 @@ use bstr::BString;
 use diesis_dialplan::{channel::Channel as PlanChannel, variables::Variables};
 
 use super::super::{Parties, call::Call};
-use crate::{channel::ChannelId, config::CodecName, pbx::Pbx, sip};
+use crate::{channel::ChannelId, config::CodecName, media::Codec, pbx::Pbx, sip};
 
 /// What those who are called are given by the one on whose behalf they are.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(in super::super) struct Caller<'a> {
     pub(in super::super) assignments: &'a [(BString, BString)],
     /// The only codecs they are offered; `None` leaves it to their configuration.
     pub(in super::super) codecs: Option<&'a [CodecName]>,
+    /// What the caller has, best first: offered before others, so that nothing need be transcoded.
+    pub(in super::super) present_codecs: Vec<Codec>,
     /// Where the caller's dialplan is.
     pub(in super::super) place: (BString, BString, u32),
 }
@@ -53,6 +55,7 @@ impl Call {
             variables: self.pbx().map(Pbx::inherited).unwrap_or_default(),
             assignments: &[],
             codecs: None,
+            present_codecs: self.session.codecs(),
             place: place.unwrap_or_default(),
         }
     }

@@ -14,6 +14,7 @@ use super::super::{
     identity,
     invite::path_policy,
     place::{Launch, PlaceError},
+    session,
 };
 use super::{
     Leg, Placed,
@@ -22,7 +23,8 @@ use super::{
 use crate::{
     channel::Cause,
     clock::Now,
-    config::{AuthCredentials, Peer},
+    config::{AuthCredentials, CodecName, Peer},
+    media::Codec,
     pbx::Pbx,
     printable::Printable,
     sip::{self, Uri},
@@ -145,6 +147,7 @@ impl Switch {
         if let Some(codecs) = caller.codecs {
             Arc::make_mut(&mut peer).codecs = codecs.to_vec();
         }
+        prefer(&caller.present_codecs, &mut peer);
         let credentials = peer.outbound_auth.iter().map(AuthCredentials::own).collect();
         let control = Control::Nobody;
         let (peer, max_forwards) = (Some(peer), caller.max_forwards - 1);
@@ -288,3 +291,15 @@ const LONGEST_RINGING: Duration = Duration::from_secs(3600);
 
 /// Contacts called at once for one destination.
 const MOST_LEGS: usize = 16;
+
+/// Puts those of a peer's codecs first that its caller has (`outgoing_call_offer_pref` is
+/// `remote_merge`).
+fn prefer(present: &[Codec], peer: &mut Arc<Peer>) {
+    let place = |name: &CodecName| {
+        let found = present.iter().position(|&codec| codec == session::codec(*name));
+        found.unwrap_or(present.len())
+    };
+    if !peer.codecs.is_sorted_by_key(place) {
+        Arc::make_mut(peer).codecs.sort_by_key(place);
+    }
+}

@@ -1,0 +1,39 @@
+//! How much does a codec cost, per frame of 20 ms?
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use diesis_sounds::{
+    g711, g722,
+    halfband::{Downsampler, Upsampler},
+};
+
+fn codecs(criterion: &mut Criterion) {
+    let narrow: [i16; 160] = std::array::from_fn(|n| ((n * 373) % 9000) as i16 - 4500);
+    let wide: [i16; 320] = std::array::from_fn(|n| ((n * 373) % 9000) as i16 - 4500);
+    let mut octets = [0; 160];
+    let mut group = criterion.benchmark_group("codec");
+    group.bench_function("G.711 encode", |bencher| {
+        bencher.iter(|| g711::encode_alaw_into(black_box(&narrow), &mut octets));
+    });
+    let mut encoder = g722::Encoder::new();
+    group.bench_function("G.722 encode", |bencher| {
+        bencher.iter(|| encoder.encode_into(black_box(&wide), &mut octets));
+    });
+    let (mut decoder, mut samples) = (g722::Decoder::new(), [0; 320]);
+    group.bench_function("G.722 decode", |bencher| {
+        bencher.iter(|| decoder.decode_into(black_box(&octets), &mut samples));
+    });
+    let (mut upsampler, mut out) = (Upsampler::new(), [0; 320]);
+    group.bench_function("8 kHz to 16 kHz", |bencher| {
+        bencher.iter(|| upsampler.process(black_box(&narrow), &mut out));
+    });
+    let (mut downsampler, mut out) = (Downsampler::new(), [0; 160]);
+    group.bench_function("16 kHz to 8 kHz", |bencher| {
+        bencher.iter(|| downsampler.process(black_box(&wide), &mut out));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, codecs);
+criterion_main!(benches);
