@@ -3,8 +3,8 @@
 mod admission;
 mod bridging;
 mod calls_recorded;
-mod conference;
 mod codecs;
+mod conference;
 mod connected;
 mod consult;
 mod device_state;
