@@ -53,9 +53,9 @@ impl Engine {
         let mut process = Process::spawn("diesis", &mut command);
         let client = SipClient::new(address);
         // Any answer will do: it is there.
-        let ready = (0..50).any(|_| {
+        let ready = (0..200).any(|_| {
             assert!(!process.has_exited(), "diesis ended:\n{}", process.output());
-            client.request("OPTIONS", "probe", "").send(Duration::from_millis(200)).is_some()
+            client.request("OPTIONS", "probe", "").send(Duration::from_millis(50)).is_some()
         });
         assert!(ready, "diesis does not answer on {address}:\n{}", process.output());
         Self { process, address, etc }

@@ -164,7 +164,7 @@ impl Linphone {
             if crate::hearing::holds(&self.heard(), sound) {
                 return true;
             }
-            let _ = self.process.wait_line(Duration::from_millis(250), |_| false);
+            let _ = self.process.wait_line(Duration::from_millis(500), |_| false);
         }
         false
     }

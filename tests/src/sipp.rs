@@ -53,7 +53,8 @@ impl Sipp {
             files: Vec::new(),
             echoes: false,
             calls: 1,
-            per_second: 1,
+            // The first comes after a tenth of a second.
+            per_second: 10,
             limit: Duration::from_secs(30),
         }
     }

@@ -53,7 +53,7 @@ fn a_caller_refers_the_callee_and_hears_each_step() {
 #[test]
 fn a_transfer_to_nobody_is_refused_and_one_to_somebody_busy_is_reported() {
     let engine = engine();
-    let callee = Sipp::callee("answer", CALLEE).listen();
+    let callee = Sipp::callee("answer_and_leave", CALLEE).listen();
     let third = Sipp::callee("busy", THIRD).listen();
     Sipp::trunk("refer_to_nobody", TRUNK).extension("703").run(&engine);
     callee.finish();

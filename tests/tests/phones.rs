@@ -30,7 +30,7 @@ fn prompt(name: &str) -> Vec<i16> {
 fn hears(phone: &mut Baresip, sound: &[i16]) -> bool {
     let until = Instant::now() + Duration::from_millis(2 * sound.len() as u64 / 8) + PATIENCE;
     while Instant::now() < until {
-        phone.wait_a_moment(Duration::from_millis(250));
+        phone.talk_on(Duration::from_millis(500));
         if holds(&phone.heard(), sound) {
             return true;
         }
