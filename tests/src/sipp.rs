@@ -32,7 +32,6 @@ pub struct Sipp {
     address: SocketAddr,
     keys: Vec<(&'static str, String)>,
     files: Vec<(&'static str, Vec<u8>)>,
-    echoes: bool,
     calls: u32,
     per_second: u32,
     limit: Duration,
@@ -51,7 +50,6 @@ impl Sipp {
             address: SocketAddr::new(CALLER, 0),
             keys: Vec::new(),
             files: Vec::new(),
-            echoes: false,
             calls: 1,
             // The first comes after a tenth of a second.
             per_second: 10,
@@ -91,13 +89,6 @@ impl Sipp {
     #[must_use]
     pub fn file(mut self, name: &'static str, content: Vec<u8>) -> Self {
         self.files.push((name, content));
-        self
-    }
-
-    /// It sends back what RTP it gets.
-    #[must_use]
-    pub fn echo(mut self) -> Self {
-        self.echoes = true;
         self
     }
 
@@ -190,9 +181,6 @@ impl Sipp {
         if let Some(server) = server.filter(|_| self.extension != "0") {
             // sipp would name the server alone, which is not what the request names.
             command.args(["-auth_uri", &format!("{}@{}", self.extension, server)]);
-        }
-        if self.echoes {
-            command.arg("-rtp_echo");
         }
         for (name, value) in &self.keys {
             command.args(["-key", name, value]);
