@@ -502,6 +502,12 @@ pub struct Aor {
     pub contacts: Vec<BString>,
     /// How its contacts are asked whether they are there.
     pub qualify: Qualify,
+    /// Contacts that did not answer make room for new ones, before others and whatever `when_full`
+    /// says (`remove_unavailable`). Default: no, as in Asterisk.
+    pub remove_unavailable: bool,
+    /// Requests to contacts that registered with a Path go by it (`support_path`). Default: no, as
+    /// in Asterisk: they go to where the registration came from, or to the contact.
+    pub support_path: bool,
     /// The mailboxes of which those are told that subscribe to it (`mailboxes` of the aor).
     pub mailboxes: Vec<Mailbox>,
     /// Where messages are heard (`voicemail_extension`).
@@ -515,11 +521,13 @@ pub struct Qualify {
     pub frequency: Duration,
     /// How long they have to answer. Default 3 s, as in Asterisk.
     pub timeout: Duration,
+    /// Whether only a 2xx counts (`qualify_2xx_only`). Default: every answer does.
+    pub only_success: bool,
 }
 
 impl Default for Qualify {
     fn default() -> Self {
-        Self { frequency: Duration::ZERO, timeout: Duration::from_secs(3) }
+        Self { frequency: Duration::ZERO, timeout: Duration::from_secs(3), only_success: false }
     }
 }
 

@@ -376,7 +376,7 @@ impl Core {
     /// are its own to write, and go into no more than the answer to OPTIONS here.
     fn push_supported(&self, message: &mut Headers, method: &Method) {
         let named = |extension: &&&str| {
-            *method == Method::Options || ![TIMER, RELIABLE].contains(*extension)
+            *method == Method::Options || ![TIMER, RELIABLE, PATH].contains(*extension)
         };
         let extensions: Vec<&str> = self.config.extensions.iter().filter(named).copied().collect();
         if !extensions.is_empty() {
@@ -690,6 +690,9 @@ pub(crate) const INVITE_USAGE: &[Method] = &[
     Method::Prack,
     Method::Options,
 ];
+
+/// RFC 3327: of registrations alone.
+const PATH: &str = "path";
 
 /// What Retry-After says when a table is full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -34,6 +34,10 @@ pub struct AorSettings {
     pub when_too_brief: WhenTooBrief,
     /// When two contacts are the same. The URI decides.
     pub matching: ContactMatching,
+    /// What becomes of a Path. It is kept.
+    pub paths: Paths,
+    /// Contacts that make room before all others, whatever `when_full` says: nobody answers there.
+    pub deserted: Vec<String>,
 }
 
 /// What happens to a registration for which there is no room (`remove_existing`).
@@ -54,6 +58,16 @@ pub enum WhenTooBrief {
     Refuse,
     /// It is granted the minimum, as Asterisk does.
     Raise,
+}
+
+/// What becomes of the Path of a registration (RFC 3327, `support_path`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Paths {
+    /// Requests to its contacts go by it.
+    #[default]
+    Kept,
+    /// It is passed over, and refused where it is required.
+    Ignored,
 }
 
 /// When a contact is one that is bound already.
@@ -127,6 +141,8 @@ impl Default for AorSettings {
             maximum_expiration: Duration::from_secs(7200),
             when_too_brief: WhenTooBrief::default(),
             matching: ContactMatching::default(),
+            paths: Paths::default(),
+            deserted: vec![],
         }
     }
 }
@@ -162,7 +178,7 @@ impl Registrar {
         let update = register::Update { settings, registrar: &self.settings, request, flow, now };
         match update.apply(current) {
             Ok((bindings, changes)) => {
-                let response = register::accept(request, &bindings, now);
+                let response = register::accept(request, &bindings, settings, now);
                 self.replace(aor, bindings);
                 self.events.extend(changes.into_iter().map(|(contact, change)| RegistrarEvent {
                     aor: aor.to_owned(),

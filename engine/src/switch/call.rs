@@ -114,6 +114,8 @@ pub(super) struct Departure {
     pub(super) from: sip::NameAddr,
     /// Headers of ours beside those that every INVITE has.
     pub(super) headers: sip::Headers,
+    /// The proxies on the way, if the contact registered through some.
+    pub(super) routes: Vec<sip::NameAddr>,
     /// The contact, when it is a name that has to be found first.
     pub(super) locate: Option<sip::Uri>,
     /// What rings out when nobody answers.

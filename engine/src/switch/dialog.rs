@@ -93,7 +93,7 @@ impl Switch {
                 if !self.registration_answered(request, Ok(&response), now)
                     && !self.messages_announced(request, response.status(), now)
                     && !response.status().is_provisional()
-                    && !self.qualified(request, true, now)
+                    && !self.qualified(request, Some(response.status()), now)
                 {
                     self.info_answered(request, Some(response.status()), now);
                 }
@@ -101,7 +101,7 @@ impl Switch {
             Event::RequestFailed { request, failure } => {
                 if !self.registration_answered(request, Err(failure), now)
                     && !self.messages_announced(request, failure.status(), now)
-                    && !self.qualified(request, false, now)
+                    && !self.qualified(request, None, now)
                 {
                     self.info_answered(request, None, now);
                 }

@@ -130,7 +130,8 @@ impl Switch {
         let Some(max_forwards) = call.max_forwards.checked_sub(1) else {
             return MessageSent::Failure;
         };
-        let Some((target, flow, peer)) = self.receiver(rest.as_bstr(), now) else {
+        let Some(Receiver { target, flow, routes, peer }) = self.receiver(rest.as_bstr(), now)
+        else {
             tracing::info!(
                 call_id = %call.parties.call_id, to = %Printable(&send.destination),
                 "message: nobody to send it to"
@@ -147,6 +148,7 @@ impl Switch {
         };
         let from = shown_to(peer.as_deref(), from);
         let mut message = OutgoingRequest::new(Method::Message, target, flow, from);
+        message.routes = routes;
         if let Some(to) = &send.to {
             match address(to) {
                 Some(to) => message.to = to,
@@ -174,8 +176,8 @@ impl Switch {
     }
 
     /// Whom `200`, `200/sip:200@192.0.2.9`, `200@host` or `sip:200@192.0.2.9` names: the request's
-    /// target, the path to it, and the peer if it is one.
-    fn receiver(&self, text: &BStr, now: Now) -> Option<(Uri, sip::Flow, Option<Arc<Peer>>)> {
+    /// target, the way to it, and the peer if it is one.
+    fn receiver(&self, text: &BStr, now: Now) -> Option<Receiver> {
         let sip = Arc::clone(&self.config.sip);
         let is_uri = |text: &[u8]| {
             let scheme = text.split(|&b| b == b':').next().unwrap_or_default();
@@ -191,19 +193,28 @@ impl Switch {
             let uri = Uri::parse(uri.to_str().ok()?).ok()?;
             let transport = peer.and_then(|peer| peer.transport.as_ref());
             let flow = self.flow_to(&uri, transport.map(|name| name.as_bstr())).ok()?;
-            return Some((uri, flow, peer.cloned().map(Arc::new)));
+            let peer = peer.cloned().map(Arc::new);
+            return Some(Receiver { target: uri, flow, routes: vec![], peer });
         }
         let peer = peer?;
         let contacts = peer.aors.iter().filter_map(|name| sip.aors.get(name.as_bstr()));
         let mut contacts = contacts.flat_map(|aor| {
             self.contacts_of(aor.name.as_bstr(), now).into_iter().filter_map(move |contact| {
                 let target = Uri::parse(&contact).ok()?;
-                Some((self.flow_to_contact(aor, Some(peer), &target, now)?, target))
+                Some((self.way_to_contact(aor, Some(peer), &target, now)?, target))
             })
         });
-        let (flow, target) = contacts.next()?;
-        Some((target, flow, Some(Arc::new(peer.clone()))))
+        let ((flow, routes), target) = contacts.next()?;
+        Some(Receiver { target, flow, routes, peer: Some(Arc::new(peer.clone())) })
     }
+}
+
+/// Who gets a message.
+struct Receiver {
+    target: Uri,
+    flow: sip::Flow,
+    routes: Vec<NameAddr>,
+    peer: Option<Arc<Peer>>,
 }
 
 /// The sender, as this peer is told it (`from_user`, `from_domain`).

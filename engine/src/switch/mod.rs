@@ -440,7 +440,7 @@ fn stack_config(config: &SwitchConfig) -> sip::EndpointConfig {
         response_port: sip::ResponsePort::Source,
         public_addresses: addresses::public_addresses(&config.sip),
         other_methods: sip::OtherMethods::Deliver,
-        extensions: vec!["timer", "100rel", "replaces", "norefersub"],
+        extensions: vec!["timer", "100rel", "replaces", "norefersub", "path"],
         ..sip::EndpointConfig::default()
     }
 }

@@ -127,7 +127,8 @@ impl Switch {
             let request = Request::new(Method::Invite, &target);
             Box::new(Invitation { request, credentials, responder: Responder::new() })
         });
-        let departure = Departure { target, from, headers, ring_timeout, locate: None };
+        let departure =
+            Departure { target, from, headers, routes: vec![], ring_timeout, locate: None };
         Ok(Box::new(Call {
             id,
             channel: Channel::new(id, language),
@@ -217,13 +218,13 @@ impl Switch {
     ) -> Result<sip::CallHandle, SignalError> {
         let local = self.lease_port(call)?;
         let offer = call.session.offer(local)?;
-        let Departure { target, from, headers, .. } = departure;
+        let Departure { target, from, headers, routes, .. } = departure;
         let invite = sip::OutgoingCall {
             to: NameAddr::new(target.clone()),
             target,
             flow: call.flow,
             from,
-            routes: Vec::new(),
+            routes,
             call_id: sip::CallId::parse(&call.parties.call_id.to_string()),
             max_forwards: call.max_forwards,
             body: Some(sip::Body::sdp(offer)),

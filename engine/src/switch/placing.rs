@@ -130,7 +130,8 @@ impl Switch {
             let from = NameAddr::parse(call.from.as_bytes())?;
             let headers = sip::Headers::default();
             let ring_timeout = call.ring_timeout;
-            let departure = Departure { target, from, headers, ring_timeout, locate: None };
+            let departure =
+                Departure { target, from, headers, routes: vec![], ring_timeout, locate: None };
             Some(Elsewhere { route, departure })
         });
         match self.place_call(call, now) {

@@ -1,5 +1,5 @@
 //! Whether contacts can be reached: each is asked with OPTIONS from time to time
-//! (`qualify_frequency`), and any final answer in time means that it is there.
+//! (`qualify_frequency`), and any final answer in time means that it is there, unless `qualify_2xx_only` asks for more.
 //!
 //! Each contact has its own rhythm, begun at a random moment, so that a thousand phones that come
 //! back with a restart are not asked at once. What is asked is bounded by what may register.
@@ -17,7 +17,10 @@ use crate::{
     clock::Now,
     config::{Aor, Peer, Qualify},
     entropy::Entropy,
-    sip::{Flow, Method, NameAddr, OutgoingRequest, RequestHandle, Uri, registrar::Binding},
+    sip::{
+        Flow, Method, NameAddr, OutgoingRequest, PathPolicy, RequestHandle, StatusCode, Uri,
+        registrar::Binding,
+    },
 };
 
 /// Whether a contact can be reached, as far as it was asked.
@@ -173,7 +176,7 @@ impl Switch {
                 self.qualifier.due.pop_first();
                 continue;
             };
-            let Qualify { frequency, timeout } = probe.settings;
+            let Qualify { frequency, timeout, .. } = probe.settings;
             match probe.asked.take() {
                 Some((request, _)) => {
                     self.qualifier.asked.remove(&request);
@@ -198,14 +201,20 @@ impl Switch {
     }
 
     /// An OPTIONS of ours was answered, or can not be; `false` when the request was another one.
-    pub(super) fn qualified(&mut self, request: RequestHandle, answered: bool, now: Now) -> bool {
+    pub(super) fn qualified(
+        &mut self,
+        request: RequestHandle,
+        answer: Option<StatusCode>,
+        now: Now,
+    ) -> bool {
         let Some(key) = self.qualifier.asked.remove(&request) else { return false };
         let Some(probe) = self.qualifier.contacts.get_mut(&key) else { return true };
         let Some((_, sent)) = probe.asked.take() else { return true };
+        let only_success = probe.settings.only_success;
         let round_trip = now.instant.saturating_duration_since(sent);
         let rest = probe.settings.frequency.saturating_sub(round_trip).max(SHORTEST);
         self.qualifier.set_due(&key, now.instant + rest);
-        let status = match answered {
+        let status = match answer.is_some_and(|status| status.is_success() || !only_success) {
             true => ContactStatus::Available { round_trip },
             false => ContactStatus::Unavailable,
         };
@@ -229,32 +238,47 @@ impl Switch {
         let sip = Arc::clone(&self.config.sip);
         let target = Uri::parse(contact).ok()?;
         let peer = sip.peers.iter().find(|peer| peer.aors.contains(aor));
-        let flow = self.flow_to_contact(sip.aors.get(aor.as_bstr())?, peer, &target, now)?;
+        let aor = sip.aors.get(aor.as_bstr())?;
+        let (flow, routes) = self.way_to_contact(aor, peer, &target, now)?;
         let from = NameAddr::new(Uri::sip_at(FROM, flow.local));
-        let options = OutgoingRequest::new(Method::Options, target, flow, from);
+        let mut options = OutgoingRequest::new(Method::Options, target, flow, from);
+        options.routes = routes;
         self.endpoint.send_request(options, now.instant).ok()
     }
 
-    /// The path to a contact of an address of record; `None` when there is none now.
-    pub(super) fn flow_to_contact(
+    /// The way to a contact of an address of record: the flow, and the proxies on it. `None` when
+    /// there is none now.
+    pub(super) fn way_to_contact(
         &self,
         aor: &Aor,
         peer: Option<&Peer>,
         contact: &Uri,
         now: Now,
-    ) -> Option<Flow> {
+    ) -> Option<(Flow, Vec<NameAddr>)> {
         let bound = self.registrar.bindings(aor.name.as_bstr(), now.instant);
         let bound = bound.into_iter().find(|it| it.contact().as_str() == contact.as_str());
-        match (bound, peer) {
-            (Some(binding), Some(peer)) => {
-                Some(self.endpoint.path_to(contact, binding.flow(), path_policy(peer)))
-            }
-            (Some(binding), None) => Some(binding.flow()),
-            (None, peer) => {
-                let transport = peer.and_then(|peer| peer.transport.as_ref());
-                self.flow_to(contact, transport.map(AsRef::as_ref)).ok()
-            }
+        if let Some(binding) = bound {
+            return Some(self.way_to_binding(binding, peer));
         }
+        let transport = peer.and_then(|peer| peer.transport.as_ref());
+        Some((self.flow_to(contact, transport.map(AsRef::as_ref)).ok()?, vec![]))
+    }
+
+    /// The way to a contact that registered: by its Path, if that was kept (RFC 3327 §5.3). Behind
+    /// proxies the address that the registration came from is the last proxy's, not the phone's.
+    pub(super) fn way_to_binding(
+        &self,
+        binding: &Binding,
+        peer: Option<&Peer>,
+    ) -> (Flow, Vec<NameAddr>) {
+        let flow = match (binding.path().first(), peer) {
+            (Some(proxy), _) => self.endpoint.path_to(proxy, binding.flow(), PathPolicy::Auto),
+            (None, Some(peer)) => {
+                self.endpoint.path_to(binding.contact(), binding.flow(), path_policy(peer))
+            }
+            (None, None) => binding.flow(),
+        };
+        (flow, binding.path().iter().cloned().map(NameAddr::new).collect())
     }
 }
 

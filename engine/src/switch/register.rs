@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bstr::{BStr, ByteSlice};
 
-use super::{Switch, SwitchConfig, SwitchEvent, addresses::public_addresses};
+use super::{ContactStatus, Switch, SwitchConfig, SwitchEvent, addresses::public_addresses};
 use crate::{
     clock::Now,
     config::{Aor, Expiration, Peer, SipSettings},
@@ -53,7 +53,14 @@ impl Switch {
             return refused(StatusCode::FORBIDDEN);
         }
         self.note_local(flow);
-        let settings = settings(aor, peer);
+        let mut settings = settings(aor, peer);
+        if aor.remove_unavailable {
+            let bound = self.registrar.bindings(name, now.instant);
+            let contacts = bound.iter().map(|binding| binding.contact().as_str());
+            let silent =
+                |contact: &&str| self.qualifier.status(name, contact) == ContactStatus::Unavailable;
+            settings.deserted = contacts.filter(silent).map(str::to_owned).collect();
+        }
         let response = self.registrar.handle_register(name, &settings, request, *flow, now.instant);
         self.tell_bindings(now);
         (response.status(), extra_headers(&response))
@@ -158,6 +165,11 @@ fn settings(aor: &Aor, peer: &Peer) -> AorSettings {
             true => registrar::ContactMatching::UriAndSource,
             false => registrar::ContactMatching::Uri,
         },
+        paths: match aor.support_path {
+            true => registrar::Paths::Kept,
+            false => registrar::Paths::Ignored,
+        },
+        deserted: vec![],
     }
 }
 

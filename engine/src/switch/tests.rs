@@ -21,6 +21,7 @@ mod nat;
 mod originate;
 mod page;
 mod parking;
+mod path;
 mod pickup;
 mod qualify;
 mod quality;
@@ -75,6 +76,8 @@ fn aor(name: &str) -> Aor {
         expiration: Expiration::default(),
         contacts: vec![],
         qualify: Default::default(),
+        remove_unavailable: false,
+        support_path: false,
         mailboxes: vec![],
         voicemail_extension: None,
     }

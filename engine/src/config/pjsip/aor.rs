@@ -27,6 +27,8 @@ pub(super) fn read(objects: &Objects<'_>, usual: Expiration, notes: &mut Notes) 
             expiration: usual,
             contacts: vec![],
             qualify: Qualify::default(),
+            remove_unavailable: false,
+            support_path: false,
             mailboxes: vec![],
             voicemail_extension: None,
         };
@@ -55,6 +57,9 @@ pub(super) fn read(objects: &Objects<'_>, usual: Expiration, notes: &mut Notes) 
                 }
                 _ => setting.invalid("seconds from 0.1 to 32"),
             },
+            b"qualify_2xx_only" => setting.yes_no(&mut aor.qualify.only_success),
+            b"remove_unavailable" => setting.yes_no(&mut aor.remove_unavailable),
+            b"support_path" => setting.yes_no(&mut aor.support_path),
             b"contact" => {
                 let uri = setting.value().to_owned();
                 let is_sip = [&b"sip:"[..], b"sips:"].iter().any(|scheme| {

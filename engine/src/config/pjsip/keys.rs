@@ -404,27 +404,26 @@ pub(super) const AOR: KeyTable = KeyTable {
         "max_contacts",
         "maximum_expiration",
         "minimum_expiration",
+        "qualify_2xx_only",
         "qualify_frequency",
         "qualify_timeout",
         "remove_existing",
+        "remove_unavailable",
+        "support_path",
         "mailboxes",
         "voicemail_extension",
     ],
     later: &[
         Later {
-            instead: "contacts are asked without credentials, any answer counts, and who does not \
-                      answer stays bound but is not called",
+            instead: "contacts are asked without credentials: one that challenges has answered, \
+                      unless qualify_2xx_only=yes",
             severity: Warn,
-            keys: &[
-                ("authenticate_qualify", Off),
-                ("qualify_2xx_only", Off),
-                ("remove_unavailable", Off),
-            ],
+            keys: &[("authenticate_qualify", Off)],
         },
         Later {
-            instead: "requests go straight to the contact",
+            instead: "requests go straight to the contact, or by its Path with support_path=yes",
             severity: Warn,
-            keys: &[("outbound_proxy", Never), ("support_path", Off)],
+            keys: &[("outbound_proxy", Never)],
         },
     ],
 };

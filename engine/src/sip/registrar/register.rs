@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use super::{
-    AorSettings, BindingChange, ContactMatching, RegistrarSettings, WhenFull, WhenTooBrief,
+    AorSettings, BindingChange, ContactMatching, Paths, RegistrarSettings, WhenFull, WhenTooBrief,
 };
 use crate::sip::{
-    Contacts, Flow, HeaderName, Host, NameAddrRef, Request, Response, Scheme, StatusCode,
+    Contacts, Flow, HeaderName, Host, NameAddrRef, Request, Response, Scheme, StatusCode, Uri,
 };
 
 /// A REGISTER and what it is judged by.
@@ -26,8 +26,12 @@ pub(super) enum Refusal {
     Star,
     /// A contact that is no SIP URI, or more contacts than can be bound.
     Contact,
-    /// The contact is this server.
+    /// The contact is this server, or its Path leads here.
     Ourselves,
+    /// A Path of something else than SIP, or longer than any is.
+    BadPath,
+    /// Path is required and not supported.
+    Path,
     /// No room.
     Full,
     /// Less than the minimum was asked for.
@@ -41,6 +45,9 @@ type Changes = Vec<(String, BindingChange)>;
 impl Update<'_> {
     /// The bindings after this request, and what changed; the old ones are left alone.
     pub(super) fn apply(&self, current: &[Binding]) -> Result<(Vec<Binding>, Changes), Refusal> {
+        if self.settings.paths == Paths::Ignored && self.request.requires("path") {
+            return Err(Refusal::Path);
+        }
         match self.request.contacts() {
             Contacts::Star => self.remove_all(current),
             Contacts::List(contacts) => self.update(current, &contacts),
@@ -99,13 +106,20 @@ impl Update<'_> {
         if bindings.len() <= room || mine == 0 {
             return Ok(());
         }
-        if mine > room || self.settings.when_full == WhenFull::Refuse {
+        if mine > room {
             return Err(Refusal::Full);
         }
+        let is_deserted = |binding: &Binding| {
+            self.settings.deserted.iter().any(|contact| contact == binding.contact.as_str())
+        };
+        let may_go = |binding: &Binding| {
+            self.settings.when_full == WhenFull::ReplaceOldest || is_deserted(binding)
+        };
         while bindings.len() > room {
             // What this request bound was pushed last.
             let old = bindings.get(..bindings.len().saturating_sub(mine)).unwrap_or_default();
-            let oldest = old.iter().enumerate().min_by_key(|(_, binding)| binding.expires);
+            let may_go = old.iter().enumerate().filter(|(_, binding)| may_go(binding));
+            let oldest = may_go.min_by_key(|(_, binding)| (!is_deserted(binding), binding.expires));
             let Some((at, _)) = oldest else { return Err(Refusal::Full) };
             let replaced = bindings.remove(at);
             changes.push((name(&replaced), BindingChange::Replaced));
@@ -168,7 +182,10 @@ impl Update<'_> {
         if target.is_some_and(|target| self.registrar.local.contains(&target)) {
             return Err(Refusal::Ourselves);
         }
-        let path = self.request.addresses(HeaderName::Path).take(MAX_PATH);
+        let path = match self.settings.paths {
+            Paths::Kept => self.path()?,
+            Paths::Ignored => vec![],
+        };
         let user_agent = self.request.user_agent().unwrap_or_default();
         Ok(Binding {
             contact: uri.to_owned(),
@@ -180,9 +197,27 @@ impl Update<'_> {
             cseq: self.request.cseq().map_or(0, |cseq| cseq.number),
             instance: instance(contact),
             registration_id: registration_id(contact),
-            path: path.map(|address| address.uri().to_owned()).collect(),
+            path,
             user_agent: String::from_utf8_lossy(user_agent).chars().take(128).collect(),
         })
+    }
+}
+
+impl Update<'_> {
+    /// The proxies to go through. One that is ourselves would have us call ourselves for ever.
+    fn path(&self) -> Result<Vec<Uri>, Refusal> {
+        let mut path = vec![];
+        for address in self.request.addresses(HeaderName::Path) {
+            let proxy = address.uri();
+            if path.len() == MAX_PATH || !matches!(proxy.scheme(), Scheme::Sip | Scheme::Sips) {
+                return Err(Refusal::BadPath);
+            }
+            if proxy.socket_addr().is_some_and(|at| self.registrar.local.contains(&at)) {
+                return Err(Refusal::Ourselves);
+            }
+            path.push(proxy.to_owned());
+        }
+        Ok(path)
     }
 }
 
@@ -192,6 +227,8 @@ impl Refusal {
             Self::Star => (StatusCode::BAD_REQUEST, "Bad Request (* needs Expires: 0)"),
             Self::Contact => (StatusCode::BAD_REQUEST, "Bad Request (Contact)"),
             Self::Ourselves => (StatusCode::FORBIDDEN, "Forbidden (Contact is this server)"),
+            Self::BadPath => (StatusCode::BAD_REQUEST, "Bad Request (Path)"),
+            Self::Path => (StatusCode::BAD_EXTENSION, "Bad Extension"),
             Self::Full => (StatusCode::FORBIDDEN, "Forbidden (too many contacts)"),
             Self::TooBrief => (StatusCode::INTERVAL_TOO_BRIEF, "Interval Too Brief"),
             Self::OutOfOrder => {
@@ -203,13 +240,19 @@ impl Refusal {
             Self::TooBrief => {
                 response.with(HeaderName::MinExpires, settings.minimum_expiration.as_secs())
             }
+            Self::Path => response.with(HeaderName::Unsupported, "path"),
             _ => response,
         }
     }
 }
 
 /// The 200 that lists all bindings (RFC 3261 §10.3 step 8).
-pub(super) fn accept(request: &Request, bindings: &[Binding], now: Instant) -> Response {
+pub(super) fn accept(
+    request: &Request,
+    bindings: &[Binding],
+    settings: &AorSettings,
+    now: Instant,
+) -> Response {
     let mut response = Response::to(request, StatusCode::OK);
     for binding in bindings {
         let mut contact =
@@ -225,7 +268,7 @@ pub(super) fn accept(request: &Request, bindings: &[Binding], now: Instant) -> R
         }
         response.push(HeaderName::Contact, contact);
     }
-    if request.supports("path") {
+    if settings.paths == Paths::Kept && request.supports("path") {
         response.copy(HeaderName::Path, request.headers());
     }
     response

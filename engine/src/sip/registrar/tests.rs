@@ -245,6 +245,49 @@ fn path_is_kept_and_shown_to_who_understands_it() {
 }
 
 #[test]
+fn path_that_is_not_supported_is_passed_over_and_refused_where_it_is_required() {
+    let mut setup = Setup::new(1);
+    setup.settings.paths = Paths::Ignored;
+    let lines = "Supported: path\nPath: <sip:192.0.2.7;lr>\nContact: <sip:a@h>";
+    setup.cseq = 1;
+    let response = setup.send(lines);
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.value(HeaderName::Path).is_none());
+    assert!(setup.registrar.bindings("100".into(), setup.now)[0].path().is_empty());
+    setup.cseq = 2;
+    let response = setup.send(&format!("Require: path\n{lines}"));
+    assert_eq!(response.status(), StatusCode::BAD_EXTENSION);
+    assert_eq!(response.text(HeaderName::Unsupported), Some("path"));
+}
+
+#[test]
+fn path_through_ourselves_or_elsewhere_than_by_sip_is_refused() {
+    let mut setup = Setup::new(1);
+    let with = |path: &str| format!("Path: {path}\nContact: <sip:a@h>");
+    assert_eq!(setup.register(&with("<sip:198.51.100.1:5060;lr>")).0, 403);
+    assert_eq!(setup.register(&with("<tel:911>")).0, 400);
+    assert_eq!(setup.register(&with(&["<sip:192.0.2.7;lr>"; 9].join(", "))).0, 400);
+    assert_eq!(setup.register(&with("<sip:192.0.2.7;lr>")).0, 200);
+}
+
+#[test]
+fn deserted_contacts_make_room_and_others_only_if_they_may() {
+    for when_full in [WhenFull::Refuse, WhenFull::ReplaceOldest] {
+        let mut setup = Setup::new(2);
+        setup.settings.when_full = when_full;
+        setup.register("Contact: <sip:a@h>");
+        setup.pass(1);
+        setup.register("Contact: <sip:b@h>");
+        setup.pass(1);
+        setup.settings.deserted = vec!["sip:b@h".to_owned()];
+        assert_eq!(setup.register("Contact: <sip:c@h>").0, 200, "{when_full:?}");
+        assert_eq!(setup.bound(), ["sip:c@h", "sip:a@h"], "{when_full:?}");
+        let (status, _) = setup.register("Contact: <sip:d@h>");
+        assert_eq!(status, if when_full == WhenFull::Refuse { 403 } else { 200 });
+    }
+}
+
+#[test]
 fn number_of_addresses_of_record_is_bounded() {
     let mut setup = Setup::new(1);
     setup.registrar.settings.max_aors = 0;

@@ -12,7 +12,6 @@ use super::super::{
     ContactStatus, Switch, SwitchEvent,
     call::{Call, Control},
     identity,
-    invite::path_policy,
     place::{Launch, PlaceError},
     session,
 };
@@ -36,6 +35,7 @@ struct Way {
     target: Uri,
     /// `None` when the contact is a name that has to be found first.
     flow: Option<sip::Flow>,
+    routes: Vec<sip::NameAddr>,
     contact: Uri,
 }
 
@@ -131,7 +131,7 @@ impl Switch {
         ring_timeout: Duration,
         now: Now,
     ) -> Result<Box<Call>, PlaceError> {
-        let Way { mut peer, target, flow, contact } = way;
+        let Way { mut peer, target, flow, routes, contact } = way;
         let locate = flow.is_none().then_some(contact);
         let flow = flow.unwrap_or(caller.flow);
         let (party, redirecting) = match caller.channel {
@@ -165,6 +165,7 @@ impl Switch {
         let mut leg = self.prepare(launch, now)?;
         if let Some(departure) = &mut leg.departure {
             departure.locate = locate;
+            departure.routes = routes;
         }
         Ok(leg)
     }
@@ -198,12 +199,13 @@ impl Switch {
                 {
                     continue;
                 }
-                let flow = self.endpoint.path_to(contact, binding.flow(), path_policy(peer));
+                let (flow, routes) = self.way_to_binding(binding, Some(peer));
                 let target = target(contact, number);
                 ways.extend(target.map(|target| Way {
                     peer: Arc::clone(peer),
                     target,
                     flow: Some(flow),
+                    routes,
                     contact: contact.clone(),
                 }));
             }
@@ -230,14 +232,18 @@ impl Switch {
             peer.aors.iter().flat_map(|aor| self.registrar.bindings(aor.as_ref(), now.instant));
         let mut registered = registered.filter(|it| it.contact().as_str() == contact.as_str());
         if let Some(binding) = registered.next() {
-            let flow = self.endpoint.path_to(&contact, binding.flow(), path_policy(peer));
-            return Some(Way { peer: Arc::clone(peer), target, flow: Some(flow), contact });
+            let (flow, routes) = self.way_to_binding(binding, Some(peer));
+            return Some(Way { peer: Arc::clone(peer), target, flow: Some(flow), routes, contact });
         }
         if contact.socket_addr().is_none() {
-            return Some(Way { peer: Arc::clone(peer), target, flow: None, contact });
+            let (peer, routes) = (Arc::clone(peer), vec![]);
+            return Some(Way { peer, target, flow: None, routes, contact });
         }
         match self.flow_to(&contact, peer.transport.as_ref().map(AsRef::as_ref)) {
-            Ok(flow) => Some(Way { peer: Arc::clone(peer), target, flow: Some(flow), contact }),
+            Ok(flow) => {
+                let (peer, routes) = (Arc::clone(peer), vec![]);
+                Some(Way { peer, target, flow: Some(flow), routes, contact })
+            }
             Err(error) => {
                 tracing::warn!(contact = contact.as_str(), %error, "Dial: contact can not be called");
                 None

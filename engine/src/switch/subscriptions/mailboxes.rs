@@ -256,7 +256,7 @@ impl Switch {
         now: Now,
     ) -> Option<RequestHandle> {
         let target = Uri::parse(&lamp.contact).ok()?;
-        let flow = self.flow_to_contact(aor, Some(peer), &target, now)?;
+        let (flow, routes) = self.way_to_contact(aor, Some(peer), &target, now)?;
         let settings = &peer.message_waiting;
         let user = settings.from_user.as_ref().or(peer.from_user.as_ref());
         let user = user.map_or(FROM, |user| user.as_slice());
@@ -277,6 +277,7 @@ impl Switch {
         let contact = self.endpoint.contact_uri(user, &flow);
         let contact = NameAddr::new(contact).to_string();
         let mut notify = OutgoingRequest::new(Method::Notify, target, flow, NameAddr::new(from));
+        notify.routes = routes;
         notify.headers.push(HeaderName::Contact, contact);
         notify.headers.push(HeaderName::Event, "message-summary");
         // There is no subscription that could go on (RFC 6665 §4.1.3), as in Asterisk.

@@ -734,7 +734,8 @@ impl Phone {
         request
     }
 
-    fn transact(&mut self, exchange: &mut Exchange, request: Request) -> u16 {
+    /// Sends a request, with the password when challenged; the final status.
+    pub(in super::super) fn transact(&mut self, exchange: &mut Exchange, request: Request) -> u16 {
         self.received.clear();
         self.send(exchange, request.clone());
         if let Some(challenge) = self.challenge() {

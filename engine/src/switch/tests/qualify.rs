@@ -8,7 +8,7 @@ fn exchange() -> Exchange {
     let mut settings = SipSettings::default();
     for name in ["alice", "bob"] {
         settings.peers.insert(peer(name, "office")).expect("a new name");
-        let qualify = Qualify { frequency: secs(60), timeout: secs(3) };
+        let qualify = Qualify { frequency: secs(60), timeout: secs(3), ..Qualify::default() };
         settings.aors.insert(Aor { qualify, ..aor(name) }).expect("a new name");
     }
     let plan = "[office]\nexten => 100,1,Dial(PJSIP/alice,20)\n";
