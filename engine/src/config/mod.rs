@@ -29,8 +29,10 @@ mod rtp;
 mod secret;
 mod setting;
 mod settings;
+mod socket_options;
 mod stack;
 mod system;
+mod transport;
 mod unread;
 mod value;
 mod watching;
@@ -57,5 +59,6 @@ pub use settings::{
     Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
     TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
 };
+pub use socket_options::{SocketOptions, TcpKeepalive};
 pub use stack::StackSettings;
 pub use watching::{Lamps, Mailbox, MessageWaiting, Watching, WhenSubscribed};

@@ -9,6 +9,7 @@ pub mod control;
 mod engine;
 mod local_address;
 mod log_control;
+mod marking;
 pub mod media;
 mod outgoing;
 mod prompts;

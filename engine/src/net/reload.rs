@@ -145,6 +145,7 @@ impl Reloader {
                 let keep = |it: &TransportSettings| TransportSettings {
                     bind: it.bind,
                     tls: it.tls.clone(),
+                    options: it.options,
                     ..new.clone()
                 };
                 (*written, *running) = (keep(written), keep(running));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
@@ -21,8 +21,10 @@ use tokio::time::{Instant as TokioInstant, timeout, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::clock;
+use super::marking;
 use super::tls::{TlsPort, TlsSetupError};
 use super::transport::Inbound;
+use crate::config::SocketOptions;
 use crate::sip::{ConnectionId, Flow, Frame, Framing, Limits, PONG, StreamTimeouts, Transport};
 
 /// All stream connections of one engine, accepted and made, with and without TLS.
@@ -44,6 +46,8 @@ struct Table {
     by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
     per_source: HashMap<IpAddr, usize>,
     tls: Vec<Arc<TlsPort>>,
+    /// How the sockets of each listener are marked; what we open by its side is as well.
+    options: Vec<(Transport, SocketAddr, SocketOptions)>,
     /// Whom the certificates of peers must name, the latest last.
     names: VecDeque<(SocketAddr, String)>,
 }
@@ -67,6 +71,7 @@ impl TcpConnections {
     pub(crate) fn listen(
         &self,
         address: SocketAddr,
+        options: &SocketOptions,
         tls: Option<TlsPort>,
     ) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -76,13 +81,16 @@ impl TcpConnections {
         }
         // A restart must not wait for the old connections' TIME_WAIT.
         socket.set_reuse_address(true)?;
+        marking::apply(&SockRef::from(&socket), address, options)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(1024)?;
         let listener = TcpListener::from_std(socket.into())?;
         let bound = listener.local_addr()?;
+        let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
         let tls = tls.map(|tls| Arc::new(tls.bound_to(bound)));
         self.table().tls.extend(tls.clone());
+        self.table().options.push((transport, bound, *options));
         tokio::spawn(accept(listener, tls, self.clone()));
         Ok(bound)
     }
@@ -196,6 +204,18 @@ impl Table {
         (name.is_none() || name == expected).then_some(id)
     }
 
+    /// How a connection from this address is marked: as the listener that it names, else as the first
+    /// of its kind and family.
+    fn options(&self, flow: &Flow) -> SocketOptions {
+        let of_kind = || {
+            self.options.iter().filter(|(transport, bound, _)| {
+                *transport == flow.transport && bound.is_ipv4() == flow.peer.is_ipv4()
+            })
+        };
+        let named = of_kind().find(|(_, bound, _)| bound.port() == flow.local.port());
+        named.or_else(|| of_kind().next()).map_or_else(SocketOptions::default, |it| it.2)
+    }
+
     /// The transport that a connection from this address belongs to.
     fn tls_port(&self, local: SocketAddr) -> Option<Arc<TlsPort>> {
         let same_port = self.tls.iter().find(|port| port.address.port() == local.port());
@@ -271,7 +291,8 @@ async fn connect(
     // What we open is named by the address we listen on: that is where the peer reaches us.
     let opened = Flow { connection: Some(id), ..flow };
     let connection = Connection { flow: opened, id, side: Side::Opened };
-    let heard = match timeout(CONNECT_TIMEOUT, open(flow)).await {
+    let options = connections.table().options(&flow);
+    let heard = match timeout(CONNECT_TIMEOUT, open(flow, options)).await {
         Ok(Ok(stream)) => {
             let _ = stream.set_nodelay(true);
             match name {
@@ -295,16 +316,16 @@ async fn connect(
 }
 
 /// A connection from the address that the flow names: who knows us by it must see it.
-async fn open(flow: Flow) -> io::Result<TcpStream> {
+async fn open(flow: Flow, options: SocketOptions) -> io::Result<TcpStream> {
     let own = flow.local.ip();
-    if own.is_unspecified() || own.is_ipv4() != flow.peer.is_ipv4() {
-        return TcpStream::connect(flow.peer).await;
-    }
-    let socket = match own.is_ipv4() {
+    let socket = match flow.peer.is_ipv4() {
         true => TcpSocket::new_v4()?,
         false => TcpSocket::new_v6()?,
     };
-    socket.bind(SocketAddr::new(own, 0))?;
+    marking::apply(&SockRef::from(&socket), flow.peer, &options)?;
+    if !own.is_unspecified() && own.is_ipv4() == flow.peer.is_ipv4() {
+        socket.bind(SocketAddr::new(own, 0))?;
+    }
     socket.connect(flow.peer).await
 }
 

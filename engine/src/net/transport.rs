@@ -60,7 +60,7 @@ impl Transports {
         let address = settings.bind;
         match transport {
             Transport::Udp => {
-                let port = UdpPort::bind(address, self.inbound.clone())?;
+                let port = UdpPort::bind(address, &settings.options, self.inbound.clone())?;
                 let bound = port.address();
                 self.udp.push(port);
                 Ok(bound)
@@ -70,7 +70,7 @@ impl Transports {
                     Transport::Tls => Some(TlsPort::new(settings)?),
                     _ => None,
                 };
-                let bound = self.streams.listen(address, tls)?;
+                let bound = self.streams.listen(address, &settings.options, tls)?;
                 self.stream_addresses.push((transport, bound));
                 Ok(bound)
             }

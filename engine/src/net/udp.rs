@@ -10,7 +10,9 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::local_address::LocalAddresses;
+use super::marking;
 use super::transport::Inbound;
+use crate::config::SocketOptions;
 use crate::sip::Flow;
 
 /// A bound UDP socket that is being read.
@@ -24,7 +26,11 @@ impl UdpPort {
     /// Binds `address` and starts to hand what arrives to `inbound`.
     ///
     /// Must be called within a tokio runtime.
-    pub(crate) fn bind(address: SocketAddr, inbound: mpsc::Sender<Inbound>) -> io::Result<Self> {
+    pub(crate) fn bind(
+        address: SocketAddr,
+        options: &SocketOptions,
+        inbound: mpsc::Sender<Inbound>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -32,6 +38,9 @@ impl UdpPort {
         // A burst of calls must wait in the kernel rather than be lost: 2,000 INVITEs of 1 KB.
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+        // There is no connection to be kept.
+        let options = SocketOptions { keepalive: None, ..*options };
+        marking::apply(&SockRef::from(&socket), address, &options)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
@@ -95,12 +104,32 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn packets_are_marked_as_the_transport_says_over_ipv4_and_ipv6() {
+        let options = SocketOptions { tos: Some(0x68), cos: Some(3), keepalive: None };
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let (inbound, _received) = mpsc::channel(1);
+            // A machine without IPv6 has nothing to be marked.
+            let bound = UdpPort::bind(address.parse().unwrap(), &options, inbound);
+            let Ok(port) = bound else { continue };
+            let socket = SockRef::from(&*port.socket);
+            let tos = match port.address().is_ipv4() {
+                true => socket.tos_v4().unwrap(),
+                false => socket.tclass_v6().unwrap(),
+            };
+            assert_eq!(tos, 0x68);
+            assert_eq!(socket.priority().unwrap(), 3);
+        }
+    }
+
+    #[tokio::test]
     #[allow(clippy::disallowed_methods, reason = "the claim is about a real socket")]
     async fn the_first_datagram_leaves_before_the_runtime_has_looked_at_the_socket() {
         let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         peer.set_nonblocking(true).unwrap();
         let (inbound, _received) = mpsc::channel(1);
-        let port = UdpPort::bind("127.0.0.1:0".parse().unwrap(), inbound).unwrap();
+        let port =
+            UdpPort::bind("127.0.0.1:0".parse().unwrap(), &SocketOptions::default(), inbound)
+                .unwrap();
         port.send(&Bytes::from_static(b"INVITE"), peer.local_addr().unwrap()).unwrap();
         let mut buffer = [0; 16];
         // Loopback delivers within the system call.

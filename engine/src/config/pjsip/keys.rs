@@ -106,6 +106,12 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
         "verify_client",
         "verify_server",
         "allow_wildcard_certs",
+        "tos",
+        "cos",
+        "tcp_keepalive_enable",
+        "tcp_keepalive_idle_time",
+        "tcp_keepalive_interval_time",
+        "tcp_keepalive_probe_count",
     ],
     later: &[
         Later {
@@ -114,29 +120,24 @@ pub(super) const TRANSPORT: KeyTable = KeyTable {
             keys: &[("websocket_write_timeout", Always)],
         },
         Later {
-            instead: "packets are not marked",
+            instead: "its address and protocol are kept until the next start; all else is reloaded",
             severity: Warn,
-            keys: &[("tos", Words(&["0", "cs0"])), ("cos", Zero)],
+            keys: &[("allow_reload", Off)],
         },
         Later {
-            instead: "idle connections are closed by the peer or by our own limit",
+            instead: "From and Contact name the address of the transport",
             severity: Warn,
-            keys: &[
-                ("tcp_keepalive_enable", Off),
-                ("tcp_keepalive_idle_time", Always),
-                ("tcp_keepalive_interval_time", Always),
-                ("tcp_keepalive_probe_count", Always),
-            ],
+            keys: &[("domain", Never)],
         },
         Later {
-            instead: "it has no effect",
+            instead: "messages are read one after another",
             severity: Warn,
-            keys: &[
-                ("allow_reload", Off),
-                ("async_operations", Always),
-                ("domain", Never),
-                ("symmetric_transport", Off),
-            ],
+            keys: &[("async_operations", Always)],
+        },
+        Later {
+            instead: "who registers is reached over the transport it registered on in any case",
+            severity: Warn,
+            keys: &[("symmetric_transport", Off)],
         },
     ],
 };

@@ -13,6 +13,7 @@ use crate::config::notes::Notes;
 use crate::config::settings::{
     SIP_PORT, SIPS_PORT, TlsSettings, TransportProtocol, TransportSettings,
 };
+use crate::config::socket_options::{SocketOptions, TcpKeepalive, type_of_service};
 use crate::config::value::{ip_address, list, parsed, socket_address};
 
 /// The transports of the file: those that can listen, and the names of those that can't yet.
@@ -67,7 +68,9 @@ pub(super) fn read(
             external_signaling_port: None,
             local_net: vec![],
             tls: TlsSettings::default(),
+            options: SocketOptions::default(),
         };
+        let (mut keepalive, mut keeps_alive) = (TcpKeepalive::default(), false);
         let mut demands = tls::Demands::default();
         let (mut later, mut bound, mut portless) = (false, false, false);
         section.each(&keys::TRANSPORT, notes, |name, mut setting| match name {
@@ -107,10 +110,32 @@ pub(super) fn read(
                     None => setting.invalid("networks, such as 192.168.0.0/16"),
                 }
             }
+            b"tos" => match type_of_service(setting.value()) {
+                Some(octet) => transport.options.tos = Some(octet),
+                None => setting.invalid("cs0 to cs7, af11 to af43, ef, or a number from 0 to 255"),
+            },
+            b"cos" => {
+                let mut priority = 0_u8;
+                setting.number(&mut priority, 0..=7);
+                transport.options.cos = Some(priority);
+            }
+            b"tcp_keepalive_enable" => setting.yes_no(&mut keeps_alive),
+            b"tcp_keepalive_idle_time" => setting.seconds(&mut keepalive.idle, 1..=32_767),
+            b"tcp_keepalive_interval_time" => setting.seconds(&mut keepalive.interval, 1..=32_767),
+            b"tcp_keepalive_probe_count" => setting.number(&mut keepalive.probes, 1..=127),
             _ => tls::take(name, setting, &mut transport.tls, &mut demands),
         });
         if portless && transport.protocol == TransportProtocol::Tls {
             transport.bind.set_port(SIPS_PORT);
+        }
+        transport.options.keepalive = keeps_alive.then_some(keepalive);
+        if keeps_alive && transport.protocol == TransportProtocol::Udp {
+            notes.warn(
+                codes::CONTRADICTION,
+                section.place_of("tcp_keepalive_enable"),
+                format!("[{}] has tcp_keepalive_enable and `protocol=udp`", section.name()),
+                "it has no effect",
+            );
         }
         transport.tls.client_certificate = demands.client_certificate();
         if transport.protocol == TransportProtocol::Tls {

@@ -99,7 +99,15 @@ impl Changes {
                         was.tls != transport.tls,
                         &format!("transport {name}: its TLS settings"),
                     );
-                    let carried = TransportSettings { tls: was.tls.clone(), ..transport.clone() };
+                    self.later(
+                        was.options != transport.options,
+                        &format!("transport {name}: tos, cos or tcp_keepalive"),
+                    );
+                    let carried = TransportSettings {
+                        tls: was.tls.clone(),
+                        options: was.options,
+                        ..transport.clone()
+                    };
                     self.note(carried != *was, &format!("transport {name}"));
                 }
             }

@@ -191,6 +191,7 @@ fn translated(local_net: &[&str]) -> Exchange {
         external_signaling_port: Some(6000),
         local_net: local_net.iter().map(|net| net.parse().expect("a network")).collect(),
         tls: crate::config::TlsSettings::default(),
+        options: crate::config::SocketOptions::default(),
     }];
     Exchange::new(SwitchConfig { sip: Arc::new(settings), ..config() }, PLAN, &[])
 }
@@ -271,6 +272,7 @@ fn trunk_called(contact: &str, transport: Option<&str>) -> (Transport, SocketAdd
         external_signaling_port: None,
         local_net: vec![],
         tls: crate::config::TlsSettings::default(),
+        options: crate::config::SocketOptions::default(),
     };
     settings.transports = vec![
         transport_of("udp", TransportProtocol::Udp, "0.0.0.0:5060"),
