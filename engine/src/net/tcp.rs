@@ -1,7 +1,7 @@
 //! SIP over TCP and TLS: one task a connection reads, another writes.
 //!
 //! `sip::Framing` says when a slow or silent peer is cut off; one that does not read what we send
-//! loses messages once `WRITE_QUEUE` of them wait, and its connection after `WRITE_TIMEOUT`.
+//! loses messages once as many wait as [`Bounds`] allows, and its connection soon after.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -38,6 +38,38 @@ struct Shared {
     next_id: AtomicU64,
     table: Mutex<Table>,
     inbound: mpsc::Sender<Inbound>,
+    bounds: Bounds,
+}
+
+/// What connections may take of us: an attacker must use up neither descriptors nor memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at once. 4096.
+    connections: usize,
+    /// Connections at once from one address. 1024.
+    per_source: usize,
+    /// Messages that wait for a peer to read. 64.
+    queue: usize,
+    /// How long a TLS handshake may take: who opens a connection and says nothing holds it no
+    /// longer. 10 s.
+    handshake: Duration,
+    /// How long a peer may take to read one message. 10 s.
+    write: Duration,
+    /// How long a message and silence may last.
+    stream: StreamTimeouts,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            per_source: 1024,
+            queue: 64,
+            handshake: Duration::from_secs(10),
+            write: Duration::from_secs(10),
+            stream: StreamTimeouts::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +95,12 @@ struct Writer {
 
 impl TcpConnections {
     pub(crate) fn new(inbound: mpsc::Sender<Inbound>) -> Self {
-        let shared = Shared { next_id: AtomicU64::new(1), table: Mutex::default(), inbound };
-        Self { shared: Arc::new(shared) }
+        Self::bounded(inbound, Bounds::default())
+    }
+
+    fn bounded(inbound: mpsc::Sender<Inbound>, bounds: Bounds) -> Self {
+        let (next_id, table) = (AtomicU64::new(1), Mutex::default());
+        Self { shared: Arc::new(Shared { next_id, table, inbound, bounds }) }
     }
 
     /// Binds `address` and accepts; returns the address with the port that was chosen.
@@ -150,13 +186,14 @@ impl TcpConnections {
         name: Option<String>,
     ) -> Option<(ConnectionId, mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>)> {
         let Flow { peer, transport, .. } = flow;
-        let of_source = table.per_source.entry(peer.ip()).or_default();
-        if table.writers.len() >= MAX_CONNECTIONS || *of_source >= MAX_PER_SOURCE {
+        let Bounds { connections, per_source, queue, .. } = self.shared.bounds;
+        let of_source = table.per_source.get(&peer.ip()).copied().unwrap_or_default();
+        if table.writers.len() >= connections || of_source >= per_source {
             return None;
         }
-        *of_source += 1;
+        table.per_source.insert(peer.ip(), of_source + 1);
         let id = ConnectionId(self.shared.next_id.fetch_add(1, Ordering::Relaxed));
-        let (queue, pending) = mpsc::channel(WRITE_QUEUE);
+        let (queue, pending) = mpsc::channel(queue);
         table.writers.insert(id, Writer { queue: queue.clone(), peer, transport, name });
         table.by_peer.insert((transport, peer), id);
         Some((id, queue, pending))
@@ -267,7 +304,7 @@ async fn serve(
     };
     let Connection { flow, id, .. } = connection;
     let handshake = TlsAcceptor::from(tls.server()).accept(stream);
-    let failure = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+    let failure = match timeout(connections.shared.bounds.handshake, handshake).await {
         Ok(Ok(stream)) => {
             let (reader, writer) = tokio::io::split(stream);
             run(connections, reader, writer, connection, pending).await;
@@ -344,7 +381,7 @@ async fn connect_tls(
         return Heard::Nothing;
     };
     let handshake = TlsConnector::from(port.client()).connect(server_name, stream);
-    let failure = match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+    let failure = match timeout(connections.shared.bounds.handshake, handshake).await {
         Ok(Ok(stream)) => {
             let (reader, writer) = tokio::io::split(stream);
             return run(connections.clone(), reader, writer, connection, pending).await;
@@ -386,14 +423,27 @@ async fn run(
     connection: Connection,
     pending: mpsc::Receiver<Bytes>,
 ) -> Heard {
-    let writing = tokio::spawn(write(writer, pending));
+    let patience = connections.shared.bounds.write;
+    let mut writing = tokio::spawn(write(writer, pending, patience));
     let mut heard = Heard::Nothing;
-    if let Err(error) = read(&connections, reader, connection, &mut heard).await {
-        tracing::debug!(peer = %connection.flow.peer, %error, "SIP connection closed");
-    }
+    let gave_up = tokio::select! {
+        read = read(&connections, reader, connection, &mut heard) => {
+            if let Err(error) = read {
+                tracing::debug!(peer = %connection.flow.peer, %error, "SIP connection closed");
+            }
+            false
+        }
+        // A peer that does not read would hold its connection by now and then saying something.
+        _ = &mut writing => {
+            tracing::info!(peer = %connection.flow.peer, "peer does not read: connection closed");
+            true
+        }
+    };
     // Without the queue's other end the writer stops once everything in it is written.
     connections.forget(connection.id).await;
-    let _ = writing.await;
+    if !gave_up {
+        let _ = writing.await;
+    }
     heard
 }
 
@@ -405,7 +455,7 @@ async fn read(
 ) -> io::Result<()> {
     let Connection { flow, side, .. } = connection;
     let mut keepalive = (side == Side::Opened).then(|| Keepalive::new(clock::now().instant));
-    let (limits, timeouts) = (Limits::default(), StreamTimeouts::default());
+    let (limits, timeouts) = (Limits::default(), connections.shared.bounds.stream);
     let mut framing = Framing::new(limits, timeouts, clock::now().instant);
     let mut buffer = vec![0; READ_BUFFER];
     loop {
@@ -493,30 +543,27 @@ impl Keepalive {
     }
 }
 
-async fn write(mut writer: impl AsyncWrite + Unpin, mut pending: mpsc::Receiver<Bytes>) {
+async fn write(
+    mut writer: impl AsyncWrite + Unpin,
+    mut pending: mpsc::Receiver<Bytes>,
+    patience: Duration,
+) {
     while let Some(bytes) = pending.recv().await {
         let written = async {
             writer.write_all(&bytes).await?;
             // TLS keeps what is written until then.
             writer.flush().await
         };
-        match timeout(WRITE_TIMEOUT, written).await {
+        match timeout(patience, written).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,
         }
     }
     // TLS says good-bye, so that the peer does not take it for an attack.
-    let _ = timeout(WRITE_TIMEOUT, writer.shutdown()).await;
+    let _ = timeout(patience, writer.shutdown()).await;
 }
 
-/// Connections at once, and from one source: an attacker must not use up our descriptors.
-const MAX_CONNECTIONS: usize = 4096;
-const MAX_PER_SOURCE: usize = 1024;
-/// Messages that wait for a peer to read.
-const WRITE_QUEUE: usize = 64;
 const READ_BUFFER: usize = 16_384;
-/// A peer that opens a connection and says nothing holds it no longer.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Domains remembered for the addresses they were found at.
 const MOST_NAMES: usize = 4096;
 const PING: &[u8] = b"\r\n\r\n";
@@ -525,28 +572,6 @@ const PING_AFTER: Duration = Duration::from_secs(95);
 /// RFC 5626 §4.4.1.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::clock;
-
-    #[test]
-    fn a_peer_that_answered_keep_alives_and_stops_is_dead_and_one_that_never_did_is_not() {
-        let start = clock::now().instant;
-        let mut keepalive = Keepalive::new(start);
-        let mut now = start;
-        for _ in 0..3 {
-            assert_eq!(keepalive.handle_timeout(now), Beat::None);
-            now = keepalive.due;
-            assert_eq!(keepalive.handle_timeout(now), Beat::Ping);
-        }
-        keepalive.handle_bytes(PONG, now);
-        now = keepalive.due;
-        assert_eq!(now, start + PING_AFTER * 4);
-        assert_eq!(keepalive.handle_timeout(now), Beat::Ping);
-        now = keepalive.due;
-        assert_eq!(keepalive.handle_timeout(now), Beat::Dead);
-    }
-}
+mod tests;
