@@ -34,4 +34,5 @@ pub use log_control::LogControl;
 pub use outgoing::OutgoingCall;
 pub use recording::Recording;
 pub use reload::{ReloadError, Reloaded};
+pub use spool::{CallFileError, check_call_file};
 pub use tls::{TlsSetupError, presented_chain};

@@ -33,7 +33,17 @@ use crate::{
     printable::Printable,
     switch::{Completion, Originate},
 };
+pub use call_file::CallFileError;
 use call_file::{CallFile, FileEnd};
+
+/// Reads the text of a call file, for those who write such files and want to know beforehand: whom it
+/// calls, and what then.
+///
+/// # Errors
+/// What is wrong with it, with the line.
+pub fn check_call_file(text: &[u8]) -> Result<Originate, CallFileError> {
+    CallFile::parse(text).map(|file| file.originate)
+}
 
 /// Watches the spool directory until `alive` has no sender any more.
 ///
@@ -132,7 +142,7 @@ enum Unfit {
     #[error("{0}")]
     System(#[from] io::Error),
     #[error("{0}")]
-    Text(#[from] call_file::CallFileError),
+    Text(#[from] CallFileError),
 }
 
 impl Spool {

@@ -36,15 +36,21 @@ pub(super) enum FileEnd {
 
 /// Why a file is no call file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CallFileError {
+#[non_exhaustive]
+pub enum CallFileError {
+    /// A line without a colon.
     #[error("line {0}: there is no colon")]
     NoColon(usize),
+    /// A line with an unknown name before the colon.
     #[error("line {0}: {1:?} is no keyword")]
     Keyword(usize, BString),
+    /// A line whose value means nothing to its name.
     #[error("line {0}: {2:?} is no value of {1}")]
     Value(usize, BString, BString),
+    /// There is no `Channel`.
     #[error("it names nobody to call: `Channel: TECHNOLOGY/WHOM`")]
     NobodyToCall,
+    /// There is nothing that the call is to do.
     #[error("it names neither `Application` nor `Extension`")]
     NothingToDo,
 }

@@ -283,3 +283,26 @@ fn nobody_is_called_elsewhere_when_the_dialplan_has_no_place_for_it() {
     assert_eq!(scene.exchange.media.room_sizes(), [2], "the call goes on");
     scene.end();
 }
+
+#[test]
+fn a_stranger_refers_nobody_outside_a_call_or_in_that_of_others() {
+    let mut scene = scene_with(config(), "202");
+    let mut mallory = Phone::new("mallory", "guess", 9);
+    let mut refer = |call_id: Option<&str>, to: &str| {
+        let request = mallory.request(Method::Refer, "sip:127.0.0.1");
+        let mut request = request
+            .with(HeaderName::Contact, "<sip:mallory@127.0.0.9>")
+            .with(HeaderName::ReferTo, ELSEWHERE);
+        request.set(HeaderName::To, to);
+        if let Some(call_id) = call_id {
+            request.set(HeaderName::CallId, call_id);
+        }
+        mallory.transact(&mut scene.exchange, request)
+    };
+    assert_eq!(refer(None, "<sip:100@127.0.0.1>"), 401);
+    assert_eq!(refer(Some("call-alice-1"), "<sip:100@127.0.0.1>;tag=guessed"), 481);
+    assert_eq!(refer(Some("call-alice-1"), "<sip:100@127.0.0.1>"), 401);
+    assert_eq!(scene.exchange.media.room_sizes(), [2], "the call goes on");
+    assert!(!scene.has("instead of"), "{:?}", scene.exchange.steps());
+    scene.end();
+}
