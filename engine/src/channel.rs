@@ -23,7 +23,7 @@ use bstr::{BStr, BString};
 pub use cause::Cause;
 pub use digits::DigitSet;
 pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
-pub(crate) use music::MusicSource;
+pub(crate) use music::{MusicSource, PlayOrder};
 pub(crate) use outbox::{Asker, Notice, Outbox};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
 pub use playback::PlayPart;

@@ -409,23 +409,54 @@ pub(super) fn redirect_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     Flow::Continue
 }
 
-/// `ChanIsAvail(channels[,options])`: what a device's state tells.
+/// `ChanIsAvail(channels[,options])`: what a device's state tells. Option `a` looks at all of them, `s` and
+/// `t` take one that is in use for not available.
 pub(super) fn is_available(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let parts = split(text, 2);
     let peers = parts.first().map(|peers| peers.to_vec()).unwrap_or_default();
-    run.scope.assign(b"AVAILCHAN", b"");
-    run.scope.assign(b"AVAILORIGCHAN", b"");
+    let letters = parts.get(1).map(|letters| letters.to_vec()).unwrap_or_default();
+    for letter in letters.iter().filter(|letter| !AVAILABLE_OPTIONS.contains(letter)) {
+        run.scope.warn(format_args!("ChanIsAvail: unknown option '{}'", char::from(*letter)));
+    }
+    let minds_use = letters.contains(&b's') || letters.contains(&b't');
     run.scope.assign(b"AVAILCAUSECODE", b"");
-    let mut status = 20;
+    let (mut status, mut found) = (20, Vec::new());
     for peer in peers.split(|byte| *byte == b'&') {
         let state = run.scope.named(&[b"DEVICE_STATE(", peer, b")"].concat());
-        if !matches!(state.as_slice(), b"INVALID" | b"UNAVAILABLE" | b"") {
-            run.scope.assign(b"AVAILCHAN", peer);
-            run.scope.assign(b"AVAILORIGCHAN", peer);
-            status = 0;
-            break;
+        let number = DEVICE_STATES.iter().position(|name| name.as_bytes() == state);
+        let can_be_called = !matches!(state.as_slice(), b"INVALID" | b"UNAVAILABLE" | b"");
+        if minds_use {
+            status = number.unwrap_or(0);
+        }
+        if can_be_called && (!minds_use || status <= 1) {
+            if !minds_use {
+                status = 0;
+            }
+            found.push(peer);
+            if !letters.contains(&b'a') {
+                break;
+            }
         }
     }
+    let found = found.join(&b'&');
+    run.scope.assign(b"AVAILCHAN", &found);
+    run.scope.assign(b"AVAILORIGCHAN", &found);
     run.scope.assign(b"AVAILSTATUS", status.to_string().as_bytes());
     Flow::Continue
 }
+
+/// Options of ChanIsAvail.
+pub(crate) const AVAILABLE_OPTIONS: &[u8] = b"ast";
+
+/// Device states by their numbers.
+const DEVICE_STATES: [&str; 9] = [
+    "UNKNOWN",
+    "NOT_INUSE",
+    "INUSE",
+    "BUSY",
+    "INVALID",
+    "UNAVAILABLE",
+    "RINGING",
+    "RINGINUSE",
+    "ONHOLD",
+];

@@ -17,7 +17,7 @@ use crate::executor::{Continuation, Flow, Run};
 use crate::operation::{Operation, Outcome};
 
 pub(crate) use bridging::{BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS, page_on};
-pub(crate) use call::{dial_on, originate_on};
+pub(crate) use call::{AVAILABLE_OPTIONS, dial_on, originate_on};
 pub(crate) use flow::gosub;
 pub(crate) use retry::Retry;
 pub(crate) use timing::Condition;

@@ -11,7 +11,7 @@ use super::{
     targets::{Protection, find},
 };
 use crate::{
-    application::{BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS},
+    application::{AVAILABLE_OPTIONS, BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS},
     codes,
     diagnostic::{Code, Severity},
     spelling,
@@ -160,10 +160,11 @@ fn options(text: &BStr, range: Range<usize>, known: &KnownOptions) -> Option<Fla
                 .map_or(range.end, |length| at + length + 2);
             continue;
         }
-        if byte.is_ascii_alphanumeric() && !known.letters.contains(&byte) {
+        let refused = known.refused.iter().find(|(letters, _)| letters.contains(&byte));
+        let is_known = known.letters.contains(&byte) && refused.is_none();
+        if byte.is_ascii_alphanumeric() && !is_known {
             let (name, option) = (known.application, char::from(byte));
             let message = format!("`{name}` has no option `{option}`");
-            let refused = known.refused.iter().find(|(letters, _)| letters.contains(&byte));
             let help = refused.map_or("it has no effect", |(_, why)| why).to_owned();
             return Some(Flaw::warning(codes::OPTION_UNKNOWN, at..at + 1, message, help));
         }
@@ -284,8 +285,17 @@ struct KnownOptions {
     refused: &'static [(&'static [u8], &'static str)],
 }
 
-const DIAL: KnownOptions =
-    KnownOptions { application: "Dial", field: 2, letters: DIAL_OPTIONS, refused: &[] };
+const DIAL: KnownOptions = KnownOptions {
+    application: "Dial",
+    field: 2,
+    letters: DIAL_OPTIONS,
+    refused: &[
+        (b"pP", "screening of callers is not available: nobody is called"),
+        (b"nN", "screening of callers is not available: it has no effect"),
+        (b"E", "there are no MF or SF digits: it has no effect"),
+        (b"jvZ", "it has no effect"),
+    ],
+};
 
 const OPTIONS: [KnownOptions; 4] = [
     KnownOptions {
@@ -295,7 +305,7 @@ const OPTIONS: [KnownOptions; 4] = [
         refused: &[(b"wW", "recording by keys is not available: it has no effect")],
     },
     KnownOptions { application: "BridgeWait", field: 2, letters: WAIT_OPTIONS, refused: &[] },
-    KnownOptions { application: "ChanIsAvail", field: 1, letters: b"ajst", refused: &[] },
+    KnownOptions { application: "ChanIsAvail", field: 1, letters: AVAILABLE_OPTIONS, refused: &[] },
     KnownOptions {
         application: "Page",
         field: 1,
@@ -327,6 +337,7 @@ mod tests {
             ("PJSIP/1&Locla/2@a", "D328 Locla/2@a"),
             ("PJSIP/1,tT", "D326 tT"),
             ("PJSIP/1,20,qm(a,y)", "D329 q"),
+            ("PJSIP/1,20,tp", "D329 p"),
             ("", "D327 "),
         ] {
             assert_eq!(said("Dial", arguments).join(" "), wanted, "{arguments}");

@@ -22,6 +22,13 @@ const PRESENTATIONS: [(&str, i32); 9] = [
     ("unavailable", UNAVAILABLE),
 ];
 
+/// The Q.931 presentation of a name such as `prohib_not_screened`, in any letter case.
+#[must_use]
+pub fn presentation_named(name: &[u8]) -> Option<i32> {
+    let named = PRESENTATIONS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
+    named.map(|(_, code)| *code)
+}
+
 /// Character sets of names.
 const CHARSETS: [&str; 11] = [
     "unknown",

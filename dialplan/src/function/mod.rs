@@ -25,6 +25,7 @@ mod variables;
 use crate::host::FunctionError;
 use crate::scope::Scope;
 
+pub use identity::presentation_named;
 pub(crate) use places::hint_of as hint;
 pub(crate) use sip::{add_header_line, remove_headers};
 pub(crate) use variables::clear_hash;

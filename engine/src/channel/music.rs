@@ -14,27 +14,46 @@ use super::{
 };
 use crate::{
     channel::PromptId,
+    entropy::Entropy,
     media::{Command, PlayEnd, PlayId, PlayItem, Prompt, Repeat, ShardId, StreamId, Tone},
 };
 
 /// What is played.
 #[derive(Debug, Clone)]
 pub(crate) enum MusicSource {
-    /// Prompts by name, from the nth on.
-    Files { names: Arc<[BString]>, first: usize },
+    /// Prompts by name, and what is heard before each.
+    Files { names: Arc<[BString]>, order: PlayOrder, announcement: Option<BString> },
     /// A tone that repeats.
     Tone(Arc<Tone>),
+}
+
+/// Which file comes after which.
+#[derive(Debug, Clone)]
+pub(crate) enum PlayOrder {
+    /// One after the other, this one first.
+    From(usize),
+    /// Any.
+    Random(Entropy),
 }
 
 /// Music that plays on one stream.
 #[derive(Debug)]
 pub(crate) struct Music {
     names: Arc<[BString]>,
-    /// The file that comes after this one.
-    next: usize,
+    order: PlayOrder,
+    announcement: Announcement,
     /// Files in a row that were not there.
     missing: usize,
     state: State,
+}
+
+#[derive(Debug)]
+enum Announcement {
+    None,
+    /// It comes next.
+    Due(BString),
+    /// It is what was asked for last.
+    Made(BString),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +76,18 @@ impl Music {
                 let play = out.next_play();
                 let (items, repeat) = (vec![PlayItem::Tone(tone)], Repeat::Forever);
                 out.command(shard, Command::Play { stream, play, items, repeat });
-                Self { names: Arc::new([]), next: 0, missing: 0, state: State::Playing(play) }
+                Self {
+                    names: Arc::new([]),
+                    order: PlayOrder::From(0),
+                    announcement: Announcement::None,
+                    missing: 0,
+                    state: State::Playing(play),
+                }
             }
-            MusicSource::Files { names, first } => {
-                let mut music = Self { names, next: first, missing: 0, state: State::Silent };
+            MusicSource::Files { names, order, announcement } => {
+                let announcement = announcement.map_or(Announcement::None, Announcement::Due);
+                let state = State::Silent;
+                let mut music = Self { names, order, announcement, missing: 0, state };
                 music.load(channel, out);
                 music
             }
@@ -82,7 +109,11 @@ impl Music {
         self.state = State::Silent;
         // An empty file would be played for ever within one moment.
         let Some(prompt) = prompt.filter(|prompt| !prompt.samples().is_empty()) else {
-            self.missing += 1;
+            match self.announcement {
+                // Nothing is said any more before each file.
+                Announcement::Made(_) => self.announcement = Announcement::None,
+                Announcement::None | Announcement::Due(_) => self.missing += 1,
+            }
             return self.load(channel, out);
         };
         self.missing = 0;
@@ -120,9 +151,30 @@ impl Music {
         if self.names.is_empty() || self.missing >= self.names.len() {
             return;
         }
-        let name = self.names[self.next % self.names.len()].clone();
-        self.next = self.next.wrapping_add(1);
+        let name = match std::mem::replace(&mut self.announcement, Announcement::None) {
+            Announcement::Due(name) => {
+                self.announcement = Announcement::Made(name.clone());
+                name
+            }
+            Announcement::Made(name) => {
+                self.announcement = Announcement::Due(name);
+                self.next_file()
+            }
+            Announcement::None => self.next_file(),
+        };
         let id = out.ask(Asker::Channel(channel), name, "en".into());
         self.state = State::Loading(id);
+    }
+
+    fn next_file(&mut self) -> BString {
+        let nth = match &mut self.order {
+            PlayOrder::From(next) => {
+                let nth = *next;
+                *next = next.wrapping_add(1);
+                nth
+            }
+            PlayOrder::Random(entropy) => entropy.next_u64() as usize,
+        };
+        self.names[nth % self.names.len()].clone()
     }
 }

@@ -376,32 +376,20 @@ pub(super) const MUSIC_GENERAL: KeyTable = KeyTable {
 
 pub(super) const MUSIC: KeyTable = KeyTable {
     kind: "music class",
-    read: &["mode", "directory"],
-    later: &[
-        Later {
-            instead: "files are played by name, each caller beginning with another",
-            severity: Warn,
-            keys: &[
-                ("sort", Words(&["alpha", "alphabetical", "random", "randstart"])),
-                ("random", Always),
-                ("loop_last", Off),
-            ],
-        },
-        Later {
-            instead: "it has no effect",
-            severity: Warn,
-            keys: &[
-                ("announcement", Never),
-                ("answeredonly", Off),
-                ("application", Never),
-                ("digit", Never),
-                ("entry", Never),
-                ("format", Always),
-                ("kill_escalation_delay", Always),
-                ("kill_method", Always),
-            ],
-        },
-    ],
+    read: &["mode", "directory", "announcement", "entry", "random", "sort"],
+    later: &[Later {
+        instead: "it has no effect",
+        severity: Warn,
+        keys: &[
+            ("answeredonly", Off),
+            ("application", Never),
+            ("digit", Never),
+            ("format", Always),
+            ("kill_escalation_delay", Always),
+            ("kill_method", Always),
+            ("loop_last", Off),
+        ],
+    }],
 };
 
 /// Sections of `acl.conf`.

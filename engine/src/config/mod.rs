@@ -46,7 +46,7 @@ pub use directory::DirectoryFiles;
 pub use features::FeatureSettings;
 pub use load::{Configuration, Finding, Loaded};
 pub use menu::{DEFAULT_MENU, MenuAction, MenuEntry, MenuProfile};
-pub use music::MusicSettings;
+pub use music::{MusicClass, MusicOrder, MusicSettings};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use parking::ParkingLot;

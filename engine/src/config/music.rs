@@ -1,4 +1,5 @@
-//! `musiconhold.conf`: classes of music, of which those with `mode=files` can be played.
+//! `musiconhold.conf`: classes of music, of which those with `mode=files` and `mode=playlist`
+//! can be played.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +16,32 @@ use super::setting::Block;
 /// Music on hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MusicSettings {
-    /// The files of each class in the order they are played, as prompts are named: without ending.
-    pub classes: BTreeMap<BString, Arc<[BString]>>,
+    /// The classes by name.
+    pub classes: BTreeMap<BString, MusicClass>,
+}
+
+/// What a class of music plays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MusicClass {
+    /// Its files by name, or in the order written, as prompts are named: without ending.
+    pub files: Arc<[BString]>,
+    /// The order in which they are played.
+    pub order: MusicOrder,
+    /// Heard first, and between two files.
+    pub announcement: Option<BString>,
+}
+
+/// The order in which the files of a class are played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MusicOrder {
+    /// As they stand, each listener beginning with another. Default: callers do not all hear the
+    /// beginning of the same piece.
+    #[default]
+    AnyFirst,
+    /// As they stand, from the first on.
+    Fixed,
+    /// Any file after any other.
+    Random,
 }
 
 /// Reads all sections of the file; `data` is where relative directories are.
@@ -33,6 +58,8 @@ pub(super) fn read(
             continue;
         }
         let (mut mode, mut directory) = (BString::default(), None);
+        let mut class = MusicClass::default();
+        let mut entries = Vec::new();
         let mut span = section.header;
         section.each(&keys::MUSIC, notes, |name, setting| match name {
             b"mode" => {
@@ -40,14 +67,46 @@ pub(super) fn read(
                 setting.text(&mut mode);
             }
             b"directory" => setting.optional_text(&mut directory),
+            b"announcement" => setting.optional_text(&mut class.announcement),
+            b"entry" => match setting.value().contains_str("://") {
+                true => setting.invalid("a file; what is elsewhere is not fetched"),
+                false => entries.push(setting.value().to_owned()),
+            },
+            b"random" => {
+                let mut is_random = false;
+                setting.yes_no(&mut is_random);
+                if is_random {
+                    class.order = MusicOrder::Random;
+                }
+            }
+            b"sort" => match setting.value().to_ascii_lowercase().as_slice() {
+                b"random" => class.order = MusicOrder::Random,
+                b"alpha" | b"alphabetical" => class.order = MusicOrder::Fixed,
+                b"randstart" => class.order = MusicOrder::AnyFirst,
+                _ => setting.invalid("alpha, randstart or random"),
+            },
             _ => setting.judge(),
         });
+        if mode.eq_ignore_ascii_case(b"playlist") {
+            entries.truncate(MOST_FILES);
+            if entries.is_empty() {
+                notes.warn(
+                    codes::SETTING_MISSING,
+                    section.header,
+                    format!("[{}] has no `entry`", section.name()),
+                    "who waits hears a quiet tone",
+                );
+            }
+            class.files = entries.into();
+            settings.classes.insert(section.name().to_owned(), class);
+            continue;
+        }
         if !mode.eq_ignore_ascii_case(b"files") {
             notes.warn(
                 codes::VALUE_LATER,
                 span,
                 format!("music of [{}] can not be played: mode=`{mode}`", section.name()),
-                "only mode=files is here; who waits hears a quiet tone",
+                "only mode=files and mode=playlist are here; who waits hears a quiet tone",
             );
             continue;
         }
@@ -76,7 +135,8 @@ pub(super) fn read(
                 "who waits hears a quiet tone",
             );
         }
-        settings.classes.insert(section.name().to_owned(), names);
+        class.files = names;
+        settings.classes.insert(section.name().to_owned(), class);
     }
     settings
 }

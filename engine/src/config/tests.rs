@@ -693,8 +693,28 @@ fn key_codes_and_music_are_read_and_what_is_not_here_is_named() {
     assert_eq!(features.blind_transfer, "#", "a code that is none leaves the default");
     let classes = &loaded.configuration.music.classes;
     let default: Vec<String> =
-        classes.values().flat_map(|it| it.iter()).map(ToString::to_string).collect();
+        classes.values().flat_map(|it| it.files.iter()).map(ToString::to_string).collect();
     assert_eq!(default, ["/moh/a", "/moh/b"]);
+}
+
+#[test]
+fn the_order_and_the_announcement_of_music_are_read() {
+    let music = "[lobby]\nmode=files\ndirectory=/moh\nsort=alpha\nannouncement=queue-thankyou\n\
+                 [jazz]\nmode=playlist\nentry=/moh/b\nentry=/moh/a\nrandom=yes\n\
+                 [bad]\nmode=playlist\nsort=loudest\nentry=http://127.0.0.1/x\n";
+    let files = MemoryFiles::new().with("musiconhold.conf", music).with("/moh/a.wav", "");
+    let loaded = Configuration::load(&files);
+    let classes = &loaded.configuration.music.classes;
+    let class = |name: &str| &classes[BStr::new(name)];
+    assert_eq!(class("lobby").order, MusicOrder::Fixed);
+    assert_eq!(class("lobby").announcement, Some("queue-thankyou".into()));
+    assert_eq!(class("jazz").files[..], ["/moh/b", "/moh/a"]);
+    assert_eq!(class("jazz").order, MusicOrder::Random);
+    assert_eq!(class("bad").order, MusicOrder::AnyFirst);
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    for part in ["loudest", "http://", "no `entry`"] {
+        assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
+    }
 }
 
 #[test]

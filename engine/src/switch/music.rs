@@ -3,7 +3,11 @@
 use bstr::{BString, ByteSlice};
 
 use super::{Switch, call::Call};
-use crate::{channel::MusicSource, printable::Printable};
+use crate::{
+    channel::{MusicSource, PlayOrder},
+    config::MusicOrder,
+    printable::Printable,
+};
 
 impl Switch {
     /// Lets a call hear music beside whatever it does: of this class, of its CHANNEL(musicclass), or
@@ -13,12 +17,19 @@ impl Switch {
         let own = call.pbx().map(|pbx| pbx.channel().music_class.clone());
         let class =
             class.filter(named).or_else(|| own.filter(named)).unwrap_or_else(|| "default".into());
-        let files = self.config.music.classes.get(class.as_bstr()).filter(|it| !it.is_empty());
+        let found = self.config.music.classes.get(class.as_bstr());
+        let files = found.filter(|it| !it.files.is_empty());
         let source = match files {
-            Some(names) => {
-                // Callers do not all hear the beginning of the same piece.
-                let first = self.entropy.next_u64() as usize % names.len();
-                MusicSource::Files { names: names.clone(), first }
+            Some(class) => {
+                let order = match class.order {
+                    MusicOrder::AnyFirst => {
+                        PlayOrder::From(self.entropy.next_u64() as usize % class.files.len())
+                    }
+                    MusicOrder::Fixed => PlayOrder::From(0),
+                    MusicOrder::Random => PlayOrder::Random(self.entropy.fork()),
+                };
+                let announcement = class.announcement.clone();
+                MusicSource::Files { names: class.files.clone(), order, announcement }
             }
             None => {
                 if class != "default" {

@@ -35,8 +35,13 @@ pub enum RedirectError {
         /// The priority or label.
         priority: BString,
     },
-    /// It rings, or is ending.
-    #[error("the channel is not answered yet, or is over")]
+    /// It was called and rings: until it answers it belongs to whoever calls it.
+    #[error(
+        "the channel {0:?} is being called and has not answered: it can not be sent elsewhere yet"
+    )]
+    Rings(BString),
+    /// It is ending.
+    #[error("the channel is over")]
     NotUp,
 }
 
@@ -69,7 +74,10 @@ impl Switch {
         let id = self.find_call(channel).ok_or_else(unknown)?;
         let call = self.calls.get(&id).ok_or_else(unknown)?;
         let rings = matches!(call.control, Control::Leg(_)) && !call.is_up();
-        if call.is_down() || rings || matches!(call.control, Control::Nobody) {
+        if rings && !call.is_down() {
+            return Err(RedirectError::Rings(call.name.clone()));
+        }
+        if call.is_down() || matches!(call.control, Control::Nobody) {
             return Err(RedirectError::NotUp);
         }
         let here = call.pbx().map(|pbx| {

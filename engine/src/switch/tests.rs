@@ -1,6 +1,7 @@
 //! Whole calls in virtual time: phones that speak SIP, a switch, and media that only counts.
 
 mod admission;
+mod availability;
 mod bridging;
 mod calls_recorded;
 mod codecs;

@@ -16,8 +16,9 @@ mod partners;
 use std::time::{Duration, Instant};
 
 use bstr::{BString, ByteSlice};
-use diesis_dialplan::operation::{
-    Dial, DialEnd, DialPlace, DialResult, DialStatus, Options, Outcome,
+use diesis_dialplan::{
+    operation::{Dial, DialEnd, DialPlace, DialResult, DialStatus, Options, Outcome},
+    record::RecordFields,
 };
 
 use super::{
@@ -39,6 +40,7 @@ pub(super) use caller::{Caller, Kind as CallerKind};
 pub(super) use consult::Asking;
 pub(super) use leg::{Leg, Verdict};
 use limit::Limit;
+use options::Called;
 pub(super) use options::forwarded;
 
 /// A Dial in progress, kept with the call that dialled.
@@ -145,6 +147,11 @@ impl Switch {
             let result = DialResult::unanswered(DialStatus::InvalidArgs, 0);
             return Some(Outcome::Dialed(Box::new(result)));
         }
+        if dial.options.has(b'C')
+            && let Some(ledger) = &mut self.ledger
+        {
+            ledger.reset(call.id, RecordFields::Kept, now);
+        }
         let dialling = Dialling {
             options: dial.options.clone(),
             legs: Vec::new(),
@@ -168,14 +175,11 @@ impl Switch {
         dial: &Dial,
         now: Now,
     ) -> Option<Outcome> {
+        let forced = options::forced_caller(&dial.options, call, Called::Named);
         for destination in &dial.destinations {
-            match self.call_destination(
-                &call.as_caller(),
-                destination,
-                &dial.options,
-                dial.timeout,
-                now,
-            ) {
+            let mut caller = call.as_caller();
+            caller.channel = forced.as_ref().or(caller.channel);
+            match self.call_destination(&caller, destination, &dial.options, dial.timeout, now) {
                 Ok(placed) => dialling.legs.extend(placed),
                 Err(cause) => dialling.causes.push(cause),
             }
@@ -613,7 +617,10 @@ impl Switch {
         let timeout = dialling.until.map(|until| until.saturating_duration_since(now.instant));
         let destination = forwarded(to, call);
         let options = dialling.options.clone();
-        match self.call_destination(&call.as_caller(), &destination, &options, timeout, now) {
+        let forced = options::forced_caller(&options, call, Called::Forwarded);
+        let mut caller = call.as_caller();
+        caller.channel = forced.as_ref().or(caller.channel);
+        match self.call_destination(&caller, &destination, &options, timeout, now) {
             Ok(placed) => {
                 dialling.legs.retain(|placed| placed.leg != leg);
                 dialling.legs.extend(placed);

@@ -1,7 +1,11 @@
 //! The option letters of Dial: which are done, what their arguments mean.
 
 use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::operation::{Destination, DialPlace, Options};
+use diesis_dialplan::{
+    channel::{Channel, Party},
+    function::presentation_named,
+    operation::{Destination, DialPlace, Options},
+};
 
 use super::super::{call::Call, features::Feature};
 use crate::channel::Cause;
@@ -21,13 +25,50 @@ pub(super) fn admit(options: &Options, call: &Call) -> bool {
             b'w' | b'W' | b'x' | b'X' => {
                 tracing::warn!(%call_id, %option, "Dial: recording by keys is not available");
             }
-            b'n' | b'N' | b'f' | b'u' | b'j' | b'O' | b'E' | b'Z' | b'v' | b'C' => {
+            b'O' => {
+                tracing::info!(%call_id, %option, "Dial: this option is for DAHDI channels alone");
+            }
+            b'u' if options.argument(b'u').is_none_or(|it| presentation_named(it).is_none()) => {
+                tracing::warn!(%call_id, %option, "Dial: this option needs the name of a presentation");
+            }
+            b'n' | b'N' | b'j' | b'E' | b'Z' | b'v' => {
                 tracing::warn!(%call_id, %option, "Dial: this option is not available and ignored");
             }
             _ => {}
         }
     }
     is_admitted
+}
+
+/// Which of those that a Dial calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Called {
+    /// One that the dialplan names.
+    Named,
+    /// One that another wants to be called instead.
+    Forwarded,
+}
+
+/// The channel with the caller that option f tells those who are called: the number it names, or, of
+/// those alone whom others want to be called instead, the extension that was dialled. Option u says
+/// whether it may be shown.
+pub(super) fn forced_caller(options: &Options, call: &Call, called: Called) -> Option<Channel> {
+    if !options.has(b'f') {
+        return None;
+    }
+    let pbx = call.pbx()?;
+    let number = match options.argument(b'f').filter(|number| !number.is_empty()) {
+        Some(number) => BString::from(number),
+        None if called == Called::Forwarded => pbx.place().extension.to_owned(),
+        None => return None,
+    };
+    let mut channel = pbx.channel().clone();
+    channel.caller = Party::new("", number);
+    if let Some(presentation) = options.argument(b'u').and_then(presentation_named) {
+        channel.caller.number_presentation = presentation;
+        channel.caller.name_presentation = presentation;
+    }
+    Some(channel)
 }
 
 /// `[[context^]extension^]priority[(arguments)]` with carets for commas, as a Gosub takes it.

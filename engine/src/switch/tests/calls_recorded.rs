@@ -29,6 +29,11 @@ same => n,Wait(3)
 exten => 205,1,Dial(PJSIP/bob,5)
 same => n,Answer()
 same => n,Wait(4)
+exten => 206,1,Answer()
+same => n,Wait(3)
+same => n,NoOp(before ${CDR(duration)})
+same => n,Dial(PJSIP/bob,1,C)
+same => n,NoOp(after ${CDR(duration)})
 exten => h,1,NoOp(h ${CDR(disposition)} ${CDR(billsec)} ${CDR(dst)} ${CDR(lastapp)} ${CDR(lastdata)})
 same => n,Set(CDR(userfield)=${CDR(userfield)} late)
 ";
@@ -146,4 +151,14 @@ fn an_engine_that_stops_records_the_calls_in_progress() {
     let records = records(&exchange);
     assert_eq!((records.len(), records[0].disposition), (1, Disposition::Answered));
     assert_eq!(records[0].duration, secs(2));
+}
+
+#[test]
+fn option_c_of_a_dial_begins_the_record_anew() {
+    let (mut exchange, mut alice, _bob) = dialled("206");
+    exchange.run_for(secs(6));
+    assert_eq!(step(&exchange, "before"), "3");
+    assert_eq!(step(&exchange, "after"), "1");
+    alice.bye(&mut exchange);
+    exchange.run_for(secs(70));
 }

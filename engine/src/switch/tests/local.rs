@@ -21,6 +21,9 @@ exten => 105,1,Dial(PJSIP/bob,20)
 same => n,NoOp(status ${DIALSTATUS})
 exten => 106,1,Dial(PJSIP/bob,20,i)
 same => n,NoOp(status ${DIALSTATUS})
+exten => 107,1,Dial(PJSIP/bob,20,f)
+exten => 108,1,Dial(PJSIP/bob,20,f(0211555))
+exten => 109,1,Dial(PJSIP/bob,20,f(0211555)u(prohib))
 exten => carol,1,Dial(PJSIP/carol)
 
 [inner]
@@ -151,6 +154,31 @@ fn i_ignores_forwards_and_no_forward_names_two() {
         let (mut exchange, mut alice, carol) = forwarded(exten, user);
         assert!(exchange.letters_to(carol.address()).is_empty(), "{exten}");
         assert!(has(&exchange, "NoOp(status CHANUNAVAIL)"), "{:?}", exchange.steps());
+        alice.pump(&mut exchange);
+        alice.ack(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn f_tells_another_caller_to_all_or_to_those_a_call_is_forwarded_to() {
+    let shown = |invite: &crate::sip::Request| {
+        let from = invite.from_header().expect("a From");
+        from.uri().user().map(str::to_owned)
+    };
+    let (mut exchange, mut alice, carol) = forwarded("107", "carol");
+    assert_eq!(shown(&carol.take_invite(&mut exchange)).as_deref(), Some("107"));
+    alice.cancel(&mut exchange);
+    alice.ack(&mut exchange);
+    for (exten, expected) in [("107", "alice"), ("108", "0211555"), ("109", "anonymous")] {
+        let mut exchange = self::exchange();
+        let mut bob = Phone::new("bob", "bob-password", 2);
+        assert_eq!(bob.register(&mut exchange, "bob"), 200);
+        let mut alice = super::alice();
+        alice.dial(&mut exchange, exten);
+        let invite = bob.take_invite(&mut exchange);
+        assert_eq!(shown(&invite).as_deref(), Some(expected), "{exten}");
+        bob.answer_call(&mut exchange, &invite, 486);
         alice.pump(&mut exchange);
         alice.ack(&mut exchange);
         exchange.assert_nothing_left();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::MusicSettings;
+use crate::config::{MusicClass, MusicOrder, MusicSettings};
 
 const PLAN: &str = "
 [office]
@@ -24,17 +24,28 @@ same => n,NoOp(over)
 same => n,Wait(60)
 exten => 103,1,Answer()
 same => n,MusicOnHold(nosuch)
+exten => 104,1,Answer()
+same => n,MusicOnHold(jazz)
 ";
 
 fn exchange() -> Exchange {
-    let names: Arc<[bstr::BString]> = Arc::new(["jazz/one".into(), "jazz/two".into()]);
-    let music = MusicSettings { classes: BTreeMap::from([("jazz".into(), names)]) };
+    exchange_with(MusicClass::default())
+}
+
+/// The class jazz in this order, with this announcement.
+fn exchange_with(class: MusicClass) -> Exchange {
+    let files: Arc<[bstr::BString]> = Arc::new(["jazz/one".into(), "jazz/two".into()]);
+    let class = MusicClass { files, ..class };
+    let music = MusicSettings { classes: BTreeMap::from([("jazz".into(), class)]) };
     let config = SwitchConfig { music: Arc::new(music), ..config() };
-    Exchange::lenient(config, PLAN, &[("jazz/one", 700), ("jazz/two", 700)])
+    Exchange::lenient(config, PLAN, &[("jazz/one", 700), ("jazz/two", 700), ("sorry", 200)])
 }
 
 fn listening(exten: &str) -> (Exchange, Phone) {
-    let mut exchange = exchange();
+    listening_to(exchange(), exten)
+}
+
+fn listening_to(mut exchange: Exchange, exten: &str) -> (Exchange, Phone) {
     let mut alice = alice();
     alice.dial(&mut exchange, exten);
     alice.ack(&mut exchange);
@@ -81,6 +92,40 @@ fn a_class_that_is_not_there_is_a_tone_until_the_caller_hangs_up() {
     let (mut exchange, mut alice) = listening("103");
     exchange.run_for(secs(600));
     assert!(exchange.media.is_playing(1));
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn an_announcement_is_heard_before_each_file_and_is_passed_over_when_it_is_not_there() {
+    for (announcement, expected) in [
+        ("sorry", ["sorry", "jazz/one", "sorry", "jazz/two"]),
+        ("nosuch", ["nosuch", "jazz/one", "jazz/two", "jazz/one"]),
+    ] {
+        let class = MusicClass {
+            order: MusicOrder::Fixed,
+            announcement: Some(announcement.into()),
+            ..MusicClass::default()
+        };
+        let (mut exchange, mut alice) = listening_to(exchange_with(class), "100");
+        exchange.run_for(secs(3));
+        let asked: Vec<_> = exchange.asked.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(asked[..4], expected);
+        alice.bye(&mut exchange);
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn random_music_goes_on_for_ever_with_any_file() {
+    let class = MusicClass { order: MusicOrder::Random, ..MusicClass::default() };
+    let (mut exchange, mut alice) = listening_to(exchange_with(class), "104");
+    exchange.run_for(secs(600));
+    assert!(exchange.media.is_playing(1));
+    for name in ["jazz/one", "jazz/two"] {
+        let times = exchange.asked.iter().filter(|(asked, _)| asked == name).count();
+        assert!(times > 300, "{name}: {times}");
+    }
     alice.bye(&mut exchange);
     exchange.assert_nothing_left();
 }
