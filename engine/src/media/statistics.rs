@@ -85,7 +85,7 @@ pub struct StreamStatistics {
     pub round_trips: Spread,
     /// How often the peer chose our SSRC, and we another.
     pub collisions: u64,
-    /// Packets of our own that the peer sent back as they were: dropped.
+    /// Packets of our own that the peer sent back as they were, as a plain echo does.
     pub looped: u64,
     /// Recorded samples for which the reader had left no room.
     pub record_dropped: u64,

@@ -117,7 +117,9 @@ impl Stream {
     }
 
     /// Packets of the peer bear our SSRC. The first time both ends chose alike, and we choose
-    /// again; from then on they are our own that come back, and are to be heard by nobody.
+    /// again; from then on they are our own that come back. Their sound is heard: who asks an
+    /// echo service, or a line that reflects, means to hear it. Differs from RFC 3550 §8.2, which
+    /// would have them dropped.
     pub(super) fn handle_conflict(&mut self, from: IpAddr) {
         if self.control.conflict == Some(from) {
             self.statistics.looped += 1;

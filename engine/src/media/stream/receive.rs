@@ -57,7 +57,6 @@ impl Stream {
         self.last_heard = Heartbeat::Alive { frame: moment.frame };
         if packet.ssrc() == self.sending.ssrc.0 {
             self.handle_conflict(from.ip());
-            return;
         }
         self.statistics.received_octets += packet.payload().len() as u64;
         if is_event {

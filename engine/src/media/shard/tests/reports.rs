@@ -248,7 +248,7 @@ fn a_closed_stream_says_goodbye_before_its_socket_goes() {
 }
 
 #[test]
-fn an_ssrc_that_both_chose_is_left_once_and_then_it_is_a_loop() {
+fn an_ssrc_that_both_chose_is_left_once_and_then_it_is_an_echo() {
     let mut world = World::new();
     let stream = world.open(1);
     world.play(stream, 1, vec![PlayItem::Silence(Duration::from_secs(60))]);
@@ -281,7 +281,7 @@ fn an_ssrc_that_both_chose_is_left_once_and_then_it_is_a_loop() {
     let statistics = world.close(stream);
     assert_eq!(statistics.collisions, 1);
     assert!(statistics.looped >= 500, "{}", statistics.looped);
-    assert_eq!(statistics.received_packets, 10);
+    assert!(statistics.received_packets >= 500, "an echo is heard");
 }
 
 #[test]
