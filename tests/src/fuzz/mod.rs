@@ -18,6 +18,7 @@ mod sounds;
 mod stack;
 pub mod supervise;
 mod switch;
+mod wire;
 pub mod worker;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +55,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         sdp::TARGETS,
         stack::TARGETS,
         switch::TARGETS,
+        wire::TARGETS,
         media::TARGETS,
         sounds::TARGETS,
     ]
