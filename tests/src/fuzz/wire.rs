@@ -82,7 +82,8 @@ fn referral(input: &[u8]) -> Shape {
     if let Some(refer) = request("REFER", &[&refer_to], b"") {
         match Refer::read(&refer) {
             Ok(refer) => {
-                shape.add((refer.replaces.is_some(), refer.method.as_str()));
+                shape.add(refer.replaces.is_some());
+                shape.kind(&refer.method);
                 let target = refer.target.as_str();
                 assert!(!target.contains('?'), "headers in a target: {target}");
                 assert!(refer.target.parameter("method").is_none(), "{target}");
