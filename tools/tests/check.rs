@@ -66,7 +66,7 @@ fn an_error_is_shown_with_its_place_and_fails() {
 
 #[test]
 fn a_warning_fails_only_when_strict() {
-    let pjsip = format!("{TRANSPORT}[1001]\ntype=aor\nmax_contacts=1\nremove_unavailable=yes\n");
+    let pjsip = format!("{TRANSPORT}[1001]\ntype=aor\nmax_contacts=1\nauthenticate_qualify=yes\n");
     let scratch = Scratch::new("warning", &[("pjsip.conf", &pjsip), ("extensions.conf", DIALPLAN)]);
     let output = check(&scratch.0, &[]);
     assert!(
