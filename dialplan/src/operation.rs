@@ -123,6 +123,19 @@ pub enum Operation {
     },
     /// Record the caller to a file: [`Outcome::Recorded`].
     Record(Box<Record>),
+    /// Record both sides beside whatever follows: [`Outcome::Monitoring`] as soon as the files are
+    /// there, or `Failed`.
+    MixMonitor(Box<MixMonitor>),
+    /// End one recording of `MixMonitor`, or all. `Done`.
+    StopMixMonitor {
+        /// Which; `None` is all.
+        id: Option<BString>,
+    },
+    /// Pause the channel's monitors, or let them go on. `Done`.
+    SetMonitors {
+        /// The new state.
+        state: MonitorState,
+    },
     /// Call other destinations and bridge with the first that answers: [`Outcome::Dialed`].
     Dial(Box<Dial>),
     /// Connect with another channel until one of them ends it: [`Outcome::Bridged`] when that can not be
@@ -213,6 +226,13 @@ pub enum Outcome {
     Conference(ConferenceEnd),
     /// Of [`Operation::Record`].
     Recorded(Recorded),
+    /// A monitor runs.
+    Monitoring {
+        /// Its name for StopMixMonitor.
+        id: BString,
+        /// Where it is written.
+        file: BString,
+    },
     /// Of [`Operation::Originate`].
     Originated(OriginateStatus),
     /// Of [`Operation::SendMessage`].
@@ -391,6 +411,44 @@ pub struct Record {
     pub stop: DigitSet,
     /// Option letters with their arguments (`q` no beep, `a` append, `n` do not answer, `k` keep on hangup, ...).
     pub options: Options,
+}
+
+/// Arguments of MixMonitor.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MixMonitor {
+    /// Takes both sides: name and format.
+    pub file: Option<BString>,
+    /// Takes what the caller says (option r).
+    pub heard_file: Option<BString>,
+    /// Takes what the caller hears (option t).
+    pub sent_file: Option<BString>,
+    /// By how many steps of 6 dB what the caller says is made louder, -4 to 4 (options v and W).
+    pub heard_volume: i8,
+    /// The same for what it hears (options V and W).
+    pub sent_volume: i8,
+    /// Files that are there are gone on with (option a).
+    pub appends: bool,
+    /// Only while the channel is connected with others (option b).
+    pub only_bridged: bool,
+    /// The files are deleted at the end (option d).
+    pub is_deleted: bool,
+    /// What the caller says on the left, what it hears on the right (option D).
+    pub is_stereo: bool,
+    /// A beep tells of the beginning (option p).
+    pub beeps_at_start: bool,
+    /// A beep tells of the end (option P).
+    pub beeps_at_end: bool,
+    /// A beep tells of it again and again (option B).
+    pub beeps_every: Option<Duration>,
+}
+
+/// Whether monitors write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonitorState {
+    /// They do.
+    Running,
+    /// What comes is left out.
+    Paused,
 }
 
 /// How a recording ended.

@@ -6,6 +6,7 @@
 
 mod cause;
 mod digits;
+mod monitor;
 mod music;
 pub(crate) mod outbox;
 mod playback;
@@ -23,6 +24,7 @@ use bstr::{BStr, BString};
 pub use cause::Cause;
 pub use digits::DigitSet;
 pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
+pub(crate) use monitor::{Beeps, BegunBy, During, MonitorRequest};
 pub(crate) use music::{MusicSource, PlayOrder};
 pub(crate) use outbox::{Asker, Notice, Outbox};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
@@ -40,6 +42,7 @@ use crate::{
     },
     recording::RecordingNews,
 };
+use monitor::Monitors;
 use music::Music;
 use recording::{Progress, Taking};
 use task::Task;
@@ -81,6 +84,10 @@ pub(crate) struct Channel {
     music: Option<Music>,
     /// An embedder's copy of what the caller says.
     copy: Option<TapId>,
+    /// Recordings beside the task.
+    monitors: Monitors,
+    /// The sound that tells of them, on its way.
+    beep: Option<PromptId>,
 }
 
 /// The channel's stream.
@@ -112,6 +119,8 @@ impl Channel {
             outcome: None,
             music: None,
             copy: None,
+            monitors: Monitors::default(),
+            beep: None,
         }
     }
 
@@ -136,7 +145,7 @@ impl Channel {
 
     /// When [`Channel::handle_timeout`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.task.deadline()
+        self.task.deadline().into_iter().chain(self.monitors.deadline()).min()
     }
 
     /// How the last task ended, once.
@@ -152,11 +161,13 @@ impl Channel {
         port: PortLease,
         stream: StreamId,
         settings: StreamSettings,
+        now: Instant,
         out: &mut Outbox,
     ) {
         let shard = port.shard;
         out.command(shard, Command::Open { stream, port, settings: Box::new(settings) });
         self.audio = Audio::Open { shard, stream, heard: Heard::Nothing };
+        self.monitors.listen(Some((shard, stream)), now, out);
     }
 
     /// Puts the result of a new offer and answer in force.
@@ -168,7 +179,7 @@ impl Channel {
 
     /// Ends what is being done and closes the stream. Without effect on a closed channel.
     pub(crate) fn close(&mut self, out: &mut Outbox) {
-        self.end_recording(out);
+        self.end_recordings(out);
         self.task = Task::Idle;
         self.outcome = None;
         self.typed.clear();
@@ -182,7 +193,7 @@ impl Channel {
     /// The stream is gone without our asking: its shard ended or it never opened.
     pub(crate) fn lose_stream(&mut self, out: &mut Outbox) {
         self.music = None;
-        self.end_recording(out);
+        self.end_recordings(out);
         self.audio = Audio::Closed;
         self.finish(TaskOutcome::Failed("the media is gone"));
     }
@@ -196,6 +207,7 @@ impl Channel {
         }
         let stream = *stream;
         out.command(at, Command::Join { stream, room, mute, talk_detection: TalkDetection::Off });
+        self.monitors.set_bridged(true, self.stream(), out);
     }
 
     /// Changes what it contributes to its room.
@@ -206,10 +218,11 @@ impl Channel {
     }
 
     /// Leaves the room.
-    pub(crate) fn leave(&self, out: &mut Outbox) {
+    pub(crate) fn leave(&mut self, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
             out.command(shard, Command::Leave { stream });
         }
+        self.monitors.set_bridged(false, self.stream(), out);
     }
 
     // Tasks.
@@ -226,6 +239,7 @@ impl Channel {
             Task::Echoing => self.echo_state(EchoState::Off, out),
             Task::Recording(mut taking) => taking.stop(stream, out),
             Task::Idle
+            | Task::Opening(_)
             | Task::Settling { .. }
             | Task::Waiting { .. }
             | Task::WaitingDigit { .. }
@@ -394,10 +408,12 @@ impl Channel {
     }
 
     /// The call, or its media, is over while it is recorded.
-    fn end_recording(&self, out: &mut Outbox) {
+    fn end_recordings(&mut self, out: &mut Outbox) {
         if let Task::Recording(taking) = &self.task {
             taking.hang_up(out);
         }
+        self.monitors.stop(None, None, out);
+        self.beep = None;
     }
 
     /// Copies what the caller says to a ring, in place of an earlier one; whether there is anything
@@ -427,6 +443,9 @@ impl Channel {
 
     /// Something is told of a recording of this channel.
     pub(crate) fn handle_recording(&mut self, news: RecordingNews, now: Instant, out: &mut Outbox) {
+        if self.monitors.owns(news.id()) {
+            return self.take_monitor_news(news, now, out);
+        }
         let Some(stream) = self.stream() else { return };
         let language = self.language.clone();
         if let Task::Recording(taking) = &mut self.task
@@ -500,7 +519,7 @@ impl Channel {
             return pressed;
         }
         match &self.task {
-            Task::Idle | Task::Settling { .. } | Task::Sending => {}
+            Task::Idle | Task::Settling { .. } | Task::Sending | Task::Opening(_) => {}
             Task::Waiting { others: OtherDigits::Keep, .. } => {}
             Task::Waiting { others: OtherDigits::Drop, .. } => self.typed.clear(),
             Task::Playing { playback, .. } => match playback.others {
@@ -538,6 +557,9 @@ impl Channel {
         out: &mut Outbox,
     ) {
         let Some((shard, stream)) = self.stream() else { return };
+        if self.beep.take_if(|beep| *beep == id).is_some() {
+            return self.play_beep(prompt, out);
+        }
         if let Some(music) = &mut self.music {
             music.handle_prompt(id, prompt.as_ref(), self.id, (shard, stream), out);
         }
@@ -598,6 +620,9 @@ impl Channel {
 
     /// Time passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        if self.monitors.is_beep_due(now) {
+            self.ask_beep(out);
+        }
         if self.task.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
@@ -621,7 +646,7 @@ impl Channel {
                     taking.handle_timeout(stream, out);
                 }
             }
-            Task::Idle | Task::Echoing | Task::Sending => {}
+            Task::Idle | Task::Echoing | Task::Sending | Task::Opening(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use crate::arguments::{options, scan_double, scan_integer, split, strip};
 use crate::executor::{Accompanied, Continuation, Flow, Run, Stage, digit_of};
 use crate::host::{ChannelState, Level};
 use crate::operation::{
-    AnswerMedia, DigitSet, MissingFile, Operation, Options, Outcome, Record, SaidCase, Say,
+    AnswerMedia, DigitSet, MissingFile, Operation, Options, Outcome, SaidCase, Say,
 };
 
 /// Answers on behalf of an application, which then runs again with other arguments.
@@ -586,69 +586,5 @@ pub(super) fn conference_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     match status {
         "HANGUP" | "FAILED" => Flow::HangUp,
         _ => Flow::Continue,
-    }
-}
-
-/// `Record(file.format[,silence[,most[,options]]])`.
-pub(super) fn record(run: &mut Run<'_>, text: &[u8]) -> Flow {
-    let parts = split(text, 4);
-    let file = parts.first().map(|file| file.to_vec()).unwrap_or_default();
-    let Some(point) =
-        file.iter().rposition(|byte| matches!(byte, b'.' | b':')).filter(|point| *point > 0)
-    else {
-        run.scope.warn(format_args!("Record requires an argument (filename.format)"));
-        run.scope.assign(b"RECORD_STATUS", b"ERROR");
-        return Flow::HangUp;
-    };
-    let mut strange = Vec::new();
-    let letters = parts.get(3).map(|options| options.to_vec()).unwrap_or_default();
-    let options: Options =
-        options(&letters, b"aknoqstuxy", |letter| strange.push(letter)).unwrap_or_default();
-    for letter in strange {
-        run.scope.warn(format_args!("Record: unknown option '{}'", letter as char));
-    }
-    if !is_up(run) {
-        if options.has(b's') {
-            run.scope.assign(b"RECORD_STATUS", b"SKIP");
-            return Flow::Continue;
-        }
-        if !options.has(b'n') {
-            return answer_first("Record", text);
-        }
-    }
-    // `t` ends with *, `x` with any key, `y` with any key but #... the default is #.
-    let stop = if options.has(b'x') {
-        DigitSet::NONE
-    } else if options.has(b'y') {
-        DigitSet::ALL
-    } else {
-        DigitSet::from_bytes(if options.has(b't') { b"*" } else { b"#" })
-    };
-    let record = Record {
-        name: file[..point].into(),
-        format: file[point + 1..].into(),
-        silence: parts.get(1).and_then(|text| seconds(text)),
-        limit: parts.get(2).and_then(|text| seconds(text)),
-        stop,
-        options,
-    };
-    Flow::Ask(Operation::Record(Box::new(record)), Continuation::Record)
-}
-
-pub(super) fn record_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
-    match outcome {
-        Outcome::Recorded(recorded) => {
-            run.scope.assign(b"RECORD_STATUS", &recorded.status);
-            run.scope.assign(b"RECORDED_FILE", &recorded.file);
-            if recorded.status == "HANGUP" { Flow::HangUp } else { Flow::Continue }
-        }
-        Outcome::HungUp { .. } => {
-            run.scope.assign(b"RECORD_STATUS", b"HANGUP");
-            Flow::HangUp
-        }
-        _ => {
-            run.scope.assign(b"RECORD_STATUS", b"ERROR");
-            Flow::HangUp
-        }
     }
 }

@@ -7,6 +7,7 @@ mod legacy;
 mod loops;
 mod media;
 mod read;
+mod record;
 mod retry;
 mod table;
 mod timing;
@@ -172,7 +173,8 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::WaitDigit { wanted } => media::wait_digit_done(run, &wanted, &outcome),
         Continuation::Read(read) => read::read_on(run, read, &outcome),
         Continuation::ReadExten(read) => read::read_extension_on(run, read, &outcome),
-        Continuation::Record => media::record_done(run, &outcome),
+        Continuation::Record => record::record_done(run, &outcome),
+        Continuation::MixMonitor { variable } => record::mix_monitor_done(run, variable, &outcome),
         Continuation::Conference => media::conference_done(run, &outcome),
         Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
         Continuation::RetryDial(retry) => retry::retry_on(run, retry, outcome),

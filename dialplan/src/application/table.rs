@@ -4,7 +4,7 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, bridging, call, flow, legacy, loops, media, read, retry, timing,
+    Application, Support, bridging, call, flow, legacy, loops, media, read, record, retry, timing,
     transfer, variables,
 };
 
@@ -348,7 +348,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("MinivmMWI", "", "minivm", Support::Absent),
     application("MinivmNotify", "", "minivm", Support::Absent),
     application("MinivmRecord", "", "minivm", Support::Absent),
-    application("MixMonitor", "", "recording", Support::Absent),
+    application(
+        "MixMonitor",
+        "file.format[,options]",
+        "record both sides of the call beside what follows",
+        Support::Run(record::mix_monitor),
+    ),
     application(
         "Monitor",
         "[format[,file[,options]]]",
@@ -409,7 +414,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "take a parked call",
         Support::Run(transfer::parked_call),
     ),
-    application("PauseMonitor", "", "recording", Support::Absent),
+    application(
+        "PauseMonitor",
+        "",
+        "leave out what follows of the call's recordings",
+        Support::Legacy(record::pause_monitor),
+    ),
     application("PauseQueueMember", "", "call queues", Support::Absent),
     application(
         "Pickup",
@@ -470,7 +480,7 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "Record",
         "file.format[,silence[,most[,options]]]",
         "record the caller",
-        Support::Run(media::record),
+        Support::Run(record::record),
     ),
     application("Reload", "", "admin", Support::Refused("reloading is not for the dialplan")),
     application("RemoveQueueMember", "", "call queues", Support::Absent),
@@ -647,7 +657,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("Stasis", "", "external control", Support::Absent),
     application("StasisBroadcast", "", "external control", Support::Absent),
     application("StatsD", "", "diagnostics", Support::Absent),
-    application("StopMixMonitor", "", "recording", Support::Absent),
+    application(
+        "StopMixMonitor",
+        "[id]",
+        "end one recording of MixMonitor, or all",
+        Support::Run(record::stop_mix_monitor),
+    ),
     application(
         "StopMonitor",
         "",
@@ -685,7 +700,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "external control",
         Support::Refused("running programs from the dialplan is switched off"),
     ),
-    application("UnpauseMonitor", "", "recording", Support::Absent),
+    application(
+        "UnpauseMonitor",
+        "",
+        "go on with the call's recordings",
+        Support::Legacy(record::unpause_monitor),
+    ),
     application("UnpauseQueueMember", "", "call queues", Support::Absent),
     application(
         "UserEvent",

@@ -135,6 +135,10 @@ pub(crate) enum Continuation {
     Read(Box<ReadDigits>),
     ReadExten(Box<ReadExtension>),
     Record,
+    MixMonitor {
+        /// Takes the monitor's name.
+        variable: Option<BString>,
+    },
     Conference,
     Dial {
         continues: bool,

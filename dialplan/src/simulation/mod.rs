@@ -300,6 +300,10 @@ impl Simulation<'_> {
                     None => (end, recorded("TIMEOUT")),
                 }
             }
+            Operation::MixMonitor(monitor) => {
+                let file = monitor.file.unwrap_or_default();
+                (now, Outcome::Monitoring { id: "1".into(), file })
+            }
             Operation::Dial(dial) => self.dial(leg, &dial),
             Operation::Originate(originate) => (now, self.originate(leg, &originate)),
             Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),
@@ -317,6 +321,8 @@ impl Simulation<'_> {
             Operation::SendMessage(_) => (now, Outcome::Message(MessageSent::InvalidUri)),
             Operation::Application { .. } => (now, Outcome::Unsupported),
             Operation::Progress
+            | Operation::StopMixMonitor { .. }
+            | Operation::SetMonitors { .. }
             | Operation::Proceeding
             | Operation::PlayTones { .. }
             | Operation::StopPlayTones

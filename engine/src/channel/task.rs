@@ -1,6 +1,9 @@
 //! The one thing a channel is doing for whoever controls it, and how it can end.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use bstr::BString;
 
@@ -8,7 +11,7 @@ use super::{
     DigitSet, OtherDigits, Playback,
     recording::{RecordEnd, Taking},
 };
-use crate::media::Digit;
+use crate::{media::Digit, recording::RecordingId};
 
 /// How to read digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub(super) enum Task {
     Echoing,
     /// Sends digits.
     Sending,
+    /// Waits for the files of a monitor.
+    Opening(RecordingId),
     /// Records the caller.
     Recording(Box<Taking>),
 }
@@ -85,6 +90,8 @@ pub(crate) enum TaskOutcome {
     Missing(BString),
     /// It was recorded, to the file of this name.
     Recorded { end: RecordEnd, file: BString },
+    /// A monitor runs, and writes there.
+    Monitoring { id: RecordingId, file: PathBuf },
     /// It could not be done.
     Failed(&'static str),
 }
@@ -93,7 +100,7 @@ impl Task {
     /// When the task wants to be looked at again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Idle | Self::Echoing | Self::Sending => None,
+            Self::Idle | Self::Echoing | Self::Sending | Self::Opening(_) => None,
             Self::Settling { media_until, .. } => Some(*media_until),
             Self::Waiting { until, .. } | Self::Reading { until, .. } => Some(*until),
             Self::Playing { until, .. } | Self::WaitingDigit { until } => *until,

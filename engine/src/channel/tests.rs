@@ -20,7 +20,7 @@ impl Phone {
         let address: SocketAddr = ([127, 0, 0, 1], 10_000).into();
         let port = PortLease { shard: ShardId(0), socket: SocketId(0), address };
         let settings = StreamSettings::new(address, Codec::Pcmu);
-        phone.channel.open(port, StreamId(1), settings, &mut phone.out);
+        phone.channel.open(port, StreamId(1), settings, phone.now, &mut phone.out);
         phone.commands();
         phone
     }

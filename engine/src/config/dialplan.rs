@@ -8,8 +8,7 @@ use diesis_dialplan::{application, function};
 
 /// Applications that the dialplan would run and the engine does not perform yet: a call that comes
 /// to one ends, with a line in the log.
-const NOT_PERFORMED: [&str; 6] =
-    ["Monitor", "ReadFile", "SIPAddHeader", "SIPDtmfMode", "SIPRemoveHeader", "StopMonitor"];
+const NOT_PERFORMED: [&str; 4] = ["ReadFile", "SIPAddHeader", "SIPDtmfMode", "SIPRemoveHeader"];
 
 /// Functions that the dialplan would run and the engine's host does not answer yet: they are empty, and a
 /// write changes nothing, with a line in the log.

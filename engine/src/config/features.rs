@@ -25,6 +25,14 @@ pub struct FeatureSettings {
     pub park: BString,
     /// How long a transferrer may think between two digits (`transferdigittimeout`). Default 3 s.
     pub transfer_digit_timeout: Duration,
+    /// Begins to record the call and ends it (`automon`). Default: off.
+    pub monitor: BString,
+    /// The same (`automixmon`). Default: off.
+    pub mix_monitor: BString,
+    /// Both hear it when a recording by keys begins or ends (`courtesytone`). Default: nothing.
+    pub courtesy_tone: BString,
+    /// Whoever asked hears it when there is no recording (`recordingfailsound`). Default: nothing.
+    pub recording_fail_sound: BString,
     /// Numbers that a transferrer may try (`transferdialattempts`). Default 3.
     pub transfer_attempts: u32,
     /// Tells a transferrer to type a number (`transferannouncesound`).
@@ -57,6 +65,10 @@ impl Default for FeatureSettings {
             blind_transfer: "#".into(),
             attended_transfer: BString::default(),
             park: BString::default(),
+            monitor: BString::default(),
+            mix_monitor: BString::default(),
+            courtesy_tone: BString::default(),
+            recording_fail_sound: BString::default(),
             transfer_digit_timeout: Duration::from_secs(3),
             transfer_attempts: 3,
             transfer_announcement: "pbx-transfer".into(),
@@ -97,6 +109,8 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> FeatureSettings
                 b"atxfercomplete" => code(&mut settings.consult_complete, setting),
                 b"atxferswap" => code(&mut settings.consult_swap, setting),
                 b"pickupexten" => setting.text(&mut settings.pickup),
+                b"courtesytone" => setting.text(&mut settings.courtesy_tone),
+                b"recordingfailsound" => setting.text(&mut settings.recording_fail_sound),
                 _ => setting.judge(),
             });
         } else if section.is("featuremap") {
@@ -105,6 +119,8 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> FeatureSettings
                 b"blindxfer" => code(&mut settings.blind_transfer, setting),
                 b"atxfer" => code(&mut settings.attended_transfer, setting),
                 b"parkcall" => code(&mut settings.park, setting),
+                b"automon" => code(&mut settings.monitor, setting),
+                b"automixmon" => code(&mut settings.mix_monitor, setting),
                 _ => setting.judge(),
             });
         } else if !section.is_empty() {

@@ -320,8 +320,10 @@ pub(super) const FEATURES: KeyTable = KeyTable {
         "atxfercomplete",
         "atxfernoanswertimeout",
         "atxferswap",
+        "courtesytone",
         "featuredigittimeout",
         "pickupexten",
+        "recordingfailsound",
         "transferannouncesound",
         "transferdialattempts",
         "transferdigittimeout",
@@ -344,10 +346,8 @@ pub(super) const FEATURES: KeyTable = KeyTable {
             severity: Warn,
             keys: &[
                 ("atxferthreeway", Always),
-                ("courtesytone", Never),
                 ("pickupfailsound", Always),
                 ("pickupsound", Always),
-                ("recordingfailsound", Always),
                 ("xfersound", Always),
             ],
         },
@@ -356,12 +356,8 @@ pub(super) const FEATURES: KeyTable = KeyTable {
 
 pub(super) const FEATURE_MAP: KeyTable = KeyTable {
     kind: "features.conf [featuremap]",
-    read: &["disconnect", "blindxfer", "atxfer", "parkcall"],
-    later: &[Later {
-        instead: "calls are not recorded yet",
-        severity: Warn,
-        keys: &[("automon", Never), ("automixmon", Never)],
-    }],
+    read: &["atxfer", "automixmon", "automon", "blindxfer", "disconnect", "parkcall"],
+    later: &[],
 };
 
 pub(super) const MUSIC_GENERAL: KeyTable = KeyTable {

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
     AnswerMedia, Bridge, BridgeWait, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit,
-    DigitSet as PlanDigits, HangupScope, MissingFile, Operation, Originate, Outcome, Page, Park,
-    Pickup, Record, Recorded, SendMessage,
+    DigitSet as PlanDigits, HangupScope, MissingFile, MixMonitor, MonitorState, Operation,
+    Originate, Outcome, Page, Park, Pickup, Record, Recorded, SendMessage,
 };
 use jiff::tz::TimeZone;
 
@@ -25,6 +25,7 @@ use crate::{
     clock::Now,
     media::{Digit, PlayItem, Repeat, Signal},
     printable::Printable,
+    recording::RecordingId,
 };
 
 /// What the switch has to do for an operation.
@@ -46,6 +47,8 @@ pub(crate) enum Wish {
     StartMusic { class: Option<BString> },
     /// Record the caller.
     Record(Box<Record>),
+    /// Record both sides beside what follows.
+    Monitor(Box<MixMonitor>),
     /// Call others and connect with the first that answers.
     Dial(Box<Dial>),
     /// Talk with another call.
@@ -207,6 +210,20 @@ pub(crate) fn perform(
             Performed::Over(Outcome::Done)
         }
         Operation::Record(record) => Performed::Wish(Wish::Record(record)),
+        Operation::MixMonitor(monitor) => Performed::Wish(Wish::Monitor(monitor)),
+        Operation::StopMixMonitor { id } => {
+            let named = id.map(|id| RecordingId::parse(&id));
+            match named {
+                Some(None) => tracing::warn!(channel = %channel.id(), "StopMixMonitor: no such id"),
+                Some(which @ Some(_)) => channel.stop_monitors(which, out),
+                None => channel.stop_monitors(None, out),
+            }
+            Performed::Over(Outcome::Done)
+        }
+        Operation::SetMonitors { state } => {
+            channel.pause_monitors(state == MonitorState::Paused, out);
+            Performed::Over(Outcome::Done)
+        }
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
         Operation::Bridge(bridge) => Performed::Wish(Wish::Bridge(bridge)),
         Operation::BridgeWait(wait) => Performed::Wish(Wish::BridgeWait(wait)),
@@ -250,6 +267,10 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
         TaskOutcome::TimedOut => Outcome::TimedOut,
         TaskOutcome::Missing(_) => Outcome::Failed,
         TaskOutcome::Digits { .. } => Outcome::Done,
+        TaskOutcome::Monitoring { id, file } => Outcome::Monitoring {
+            id: id.number().to_string().into(),
+            file: Vec::from_path_lossy(&file).into_owned().into(),
+        },
         TaskOutcome::Recorded { end, file } => {
             Outcome::Recorded(Recorded { status: end.as_str().into(), file })
         }

@@ -9,6 +9,8 @@ mod place;
 
 use std::{path::PathBuf, time::Duration};
 
+use bstr::ByteSlice;
+
 pub use format::{FileFormat, FormatError};
 pub use place::{Base, PlaceError, RecordingSettings};
 
@@ -20,6 +22,11 @@ impl RecordingId {
     /// The recording of this number.
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
+    }
+
+    /// Reads the number that the dialplan was told.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        text.to_str().ok()?.parse().ok().map(Self)
     }
 
     /// The number it was made of.

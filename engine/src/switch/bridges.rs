@@ -282,6 +282,7 @@ impl Switch {
                 self.take_consult_feature(call, feature, now);
             }
             Feature::Park => self.park_by_keys(call, now),
+            Feature::Monitor | Feature::MixMonitor => self.record_by_keys(call, now),
         }
     }
 

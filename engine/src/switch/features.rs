@@ -19,6 +19,10 @@ pub enum Feature {
     AttendedTransfer,
     /// Leave the other one in the parking lot.
     Park,
+    /// Begin to record the call, or end it, by the code of `automon`.
+    Monitor,
+    /// The same by that of `automixmon`.
+    MixMonitor,
     /// Come back from whoever is asked.
     AbortTransfer,
     /// Connect the other one with whoever is asked.
@@ -57,6 +61,8 @@ impl KeyCollector {
                 Feature::BlindTransfer => &settings.blind_transfer,
                 Feature::AttendedTransfer => &settings.attended_transfer,
                 Feature::Park => &settings.park,
+                Feature::Monitor => &settings.monitor,
+                Feature::MixMonitor => &settings.mix_monitor,
                 Feature::AbortTransfer => &settings.consult_abort,
                 Feature::CompleteTransfer => &settings.consult_complete,
                 Feature::SwapTransfer => &settings.consult_swap,

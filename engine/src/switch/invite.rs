@@ -403,7 +403,7 @@ impl Switch {
         self.streams.insert(stream, call.id);
         self.ports.count_in(shard);
         call.opened = Some((shard, stream));
-        call.channel.open(port, stream, settings, &mut self.outbox);
+        call.channel.open(port, stream, settings, self.worked_at.instant, &mut self.outbox);
     }
 
     /// Tells the far end that the call is over, in whatever way its state asks for.

@@ -318,6 +318,7 @@ impl Switch {
                     &mut self.outbox,
                 );
             }
+            Wish::Monitor(monitor) => return self.begin_monitor(call, &monitor),
             Wish::Record(record) => return self.record(call, *record, now),
             Wish::StartMusic { class } => {
                 self.start_music(call, class);

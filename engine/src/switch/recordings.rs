@@ -1,17 +1,17 @@
 //! Recordings that a dialplan asks for: where they lie, who is told what becomes of them.
 
-use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::operation::{Outcome, Record, Recorded};
+use bstr::{BStr, BString, ByteSlice, ByteVec};
+use diesis_dialplan::operation::{MixMonitor, Outcome, Record, Recorded};
 
 use super::{Switch, SwitchEvent, call::Call, plan::resume};
 use crate::{
-    channel::{Ending, RecordRequest},
+    channel::{Beeps, BegunBy, ChannelId, During, Ending, MonitorRequest, RecordRequest},
     clock::Now,
     media::{Digit, TapId},
     pbx::perform,
     printable::Printable,
     recording::{
-        Base, Existing, Fate, FileFormat, NewFile, RecordingNews, RecordingRequest, Track,
+        Base, Existing, Fate, FileFormat, NewFile, RecordingNews, RecordingRequest, Track, Volumes,
     },
 };
 
@@ -92,6 +92,141 @@ impl Switch {
         })
     }
 
+    /// Begins a MixMonitor.
+    pub(super) fn begin_monitor(&mut self, call: &mut Call, monitor: &MixMonitor) {
+        if call.other_half.is_some() {
+            tracing::warn!(
+                call_id = %call.parties.call_id, channel = %call.name,
+                "MixMonitor: a Local channel has no sound of its own, nothing will be recorded"
+            );
+        }
+        match self.monitor_request(monitor) {
+            Ok(request) => call.channel.begin_monitor(request, &mut self.outbox),
+            Err((name, reason)) => {
+                tracing::error!(
+                    call_id = %call.parties.call_id, channel = %call.name,
+                    "MixMonitor({}): {reason}", Printable(&name)
+                );
+                resume(call, Outcome::Failed);
+            }
+        }
+    }
+
+    fn monitor_request(&self, monitor: &MixMonitor) -> Result<MonitorRequest, (BString, String)> {
+        let MixMonitor { file, heard_file, sent_file, .. } = monitor;
+        let both = if monitor.is_stereo { Track::Stereo } else { Track::Mixed };
+        let existing = if monitor.appends { Existing::Continued } else { Existing::Replaced };
+        let mut files = Vec::new();
+        for (name, track) in [(file, both), (heard_file, Track::Heard), (sent_file, Track::Sent)] {
+            let Some(name) = name else { continue };
+            let (stem, format) = stem_and_format(name.as_ref());
+            let file = self.new_file(stem, format, Base::Recordings);
+            let file = file.map_err(|reason| (name.clone(), reason))?;
+            files.push(NewFile { track, existing, ..file });
+        }
+        Ok(MonitorRequest {
+            files,
+            volumes: Volumes { heard: monitor.heard_volume, sent: monitor.sent_volume },
+            during: if monitor.only_bridged { During::Bridges } else { During::Always },
+            fate: if monitor.is_deleted { Fate::Deleted } else { Fate::Kept },
+            beeps: Beeps {
+                at_start: monitor.beeps_at_start,
+                at_end: monitor.beeps_at_end,
+                every: monitor.beeps_every,
+            },
+            begun_by: BegunBy::Dialplan,
+        })
+    }
+
+    /// Somebody in a call asked for a recording by keys, or for its end.
+    pub(super) fn record_by_keys(&mut self, call: &mut Call, now: Now) {
+        let partner = self.partner(call);
+        let of_partner = partner.and_then(|id| self.calls.get(&id)?.channel.monitor_by_keys());
+        let tone = self.config.features.courtesy_tone.clone();
+        let ended = if let Some(id) = call.channel.monitor_by_keys() {
+            call.channel.stop_monitors(Some(id), &mut self.outbox);
+            true
+        } else if let (Some(partner), Some(id)) = (partner, of_partner) {
+            self.with_call(partner, now, |switch, partner| {
+                partner.channel.stop_monitors(Some(id), &mut switch.outbox);
+            });
+            true
+        } else {
+            false
+        };
+        if !ended && !self.begin_by_keys(call, partner, now) {
+            let sound = self.config.features.recording_fail_sound.clone();
+            if !sound.is_empty() {
+                call.channel.slip_prompt(sound, &mut self.outbox);
+            }
+            return;
+        }
+        if tone.is_empty() {
+            return;
+        }
+        call.channel.slip_prompt(tone.clone(), &mut self.outbox);
+        if let Some(partner) = partner {
+            self.with_call(partner, now, |switch, partner| {
+                partner.channel.slip_prompt(tone, &mut switch.outbox);
+            });
+        }
+    }
+
+    fn begin_by_keys(&mut self, call: &mut Call, partner: Option<ChannelId>, now: Now) -> bool {
+        let variable = |names: [&str; 2]| {
+            let pbx = call.pbx()?;
+            let value = names.into_iter().find_map(|name| pbx.variable(name));
+            value.filter(|value| !value.is_empty()).map(ToOwned::to_owned)
+        };
+        let number = |call: &Call| {
+            let caller = call.pbx().and_then(|pbx| pbx.channel().caller.number.clone());
+            caller.filter(|number| !number.is_empty()).unwrap_or_else(|| call.name.clone())
+        };
+        let format = variable(["TOUCH_MIXMONITOR_FORMAT", "TOUCH_MONITOR_FORMAT"]);
+        let format = format.unwrap_or_else(|| "wav".into());
+        let touched = variable(["TOUCH_MIXMONITOR", "TOUCH_MONITOR"]).unwrap_or_else(|| {
+            let mut both = number(call);
+            if let Some(partner) = partner.and_then(|partner| self.calls.get(&partner)) {
+                both.push(b'-');
+                both.extend_from_slice(&number(partner));
+            }
+            both
+        });
+        // A number of somebody else's making names no directory.
+        let touched = touched.replace("/", "-");
+        let name = [format!("auto-{}-", now.wall.as_second()).as_bytes(), &touched].concat();
+        let file = match self.new_file(name.as_bstr(), format.as_ref(), Base::Recordings) {
+            Ok(file) => file,
+            Err(reason) => {
+                let call_id = &call.parties.call_id;
+                tracing::error!(%call_id, "a recording by keys: {reason}");
+                return false;
+            }
+        };
+        let path: BString = Vec::from_path_lossy(&file.path).into_owned().into();
+        let request = MonitorRequest {
+            files: vec![file],
+            volumes: Volumes::default(),
+            during: During::Bridges,
+            fate: Fate::Kept,
+            beeps: Beeps::default(),
+            begun_by: BegunBy::Keys,
+        };
+        if call.channel.monitor(request, &mut self.outbox).is_none() {
+            return false;
+        }
+        let note = |call: &mut Call| {
+            if let Some(pbx) = call.pbx_mut() {
+                pbx.set_variable("TOUCH_MIXMONITOR_OUTPUT", &path);
+            }
+        };
+        note(call);
+        if let Some(partner) = partner.and_then(|partner| self.calls.get_mut(&partner)) {
+            note(partner);
+        }
+        true
+    }
+
     /// The file of a name and a format, with one track.
     fn new_file(&self, name: &BStr, format: &BStr, base: Base) -> Result<NewFile, String> {
         let stored = FileFormat::from_extension(format)
@@ -109,6 +244,15 @@ impl Switch {
             return self.tell(SwitchEvent::RecordingStopped { call: call.id, dropped });
         }
         warn_of_gaps(Some(call), dropped);
+    }
+}
+
+/// A name without an extension is of the format `raw`, as in Asterisk.
+fn stem_and_format(name: &BStr) -> (&BStr, &BStr) {
+    let file = name.rfind_byte(b'/').map_or(0, |slash| slash + 1);
+    match name[file..].rfind_byte(b'.') {
+        Some(point) => (name[..file + point].as_bstr(), name[file + point + 1..].as_bstr()),
+        None => (name, "raw".into()),
     }
 }
 

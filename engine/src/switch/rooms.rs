@@ -71,7 +71,7 @@ impl Switch {
     }
 
     /// Takes the call out of its room, if it is in one.
-    pub(super) fn leave_room(&mut self, call: &Call) {
+    pub(super) fn leave_room(&mut self, call: &mut Call) {
         let Some(departure) = self.rooms.leave(call.id) else { return };
         call.channel.leave(&mut self.outbox);
         let (room, members) = (departure.room, departure.members);

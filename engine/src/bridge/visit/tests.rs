@@ -41,7 +41,7 @@ impl Door {
         let address: SocketAddr = ([127, 0, 0, 1], 10_000).into();
         let port = PortLease { shard: ShardId(0), socket: SocketId(0), address };
         let settings = StreamSettings::new(address, Codec::Pcmu);
-        channel.open(port, StreamId(nth as u64), settings, &mut self.out);
+        channel.open(port, StreamId(nth as u64), settings, self.now, &mut self.out);
         let (heard, ended, mixed) = (Vec::new(), None, false);
         self.callers.push(Caller { id, channel, visit: None, heard, ended, mixed });
         let (visit, progress) = self.with(nth, |bridge, caller, around| {

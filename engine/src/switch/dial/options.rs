@@ -22,9 +22,6 @@ pub(super) fn admit(options: &Options, call: &Call) -> bool {
                 tracing::error!(%call_id, %option, "Dial: screening of callers is not available: nobody is called");
                 is_admitted = false;
             }
-            b'w' | b'W' | b'x' | b'X' => {
-                tracing::warn!(%call_id, %option, "Dial: recording by keys is not available");
-            }
             b'O' => {
                 tracing::info!(%call_id, %option, "Dial: this option is for DAHDI channels alone");
             }
@@ -175,13 +172,27 @@ fn nth(text: &[u8], nth: usize) -> Option<BString> {
 
 /// The features that caller and callee have by keys.
 pub(super) fn features(options: &Options) -> [Vec<Feature>; 2] {
-    let given = |letters: [(u8, Feature); 4]| {
+    let given = |letters: [(u8, Feature); 6]| {
         letters.into_iter().filter(|(letter, _)| options.has(*letter)).map(|it| it.1).collect()
     };
-    use Feature::{AttendedTransfer, BlindTransfer, Disconnect, Park};
+    use Feature::{AttendedTransfer, BlindTransfer, Disconnect, MixMonitor, Monitor, Park};
     [
-        given([(b'H', Disconnect), (b'T', BlindTransfer), (b'T', AttendedTransfer), (b'K', Park)]),
-        given([(b'h', Disconnect), (b't', BlindTransfer), (b't', AttendedTransfer), (b'k', Park)]),
+        given([
+            (b'H', Disconnect),
+            (b'T', BlindTransfer),
+            (b'T', AttendedTransfer),
+            (b'K', Park),
+            (b'W', Monitor),
+            (b'X', MixMonitor),
+        ]),
+        given([
+            (b'h', Disconnect),
+            (b't', BlindTransfer),
+            (b't', AttendedTransfer),
+            (b'k', Park),
+            (b'w', Monitor),
+            (b'x', MixMonitor),
+        ]),
     ]
 }
 

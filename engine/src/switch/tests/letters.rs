@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     config::FeatureSettings,
+    recording::RecordingSettings,
     sip::{HeaderName, Method, Request},
 };
 
@@ -59,8 +60,18 @@ struct Scene {
 
 /// Alice has dialled.
 fn dialled(options: &str) -> Scene {
-    let features = FeatureSettings { disconnect: "*0".into(), ..FeatureSettings::default() };
-    let config = SwitchConfig { features: Arc::new(features), ..config() };
+    let features = FeatureSettings {
+        disconnect: "*0".into(),
+        monitor: "*1".into(),
+        mix_monitor: "*3".into(),
+        courtesy_tone: "hello".into(),
+        ..FeatureSettings::default()
+    };
+    let recordings = RecordingSettings {
+        directory: Some("/spool/monitor".into()),
+        ..RecordingSettings::default()
+    };
+    let config = SwitchConfig { features: Arc::new(features), recordings, ..config() };
     let mut exchange = Exchange::lenient(config, &plan(options), &PROMPTS);
     let mut bob = Phone::new("bob", "bob-password", 2);
     assert_eq!(bob.register(&mut exchange, "bob"), 200);
@@ -340,6 +351,34 @@ fn keys_of_features_are_told_and_not_passed_on() {
             if *call == caller() && *feature == super::super::Feature::BlindTransfer)
     });
     assert!(told);
+    scene.end();
+}
+
+#[test]
+fn keys_begin_and_end_a_recording_of_the_call_by_either_side() {
+    for (options, by, code) in [("X", 1, "*3"), ("W", 1, "*1"), ("x", 2, "*3"), ("w", 2, "*1")] {
+        let mut scene = answered(options);
+        let presser = ChannelId::new(by);
+        scene.exchange.press(presser, code);
+        let taps = scene.exchange.media.taps();
+        assert_eq!((taps.len(), scene.exchange.media.sent_digits), (1, 0), "{options}");
+        let path = scene.exchange.recorder.begun[0].files[0].path.clone();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        assert!(path.starts_with("/spool/monitor") && name.starts_with("auto-"), "{name}");
+        // Both hear the tone.
+        let tones = scene.exchange.asked.iter().filter(|(name, _)| name == "hello").count();
+        assert_eq!(tones, 2);
+        scene.exchange.press(presser, code);
+        assert_eq!(scene.exchange.media.taps(), []);
+        assert_eq!(scene.exchange.recorder.ended.len(), 1);
+        scene.exchange.press(presser, code);
+        assert_eq!(scene.exchange.media.taps().len(), 1);
+        scene.end();
+    }
+    // Whoever has no option sends keys.
+    let mut scene = answered("X");
+    scene.exchange.press(ChannelId::new(2), "*3");
+    assert_eq!(scene.exchange.media.taps(), []);
     scene.end();
 }
 

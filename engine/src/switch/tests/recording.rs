@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     media::{TapSource, TapState},
-    recording::{Existing, Fate, FileFormat, RecordingSettings},
+    recording::{Existing, Fate, FileFormat, RecordingSettings, Track},
 };
 
 /// Alice has dialled 100, which runs these applications, with an `h` extension that tells how it was.
@@ -165,5 +165,108 @@ fn whatever_abandons_the_dialplan_ends_the_recording() {
     exchange.run_for(secs(6));
     assert_eq!(exchange.media.taps(), []);
     assert_eq!(exchange.recorder.ended.len(), 1);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_monitor_records_both_sides_until_it_is_stopped() {
+    let (mut exchange, ..) = dialled(&[
+        "Answer()",
+        "MixMonitor(in/${EXTEN}.wav,ai(id)v(2)W(-1)r(r.ulaw)t(t.sln))",
+        "NoOp(${MIXMONITOR_FILENAME} ${id})",
+        "Wait(2)",
+        "StopMixMonitor(${id})",
+        "Wait(9)",
+    ]);
+    let begun = &exchange.recorder.begun[0];
+    assert_eq!((begun.volumes.heard, begun.volumes.sent), (2, -1));
+    let files: Vec<_> = begun.files.iter().map(|file| (file.path.to_str(), file.track)).collect();
+    let expected = [
+        (Some("/spool/monitor/in/100.wav"), Track::Mixed),
+        (Some("/spool/monitor/r.ulaw"), Track::Heard),
+        (Some("/spool/monitor/t.sln"), Track::Sent),
+    ];
+    assert_eq!(files, expected);
+    assert_eq!(begun.files[0].existing, Existing::Continued);
+    let told = format!("100,3 NoOp(/spool/monitor/in/100.wav {})", begun.id.number());
+    assert!(exchange.steps().contains(&told), "{:?}", exchange.steps());
+    assert_eq!(exchange.media.taps(), [(1, TapSource::Apart, TapState::Open)]);
+    exchange.run_for(secs(2));
+    assert_eq!((exchange.media.taps().len(), exchange.recorder.ended.len()), (0, 1));
+    exchange.switch.hang_up_all(exchange.now);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_monitor_waits_for_media_and_ends_with_the_call() {
+    for (options, fate) in [("", Fate::Kept), ("d", Fate::Deleted)] {
+        let monitor = format!("MixMonitor(early.wav,{options})");
+        let (mut exchange, mut alice, _) =
+            dialled(&["Ringing()", &monitor, "Wait(5)", "Answer()", "Wait(60)"]);
+        assert_eq!((exchange.recorder.begun.len(), exchange.media.taps()), (1, vec![]));
+        exchange.run_for(secs(5));
+        assert_eq!(exchange.media.taps().len(), 1);
+        alice.ack(&mut exchange);
+        alice.bye(&mut exchange);
+        assert_eq!(exchange.recorder.ended[0].2, fate);
+        exchange.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_monitor_pauses_where_it_is_told_to_and_outside_of_bridges() {
+    let (mut exchange, ..) = dialled(&[
+        "Answer()",
+        "MixMonitor(x.wav)",
+        "MixMonitor(b.wav,b)",
+        "Wait(2)",
+        "PauseMonitor()",
+        "Wait(2)",
+        "UnpauseMonitor()",
+        "ConfBridge(7)",
+    ]);
+    let states = |exchange: &Exchange| -> Vec<_> {
+        exchange.media.taps().into_iter().map(|(_, _, state)| state).collect()
+    };
+    assert_eq!(states(&exchange), [TapState::Open, TapState::Paused]);
+    exchange.run_for(secs(2));
+    assert_eq!(states(&exchange), [TapState::Paused, TapState::Paused]);
+    exchange.run_for(secs(4));
+    assert_eq!(states(&exchange), [TapState::Open, TapState::Open]);
+    exchange.switch.hang_up_all(exchange.now);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_call_that_can_not_be_monitored_goes_on() {
+    for monitor in ["MixMonitor(x.gsm)", "MixMonitor(/etc/x.wav)", "MixMonitor(../x.wav)"] {
+        let (exchange, ..) = dialled(&["Answer()", monitor, "NoOp(on)", "Wait(9)"]);
+        assert!(exchange.steps().contains(&"100,3 NoOp(on)".into()), "{monitor}");
+        assert!(exchange.recorder.begun.is_empty());
+    }
+    let (mut exchange, ..) = answered(&["Answer()", "MixMonitor(x.wav)", "Wait(9)"], |exchange| {
+        exchange.recorder.refuses = true;
+    });
+    assert_eq!((exchange.switch.call_count(), exchange.media.taps()), (1, vec![]));
+    exchange.switch.hang_up_all(exchange.now);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn beeps_tell_of_a_monitor() {
+    let (mut exchange, ..) = dialled(&[
+        "Answer()",
+        "MixMonitor(x.wav,pPB(10))",
+        "WaitExten(25)",
+        "StopMixMonitor()",
+        "Wait(9)",
+    ]);
+    let beeps =
+        |exchange: &Exchange| exchange.asked.iter().filter(|(name, _)| name == "beep").count();
+    exchange.run_for(secs(1));
+    assert_eq!(beeps(&exchange), 1);
+    exchange.run_for(secs(20));
+    assert_eq!(beeps(&exchange), 3);
+    exchange.switch.hang_up_all(exchange.now);
     exchange.assert_nothing_left();
 }
