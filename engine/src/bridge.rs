@@ -12,7 +12,7 @@ use bstr::{BStr, BString};
 
 use crate::{
     channel::ChannelId,
-    config::{BridgeProfile, UserProfile},
+    config::{BridgeProfile, ConferenceRecording, UserProfile},
     media::{RoomId, ShardId},
 };
 
@@ -36,6 +36,7 @@ struct Room {
     locked: bool,
     /// Nobody but administrators is heard.
     participants_muted: bool,
+    is_recorded: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -103,6 +104,10 @@ pub(crate) enum RoomEffect {
     Sound { room: RoomId, shard: ShardId, name: BString },
     /// Let the others hear the member, or not.
     Mute { channel: ChannelId, muted: bool },
+    /// Record what is heard in the room, which has somebody in the mix now.
+    Record { room: RoomId, shard: ShardId, name: BString, how: ConferenceRecording },
+    /// Nobody is in the mix any more: the recording ends.
+    EndRecord { room: RoomId },
     /// The member has to leave; `leave` is not called yet.
     Kick { channel: ChannelId, reason: KickReason },
 }
@@ -160,6 +165,7 @@ impl Rooms {
                 members: Vec::new(),
                 locked: false,
                 participants_muted: false,
+                is_recorded: false,
             }
         });
         let waits = user.wait_marked && !user.marked && !room.has_marked();
@@ -171,7 +177,8 @@ impl Rooms {
 
     /// The member heard what it had to hear at the door and takes its place.
     pub(crate) fn step_inside(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
-        let Some(room) = self.room_of(channel) else { return Vec::new() };
+        let Some(name) = self.whereabouts.get(&channel).cloned() else { return Vec::new() };
+        let Some(room) = self.rooms.get_mut(&name) else { return Vec::new() };
         let marked_present = room.has_marked();
         let Some(member) = room.members.iter_mut().find(|m| m.channel == channel) else {
             return Vec::new();
@@ -199,6 +206,7 @@ impl Rooms {
                 });
             }
         }
+        effects.extend(room.follow_recording(&name));
         if !profile.quiet {
             effects.extend(room.sound(room.profile.sound_join.clone()));
         }
@@ -212,8 +220,9 @@ impl Rooms {
         let position = room.members.iter().position(|m| m.channel == channel)?;
         let gone = room.members.remove(position);
         if room.members.is_empty() {
+            let effects = room.follow_recording(&name).into_iter().collect();
             self.rooms.remove(&name);
-            return Some(Departure { room: name, members: 0, effects: Vec::new() });
+            return Some(Departure { room: name, members: 0, effects });
         }
         let mut effects = Vec::new();
         if gone.profile.marked && !room.has_marked() {
@@ -222,7 +231,13 @@ impl Rooms {
         if gone.place == Place::Mixed && !gone.profile.quiet {
             effects.extend(room.sound(room.profile.sound_leave.clone()));
         }
+        effects.extend(room.follow_recording(&name));
         Some(Departure { room: name, members: room.members.len(), effects })
+    }
+
+    /// Whether there is a room of this number.
+    pub(crate) fn is_open(&self, room: RoomId) -> bool {
+        self.rooms.values().any(|it| it.id == room)
     }
 
     /// The room the channel is in.
@@ -306,16 +321,16 @@ impl Rooms {
     pub(crate) fn is_empty(&self) -> bool {
         self.rooms.is_empty() && self.whereabouts.is_empty()
     }
-
-    fn room_of(&mut self, channel: ChannelId) -> Option<&mut Room> {
-        self.rooms.get_mut(self.whereabouts.get(&channel)?)
-    }
 }
 
 impl Member {
     /// Whether the others do not hear it.
     fn is_muted(&self, participants_muted: bool) -> bool {
         self.muted || participants_muted && !self.profile.admin
+    }
+
+    fn room_of(&mut self, channel: ChannelId) -> Option<&mut Room> {
+        self.rooms.get_mut(self.whereabouts.get(&channel)?)
     }
 }
 
@@ -328,6 +343,20 @@ impl Room {
     fn mix(&self, member: &Member) -> RoomEffect {
         let muted = member.is_muted(self.participants_muted);
         RoomEffect::Mix { channel: member.channel, room: self.id, shard: self.shard, muted }
+    }
+
+    /// Begins or ends the recording, as there is something to be recorded or not.
+    fn follow_recording(&mut self, name: &BString) -> Option<RoomEffect> {
+        let how = self.profile.recording.clone()?;
+        let is_wanted = self.members.iter().any(|member| member.place == Place::Mixed);
+        if std::mem::replace(&mut self.is_recorded, is_wanted) == is_wanted {
+            return None;
+        }
+        let (room, shard) = (self.id, self.shard);
+        Some(match is_wanted {
+            true => RoomEffect::Record { room, shard, name: name.clone(), how },
+            false => RoomEffect::EndRecord { room },
+        })
     }
 
     fn sound(&self, name: BString) -> Option<RoomEffect> {
@@ -412,6 +441,28 @@ mod tests {
         }
         assert!(hall.rooms.is_empty());
         assert_eq!(hall.rooms.leave(ChannelId::new(1)), None);
+    }
+
+    #[test]
+    fn a_room_is_recorded_while_somebody_is_in_the_mix() {
+        let mut hall = Hall::new();
+        hall.bridge.recording = Some(ConferenceRecording::default());
+        let begins = |effects: &[RoomEffect]| {
+            effects.iter().any(|effect| matches!(effect, RoomEffect::Record { .. }))
+        };
+        let ends = |effects: &[RoomEffect]| {
+            effects.iter().any(|effect| matches!(effect, RoomEffect::EndRecord { .. }))
+        };
+        let waiting = UserProfile { wait_marked: true, ..user() };
+        let marked = UserProfile { marked: true, ..user() };
+        assert!(!begins(&hall.join(1, &waiting).1));
+        assert!(begins(&hall.join(2, &marked).1));
+        assert!(!begins(&hall.join(3, &user()).1));
+        assert!(!ends(&hall.leave(2).effects), "3 is there");
+        assert!(ends(&hall.leave(3).effects));
+        assert!(begins(&hall.join(4, &marked).1));
+        assert!(ends(&hall.leave(4).effects));
+        assert!(!ends(&hall.leave(1).effects));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use digits::DigitSet;
 pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
 pub(crate) use monitor::{Beeps, BegunBy, During, MonitorRequest};
 pub(crate) use music::{MusicSource, PlayOrder};
-pub(crate) use outbox::{Asker, Notice, Outbox};
+pub(crate) use outbox::{Asker, Notice, Outbox, Recorder};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
 pub use playback::PlayPart;
 pub(crate) use playback::{MissingPrompt, OtherDigits, PlayProgress, PlayRequest, Playback};

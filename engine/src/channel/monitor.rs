@@ -11,7 +11,7 @@ use bstr::BString;
 
 use super::{
     Channel, ChannelId, TaskOutcome,
-    outbox::{Asker, Outbox},
+    outbox::{Asker, Outbox, Recorder},
     task::Task,
 };
 use crate::{
@@ -125,7 +125,7 @@ impl Channel {
     }
 
     /// The beep is there. Where something else is played it would end it, and is left out.
-    pub(super) fn play_beep(&mut self, prompt: Option<Arc<Prompt>>, out: &mut Outbox) {
+    pub(super) fn play_beep(&self, prompt: Option<Arc<Prompt>>, out: &mut Outbox) {
         let is_playing = matches!(self.task, Task::Playing { .. } | Task::Recording(_));
         let (Some(prompt), Some((shard, stream))) = (prompt, self.stream()) else { return };
         if is_playing || self.music.is_some() {
@@ -188,7 +188,7 @@ impl Monitors {
             return None;
         }
         let MonitorRequest { files, volumes, during, fate, beeps, begun_by } = request;
-        let id = out.open_recording(channel, Input::Apart, volumes, files);
+        let id = out.open_recording(Recorder::Channel(channel), Input::Apart, volumes, files);
         self.running.push(Monitor {
             id,
             stage: Stage::Opening,

@@ -75,8 +75,15 @@ pub(crate) struct Outbox {
     plays: u64,
     recordings: VecDeque<RecordingRequest>,
     /// Whose they are, from the request until the files are whole.
-    recorders: HashMap<RecordingId, ChannelId>,
+    recorders: HashMap<RecordingId, Recorder>,
     taps: u64,
+}
+
+/// Whose a recording is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorder {
+    Channel(ChannelId),
+    Room { room: media::RoomId, shard: ShardId },
 }
 
 /// Who waits for a prompt.
@@ -128,13 +135,13 @@ impl Outbox {
     /// Asks for a recording's files. Its listener has the same number.
     pub(crate) fn open_recording(
         &mut self,
-        channel: ChannelId,
+        recorder: Recorder,
         input: Input,
         volumes: Volumes,
         files: Vec<NewFile>,
     ) -> RecordingId {
         let id = RecordingId::new(self.next_tap().0);
-        self.recorders.insert(id, channel);
+        self.recorders.insert(id, recorder);
         let new = NewRecording { id, rate: TELEPHONE_RATE, input, volumes, files };
         self.recordings.push_back(RecordingRequest::Open(Box::new(new)));
         id
@@ -146,7 +153,7 @@ impl Outbox {
     }
 
     /// Whose recording it is that something is told of; nobody's any more after the last news.
-    pub(crate) fn recorder(&mut self, news: &RecordingNews) -> Option<ChannelId> {
+    pub(crate) fn recorder(&mut self, news: &RecordingNews) -> Option<Recorder> {
         match news {
             RecordingNews::Opened { id, .. } | RecordingNews::Broken { id, .. } => {
                 self.recorders.get(id).copied()

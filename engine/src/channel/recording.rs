@@ -10,7 +10,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::{
     ChannelId, DigitSet, PlayPart, PlayRequest,
-    outbox::{Outbox, PromptId},
+    outbox::{Outbox, PromptId, Recorder},
     playback::{OtherDigits, PlayProgress, Playback},
 };
 use crate::{
@@ -107,7 +107,8 @@ impl Taking {
     /// Asks for the file.
     pub(super) fn begin(channel: ChannelId, request: RecordRequest, out: &mut Outbox) -> Self {
         let files = vec![request.file.clone()];
-        let id = out.open_recording(channel, Input::Mono, Volumes::default(), files);
+        let id =
+            out.open_recording(Recorder::Channel(channel), Input::Mono, Volumes::default(), files);
         Self { channel, id, request, file: None, stage: Stage::Opening }
     }
 

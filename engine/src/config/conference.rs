@@ -9,7 +9,8 @@ use super::notes::Notes;
 use super::secret::Secret;
 use super::setting::Block;
 use super::settings::{
-    BridgeProfile, ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER, UserProfile,
+    BridgeProfile, ConferenceRecording, ConferenceSettings, DEFAULT_BRIDGE, DEFAULT_USER,
+    UserProfile,
 };
 use super::value::nearest;
 
@@ -66,13 +67,19 @@ pub(super) fn read(sections: &[Block<'_>], notes: &mut Notes) -> ConferenceSetti
 fn read_bridge(section: &Block<'_>, bridges: &mut Named<BridgeProfile>, notes: &mut Notes) {
     let mut profile = BridgeProfile::new(section.name().to_owned());
     let mut max_members = 0_u32;
+    let (mut records, mut recording) = (false, ConferenceRecording::default());
     section.each(&keys::BRIDGE, notes, |name, setting| match name {
         b"type" => {}
         b"max_members" => setting.number(&mut max_members, 0..=MAX_MEMBERS),
+        b"record_conference" => setting.yes_no(&mut records),
+        b"record_file" => setting.text(&mut recording.file),
+        b"record_file_append" => setting.yes_no(&mut recording.appends),
+        b"record_file_timestamp" => setting.yes_no(&mut recording.has_time),
         b"sound_join" => setting.text(&mut profile.sound_join),
         b"sound_leave" => setting.text(&mut profile.sound_leave),
         _ => setting.judge(),
     });
+    profile.recording = records.then_some(recording);
     profile.max_members = usize::try_from(max_members).ok().filter(|max| *max > 0);
     insert(bridges, profile, section, "bridge", notes);
 }

@@ -63,7 +63,16 @@ pub(super) const MENU: KeyTable = KeyTable {
 
 pub(super) const BRIDGE: KeyTable = KeyTable {
     kind: "bridge profile",
-    read: &["type", "max_members", "sound_join", "sound_leave"],
+    read: &[
+        "type",
+        "max_members",
+        "record_conference",
+        "record_file",
+        "record_file_append",
+        "record_file_timestamp",
+        "sound_join",
+        "sound_leave",
+    ],
     later: &[
         Later {
             instead: "the built-in prompt is played",
@@ -103,16 +112,9 @@ pub(super) const BRIDGE: KeyTable = KeyTable {
             ],
         },
         Later {
-            instead: "nothing is recorded",
+            instead: "the room is recorded as it is, and no program is run",
             severity: Warn,
-            keys: &[
-                ("record_conference", Off),
-                ("record_command", Always),
-                ("record_file", Always),
-                ("record_file_append", Always),
-                ("record_file_timestamp", Always),
-                ("record_options", Always),
-            ],
+            keys: &[("record_command", Always), ("record_options", Always)],
         },
         Later {
             instead: "rooms have no video",

@@ -54,10 +54,11 @@ pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BanSettings, BridgeProfile, CallerId, ClientCertificate,
-    CodecName, CodecPreference, ConferenceSettings, ConnectedLineMethod, DEFAULT_BRIDGE,
-    DEFAULT_USER, DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups, IdentifyBy, Peer,
-    Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
-    TlsVersions, TransportProtocol, TransportSettings, UserProfile, WhenFull,
+    CodecName, CodecPreference, ConferenceRecording, ConferenceSettings, ConnectedLineMethod,
+    DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups,
+    IdentifyBy, Peer, Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings,
+    SystemSettings, TlsSettings, TlsVersions, TransportProtocol, TransportSettings, UserProfile,
+    WhenFull,
 };
 pub use socket_options::{SocketOptions, TcpKeepalive};
 pub use stack::StackSettings;

@@ -627,10 +627,30 @@ pub struct BridgeProfile {
     pub name: BString,
     /// How many participants there may be; `None` is no limit of its own.
     pub max_members: Option<usize>,
+    /// How the room is recorded (`record_conference`); `None`: it is not.
+    pub recording: Option<ConferenceRecording>,
     /// The prompt when someone joins.
     pub sound_join: BString,
     /// The prompt when someone leaves.
     pub sound_leave: BString,
+}
+
+/// How a room is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConferenceRecording {
+    /// The file (`record_file`); empty is `confbridge-ROOM-TIME.wav`.
+    pub file: BString,
+    /// Whether the time of the beginning becomes part of its name (`record_file_timestamp`).
+    pub has_time: bool,
+    /// Whether a file that is there is gone on with (`record_file_append`).
+    pub appends: bool,
+}
+
+impl Default for ConferenceRecording {
+    /// As in Asterisk.
+    fn default() -> Self {
+        Self { file: BString::default(), has_time: true, appends: true }
+    }
 }
 
 impl BridgeProfile {
@@ -639,6 +659,7 @@ impl BridgeProfile {
         Self {
             name: name.into(),
             max_members: None,
+            recording: None,
             sound_join: "confbridge-join".into(),
             sound_leave: "confbridge-leave".into(),
         }

@@ -133,6 +133,8 @@ pub struct Switch {
     yielded: VecDeque<ChannelId>,
     rooms: Rooms,
     room_effects: VecDeque<RoomEffect>,
+    /// Rooms that are recorded, or were and have members.
+    room_recordings: HashMap<media::RoomId, recordings::RoomRecording>,
     /// What the calls of a Dial tell the one that dialled.
     dial_news: VecDeque<(ChannelId, DialNews)>,
     bridges: HashMap<BridgeId, Bridge>,
@@ -203,6 +205,7 @@ impl Switch {
             yielded: VecDeque::new(),
             rooms: Rooms::default(),
             room_effects: VecDeque::new(),
+            room_recordings: HashMap::new(),
             dial_news: VecDeque::new(),
             bridges: HashMap::new(),
             bridge_news: VecDeque::new(),

@@ -1,17 +1,21 @@
 //! Recordings that a dialplan asks for: where they lie, who is told what becomes of them.
 
+use std::time::Duration;
+
 use bstr::{BStr, BString, ByteSlice, ByteVec};
 use diesis_dialplan::operation::{MixMonitor, Outcome, Record, Recorded};
 
 use super::{Switch, SwitchEvent, call::Call, plan::resume};
 use crate::{
-    channel::{Beeps, BegunBy, ChannelId, During, Ending, MonitorRequest, RecordRequest},
+    channel::{Beeps, BegunBy, ChannelId, During, Ending, MonitorRequest, RecordRequest, Recorder},
     clock::Now,
-    media::{Digit, TapId},
+    config::ConferenceRecording,
+    media::{Command as MediaCommand, Digit, RoomId, ShardId, TapId},
     pbx::perform,
     printable::Printable,
     recording::{
-        Base, Existing, Fate, FileFormat, NewFile, RecordingNews, RecordingRequest, Track, Volumes,
+        Base, Existing, Fate, FileFormat, Input, NewFile, RecordingId, RecordingNews,
+        RecordingRequest, Track, Volumes,
     },
 };
 
@@ -24,8 +28,13 @@ impl Switch {
     /// Something is told of a recording.
     pub fn handle_recording(&mut self, news: RecordingNews, now: Now) {
         self.worked_at = now;
-        if let Some(call) = self.outbox.recorder(&news) {
-            self.with_call(call, now, |switch, call| switch.take_recording_news(call, news, now));
+        match self.outbox.recorder(&news) {
+            Some(Recorder::Channel(call)) => self
+                .with_call(call, now, |switch, call| switch.take_recording_news(call, news, now)),
+            Some(Recorder::Room { room, shard }) => {
+                self.take_room_recording_news(room, shard, news)
+            }
+            None => {}
         }
         self.work(now);
     }
@@ -238,6 +247,72 @@ impl Switch {
         Ok(NewFile { path, format: stored, track: Track::Mixed, existing: Existing::Replaced })
     }
 
+    /// Records a room, to the file it had before if it was recorded already.
+    pub(super) fn record_room(
+        &mut self,
+        (room, shard): (RoomId, ShardId),
+        name: &BString,
+        how: &ConferenceRecording,
+        now: Now,
+    ) {
+        let file = match self.room_recordings.get(&room) {
+            Some(before) => NewFile { existing: Existing::Continued, ..before.file.clone() },
+            None => {
+                let file = room_file(name, how, now);
+                let (stem, format) = stem_and_format(file.as_ref());
+                match self.new_file(stem, format, Base::Recordings) {
+                    Ok(file) if how.appends => NewFile { existing: Existing::Continued, ..file },
+                    Ok(file) => file,
+                    Err(reason) => {
+                        let (room, file) = (Printable(name), Printable(&file));
+                        tracing::error!(%room, %file, "a conference is not recorded: {reason}");
+                        return;
+                    }
+                }
+            }
+        };
+        let (recorder, files) = (Recorder::Room { room, shard }, vec![file.clone()]);
+        let id = self.outbox.open_recording(recorder, Input::Mono, Volumes::default(), files);
+        self.room_recordings.insert(room, RoomRecording { id: Some(id), file });
+    }
+
+    /// Nobody is heard in a room any more, or nobody is there.
+    pub(super) fn end_room_recording(&mut self, room: RoomId) {
+        let Some(recording) = self.room_recordings.get_mut(&room) else { return };
+        if let Some(id) = recording.id.take() {
+            self.outbox.close_recording(id, Duration::ZERO, Fate::Kept);
+        }
+        if !self.rooms.is_open(room) {
+            self.room_recordings.remove(&room);
+        }
+    }
+
+    fn take_room_recording_news(&mut self, room: RoomId, shard: ShardId, news: RecordingNews) {
+        let current = self.room_recordings.get_mut(&room);
+        let current = current.filter(|recording| recording.id == Some(news.id()));
+        match (news, current) {
+            (RecordingNews::Opened { id, sink, .. }, Some(recording)) => {
+                let path = recording.file.path.display();
+                tracing::info!(%path, "a conference is recorded");
+                let tap = TapId(id.number());
+                self.outbox.command(shard, MediaCommand::TapRoom { room, tap, sink });
+            }
+            (RecordingNews::Failed { reason, .. }, Some(recording)) => {
+                tracing::error!("a conference is not recorded: {reason}");
+                recording.id = None;
+            }
+            (RecordingNews::Broken { id, reason }, Some(recording)) => {
+                tracing::error!("the recording of a conference ends early: {reason}");
+                recording.id = None;
+                let tap = TapId(id.number());
+                self.outbox.command(shard, MediaCommand::UntapRoom { room, tap });
+                self.outbox.close_recording(id, Duration::ZERO, Fate::Kept);
+            }
+            // It ended before its file was there, or is whole.
+            _ => {}
+        }
+    }
+
     /// A listener to a call's stream is gone.
     pub(super) fn tap_ended(&mut self, call: &mut Call, tap: TapId, dropped: u64) {
         if call.channel.handle_tap_ended(tap) {
@@ -245,6 +320,31 @@ impl Switch {
         }
         warn_of_gaps(Some(call), dropped);
     }
+}
+
+/// The recording of a room.
+#[derive(Debug)]
+pub(super) struct RoomRecording {
+    /// While somebody is heard.
+    id: Option<RecordingId>,
+    file: NewFile,
+}
+
+/// The file of a room as its profile names it.
+fn room_file(name: &BString, how: &ConferenceRecording, now: Now) -> BString {
+    let time = now.wall.as_second();
+    if how.file.is_empty() {
+        // Callers may have made up the room's name.
+        let name = name.replace("/", "-");
+        return [b"confbridge-", name.as_slice(), format!("-{time}.wav").as_bytes()]
+            .concat()
+            .into();
+    }
+    if !how.has_time {
+        return how.file.clone();
+    }
+    let (stem, format) = stem_and_format(how.file.as_ref());
+    [stem.as_bytes(), format!("-{time}.").as_bytes(), format.as_bytes()].concat().into()
 }
 
 /// A name without an extension is of the format `raw`, as in Asterisk.

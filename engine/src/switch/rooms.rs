@@ -107,6 +107,10 @@ impl Switch {
             RoomEffect::Mute { channel, .. } => {
                 self.with_call(channel, now, |switch, call| switch.follow_mute(call));
             }
+            RoomEffect::Record { room, shard, name, how } => {
+                self.record_room((room, shard), &name, &how, now);
+            }
+            RoomEffect::EndRecord { room } => self.end_room_recording(room),
             RoomEffect::Kick { channel, reason } => self.with_call(channel, now, |switch, call| {
                 // It may have left by itself meanwhile.
                 let Some(mut visit) = call.visit.take() else { return };
@@ -135,7 +139,11 @@ impl Switch {
                 self.follow_stream(call);
             }
             RoomEffect::Unmix { .. } => call.channel.leave(&mut self.outbox),
-            RoomEffect::Sound { .. } | RoomEffect::Kick { .. } | RoomEffect::Mute { .. } => {}
+            RoomEffect::Sound { .. }
+            | RoomEffect::Kick { .. }
+            | RoomEffect::Mute { .. }
+            | RoomEffect::Record { .. }
+            | RoomEffect::EndRecord { .. } => {}
         }
     }
 

@@ -272,6 +272,7 @@ impl Exchange {
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);
         assert!(switch.endpoint.is_idle(), "the stack has something left");
         assert_eq!(switch.outbox.open_requests(), 0, "prompts nobody brought");
+        assert!(switch.room_recordings.is_empty(), "recordings of rooms");
         assert_eq!(switch.outbox.open_recordings(), 0, "recordings nobody ended");
         self.media.assert_nothing_left();
     }

@@ -76,3 +76,32 @@ fn records_are_written_by_account_and_survive_rotation_and_a_stop() {
     let csv = String::from_utf8(csv.stdout).unwrap();
     assert!(csv.starts_with("start,from,to,disposition,"), "{csv}");
 }
+
+const MONITORED: &str = "[phones]\nexten => 100,1,Answer()\n \
+    same => n,MixMonitor(crash.wav)\n same => n,Playback(digits/1&digits/2&digits/3&digits/4&digits/5)\n \
+    same => n,Wait(60)\n";
+
+/// A recording survives a crash but for its last second.
+#[test]
+fn a_recording_is_whole_after_a_crash() {
+    let mut engine = Engine::start("monitored");
+    fs::write(engine.directory.join("extensions.conf"), MONITORED).unwrap();
+    assert!(engine.diesis("reload").status.success());
+    let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(engine.call(&caller, "100", "crashes"), "200");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(engine.rows("show calls").len(), 1);
+    }
+    engine.kill();
+    let recorded = begun.elapsed();
+
+    let file = engine.directory.join("spool/monitor/crash.wav");
+    let sound = diesis_sounds::sound::Sound::read(&file).unwrap();
+    let length = Duration::from_secs_f64(sound.samples.len() as f64 / f64::from(sound.rate));
+    // Half a second for the call's first packet, one that may be lost.
+    assert!(length + Duration::from_millis(1500) >= recorded, "{length:?} of {recorded:?}");
+    assert!(sound.samples.iter().any(|sample| sample.abs() > 1000));
+    let told = fs::metadata(&file).unwrap().len();
+    assert!(told >= 44 + 2 * sound.samples.len() as u64);
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    config::ConferenceRecording,
     media::{TapSource, TapState},
     recording::{Existing, Fate, FileFormat, RecordingSettings, Track},
 };
@@ -268,5 +269,35 @@ fn beeps_tell_of_a_monitor() {
     exchange.run_for(secs(20));
     assert_eq!(beeps(&exchange), 3);
     exchange.switch.hang_up_all(exchange.now);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_conference_is_recorded_as_its_profile_says() {
+    let mut settings = crate::config::ConferenceSettings::default();
+    let mut profile = crate::config::BridgeProfile::new("recorded");
+    let how = ConferenceRecording { file: "meet/room.ulaw".into(), ..Default::default() };
+    profile.recording = Some(how);
+    settings.bridges.insert(profile).expect("a new profile");
+    let recordings = RecordingSettings {
+        directory: Some("/spool/monitor".into()),
+        ..RecordingSettings::default()
+    };
+    let config = SwitchConfig { recordings, conferences: Arc::new(settings), ..config() };
+    let plan = "[office]\nexten => 100,1,Answer()\nsame => n,ConfBridge(7,recorded)\n";
+    let mut exchange = Exchange::new(config, plan, &[]);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    alice.ack(&mut exchange);
+    exchange.run_for(secs(1));
+    let begun = &exchange.recorder.begun;
+    assert_eq!(begun.len(), 1);
+    let (time, path) = (exchange.now.wall.as_second() - 1, begun[0].files[0].path.display());
+    let path = path.to_string();
+    let expected = [time, time + 1].map(|time| format!("/spool/monitor/meet/room-{time}.ulaw"));
+    assert!(expected.contains(&path), "{path}");
+    assert_eq!(begun[0].files[0].existing, Existing::Continued);
+    alice.bye(&mut exchange);
+    assert_eq!(exchange.recorder.ended.len(), 1);
     exchange.assert_nothing_left();
 }
