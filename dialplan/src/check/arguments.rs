@@ -51,7 +51,12 @@ pub(super) fn flaws(application: &BStr, text: &BStr, arguments: Range<usize>) ->
     }
     if let Some(known) = OPTIONS.iter().find(|known| is(known.application)) {
         let range = fields.get(known.field).cloned();
-        return range.and_then(|range| options(text, range, known)).into_iter().collect();
+        let mut found: Vec<_> =
+            range.and_then(|range| options(text, range, known)).into_iter().collect();
+        if is("MixMonitor") {
+            found.extend(fields.get(2).and_then(|range| command(text, range.clone())));
+        }
+        return found;
     }
     if is("Wait") || is("WaitExten") {
         return time(text, first).into_iter().collect();
@@ -171,6 +176,16 @@ fn options(text: &BStr, range: Range<usize>, known: &KnownOptions) -> Option<Fla
         at += 1;
     }
     None
+}
+
+/// A program that MixMonitor is to run afterwards.
+fn command(text: &BStr, range: Range<usize>) -> Option<Flaw> {
+    if text[range.clone()].trim_ascii().is_empty() {
+        return None;
+    }
+    let message = "no program is run after a recording".to_owned();
+    let help = "leave it out, and let something else look for the file".to_owned();
+    Some(Flaw::warning(codes::OPTION_UNKNOWN, range, message, help))
 }
 
 /// A condition is false when empty or zero, and true for any other text.
@@ -297,7 +312,7 @@ const DIAL: KnownOptions = KnownOptions {
     ],
 };
 
-const OPTIONS: [KnownOptions; 4] = [
+const OPTIONS: [KnownOptions; 6] = [
     KnownOptions {
         application: "Bridge",
         field: 1,
@@ -306,6 +321,16 @@ const OPTIONS: [KnownOptions; 4] = [
     },
     KnownOptions { application: "BridgeWait", field: 2, letters: WAIT_OPTIONS, refused: &[] },
     KnownOptions { application: "ChanIsAvail", field: 1, letters: AVAILABLE_OPTIONS, refused: &[] },
+    KnownOptions {
+        application: "MixMonitor",
+        field: 1,
+        letters: b"aBbDdiPprStVvW",
+        refused: &[
+            (b"cm", "there are no mailboxes to copy to: it has no effect"),
+            (b"n", "silence is always kept, so that both sides stay aligned"),
+        ],
+    },
+    KnownOptions { application: "Record", field: 3, letters: b"aknoqstuxy", refused: &[] },
     KnownOptions {
         application: "Page",
         field: 1,
@@ -354,6 +379,10 @@ mod tests {
             ("Page", "PJSIP/1&PJSIP/2,dqnsiA(x)b(a^s^1)B(c^s^1),5", ""),
             ("Page", "PJSIP/1,dr", "D329 r"),
             ("ChanIsAvail", "PJSIP/1,sx", "D329 x"),
+            ("MixMonitor", "a.wav,ai(x)v(2)W(-1)r(r.wav)t(t.wav)bdDpPSB(9)", ""),
+            ("MixMonitor", "a.wav,bm(7)", "D329 m"),
+            ("MixMonitor", "a.wav,b,/bin/mv a b", "D329 /bin/mv a b"),
+            ("Record", "a.wav,3,60,qkz", "D329 z"),
             ("Page", "", "D327 "),
         ] {
             let found = said(application, arguments).join(" ");

@@ -390,7 +390,10 @@ impl Signalling {
                 self.send_media(shard, command);
             }
             while let Some(request) = self.switch.poll_recording() {
-                self.handles.recorder.request(request);
+                if let Some(news) = self.handles.recorder.request(request) {
+                    quiet = false;
+                    self.switch.handle_recording(news, clock::now());
+                }
             }
             while let Some(question) = self.switch.poll_question() {
                 self.name_servers.ask(question);

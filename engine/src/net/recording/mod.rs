@@ -9,7 +9,7 @@ mod file;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel},
     thread,
     time::{Duration, Instant},
 };
@@ -71,11 +71,21 @@ impl Recorder {
         Ok((Self { orders }, told))
     }
 
-    /// Does what the switch asks for.
-    pub(crate) fn request(&self, request: RecordingRequest) {
-        if self.orders.send(Order::Request(request)).is_err() {
-            tracing::error!("the thread that writes recordings is gone");
-        }
+    /// Does what the switch asks for; what there is to tell at once when the thread is gone.
+    pub(crate) fn request(&self, request: RecordingRequest) -> Option<RecordingNews> {
+        let Err(SendError(Order::Request(request))) = self.orders.send(Order::Request(request))
+        else {
+            return None;
+        };
+        Some(match request {
+            RecordingRequest::Open(new) => {
+                let reason = "the thread that writes recordings is gone".into();
+                RecordingNews::Failed { id: new.id, reason }
+            }
+            RecordingRequest::Close { id, .. } => {
+                RecordingNews::Closed { id, length: Duration::ZERO }
+            }
+        })
     }
 
     /// Completes every file. Later requests are not heard.

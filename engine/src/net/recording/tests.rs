@@ -31,14 +31,14 @@ impl Scene {
             volumes: Volumes { heard: 1, sent: -1 },
             files: files.iter().map(file).collect(),
         };
-        self.recorder.request(RecordingRequest::Open(Box::new(new)));
+        assert!(self.recorder.request(RecordingRequest::Open(Box::new(new))).is_none());
         self.news.blocking_recv().unwrap()
     }
 
     fn close(&mut self, number: u64) -> RecordingNews {
         let id = RecordingId::new(number);
         let (trim, fate) = (Duration::ZERO, Fate::Kept);
-        self.recorder.request(RecordingRequest::Close { id, trim, fate });
+        assert!(self.recorder.request(RecordingRequest::Close { id, trim, fate }).is_none());
         self.news.blocking_recv().unwrap()
     }
 
@@ -101,7 +101,7 @@ fn samples_that_come_after_the_wish_to_end_are_waited_for() {
     };
     let (trim, fate) = (Duration::ZERO, Fate::Kept);
     let id = RecordingId::new(1);
-    scene.recorder.request(RecordingRequest::Close { id, trim, fate });
+    assert!(scene.recorder.request(RecordingRequest::Close { id, trim, fate }).is_none());
     for sample in 0..4000 {
         sink.push(sample).unwrap();
     }
@@ -122,6 +122,9 @@ fn a_stop_completes_what_is_being_written() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(scene.recorder.stop());
     assert_eq!(scene.samples("x.wav"), [5]);
+    // Whoever asks afterwards is told, and waits for nothing.
+    let (id, trim, fate) = (RecordingId::new(1), Duration::ZERO, Fate::Kept);
+    while scene.recorder.request(RecordingRequest::Close { id, trim, fate }).is_none() {}
 }
 
 #[test]
