@@ -321,16 +321,16 @@ impl Rooms {
     pub(crate) fn is_empty(&self) -> bool {
         self.rooms.is_empty() && self.whereabouts.is_empty()
     }
+
+    fn room_of(&mut self, channel: ChannelId) -> Option<&mut Room> {
+        self.rooms.get_mut(self.whereabouts.get(&channel)?)
+    }
 }
 
 impl Member {
     /// Whether the others do not hear it.
     fn is_muted(&self, participants_muted: bool) -> bool {
         self.muted || participants_muted && !self.profile.admin
-    }
-
-    fn room_of(&mut self, channel: ChannelId) -> Option<&mut Room> {
-        self.rooms.get_mut(self.whereabouts.get(&channel)?)
     }
 }
 
