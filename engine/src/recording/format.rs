@@ -57,6 +57,7 @@ impl FileFormat {
     }
 
     /// Bytes of one sample.
+    #[cfg(feature = "net")]
     pub(crate) const fn sample_bytes(self) -> u64 {
         match self {
             Self::Wav | Self::Raw(Encoding::Linear) => 2,
