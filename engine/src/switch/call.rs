@@ -187,7 +187,69 @@ pub(super) enum Control {
     Nobody,
 }
 
+/// What a call has from its first moment.
+pub(super) struct Beginning {
+    pub(super) id: ChannelId,
+    pub(super) name: BString,
+    pub(super) language: BString,
+    pub(super) parties: Parties,
+    pub(super) direction: Direction,
+    pub(super) flow: sip::Flow,
+    pub(super) session: Session,
+    pub(super) unanswered_until: Instant,
+}
+
 impl Call {
+    /// A call of which nothing happened yet, and that nobody controls.
+    pub(super) fn new(beginning: Beginning, now: Now) -> Self {
+        let Beginning { id, name, language, parties, direction, flow, session, .. } = beginning;
+        Self {
+            id,
+            channel: Channel::new(id, language),
+            name,
+            parties,
+            direction,
+            phase: Phase::Proceeding,
+            control: Control::Nobody,
+            visit: None,
+            dialling: None,
+            handle: None,
+            flow,
+            session,
+            port: None,
+            opened: None,
+            quality: None,
+            media_address: None,
+            started: now,
+            answered: None,
+            after_ack: None,
+            departure: None,
+            request: None,
+            identity: Identity::default(),
+            max_forwards: sip::MAX_FORWARDS,
+            other_half: None,
+            paging: None,
+            bridged: None,
+            connected_due: false,
+            hold: Hold::Active,
+            keys: KeyCollector::default(),
+            menu: None,
+            last_step: Default::default(),
+            invitation: None,
+            info: None,
+            unanswered_until: beginning.unanswered_until,
+            armed: None,
+            share: Share::Nothing,
+            queued: false,
+        }
+    }
+
+    /// The visit to a room is over, and keys do nothing of it any more.
+    pub(super) fn end_visit(&mut self) {
+        self.visit = None;
+        self.menu = None;
+    }
+
     /// Whether the call is answered and not over.
     pub(super) fn is_up(&self) -> bool {
         self.phase == Phase::Up

@@ -14,11 +14,8 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::{
     Direction, EndedBy, Parties, Switch, SwitchEvent,
-    call::{Call, Control, Hold, Phase},
-    device_state::Share,
+    call::{Beginning, Call, Control, Phase},
     dial::{Caller, CallerKind},
-    features::KeyCollector,
-    identity::Identity,
     plan::plan_channel,
     session::Session,
 };
@@ -114,45 +111,19 @@ impl Switch {
         (flow, until): (sip::Flow, Instant),
         now: Now,
     ) -> Box<Call> {
-        Box::new(Call {
-            id,
-            channel: Channel::new(id, self.config.default_language.clone()),
-            name: parties.call_id.clone(),
-            parties,
-            direction,
-            phase: Phase::Proceeding,
-            control: Control::Nobody,
-            visit: None,
-            dialling: None,
-            handle: None,
-            flow,
-            session: Session::new(None, self.entropy.next_u64()),
-            port: None,
-            opened: None,
-            quality: None,
-            media_address: None,
-            started: now,
-            answered: None,
-            after_ack: None,
-            last_step: Default::default(),
-            departure: None,
-            request: None,
-            identity: Identity::default(),
-            max_forwards: sip::MAX_FORWARDS,
-            other_half: None,
-            bridged: None,
-            paging: None,
-            hold: Hold::Active,
-            connected_due: false,
-            keys: KeyCollector::default(),
-            menu: None,
-            invitation: None,
-            info: None,
-            unanswered_until: until,
-            armed: None,
-            share: Share::Nothing,
-            queued: false,
-        })
+        Box::new(Call::new(
+            Beginning {
+                id,
+                name: parties.call_id.clone(),
+                language: self.config.default_language.clone(),
+                parties,
+                direction,
+                flow,
+                session: Session::new(None, self.entropy.next_u64()),
+                unanswered_until: until,
+            },
+            now,
+        ))
     }
 
     /// The first half is called: the second one starts its dialplan.

@@ -143,7 +143,6 @@ impl Switch {
                 census(count.saturating_sub(1), call.channel.language.as_ref())
             }
             MenuAction::Leave => {
-                call.menu = None;
                 self.visited(call, VisitProgress::Ended(VisitEnd::LeftByKey));
                 vec![]
             }

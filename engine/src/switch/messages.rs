@@ -11,15 +11,11 @@ use diesis_dialplan::{
 
 use super::{
     Direction, Parties, Switch,
-    call::{Call, Control, Hold, Phase},
-    device_state::Share,
-    features::KeyCollector,
-    identity::Identity,
+    call::{Beginning, Call, Control},
     plan::plan_channel,
     session::Session,
 };
 use crate::{
-    channel::Channel,
     clock::Now,
     config::Peer,
     pbx::Pbx,
@@ -71,43 +67,22 @@ impl Switch {
         );
         let pbx = Pbx::new(channel, context.as_bstr(), parties.dialled.as_bstr(), self.started);
         let call = Box::new(Call {
-            id,
-            channel: Channel::new(id, language),
-            name,
-            parties,
-            direction: Direction::Incoming,
-            phase: Phase::Proceeding,
             control: Control::Dialplan(Box::new(pbx)),
-            visit: None,
-            dialling: None,
-            handle: None,
-            flow,
-            session: Session::new(None, self.entropy.next_u64()),
-            port: None,
-            opened: None,
-            quality: None,
-            media_address: None,
-            started: now,
-            answered: None,
-            after_ack: None,
-            departure: None,
             request: Some(Box::new(request.clone())),
-            identity: Identity::default(),
             max_forwards,
-            other_half: None,
-            bridged: None,
-            paging: None,
-            hold: Hold::Active,
-            keys: KeyCollector::default(),
-            menu: None,
-            connected_due: false,
-            last_step: Default::default(),
-            invitation: None,
-            info: None,
-            unanswered_until: now.instant + self.config.limits.unanswered,
-            armed: None,
-            share: Share::Nothing,
-            queued: false,
+            ..Call::new(
+                Beginning {
+                    id,
+                    name,
+                    language,
+                    parties,
+                    direction: Direction::Incoming,
+                    flow,
+                    session: Session::new(None, self.entropy.next_u64()),
+                    unanswered_until: now.instant + self.config.limits.unanswered,
+                },
+                now,
+            )
         });
         self.put_back(call, now);
         self.make_ready(id);

@@ -7,15 +7,12 @@ use bstr::BString;
 use super::{
     Direction, EndedBy, Parties, PlaceCall, Switch, SwitchEvent,
     admission::response_port,
-    call::{Call, Control, Departure, Hold, Invitation, Phase},
-    device_state::Share,
-    features::KeyCollector,
-    identity::Identity,
+    call::{Beginning, Call, Control, Departure, Invitation},
     invite::{SignalError, channel_name, path_policy, terms},
     session::Session,
 };
 use crate::{
-    channel::{Cause, Channel, ChannelId},
+    channel::{Cause, ChannelId},
     clock::Now,
     config::Peer,
     sip::{
@@ -130,43 +127,23 @@ impl Switch {
         let departure =
             Departure { target, from, headers, routes: vec![], ring_timeout, locate: None };
         Ok(Box::new(Call {
-            id,
-            channel: Channel::new(id, language),
-            name: channel_name(name, id),
-            parties,
-            direction: Direction::Outgoing,
-            phase: Phase::Proceeding,
             control,
-            visit: None,
-            dialling: None,
-            handle: None,
-            flow,
-            session: Session::new(peer.as_deref(), self.entropy.next_u64()),
-            port: None,
-            opened: None,
-            quality: None,
-            media_address: None,
-            started: now,
-            answered: None,
-            after_ack: None,
             departure: Some(Box::new(departure)),
-            request: None,
-            identity: Identity::default(),
             max_forwards,
-            other_half: None,
-            bridged: None,
-            paging: None,
-            hold: Hold::Active,
-            connected_due: false,
-            keys: KeyCollector::default(),
-            menu: None,
             invitation,
-            last_step: Default::default(),
-            info: None,
-            unanswered_until: now.instant + ring_timeout,
-            armed: None,
-            share: Share::Nothing,
-            queued: false,
+            ..Call::new(
+                Beginning {
+                    id,
+                    name: channel_name(name, id),
+                    language,
+                    parties,
+                    direction: Direction::Outgoing,
+                    flow,
+                    session: Session::new(peer.as_deref(), self.entropy.next_u64()),
+                    unanswered_until: now.instant + ring_timeout,
+                },
+                now,
+            )
         }))
     }
 

@@ -216,7 +216,7 @@ impl Switch {
         self.originations.forget(call.id);
         call.channel.stop(&mut self.outbox);
         self.parking.forget(call.id);
-        call.visit = None;
+        call.end_visit();
         self.leave_room(call);
         if let Some(dialling) = call.dialling.take() {
             self.end_dial(call, &dialling, now);

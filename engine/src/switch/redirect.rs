@@ -155,7 +155,7 @@ impl Switch {
 
     /// Takes a call out of what it does with others: its room, its Dial, the Dial that it is part of.
     pub(super) fn release(&mut self, call: &mut Call, now: Now) {
-        call.visit = None;
+        call.end_visit();
         self.leave_room(call);
         self.end_page(call, now);
         if let Some(dialling) = call.dialling.take() {

@@ -128,7 +128,7 @@ impl Switch {
                 "a bug ended this call; please report it with the panic message above"
             );
             call.control = Control::Nobody;
-            call.visit = None;
+            call.end_visit();
             self.end(&mut call, Cause::INTERWORKING, EndedBy::Failure, now);
         }
         self.put_back(call, now);
@@ -199,7 +199,7 @@ impl Switch {
             call.visit = Some(visit);
             return self.visited(call, progress);
         }
-        if call.visit.is_some() && call.menu.as_ref().is_some_and(|menu| menu.is_saying()) {
+        if call.menu.as_ref().is_some_and(|menu| menu.is_saying()) {
             return self.go_on_in_menu(call, now);
         }
         match &mut call.control {
@@ -237,8 +237,7 @@ impl Switch {
                 }
             }
             VisitProgress::Ended(end) => {
-                call.visit = None;
-                call.menu = None;
+                call.end_visit();
                 self.leave_room(call);
                 match &mut call.control {
                     Control::Dialplan(pbx) => pbx.handle_outcome(pbx::perform::left_room(end)),
@@ -326,7 +325,7 @@ impl Switch {
         self.finish_asking(call, now);
         self.parking.forget(call.id);
         self.hang_up_signalling(call, cause, now);
-        call.visit = None;
+        call.end_visit();
         self.forget_info(call);
         self.leave_room(call);
         self.end_page(call, now);
