@@ -10,54 +10,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::description::{
-    Attribute, Connection, MediaDescription, MediaKind, Origin, SessionDescription,
+use super::{
+    capabilities::{Capabilities, Preference, TelephoneEvents},
+    choice::Choice,
+    description::{Connection, MediaDescription, MediaKind, Origin, SessionDescription},
+    direction::{common, reverse, without_sending},
+    format::{
+        EventClock, FIRST_CODEC, Format, formats_of, free_number, opus_settings, refused, stream,
+    },
+    rtcp,
 };
-use super::rtcp;
-use crate::media::{
-    Codec, Direction, ForwardCorrection, OpusSettings, OpusSilence, PayloadType, RtcpMux, RtcpPath,
-};
-
-/// What we can do in an audio stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The codecs offered, best first, and accepted.
-    pub codecs: Vec<Codec>,
-    /// Whose order counts in our answers.
-    pub preference: Preference,
-    /// Whether telephone events (RFC 4733) are offered and accepted.
-    pub telephone_events: TelephoneEvents,
-    /// Whether RTCP may share the port of the media.
-    pub rtcp_mux: RtcpMux,
-}
-
-/// Whose order of codecs an answer of ours follows. What comes first is what we send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preference {
-    /// That of our capabilities.
-    Ours(Kept),
-    /// That of the offer.
-    Theirs(Kept),
-}
-
-/// How many of the codecs in common an answer names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// All.
-    All,
-    /// The first.
-    First,
-}
-
-/// Whether keys travel as telephone events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TelephoneEvents {
-    /// Offered, and taken when offered.
-    #[default]
-    Enabled,
-    /// Neither offered nor taken: keys travel otherwise.
-    Disabled,
-}
+use crate::media::{Codec, Direction, OpusSettings, PayloadType, RtcpMux, RtcpPath};
 
 /// What offer and answer came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,18 +88,6 @@ enum State {
     Offered { direction: Direction, before: Option<Box<(SessionDescription, Negotiated)>> },
     /// An exchange has been completed.
     Agreed(Box<Negotiated>),
-}
-
-impl Default for Capabilities {
-    /// A-law and µ-law in the order of the offer, telephone events.
-    fn default() -> Self {
-        Self {
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
-            preference: Preference::Theirs(Kept::All),
-            telephone_events: TelephoneEvents::Enabled,
-            rtcp_mux: RtcpMux::default(),
-        }
-    }
 }
 
 impl OfferAnswer {
@@ -492,299 +443,13 @@ impl OfferAnswer {
     }
 }
 
-/// What one payload type stands for, as far as we care.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Audio(Codec),
-    TelephoneEvent(EventClock),
-}
-
-/// How the times of telephone events are counted: as those of the sound beside them (RFC 4733 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EventClock {
-    /// 8 kHz.
-    Slow,
-    /// 48 kHz: Opus's.
-    Fast,
-}
-
-impl EventClock {
-    fn of(codec: Codec) -> Self {
-        if codec.clock() == 48_000 { Self::Fast } else { Self::Slow }
-    }
-}
-
-impl Format {
-    fn codec(self) -> Option<Codec> {
-        match self {
-            Self::Audio(codec) => Some(codec),
-            Self::TelephoneEvent(_) => None,
-        }
-    }
-
-    /// The value of its `rtpmap`.
-    fn rtpmap(self) -> String {
-        match self {
-            Self::Audio(codec) if codec.channels() > 1 => {
-                format!("{}/{}/{}", codec.encoding(), codec.clock(), codec.channels())
-            }
-            Self::Audio(codec) => format!("{}/{}", codec.encoding(), codec.clock()),
-            Self::TelephoneEvent(EventClock::Slow) => "telephone-event/8000".to_owned(),
-            Self::TelephoneEvent(EventClock::Fast) => "telephone-event/48000".to_owned(),
-        }
-    }
-
-    /// What a peer's `rtpmap` stands for.
-    fn of_rtpmap(name: &str, clock: u32, channels: u32) -> Option<Self> {
-        if name.eq_ignore_ascii_case("telephone-event") && channels == 1 {
-            return match clock {
-                8000 => Some(Self::TelephoneEvent(EventClock::Slow)),
-                48_000 => Some(Self::TelephoneEvent(EventClock::Fast)),
-                _ => None,
-            };
-        }
-        let is_meant = |codec: &Codec| {
-            name.eq_ignore_ascii_case(codec.encoding())
-                && (clock, channels) == (codec.clock(), codec.channels())
-        };
-        Codec::ALL.into_iter().find(is_meant).map(Self::Audio)
-    }
-
-    /// What a number without an `rtpmap` stands for.
-    fn of_static(number: PayloadType) -> Option<Self> {
-        let is_meant = |codec: &Codec| codec.static_payload_type() == Some(number);
-        Codec::ALL.into_iter().find(is_meant).map(Self::Audio)
-    }
-}
-
-/// What of a peer's stream we can use.
-struct Choice {
-    remote: Remote,
-    /// In the peer's order and under its numbers; not empty.
-    codecs: Vec<(PayloadType, Format)>,
-    slow_event: Option<PayloadType>,
-    fast_event: Option<PayloadType>,
-}
-
-#[derive(Clone, Copy)]
-struct Remote {
-    address: Option<SocketAddr>,
-    /// The address says "do not send" (RFC 3264 §8.4).
-    is_held: bool,
-}
-
-impl Choice {
-    /// `None` when the stream cannot be used.
-    fn of(
-        description: &SessionDescription,
-        media: &MediaDescription,
-        is_ipv6: bool,
-        capabilities: &Capabilities,
-    ) -> Option<Self> {
-        let is_rtp = rtcp::is_spoken(&media.protocol);
-        if media.kind != MediaKind::Audio || media.port == 0 || !is_rtp {
-            return None;
-        }
-        let connection = description.connection(media)?;
-        let remote = match connection.ip() {
-            Some(ip) if ip.is_unspecified() => Remote { address: None, is_held: true },
-            // Media is sent to one peer, in the address family we told it of, never to a group.
-            Some(ip) if ip.is_multicast() || is_broadcast(ip) || ip.is_ipv6() != is_ipv6 => {
-                return None;
-            }
-            ip => Remote { address: ip.map(|ip| SocketAddr::new(ip, media.port)), is_held: false },
-        };
-        let mut codecs: Vec<(PayloadType, Format)> = Vec::new();
-        let (mut slow_event, mut fast_event) = (None, None);
-        for (number, format) in formats_of(media, capabilities) {
-            match format {
-                Format::Audio(_) if !codecs.iter().any(|&(_, known)| known == format) => {
-                    codecs.push((number, format));
-                }
-                Format::Audio(_) => {}
-                Format::TelephoneEvent(EventClock::Slow) => {
-                    slow_event = slow_event.or(Some(number))
-                }
-                Format::TelephoneEvent(EventClock::Fast) => {
-                    fast_event = fast_event.or(Some(number))
-                }
-            }
-        }
-        (!codecs.is_empty()).then_some(Self { remote, codecs, slow_event, fast_event })
-    }
-
-    /// Puts the codecs into the order of an answer.
-    fn prefer(&mut self, capabilities: &Capabilities) {
-        let kept = match capabilities.preference {
-            Preference::Theirs(kept) => kept,
-            Preference::Ours(kept) => {
-                let ours = &capabilities.codecs;
-                let place =
-                    |format: Format| ours.iter().position(|&codec| format == Format::Audio(codec));
-                self.codecs.sort_by_key(|&(_, format)| place(format));
-                kept
-            }
-        };
-        if kept == Kept::First {
-            self.codecs.truncate(1);
-        }
-    }
-
-    /// Under which number telephone events are sent beside a codec: with its clock, if they can be.
-    fn event_beside(&self, codec: Codec) -> Option<PayloadType> {
-        match EventClock::of(codec) {
-            EventClock::Slow => self.slow_event.or(self.fast_event),
-            EventClock::Fast => self.fast_event.or(self.slow_event),
-        }
-    }
-
-    fn events(&self) -> impl Iterator<Item = (PayloadType, Format)> {
-        let format = |clock| move |number| (number, Format::TelephoneEvent(clock));
-        let slow = self.slow_event.map(format(EventClock::Slow));
-        slow.into_iter().chain(self.fast_event.map(format(EventClock::Fast)))
-    }
-
-    fn audio(&self) -> impl Iterator<Item = (PayloadType, Codec)> {
-        self.codecs.iter().filter_map(|&(number, format)| Some((number, format.codec()?)))
-    }
-
-    fn first_codec(&self) -> Option<(PayloadType, Codec)> {
-        self.audio().next()
-    }
-}
-
-fn is_broadcast(ip: std::net::IpAddr) -> bool {
-    matches!(ip, std::net::IpAddr::V4(ip) if ip.is_broadcast())
-}
-
-/// The formats of a stream that we know and may use, in its order.
-fn formats_of<'a>(
-    media: &'a MediaDescription,
-    capabilities: &'a Capabilities,
-) -> impl Iterator<Item = (PayloadType, Format)> + 'a {
-    media.formats.iter().filter_map(|format| {
-        let number = format.parse().ok().and_then(PayloadType::new)?;
-        let known = match media.rtpmap(format) {
-            Some((name, clock, channels)) => Format::of_rtpmap(name, clock, channels)?,
-            None => Format::of_static(number)?,
-        };
-        let is_allowed = match known {
-            Format::Audio(codec) => capabilities.codecs.contains(&codec),
-            Format::TelephoneEvent(_) => capabilities.telephone_events == TelephoneEvents::Enabled,
-        };
-        is_allowed.then_some((number, known))
-    })
-}
-
-/// What a peer says of the Opus it wants under a number (RFC 7587 §6.1).
-fn opus_settings(media: &MediaDescription, number: PayloadType) -> OpusSettings {
-    let mut settings = OpusSettings::default();
-    for parameter in media.parameters(number.number()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
-        match name.as_str() {
-            "useinbandfec" if value == "1" => settings.forward_correction = ForwardCorrection::On,
-            "usedtx" if value == "1" => settings.silence = OpusSilence::LeftOut,
-            "maxaveragebitrate" => settings.most_bits = value.parse().ok(),
-            "maxplaybackrate" => settings.most_rate = value.parse().ok(),
-            _ => {}
-        }
-    }
-    settings
-}
-
-/// What we say of it: there is no sound above 8 kHz here.
-const OPUS: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1";
-
-/// A stream of ours.
-fn stream(
-    local: SocketAddr,
-    formats: &[(PayloadType, Format)],
-    direction: Direction,
-) -> MediaDescription {
-    let mut attributes = Vec::new();
-    for &(number, format) in formats {
-        let number = number.number();
-        attributes.push(Attribute::new("rtpmap", format!("{number} {}", format.rtpmap())));
-        match format {
-            // The sixteen keys and flash (RFC 4733 §3.2).
-            Format::TelephoneEvent(_) => {
-                attributes.push(Attribute::new("fmtp", format!("{number} 0-16")));
-            }
-            Format::Audio(Codec::Opus) => {
-                attributes.push(Attribute::new("fmtp", format!("{number} {OPUS}")));
-            }
-            Format::Audio(_) => {}
-        }
-    }
-    attributes.push(Attribute::new("ptime", "20"));
-    attributes.push(Attribute::flag(direction_name(direction)));
-    MediaDescription {
-        kind: MediaKind::Audio,
-        port: local.port(),
-        protocol: "RTP/AVP".to_owned(),
-        formats: formats.iter().map(|(number, _)| number.number().to_string()).collect(),
-        connection: None,
-        attributes,
-    }
-}
-
-/// A stream of the peer's that we do not take: port 0, its formats repeated (RFC 3264 §6).
-fn refused(media: &MediaDescription) -> MediaDescription {
-    MediaDescription { port: 0, connection: None, attributes: vec![], ..media.clone() }
-}
-
-fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::SendReceive => "sendrecv",
-        Direction::SendOnly => "sendonly",
-        Direction::ReceiveOnly => "recvonly",
-        Direction::Inactive => "inactive",
-    }
-}
-
-/// What one side's direction is for the other.
-fn reverse(direction: Direction) -> Direction {
-    match direction {
-        Direction::SendOnly => Direction::ReceiveOnly,
-        Direction::ReceiveOnly => Direction::SendOnly,
-        both @ (Direction::SendReceive | Direction::Inactive) => both,
-    }
-}
-
-/// What both allow.
-fn common(a: Direction, b: Direction) -> Direction {
-    let sends = a.is_sending() && b.is_sending();
-    let receives = a.is_receiving() && b.is_receiving();
-    match (sends, receives) {
-        (true, true) => Direction::SendReceive,
-        (true, false) => Direction::SendOnly,
-        (false, true) => Direction::ReceiveOnly,
-        (false, false) => Direction::Inactive,
-    }
-}
-
-fn without_sending(direction: Direction) -> Direction {
-    common(direction, Direction::ReceiveOnly)
-}
-
-/// The next dynamic number (RFC 3551 §6) from `first` on that means nothing else.
-fn free_number(first: u8, taken: &[(PayloadType, Format)]) -> PayloadType {
-    let is_free = |number: &PayloadType| !taken.iter().any(|(used, _)| used == number);
-    (first..128)
-        .chain(96..first)
-        .filter_map(PayloadType::new)
-        .find(is_free)
-        .unwrap_or(PayloadType::TELEPHONE_EVENT)
-}
-
-/// Where the numbers of codecs without one of their own begin: behind what nearly everybody means
-/// by 101.
-const FIRST_CODEC: u8 = 107;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        media::{ForwardCorrection, OpusSilence},
+        sdp::capabilities::Kept,
+    };
 
     const LOCAL: &str = "198.51.100.1:10000";
 
