@@ -13,9 +13,15 @@ fn codecs(criterion: &mut Criterion) {
     let wide: [i16; 320] = std::array::from_fn(|n| ((n * 373) % 9000) as i16 - 4500);
     let mut octets = [0; 160];
     let mut group = criterion.benchmark_group("codec");
-    group.bench_function("G.711 encode", |bencher| {
-        bencher.iter(|| g711::encode_alaw_into(black_box(&narrow), &mut octets));
-    });
+    for (name, encode, decode) in G711 {
+        let mut samples = [0; 160];
+        group.bench_function(format!("{name} encode"), |bencher| {
+            bencher.iter(|| encode(black_box(&narrow), black_box(&mut octets)));
+        });
+        group.bench_function(format!("{name} decode"), |bencher| {
+            bencher.iter(|| decode(black_box(&octets), black_box(&mut samples)));
+        });
+    }
     let mut encoder = g722::Encoder::new();
     group.bench_function("G.722 encode", |bencher| {
         bencher.iter(|| encoder.encode_into(black_box(&wide), &mut octets));
@@ -34,6 +40,13 @@ fn codecs(criterion: &mut Criterion) {
     });
     group.finish();
 }
+
+type Law = (&'static str, fn(&[i16], &mut [u8]) -> usize, fn(&[u8], &mut [i16]) -> usize);
+
+const G711: [Law; 2] = [
+    ("G.711 mu-law", g711::encode_ulaw_into, g711::decode_ulaw_into),
+    ("G.711 A-law", g711::encode_alaw_into, g711::decode_alaw_into),
+];
 
 criterion_group!(benches, codecs);
 criterion_main!(benches);

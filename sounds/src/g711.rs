@@ -2,8 +2,10 @@
 //!
 //! Bit-exact with the reference code of ITU-T G.191 (`g711.c`), which is G.711 with 16-bit
 //! left-justified samples: an input on a decision value goes to the interval above it when it is
-//! positive and to the one nearer zero when it is negative. Encoding is one look-up in a table
-//! built by the compiler; nothing here allocates.
+//! positive and to the one nearer zero when it is negative. Encoding one sample is a look-up in a
+//! table built by the compiler; whole frames go through `frames`. Nothing here allocates.
+
+mod frames;
 
 /// μ-law of digital silence (positive zero).
 pub const ULAW_SILENCE: u8 = 0xff;
@@ -41,36 +43,28 @@ pub const fn decode_alaw(byte: u8) -> i16 {
 /// Encodes as many samples as both slices hold; returns that number.
 #[inline]
 pub fn encode_ulaw_into(samples: &[i16], out: &mut [u8]) -> usize {
-    for (byte, &sample) in out.iter_mut().zip(samples) {
-        *byte = encode_ulaw(sample);
-    }
+    frames::encode_ulaw(samples, out);
     samples.len().min(out.len())
 }
 
 /// Decodes as many bytes as both slices hold; returns that number.
 #[inline]
 pub fn decode_ulaw_into(bytes: &[u8], out: &mut [i16]) -> usize {
-    for (sample, &byte) in out.iter_mut().zip(bytes) {
-        *sample = decode_ulaw(byte);
-    }
+    frames::decode_ulaw(bytes, out);
     bytes.len().min(out.len())
 }
 
 /// Encodes as many samples as both slices hold; returns that number.
 #[inline]
 pub fn encode_alaw_into(samples: &[i16], out: &mut [u8]) -> usize {
-    for (byte, &sample) in out.iter_mut().zip(samples) {
-        *byte = encode_alaw(sample);
-    }
+    frames::encode_alaw(samples, out);
     samples.len().min(out.len())
 }
 
 /// Decodes as many bytes as both slices hold; returns that number.
 #[inline]
 pub fn decode_alaw_into(bytes: &[u8], out: &mut [i16]) -> usize {
-    for (sample, &byte) in out.iter_mut().zip(bytes) {
-        *sample = decode_alaw(byte);
-    }
+    frames::decode_alaw(bytes, out);
     bytes.len().min(out.len())
 }
 
