@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Digit, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings, TapId, Tone,
+    VoiceId,
 };
 
 /// A request to one shard. All but `Open` and `ReturnPort` concern a stream or room that it has;
@@ -108,6 +109,24 @@ pub enum Command {
         /// Which listener.
         tap: TapId,
     },
+    /// Adds what a ring brings to whatever is sent, until `EndVoice`, the stream's end, or the other
+    /// end of the ring is dropped and all is said. A frame that is not there in time is silence; the
+    /// shard never waits. A stream has room for 4 of these.
+    Voice {
+        /// Which stream.
+        stream: StreamId,
+        /// A number never used before.
+        voice: VoiceId,
+        /// 8 kHz samples, a frame of 160 at a time.
+        samples: rtrb::Consumer<i16>,
+    },
+    /// Ends a voice at once. Without effect if it has ended by itself.
+    EndVoice {
+        /// Which stream.
+        stream: StreamId,
+        /// Which voice.
+        voice: VoiceId,
+    },
     /// Makes the stream hear and be heard by the members of a room on its shard, leaving its
     /// present room. The first to join creates the room. `Joined` follows.
     Join {
@@ -189,6 +208,8 @@ impl Command {
             | Self::Tap { stream, .. }
             | Self::SetTap { stream, .. }
             | Self::Untap { stream, .. }
+            | Self::Voice { stream, .. }
+            | Self::EndVoice { stream, .. }
             | Self::Join { stream, .. }
             | Self::Leave { stream }
             | Self::Mute { stream, .. }
@@ -250,6 +271,8 @@ pub enum TapSource {
     /// What the peer says.
     #[default]
     Received,
+    /// What the peer hears.
+    Sent,
     /// What the peer says and what it hears, added up.
     Both,
     /// A sample of what the peer says and one of what it hears, in turn.
@@ -260,7 +283,7 @@ impl TapSource {
     /// Samples for each moment.
     pub const fn channels(self) -> usize {
         match self {
-            Self::Received | Self::Both => 1,
+            Self::Received | Self::Sent | Self::Both => 1,
             Self::Apart => 2,
         }
     }

@@ -27,6 +27,7 @@ pub mod statistics;
 pub mod stream;
 mod tap;
 pub mod tone;
+mod voice;
 
 pub(crate) use codec::Samples;
 pub use codec::{Codec, ForwardCorrection, Law, OpusSettings, OpusSilence, Rate};
@@ -35,7 +36,7 @@ pub use command::{
 };
 pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
-pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId};
+pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId, VoiceId};
 pub use prompt::Prompt;
 pub use quality::Rating;
 pub(crate) use settings::KEEPALIVE;

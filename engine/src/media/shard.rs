@@ -258,6 +258,8 @@ impl Shard {
             }
             Command::SetTap { tap, state, .. } => stream.set_tap(tap, state),
             Command::Untap { tap, .. } => stream.untap(tap, events),
+            Command::Voice { voice, samples, .. } => stream.add_voice(voice, samples),
+            Command::EndVoice { voice, .. } => stream.end_voice(voice),
             Command::Mute { mute, .. } => stream.set_mute(mute, events),
             _ => return false,
         }

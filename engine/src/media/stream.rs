@@ -1,7 +1,8 @@
 //! One RTP stream pair of one call leg: what is sent each 20 ms, what is made of what arrives.
 //!
 //! Sent are, in this order of precedence: digits, a play, the room's mix, an echo; two that are
-//! alone in a room are sent each other's packets in place of a mix. Sequence
+//! alone in a room are sent each other's packets in place of a mix. Voices of programs are added to
+//! what is sent, and to silence. Sequence
 //! numbers count packets, RTP time runs on through silence (RFC 3550 §5.1), the first packet after
 //! a silence carries the marker. When nothing sounds nothing is sent, but for a frame of silence
 //! every 15 s that keeps NAT bindings open.
@@ -10,6 +11,7 @@ mod coded;
 mod control;
 mod receive;
 mod send;
+mod voiced;
 
 use std::{
     collections::VecDeque,
@@ -38,6 +40,7 @@ use super::{
     rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
     tap::{NewTap, Sent, Tapped, Taps},
+    voice::Voices,
 };
 
 /// The frame being worked on.
@@ -73,6 +76,7 @@ pub struct Stream {
     last_heard: Heartbeat,
     playout: Option<Playout>,
     taps: Option<Box<Taps>>,
+    voices: Option<Box<Voices>>,
     detector: Option<Box<Detector>>,
     seat: Option<Seat>,
     /// The frame in which it is looked after next.
@@ -225,6 +229,7 @@ impl Stream {
             last_heard: Heartbeat::Alive { frame },
             playout: None,
             taps: None,
+            voices: None,
             detector: None,
             seat: None,
             look_at: frame,
@@ -378,6 +383,7 @@ impl Stream {
                 seat.mute == MuteState::Open && seat.talk_detection == TalkDetection::Off
             }) && !stream.taps.as_deref().is_some_and(Taps::hears_both)
                 && can_become(stream.arriving, stream.settings.codec)
+                && stream.voices.is_none()
         };
         self.settings.codec == other.settings.codec && is_plain(self) && is_plain(other)
     }
@@ -443,6 +449,7 @@ impl Stream {
         }
         let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
         let wanted = self.taps.is_some() || is_mixed || detects || self.transcodes_its_echo();
+        let wanted = wanted || (self.voices.is_some() && matches!(self.echo, Echo::On { .. }));
         if !wanted || self.playout.as_ref().is_some_and(|playout| !playout.fits(&self.settings)) {
             self.playout = None;
         }

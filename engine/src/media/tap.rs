@@ -145,6 +145,7 @@ impl Taps {
         for tap in self.taps.iter_mut().filter(|tap| tap.state == TapState::Open) {
             match tap.source {
                 TapSource::Received => tap.write(self.heard.iter().copied()),
+                TapSource::Sent => tap.write(sent.iter().copied()),
                 TapSource::Both => {
                     let pairs = self.heard.iter().zip(sent);
                     tap.write(pairs.map(|(heard, sent)| heard.saturating_add(*sent)));

@@ -19,6 +19,7 @@ use crate::{
 mod coded;
 mod pair;
 mod reports;
+mod voice;
 
 fn tap(stream: StreamId, source: TapSource, sink: rtrb::Producer<i16>) -> Command {
     Command::Tap { stream, tap: TapId(1), source, state: TapState::Open, silence: None, sink }

@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// The next frame of the play; reports its end.
-    fn next_of_play(&mut self, events: &mut VecDeque<Event>) -> Option<[i16; FRAME]> {
+    pub(super) fn next_of_play(&mut self, events: &mut VecDeque<Event>) -> Option<[i16; FRAME]> {
         let player = self.player.as_mut()?;
         let samples = player.next_frame().map(|frame| frame.filled());
         if samples.is_none() {
@@ -51,7 +51,7 @@ impl Stream {
         samples
     }
 
-    fn hears_a_mix(&self) -> bool {
+    pub(super) fn hears_a_mix(&self) -> bool {
         let seat = self.seat.as_ref();
         seat.is_some_and(|seat| seat.partner.is_none() && seat.mute.is_hearing())
     }

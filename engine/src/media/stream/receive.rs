@@ -218,6 +218,7 @@ impl Stream {
             && self.player.is_none()
             && self.digits_out.is_none()
             && self.seat.is_none()
+            && self.voices.is_none()
             && self.settings.direction.is_sending()
             && self.settings.direction.is_receiving()
     }

@@ -55,6 +55,9 @@ impl Stream {
             self.record_sent(tap::Sent::Nothing, events);
             return;
         }
+        if self.voices.is_some() && !matches!(output, Output::Tone { .. }) {
+            return self.handle_voiced_frame(&heard, mixer, moment, io, events);
+        }
         let Some(law) = self.settings.codec.law() else {
             self.handle_coded_frame(output, &heard, mixer, moment, io, events);
             return;

@@ -9,7 +9,7 @@ use std::{
 use crate::media::{
     Command, Digit, Event, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId,
     ShardId, SharedStatistics, SocketId, StreamId, StreamSettings, StreamStatistics, TapId,
-    TapSource, TapState,
+    TapSource, TapState, VoiceId,
 };
 
 /// All shards.
@@ -31,6 +31,8 @@ pub(in super::super) struct FakeMedia {
     /// Whether a port is replaced when it is taken.
     pub(in super::super) restock: bool,
     taps: BTreeMap<TapId, FakeTap>,
+    /// Programs that speak.
+    pub(in super::super) voices: BTreeMap<VoiceId, rtrb::Consumer<i16>>,
     /// Whether nobody says anything.
     pub(in super::super) silent: bool,
 }
@@ -71,6 +73,7 @@ impl FakeMedia {
             refused: None,
             restock: true,
             taps: BTreeMap::new(),
+            voices: BTreeMap::new(),
             silent: false,
         };
         for shard in 0..shards {
@@ -185,6 +188,14 @@ impl FakeMedia {
                 self.stream(shard, stream);
                 assert!(self.taps.remove(&tap).is_some(), "tap ended twice");
                 self.events.push_back(Event::TapEnded { stream, tap, dropped: 0 });
+            }
+            Command::Voice { stream, voice, samples } => {
+                self.stream(shard, stream);
+                assert!(self.voices.insert(voice, samples).is_none(), "voice used twice");
+            }
+            Command::EndVoice { stream, voice } => {
+                self.stream(shard, stream);
+                assert!(self.voices.remove(&voice).is_some(), "voice ended twice");
             }
             Command::StopRoomPlay { .. } | Command::TapRoom { .. } | Command::UntapRoom { .. } => {}
         }
