@@ -5,14 +5,19 @@
 
 pub mod baresip;
 pub mod capture;
+pub mod continuity;
 pub mod engine;
 pub mod fuzz;
 pub mod hearing;
+pub mod house;
 pub mod kamailio;
 pub mod linphone;
 pub mod loopback;
+pub mod phone;
 pub mod process;
+pub mod rtp;
 pub mod rtp_report;
 pub mod scratch;
 pub mod sip_client;
 pub mod sipp;
+pub mod voice;

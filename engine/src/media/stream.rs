@@ -268,6 +268,9 @@ impl Stream {
         if self.settings.codec.clock() != settings.codec.clock() {
             self.change_ssrc();
         }
+        if !settings.direction.is_sending() || !settings.direction.is_receiving() {
+            self.end_passage();
+        }
         self.settings = settings;
         self.update_encoder();
         self.update_playout();

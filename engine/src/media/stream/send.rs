@@ -162,10 +162,14 @@ impl Stream {
         self.transmit(header, &payload, destination, moment, io);
     }
 
-    /// Something else is sent: the partner's next packet is numbered after it.
-    fn end_passage(&mut self) {
+    /// Something else is sent, or nothing: what goes on as it came is numbered anew after it, and
+    /// begins with a marker.
+    pub(super) fn end_passage(&mut self) {
         if let Some(seat) = &mut self.seat {
             seat.passage = None;
+        }
+        if let Echo::On { offset } = &mut self.echo {
+            *offset = None;
         }
     }
 
@@ -255,10 +259,12 @@ impl Stream {
         let leap = self.sending.steps(LEAP);
         let kept =
             offset.filter(|&offset| here.since(entry.time.plus(offset)).unsigned_abs() < leap);
-        let marker = if kept.is_some() { entry.marker } else { Marker::Set };
         let difference = kept.unwrap_or_else(|| here.since(entry.time));
         *offset = Some(difference);
         let time = entry.time.plus(difference);
+        // What did not come is a silence in what goes back, where nothing is missing (RFC 3551 §4.1).
+        let follows = kept.is_some() && time.since(self.sending.end) <= 0;
+        let marker = if follows { entry.marker } else { Marker::Set };
         let end = time.plus(entry.duration as i32);
         if end.since(self.sending.end) > 0 {
             self.sending.end = end;
