@@ -259,14 +259,13 @@ impl Voice {
         let steps = |milliseconds: usize| (milliseconds as u32 * clock) as u16;
         let packets = (1..frames + 3).map(|frame| {
             let (end, duration) = (frame >= frames, steps(milliseconds.min(20 * frame)));
-            let packet = RtpPacket {
+            RtpPacket {
                 marker: frame == 1,
                 payload_type: 101,
                 sequence: self.next.sequence.wrapping_add(frame as u16 - 1),
                 payload: TelephoneEvent { event, end, duration }.write(),
                 ..self.next.clone()
-            };
-            packet
+            }
         });
         let packets: Vec<_> = packets.collect();
         self.next.marker = true;
