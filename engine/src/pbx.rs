@@ -129,8 +129,8 @@ impl Pbx {
     }
 
     /// A variable's value.
-    pub(crate) fn variable(&self, name: &str) -> Option<&BStr> {
-        self.executor.variable(name.as_bytes())
+    pub(crate) fn variable(&self, name: impl AsRef<[u8]>) -> Option<&BStr> {
+        self.executor.variable(name.as_ref())
     }
 
     /// Sets a variable.

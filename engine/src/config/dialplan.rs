@@ -8,16 +8,15 @@ use diesis_dialplan::{application, function};
 
 /// Applications that the dialplan would run and the engine does not perform yet: a call that comes
 /// to one ends, with a line in the log.
-const NOT_PERFORMED: [&str; 4] = ["ReadFile", "SIPAddHeader", "SIPDtmfMode", "SIPRemoveHeader"];
+const NOT_PERFORMED: [&str; 2] = ["ReadFile", "SIPDtmfMode"];
 
 /// Functions that the dialplan would run and the engine's host does not answer yet: they are empty, and a
 /// write changes nothing, with a line in the log.
-const NOT_ANSWERED: [&str; 33] = [
+const NOT_ANSWERED: [&str; 26] = [
     "AGC",
     "CHECKSIPDOMAIN",
     "CONFBRIDGE",
     "DENOISE",
-    "EXPORT",
     "FEATURE",
     "FEATUREMAP",
     "FILE",
@@ -29,9 +28,6 @@ const NOT_ANSWERED: [&str; 33] = [
     "MUTEAUDIO",
     "PITCH_SHIFT",
     "PJSIP_DTMF_MODE",
-    "PJSIP_HEADER",
-    "PJSIP_HEADERS",
-    "PJSIP_HEADER_PARAM",
     "PJSIP_MEDIA_OFFER",
     "PJSIP_MOH_PASSTHROUGH",
     "PJSIP_RESPONSE_HEADER",
@@ -40,9 +36,6 @@ const NOT_ANSWERED: [&str; 33] = [
     "PJSIP_TRANSFER_HANDLING",
     "SCRAMBLE",
     "SHELL",
-    "SIPCHANINFO",
-    "SIP_HEADER",
-    "SIP_HEADERS",
     "STAT",
     "TALK_DETECT",
     "VOLUME",

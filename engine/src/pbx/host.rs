@@ -120,10 +120,24 @@ impl fmt::Display for Message<'_> {
     }
 }
 
+/// A variable that a dialplan gives another channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Export {
+    pub(crate) channel: BString,
+    pub(crate) variable: BString,
+    pub(crate) value: BString,
+}
+
 /// What a dialplan may ask of the switch beyond its own call.
 pub(crate) trait Knowledge {
     /// Names of all channels.
     fn channels(&self) -> Vec<BString>;
+
+    /// Whether another channel has this name or unique id.
+    fn is_channel(&self, channel: &BStr) -> bool;
+
+    /// A variable of another channel.
+    fn variable_of(&self, channel: &BStr, variable: &[u8]) -> Option<BString>;
 
     /// See [`Host::sip_field`].
     fn sip_field(&self, object: SipObject, name: &BStr, field: &BStr) -> Option<BString>;
@@ -151,6 +165,8 @@ pub(crate) struct PbxHost<'a> {
     pub(crate) records: Option<(&'a mut Ledger, ChannelId)>,
     /// Takes the application and arguments of each step.
     pub(crate) last_step: Option<&'a mut (BString, BString)>,
+    /// Takes what other channels are to be given.
+    pub(crate) exports: &'a mut Vec<Export>,
     /// Takes the names of custom devices whose state the dialplan changed.
     pub(crate) custom_states: &'a mut Vec<BString>,
     /// Takes the steps when somebody wants them.
@@ -317,6 +333,29 @@ impl Host for PbxHost<'_> {
         self.knowledge.channels()
     }
 
+    fn channel_variable(&self, channel: &[u8], variable: &[u8]) -> Option<BString> {
+        let is_it = |export: &&Export| export.channel == channel && export.variable == variable;
+        match self.exports.iter().rev().find(is_it) {
+            Some(export) => Some(export.value.clone()),
+            None => self.knowledge.variable_of(channel.into(), variable),
+        }
+    }
+
+    fn set_channel_variable(&mut self, channel: &[u8], variable: &[u8], value: &[u8]) -> bool {
+        // A function that gives it to yet another channel would go round and round.
+        let function = variable.split(|byte| *byte == b'(').next().unwrap_or_default();
+        let goes_on = [&b"EXPORT"[..], b"MASTER_CHANNEL"]
+            .iter()
+            .any(|name| function.len() < variable.len() && function.eq_ignore_ascii_case(name));
+        let is_full = self.exports.len() >= MOST_EXPORTS;
+        if goes_on || is_full || !self.knowledge.is_channel(channel.into()) {
+            return false;
+        }
+        let (channel, variable, value) = (channel.into(), variable.into(), value.into());
+        self.exports.push(Export { channel, variable, value });
+        true
+    }
+
     fn device_state(&self, device: &[u8]) -> BString {
         self.knowledge.device_state(device.into()).name().into()
     }
@@ -333,3 +372,6 @@ impl Host for PbxHost<'_> {
         self.knowledge.conference(name.into())
     }
 }
+
+/// Variables that one advance of a dialplan gives to other channels.
+const MOST_EXPORTS: usize = 1000;

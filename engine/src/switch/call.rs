@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
 use super::{
     CallStatistics, CommandId, Direction, EndedBy, Parties,
@@ -248,6 +248,12 @@ impl Call {
     pub(super) fn end_visit(&mut self) {
         self.visit = None;
         self.menu = None;
+    }
+
+    /// Whether this is its channel's name or unique id.
+    pub(super) fn is_named(&self, channel: &BStr) -> bool {
+        self.name.eq_ignore_ascii_case(channel)
+            || self.pbx().is_some_and(|pbx| pbx.channel().unique_id == channel)
     }
 
     /// Whether the call is answered and not over.

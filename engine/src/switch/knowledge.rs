@@ -37,6 +37,15 @@ impl Knowledge for Known<'_> {
         others.chain([self.own.1.into()]).collect()
     }
 
+    fn is_channel(&self, channel: &BStr) -> bool {
+        self.other(channel).is_some()
+    }
+
+    fn variable_of(&self, channel: &BStr, variable: &[u8]) -> Option<BString> {
+        let value = self.other(channel)?.pbx()?.variable(variable)?;
+        Some(value.into())
+    }
+
     fn sip_field(&self, object: SipObject, name: &BStr, field: &BStr) -> Option<BString> {
         match object {
             SipObject::Endpoint => self.endpoint(name, field),
@@ -80,6 +89,10 @@ impl Knowledge for Known<'_> {
 }
 
 impl Known<'_> {
+    fn other(&self, channel: &BStr) -> Option<&Call> {
+        self.calls.values().map(AsRef::as_ref).find(|call| call.is_named(channel))
+    }
+
     fn name_of(&self, id: ChannelId) -> Option<BString> {
         if id == self.own.0 {
             return Some(self.own.1.into());

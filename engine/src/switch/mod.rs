@@ -129,6 +129,8 @@ pub struct Switch {
     deadlines: BTreeSet<(Instant, ChannelId)>,
     /// Calls that have something to do now.
     ready: VecDeque<ChannelId>,
+    /// Calls that something happens to just now, one for the sake of the other.
+    in_hand: usize,
     /// Calls that go on at the next timeout, behind everybody else.
     yielded: VecDeque<ChannelId>,
     rooms: Rooms,
@@ -202,6 +204,7 @@ impl Switch {
             streams: HashMap::new(),
             deadlines: BTreeSet::new(),
             ready: VecDeque::new(),
+            in_hand: 0,
             yielded: VecDeque::new(),
             rooms: Rooms::default(),
             room_effects: VecDeque::new(),

@@ -25,7 +25,7 @@ use crate::{
     config::Peer,
     pbx::{
         Advance, Pbx,
-        host::{CallFacts, Headers, MediaFacts, PbxHost, StepTaken},
+        host::{CallFacts, Export, Headers, MediaFacts, PbxHost, StepTaken},
         perform::{Elsewhere, Performed, Refusal, Wish, perform},
     },
     presence::Device,
@@ -165,7 +165,7 @@ impl Switch {
         let facts = facts(call);
         let plan = Arc::clone(&self.config.plan);
         let mut steps = Vec::new();
-        let mut custom_states = Vec::new();
+        let (mut custom_states, mut exports) = (Vec::new(), Vec::new());
         let known = Known {
             calls: &self.calls,
             own: (call.id, call.name.as_ref()),
@@ -190,6 +190,7 @@ impl Switch {
                 true => None,
                 false => Some(&mut call.last_step),
             },
+            exports: &mut exports,
             custom_states: &mut custom_states,
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
@@ -204,7 +205,21 @@ impl Switch {
             self.tell(step_event(call.id, step));
         }
         call.control = control;
+        for export in exports {
+            self.give_variable(&export, now);
+        }
         Some(done)
+    }
+
+    /// Gives another channel a variable, or what a function sets.
+    fn give_variable(&mut self, export: &Export, now: Now) {
+        let named = self.calls.values().find(|call| call.is_named(export.channel.as_ref()));
+        let Some(id) = named.map(|call| call.id) else { return };
+        self.with_call(id, now, |switch, call| {
+            switch.with_host(call, now, |plan, host, pbx| {
+                pbx.assign(plan, host, &export.variable, &export.value);
+            });
+        });
     }
 
     /// The dialplan's own time limit is over: whatever it does is abandoned.

@@ -13,6 +13,7 @@ mod dial;
 mod dialplan;
 mod digits;
 mod embedder;
+mod headers;
 mod holding;
 mod letters;
 mod local;

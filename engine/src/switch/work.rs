@@ -110,7 +110,8 @@ impl Switch {
     }
 
     /// Lets something happen to a call, and then lets the call act on it. Without effect when the
-    /// call is gone.
+    /// call is gone. A leg of a Dial that is changed for its caller's sake acts once the caller is back
+    /// in its place: a subroutine of the leg may ask for the caller's variables.
     pub(super) fn with_call(
         &mut self,
         id: ChannelId,
@@ -118,10 +119,16 @@ impl Switch {
         act: impl FnOnce(&mut Self, &mut Call),
     ) {
         let Some(mut call) = self.calls.remove(&id) else { return };
+        self.in_hand += 1;
+        let mut acts_later = false;
         let turn = catch_unwind(AssertUnwindSafe(|| {
             act(self, &mut call);
-            self.take_turn(&mut call, now);
+            acts_later = self.in_hand > 1 && matches!(call.control, Control::Leg(_));
+            if !acts_later {
+                self.take_turn(&mut call, now);
+            }
         }));
+        self.in_hand -= 1;
         if turn.is_err() {
             tracing::error!(
                 call_id = %call.parties.call_id, channel = %call.name,
@@ -132,6 +139,9 @@ impl Switch {
             self.end(&mut call, Cause::INTERWORKING, EndedBy::Failure, now);
         }
         self.put_back(call, now);
+        if acts_later {
+            self.make_ready(id);
+        }
     }
 
     /// Keeps a call that goes on and forgets one that is finished.

@@ -108,7 +108,7 @@ impl Switch {
         if let Some(other) = self.find_named(channel) {
             return Ok(other);
         }
-        let channel_is_own = is_named(call, channel) || begins_with(call, channel);
+        let channel_is_own = call.is_named(channel) || begins_with(call, channel);
         let channel = Printable(channel);
         if channel_is_own {
             tracing::warn!(call_id = %call.parties.call_id, %channel, "a channel can not be bridged with itself");
@@ -121,7 +121,7 @@ impl Switch {
     /// Another call by its channel's name, its unique id, or what its name begins with.
     fn find_named(&self, channel: &BStr) -> Option<ChannelId> {
         let calls = || self.calls.values().filter(|call| !call.is_down() && !call.is_message());
-        let exact = calls().filter(|call| is_named(call, channel)).map(|call| call.id).min();
+        let exact = calls().filter(|call| call.is_named(channel)).map(|call| call.id).min();
         exact
             .or_else(|| calls().filter(|call| begins_with(call, channel)).map(|call| call.id).min())
     }
@@ -172,11 +172,6 @@ impl Switch {
             switch.go_on_at(call, (&context, &extension, priority));
         });
     }
-}
-
-fn is_named(call: &Call, channel: &BStr) -> bool {
-    call.name.eq_ignore_ascii_case(channel)
-        || call.pbx().is_some_and(|pbx| pbx.channel().unique_id == channel)
 }
 
 fn begins_with(call: &Call, channel: &BStr) -> bool {

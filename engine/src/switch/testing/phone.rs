@@ -244,7 +244,7 @@ impl Phone {
             request.push(HeaderName::Replaces, replaces);
         }
         for field in self.extra.fields() {
-            request.push(field.name, field.value);
+            request.push_named(field.name_text, field.value).expect("a name and a line");
         }
         if let Some(sdp) = sdp {
             request.set_body("application/sdp", sdp);
