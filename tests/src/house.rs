@@ -104,16 +104,20 @@ impl House {
 
     /// Whether the dialplan has run `NoOp(NAME)` since the last look at events; waits for none.
     pub fn has_noted(&mut self, name: &str) -> bool {
+        let mut found = false;
+        self.drain(|event| found |= note(event, name).is_some());
+        found
+    }
+
+    /// Looks at the events that came since the last look; waits for none.
+    pub fn drain(&mut self, mut look: impl FnMut(&SwitchEvent)) {
         let Self { runtime, events, .. } = self;
-        let search = async {
+        let all = async {
             while let Some(event) = events.next().await {
-                if note(&event, name).is_some() {
-                    return true;
-                }
+                look(&event);
             }
-            false
         };
-        runtime.block_on(async { timeout(Duration::ZERO, search).await }).unwrap_or(false)
+        let _ = runtime.block_on(async { timeout(Duration::ZERO, all).await });
     }
 
     /// Waits until all calls have ended and everything is on the disk.

@@ -11,6 +11,7 @@ pub mod fuzz;
 pub mod hearing;
 pub mod house;
 pub mod kamailio;
+pub mod keypad;
 pub mod linphone;
 pub mod loopback;
 pub mod phone;

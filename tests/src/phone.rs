@@ -184,6 +184,12 @@ impl Phone {
         self.has_ended = true;
     }
 
+    /// What the call is called in SIP.
+    #[must_use]
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
     /// Whether the call is over.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -5,4 +5,5 @@
 
 mod media {
     mod continuity;
+    mod keys;
 }
