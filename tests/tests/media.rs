@@ -5,5 +5,6 @@
 
 mod media {
     mod continuity;
+    mod hostile;
     mod keys;
 }
