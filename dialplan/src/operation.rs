@@ -4,6 +4,7 @@
 //! a file comes out as an [`Operation`] with typed arguments and goes back in as an [`Outcome`].
 
 mod bridging;
+mod listening;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use bstr::BString;
 use crate::channel::OutgoingHeader;
 
 pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
+pub use listening::{AwaitSound, DetectMachine, DetectTalk, Judged, Sound};
 
 /// One thing to do on the channel. The executor waits until its [`Outcome`] is handed back.
 ///
@@ -123,6 +125,13 @@ pub enum Operation {
     },
     /// Record the caller to a file: [`Outcome::Recorded`].
     Record(Box<Record>),
+    /// Listen until the caller was silent, or was not, for so long: `Done`, or `TimedOut`.
+    AwaitSound(Box<AwaitSound>),
+    /// Play until the caller has said something: [`Outcome::Talked`], `Digit`, `Done` at the end of what is
+    /// played, `Failed` when there was nothing to play.
+    DetectTalk(Box<DetectTalk>),
+    /// Find out whether a machine has answered: [`Outcome::Judged`].
+    DetectMachine(Box<DetectMachine>),
     /// Record both sides beside whatever follows: [`Outcome::Monitoring`] as soon as the files are
     /// there, or `Failed`.
     MixMonitor(Box<MixMonitor>),
@@ -226,6 +235,10 @@ pub enum Outcome {
     Conference(ConferenceEnd),
     /// Of [`Operation::Record`].
     Recorded(Recorded),
+    /// Of [`Operation::DetectTalk`]: for how long was talked.
+    Talked(Duration),
+    /// Of [`Operation::DetectMachine`].
+    Judged(Judged),
     /// A monitor runs.
     Monitoring {
         /// Its name for StopMixMonitor.

@@ -6,6 +6,7 @@
 
 mod cause;
 mod digits;
+mod listening;
 mod monitor;
 mod music;
 pub(crate) mod outbox;
@@ -24,6 +25,7 @@ use bstr::{BStr, BString};
 pub use cause::Cause;
 pub use digits::DigitSet;
 pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
+pub(crate) use listening::{FileEnd, ListenRequest};
 pub(crate) use monitor::{Beeps, BegunBy, During, MonitorRequest};
 pub(crate) use music::{MusicSource, PlayOrder};
 pub(crate) use outbox::{Asker, Notice, Outbox, Recorder};
@@ -237,6 +239,7 @@ impl Channel {
                 }
             }
             Task::Echoing => self.echo_state(EchoState::Off, out),
+            Task::Listening(listening) => listening.stop(stream, out),
             Task::Recording(mut taking) => taking.stop(stream, out),
             Task::Idle
             | Task::Opening(_)
@@ -537,6 +540,7 @@ impl Channel {
                 }
             }
             Task::Echoing => self.echo_digit(source, out),
+            Task::Listening(_) => self.stop_at_digit(TypeAhead::next_of, out),
             Task::Recording(_) => {
                 if let (Some(stream), Some(digit)) = (self.stream(), self.typed.next())
                     && let Task::Recording(taking) = &mut self.task
@@ -568,6 +572,11 @@ impl Channel {
                 let progress = playback.handle_prompt(id, prompt, shard, out);
                 self.finish_played(progress);
             }
+            Task::Listening(listening) => {
+                if let Some(outcome) = listening.handle_prompt(id, prompt, shard, out) {
+                    self.heard(outcome, out);
+                }
+            }
             Task::Recording(taking) => {
                 taking.handle_prompt(id, prompt, (shard, stream), now, out);
             }
@@ -591,6 +600,11 @@ impl Channel {
             Task::Playing { playback, .. } => {
                 let progress = playback.handle_play_finished(play);
                 self.finish_played(progress);
+            }
+            Task::Listening(listening) => {
+                if let Some(outcome) = listening.handle_play_finished(play) {
+                    self.heard(outcome, out);
+                }
             }
             Task::Recording(taking) => {
                 if let Some(stream) = stream {
@@ -637,7 +651,7 @@ impl Channel {
                 let digits = std::mem::take(digits);
                 self.finish(TaskOutcome::Digits { digits, ended_by: ReadEnd::Timeout });
             }
-            Task::Playing { .. } => {
+            Task::Playing { .. } | Task::Listening(_) => {
                 self.stop(out);
                 self.finish(TaskOutcome::TimedOut);
             }

@@ -4,6 +4,7 @@ mod bridging;
 mod call;
 mod flow;
 mod legacy;
+mod listening;
 mod loops;
 mod media;
 mod read;
@@ -173,6 +174,9 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::WaitDigit { wanted } => media::wait_digit_done(run, &wanted, &outcome),
         Continuation::Read(read) => read::read_on(run, read, &outcome),
         Continuation::ReadExten(read) => read::read_extension_on(run, read, &outcome),
+        Continuation::AwaitSound { sound } => listening::waited_for(run, sound, &outcome),
+        Continuation::DetectTalk => listening::talk_detected(run, &outcome),
+        Continuation::DetectMachine => listening::machine_detected(run, outcome),
         Continuation::Record => record::record_done(run, &outcome),
         Continuation::MixMonitor { variable } => record::mix_monitor_done(run, variable, &outcome),
         Continuation::Conference => media::conference_done(run, &outcome),

@@ -4,8 +4,8 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, bridging, call, flow, legacy, loops, media, read, record, retry, timing,
-    transfer, variables,
+    Application, Support, bridging, call, flow, legacy, listening, loops, media, read, record,
+    retry, timing, transfer, variables,
 };
 
 const fn application(
@@ -41,7 +41,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         Support::Refused("running programs from the dialplan is switched off"),
     ),
     application("AlarmReceiver", "", "pstn", Support::Absent),
-    application("AMD", "", "audio analysis", Support::Absent),
+    application(
+        "AMD",
+        "[initialSilence[,greeting[,afterGreetingSilence[,total[,word[,between[,words[,threshold[,longest[,file]]]]]]]]]]",
+        "find out whether a human or a machine answered",
+        Support::Run(listening::detect_machine),
+    ),
     application("Answer", "[delay][,i]", "answer the call", Support::Run(media::answer)),
     application("AttendedTransfer", "", "call control", Support::Absent),
     application("AudioSocket", "", "external media", Support::Absent),
@@ -52,7 +57,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "play files while keys are awaited",
         Support::Run(media::background),
     ),
-    application("BackgroundDetect", "", "audio analysis", Support::Absent),
+    application(
+        "BackgroundDetect",
+        "files[,silence[,shortest[,longest[,time]]]]",
+        "play files until the caller says something",
+        Support::Run(listening::background_detect),
+    ),
     application("BlindTransfer", "", "call control", Support::Absent),
     application(
         "Bridge",
@@ -743,7 +753,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "wait until an expression is true",
         Support::Run(timing::wait_for_condition),
     ),
-    application("WaitForNoise", "", "audio analysis", Support::Absent),
+    application(
+        "WaitForNoise",
+        "[ms[,times[,seconds]]]",
+        "wait until there is a sound",
+        Support::Run(listening::wait_for_noise),
+    ),
     application("WaitForRing", "", "timing", Support::Absent),
     application(
         "WaitForSignal",
@@ -751,7 +766,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "wait for a signal of another channel",
         Support::Run(timing::wait_for_signal),
     ),
-    application("WaitForSilence", "", "audio analysis", Support::Absent),
+    application(
+        "WaitForSilence",
+        "[ms[,times[,seconds]]]",
+        "wait until it is silent",
+        Support::Run(listening::wait_for_silence),
+    ),
     application("WaitForTone", "", "audio analysis", Support::Absent),
     application(
         "WaitMusicOnHold",

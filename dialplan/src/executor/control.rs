@@ -5,7 +5,7 @@ use std::time::Duration;
 use bstr::BString;
 
 use crate::application::{Condition, Retry};
-use crate::operation::{Digit, Operation, Outcome};
+use crate::operation::{Digit, Operation, Outcome, Sound};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
 #[derive(Debug, Default)]
@@ -134,6 +134,11 @@ pub(crate) enum Continuation {
     CollectDigit,
     Read(Box<ReadDigits>),
     ReadExten(Box<ReadExtension>),
+    AwaitSound {
+        sound: Sound,
+    },
+    DetectTalk,
+    DetectMachine,
     Record,
     MixMonitor {
         /// Takes the monitor's name.

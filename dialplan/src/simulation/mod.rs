@@ -17,8 +17,8 @@ use crate::channel::{Channel, Party};
 use crate::executor::{Advance, Executor, Legacy};
 use crate::host::{ChannelState, MemoryHost, TracedStep};
 use crate::operation::{
-    AnswerMedia, BridgeResult, ConferenceEnd, Digit, DigitSet, MessageSent, MissingFile, Operation,
-    Outcome, Recorded,
+    AnswerMedia, BridgeResult, ConferenceEnd, Digit, DigitSet, Judged, MessageSent, MissingFile,
+    Operation, Outcome, Recorded, Sound,
 };
 use crate::plan::Plan;
 use crate::world::World;
@@ -299,6 +299,29 @@ impl Simulation<'_> {
                     Some((at, _)) => (at, recorded("DTMF")),
                     None => (end, recorded("TIMEOUT")),
                 }
+            }
+            // The caller says nothing.
+            Operation::AwaitSound(wait) => {
+                let silent = now.saturating_add(wait.length.saturating_mul(wait.times));
+                let end = match wait.sound {
+                    Sound::Silence => silent,
+                    Sound::Noise => forever,
+                };
+                let timeout = wait.timeout.map_or(forever, |timeout| now.saturating_add(timeout));
+                let outcome = if end < timeout { Outcome::Done } else { Outcome::TimedOut };
+                let end = end.min(timeout);
+                leg.key_until(end, DigitSet::NONE, Dropped::All);
+                (end, outcome)
+            }
+            Operation::DetectTalk(detect) => {
+                self.play(leg, &detect.files, detect.interrupt, MissingFile::Stop)
+            }
+            Operation::DetectMachine(detect) => {
+                let silence = detect.initial_silence.unwrap_or(Duration::from_millis(2500));
+                let shown = silence.as_millis();
+                let cause = format!("INITIALSILENCE-{shown}-{shown}").into();
+                let judged = Judged { status: "MACHINE".into(), cause };
+                (now.saturating_add(silence), Outcome::Judged(judged))
             }
             Operation::MixMonitor(monitor) => {
                 let file = monitor.file.unwrap_or_default();

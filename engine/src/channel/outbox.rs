@@ -13,7 +13,7 @@ use diesis_sounds::pcm::TELEPHONE_RATE;
 
 use super::ChannelId;
 use crate::{
-    media::{self, PlayId, Prompt, ShardId, Signal, TapId},
+    media::{self, PlayId, Prompt, ShardId, Signal, TapId, WatchId},
     recording::{
         Fate, Input, NewFile, NewRecording, RecordingId, RecordingNews, RecordingRequest, Volumes,
     },
@@ -77,6 +77,7 @@ pub(crate) struct Outbox {
     /// Whose they are, from the request until the files are whole.
     recorders: HashMap<RecordingId, Recorder>,
     taps: u64,
+    watches: u64,
 }
 
 /// Whose a recording is.
@@ -130,6 +131,12 @@ impl Outbox {
     pub(crate) fn next_tap(&mut self) -> TapId {
         self.taps += 1;
         TapId(self.taps)
+    }
+
+    /// A number for a watch, never used before.
+    pub(crate) fn next_watch(&mut self) -> WatchId {
+        self.watches += 1;
+        WatchId(self.watches)
     }
 
     /// Asks for a recording's files. Its listener has the same number.

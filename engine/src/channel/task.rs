@@ -9,9 +9,13 @@ use bstr::BString;
 
 use super::{
     DigitSet, OtherDigits, Playback,
+    listening::Listening,
     recording::{RecordEnd, Taking},
 };
-use crate::{media::Digit, recording::RecordingId};
+use crate::{
+    media::{Digit, Noticed},
+    recording::RecordingId,
+};
 
 /// How to read digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +75,8 @@ pub(super) enum Task {
     Sending,
     /// Waits for the files of a monitor.
     Opening(RecordingId),
+    /// Listens to the caller.
+    Listening(Box<Listening>),
     /// Records the caller.
     Recording(Box<Taking>),
 }
@@ -88,6 +94,8 @@ pub(crate) enum TaskOutcome {
     Digits { digits: Vec<Digit>, ended_by: ReadEnd },
     /// It played what was there; this prompt was not.
     Missing(BString),
+    /// It was heard.
+    Noticed(Noticed),
     /// It was recorded, to the file of this name.
     Recorded { end: RecordEnd, file: BString },
     /// A monitor runs, and writes there.
@@ -104,6 +112,7 @@ impl Task {
             Self::Settling { media_until, .. } => Some(*media_until),
             Self::Waiting { until, .. } | Self::Reading { until, .. } => Some(*until),
             Self::Playing { until, .. } | Self::WaitingDigit { until } => *until,
+            Self::Listening(listening) => listening.until,
             Self::Recording(taking) => taking.deadline(),
         }
     }
@@ -112,6 +121,7 @@ impl Task {
     pub(super) fn stop_digits(&self) -> DigitSet {
         match self {
             Self::Playing { playback, .. } => playback.stop,
+            Self::Listening(listening) => listening.stop,
             _ => DigitSet::NONE,
         }
     }

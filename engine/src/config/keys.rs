@@ -423,6 +423,27 @@ pub(super) const CDR_CSV: KeyTable = KeyTable {
     later: &[],
 };
 
+pub(super) const MACHINE: KeyTable = KeyTable {
+    kind: "amd.conf [general]",
+    read: &[
+        "initial_silence",
+        "greeting",
+        "after_greeting_silence",
+        "total_analysis_time",
+        "min_word_length",
+        "maximum_word_length",
+        "between_words_silence",
+        "maximum_number_of_words",
+        "silence_threshold",
+        "playback_file",
+    ],
+    later: &[Later {
+        instead: "silence is measured every 20 ms, whether packets come or not",
+        severity: Warn,
+        keys: &[("maximum_wait_time_for_frame", Always)],
+    }],
+};
+
 pub(super) const ROBOTS: KeyTable = KeyTable {
     kind: "robots.conf",
     read: &[

@@ -21,8 +21,8 @@ use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
-    FeatureSettings, MusicSettings, acl, codes, conference, features, music, parking, pjsip,
-    prompts, robots, rtp, system, unread,
+    FeatureSettings, MachineDetection, MusicSettings, acl, codes, conference, features, machine,
+    music, parking, pjsip, prompts, robots, rtp, system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -39,6 +39,8 @@ pub struct Configuration {
     pub features: FeatureSettings,
     /// `musiconhold.conf`.
     pub music: MusicSettings,
+    /// `amd.conf`.
+    pub machines: MachineDetection,
     /// `asterisk.conf`.
     pub system: SystemSettings,
     /// `cdr.conf`; `None` when recording is off. Without a file records are kept in the store alone.
@@ -119,6 +121,7 @@ impl Configuration {
         let data = system.sounds.as_deref().and_then(Path::parent);
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);
+        let machines = parts.file("amd.conf", files, machine::read).unwrap_or_default();
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
         let records = parts
             .file("cdr.conf", files, cdr::read)
@@ -140,8 +143,17 @@ impl Configuration {
         };
         let unread = unread::warn(files, |name| parts.has_read(name));
         parts.say(unread);
-        let configuration =
-            Self { sip, rtp, conferences, features, music, system, records, plan: Arc::new(plan) };
+        let configuration = Self {
+            sip,
+            rtp,
+            conferences,
+            features,
+            music,
+            machines,
+            system,
+            records,
+            plan: Arc::new(plan),
+        };
         Loaded { configuration, parts: parts.0 }
     }
 }

@@ -12,8 +12,9 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 11] = [
+pub(super) const READ: [&str; 12] = [
     "acl.conf",
+    "amd.conf",
     "asterisk.conf",
     "cdr.conf",
     "confbridge.conf",

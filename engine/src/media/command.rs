@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Digit, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings, TapId, Tone,
-    VoiceId,
+    VoiceId, Watch, WatchId,
 };
 
 /// A request to one shard. All but `Open` and `ReturnPort` concern a stream or room that it has;
@@ -127,6 +127,23 @@ pub enum Command {
         /// Which voice.
         voice: VoiceId,
     },
+    /// Tells by `Noticed` what is heard of the peer, until `Unwatch` or the stream's end. A stream
+    /// has room for 4 of these; one more takes the place of the oldest.
+    Watch {
+        /// Which stream.
+        stream: StreamId,
+        /// A number never used before.
+        watch: WatchId,
+        /// What is to be told.
+        what: Box<Watch>,
+    },
+    /// Nothing more is told under this number.
+    Unwatch {
+        /// Which stream.
+        stream: StreamId,
+        /// Which watch.
+        watch: WatchId,
+    },
     /// Makes the stream hear and be heard by the members of a room on its shard, leaving its
     /// present room. The first to join creates the room. `Joined` follows.
     Join {
@@ -210,6 +227,8 @@ impl Command {
             | Self::Untap { stream, .. }
             | Self::Voice { stream, .. }
             | Self::EndVoice { stream, .. }
+            | Self::Watch { stream, .. }
+            | Self::Unwatch { stream, .. }
             | Self::Join { stream, .. }
             | Self::Leave { stream }
             | Self::Mute { stream, .. }

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Digit, PlayId, PortLease, RoomId, ShardId, SharedStatistics, StreamId, StreamStatistics, TapId,
+    Digit, Noticed, PlayId, PortLease, RoomId, ShardId, SharedStatistics, StreamId,
+    StreamStatistics, TapId, WatchId,
 };
 
 /// Something that happened on a shard.
@@ -108,6 +109,15 @@ pub enum Event {
         /// Which listener.
         tap: TapId,
     },
+    /// What a watch was set for was heard.
+    Noticed {
+        /// Which stream.
+        stream: StreamId,
+        /// Which watch.
+        watch: WatchId,
+        /// What it was.
+        what: Noticed,
+    },
     /// A listener to a stream gets nothing more.
     TapEnded {
         /// Which stream.
@@ -159,7 +169,11 @@ impl Event {
     pub(crate) fn is_caused_by_peer(&self) -> bool {
         matches!(
             self,
-            Self::Digit { .. } | Self::Talking { .. } | Self::Latched { .. } | Self::Idle { .. }
+            Self::Digit { .. }
+                | Self::Talking { .. }
+                | Self::Noticed { what: Noticed::TalkStarted | Noticed::TalkStopped { .. }, .. }
+                | Self::Latched { .. }
+                | Self::Idle { .. }
         )
     }
 }

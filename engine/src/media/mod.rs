@@ -25,6 +25,7 @@ pub mod settings;
 pub mod shard;
 pub mod statistics;
 pub mod stream;
+pub mod talk;
 mod tap;
 pub mod tone;
 mod voice;
@@ -36,7 +37,7 @@ pub use command::{
 };
 pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
-pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId, VoiceId};
+pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId, VoiceId, WatchId};
 pub use prompt::Prompt;
 pub use quality::Rating;
 pub(crate) use settings::KEEPALIVE;
@@ -44,6 +45,7 @@ pub use settings::{
     Direction, InbandDigits, Latching, PayloadType, RtcpMux, RtcpPath, StreamSettings,
 };
 pub use statistics::{SharedStatistics, Spread, StreamStatistics};
+pub use talk::{Answerer, Judgement, MachineSettings, Noticed, Utterance, Watch};
 pub use tone::{Indication, Tone, ToneSpec};
 
 /// Samples in one frame: 20 ms at 8 kHz, the packet time of everything sent.

@@ -260,6 +260,8 @@ impl Shard {
             Command::Untap { tap, .. } => stream.untap(tap, events),
             Command::Voice { voice, samples, .. } => stream.add_voice(voice, samples),
             Command::EndVoice { voice, .. } => stream.end_voice(voice),
+            Command::Watch { watch, what, .. } => stream.watch(watch, what),
+            Command::Unwatch { watch, .. } => stream.unwatch(watch),
             Command::Mute { mute, .. } => stream.set_mute(mute, events),
             _ => return false,
         }

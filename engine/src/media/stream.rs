@@ -26,7 +26,7 @@ pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
     Codec, EchoState, Event, FRAME, InbandDigits, MuteState, OpusSettings, PayloadType, PlayEnd,
     PlayId, PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
-    TalkDetection, TapId, TapState,
+    TalkDetection, TapId, TapState, WatchId,
     codec::encoder::Encoder,
     dtmf::{
         inband::Detector,
@@ -39,6 +39,7 @@ use super::{
     playout::Playout,
     rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
+    talk::{Watch, Watches},
     tap::{NewTap, Sent, Tapped, Taps},
     voice::Voices,
 };
@@ -77,6 +78,7 @@ pub struct Stream {
     playout: Option<Playout>,
     taps: Option<Box<Taps>>,
     voices: Option<Box<Voices>>,
+    watches: Option<Box<Watches>>,
     detector: Option<Box<Detector>>,
     seat: Option<Seat>,
     /// The frame in which it is looked after next.
@@ -230,6 +232,7 @@ impl Stream {
             playout: None,
             taps: None,
             voices: None,
+            watches: None,
             detector: None,
             seat: None,
             look_at: frame,
@@ -336,6 +339,20 @@ impl Stream {
             taps.remove(tap, events);
         }
         self.drop_taps();
+    }
+
+    pub(crate) fn watch(&mut self, id: WatchId, watch: Box<Watch>) {
+        self.watches.get_or_insert_default().add(id, watch);
+        self.update_playout();
+    }
+
+    pub(crate) fn unwatch(&mut self, id: WatchId) {
+        if let Some(watches) = &mut self.watches {
+            watches.remove(id);
+        }
+        if self.watches.take_if(|watches| watches.is_empty()).is_some() {
+            self.update_playout();
+        }
     }
 
     /// Forgets the taps when none is left.
@@ -451,7 +468,8 @@ impl Stream {
             _ => {}
         }
         let is_mixed = self.seat.as_ref().is_some_and(|seat| seat.partner.is_none());
-        let wanted = self.taps.is_some() || is_mixed || detects || self.transcodes_its_echo();
+        let is_observed = self.taps.is_some() || self.watches.is_some() || detects;
+        let wanted = is_observed || is_mixed || self.transcodes_its_echo();
         let wanted = wanted || (self.voices.is_some() && matches!(self.echo, Echo::On { .. }));
         if !wanted || self.playout.as_ref().is_some_and(|playout| !playout.fits(&self.settings)) {
             self.playout = None;

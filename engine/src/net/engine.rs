@@ -33,8 +33,8 @@ use super::{
 use crate::{
     cdr::CdrSettings,
     config::{
-        ConferenceSettings, Configuration, FeatureSettings, IpNetwork, MusicSettings, RtpSettings,
-        SipSettings,
+        ConferenceSettings, Configuration, FeatureSettings, IpNetwork, MachineDetection,
+        MusicSettings, RtpSettings, SipSettings,
     },
     recording::RecordingSettings,
     sip::Transport,
@@ -182,6 +182,7 @@ pub struct EngineBuilder {
     pub(super) conferences: ConferenceSettings,
     pub(super) features: FeatureSettings,
     pub(super) music: MusicSettings,
+    pub(super) machines: MachineDetection,
     pub(super) plan: Arc<Plan>,
     pub(super) rtp_ports: RangeInclusive<u16>,
     pub(super) prompt_directories: Vec<PathBuf>,
@@ -210,6 +211,7 @@ impl Default for EngineBuilder {
             conferences: ConferenceSettings::default(),
             features: FeatureSettings::default(),
             music: MusicSettings::default(),
+            machines: MachineDetection::default(),
             plan: Arc::default(),
             rtp_ports: RtpSettings::default().ports,
             prompt_directories: vec![],
@@ -243,6 +245,7 @@ impl EngineBuilder {
         self.conferences = configuration.conferences;
         self.features = configuration.features;
         self.music = configuration.music;
+        self.machines = configuration.machines;
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
         self.call_files = configuration.system.call_files();
@@ -422,6 +425,7 @@ impl EngineBuilder {
             conferences: Arc::new(mem::take(&mut self.conferences)),
             features: Arc::new(mem::take(&mut self.features)),
             music: Arc::new(mem::take(&mut self.music)),
+            machines: mem::take(&mut self.machines),
             plan: Arc::clone(&self.plan),
             default_language: self.language.clone(),
             time_zone: TimeZone::system(),

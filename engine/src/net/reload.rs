@@ -158,6 +158,7 @@ impl Reloader {
             conferences: Arc::new(configuration.conferences.clone()),
             features: Arc::new(configuration.features.clone()),
             music: Arc::new(configuration.music.clone()),
+            machines: configuration.machines.clone(),
             plan: Arc::clone(&configuration.plan),
             default_language: configuration.system.default_language.clone(),
         };

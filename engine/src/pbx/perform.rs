@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
-    AnswerMedia, Bridge, BridgeWait, ConferenceEnd, Dial, DialPlace, Digit as PlanDigit,
-    DigitSet as PlanDigits, HangupScope, MissingFile, MixMonitor, MonitorState, Operation,
-    Originate, Outcome, Page, Park, Pickup, Record, Recorded, SendMessage,
+    AnswerMedia, AwaitSound, Bridge, BridgeWait, ConferenceEnd, DetectMachine, DetectTalk, Dial,
+    DialPlace, Digit as PlanDigit, DigitSet as PlanDigits, HangupScope, Judged, MissingFile,
+    MixMonitor, MonitorState, Operation, Originate, Outcome, Page, Park, Pickup, Record, Recorded,
+    SendMessage, Sound,
 };
 use jiff::tz::TimeZone;
 
@@ -20,10 +21,12 @@ use super::{
 use crate::{
     bridge::VisitEnd,
     channel::{
-        Channel, DigitSet, MissingPrompt, OtherDigits, Outbox, PlayPart, PlayRequest, TaskOutcome,
+        Channel, DigitSet, FileEnd, ListenRequest, MissingPrompt, OtherDigits, Outbox, PlayPart,
+        PlayRequest, TaskOutcome,
     },
     clock::Now,
-    media::{Digit, PlayItem, Repeat, Signal},
+    config::MachineDetection,
+    media::{Digit, MachineSettings, Noticed, PlayItem, Repeat, Signal, Utterance, Watch},
     printable::Printable,
     recording::RecordingId,
 };
@@ -45,6 +48,8 @@ pub(crate) enum Wish {
     Music { class: Option<BString>, duration: Option<Duration> },
     /// Play music beside whatever comes next.
     StartMusic { class: Option<BString> },
+    /// Find out whether a machine has answered.
+    DetectMachine(Box<DetectMachine>),
     /// Record the caller.
     Record(Box<Record>),
     /// Record both sides beside what follows.
@@ -209,6 +214,15 @@ pub(crate) fn perform(
             channel.stop_music(out);
             Performed::Over(Outcome::Done)
         }
+        Operation::AwaitSound(wait) => {
+            channel.listen(await_sound(&wait), now, out);
+            Performed::Begun
+        }
+        Operation::DetectTalk(detect) => {
+            channel.listen(detect_talk(*detect), now, out);
+            Performed::Begun
+        }
+        Operation::DetectMachine(detect) => Performed::Wish(Wish::DetectMachine(detect)),
         Operation::Record(record) => Performed::Wish(Wish::Record(record)),
         Operation::MixMonitor(monitor) => Performed::Wish(Wish::Monitor(monitor)),
         Operation::StopMixMonitor { id } => {
@@ -249,6 +263,71 @@ pub(crate) fn perform(
     }
 }
 
+fn await_sound(wait: &AwaitSound) -> ListenRequest {
+    let watch = match wait.sound {
+        Sound::Silence => Watch::silence(wait.length, wait.times),
+        Sound::Noise => Watch::noise(wait.length, wait.times),
+    };
+    ListenRequest {
+        watch,
+        timeout: wait.timeout,
+        files: Vec::new(),
+        file_end: FileEnd::GoesOn,
+        stop: DigitSet::NONE,
+    }
+}
+
+fn detect_talk(detect: DetectTalk) -> ListenRequest {
+    let DetectTalk { files, interrupt, silence, shortest, longest, within } = detect;
+    ListenRequest {
+        watch: Watch::utterance(Utterance { silence, shortest, longest, within }),
+        timeout: None,
+        files,
+        file_end: FileEnd::Ends,
+        stop: digit_set(interrupt),
+    }
+}
+
+/// What AMD listens for: what its arguments say, and the rest as `amd.conf` has it.
+pub(crate) fn detect_machine(detect: DetectMachine, known: &MachineDetection) -> ListenRequest {
+    let MachineDetection { settings, file } = known;
+    let settings = MachineSettings {
+        initial_silence: detect.initial_silence.unwrap_or(settings.initial_silence),
+        greeting: detect.greeting.unwrap_or(settings.greeting),
+        after_greeting_silence: detect
+            .after_greeting_silence
+            .unwrap_or(settings.after_greeting_silence),
+        total_analysis_time: detect.total_analysis_time.unwrap_or(settings.total_analysis_time),
+        minimum_word_length: detect.minimum_word_length.unwrap_or(settings.minimum_word_length),
+        between_words_silence: detect
+            .between_words_silence
+            .unwrap_or(settings.between_words_silence),
+        maximum_number_of_words: detect
+            .maximum_number_of_words
+            .unwrap_or(settings.maximum_number_of_words),
+        silence_threshold: detect.silence_threshold.unwrap_or(settings.silence_threshold),
+        maximum_word_length: detect.maximum_word_length.unwrap_or(settings.maximum_word_length),
+    };
+    ListenRequest {
+        watch: Watch::machine(settings),
+        timeout: None,
+        files: detect.file.or_else(|| file.clone()).into_iter().collect(),
+        file_end: FileEnd::GoesOn,
+        stop: DigitSet::NONE,
+    }
+}
+
+fn noticed(what: Noticed) -> Outcome {
+    match what {
+        Noticed::Enough | Noticed::TalkStarted => Outcome::Done,
+        Noticed::TalkStopped { talked } | Noticed::Utterance { talked } => Outcome::Talked(talked),
+        Noticed::Judged(judgement) => Outcome::Judged(Judged {
+            status: judgement.answerer().as_str().into(),
+            cause: judgement.to_string().into(),
+        }),
+    }
+}
+
 /// How a visit to a room ended, in the dialplan's words.
 pub(crate) fn left_room(end: VisitEnd) -> Outcome {
     Outcome::Conference(match end {
@@ -274,6 +353,7 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
         TaskOutcome::Recorded { end, file } => {
             Outcome::Recorded(Recorded { status: end.as_str().into(), file })
         }
+        TaskOutcome::Noticed(what) => noticed(what),
         TaskOutcome::Failed(why) => {
             tracing::debug!(why, "operation failed");
             Outcome::Failed

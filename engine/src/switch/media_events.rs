@@ -52,6 +52,12 @@ impl Switch {
             Event::TapSilent { stream, tap } => self.with_stream(stream, now, |switch, call| {
                 call.channel.handle_silence(tap, &mut switch.outbox);
             }),
+            Event::Noticed { stream, watch, what } => {
+                self.with_stream(stream, now, |switch, call| {
+                    tracing::debug!(call_id = %call.parties.call_id, ?what, "heard");
+                    call.channel.handle_noticed(watch, what, &mut switch.outbox);
+                });
+            }
             Event::TapEnded { stream, tap, dropped } => {
                 self.with_stream(stream, now, |switch, call| switch.tap_ended(call, tap, dropped));
             }

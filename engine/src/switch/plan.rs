@@ -26,7 +26,7 @@ use crate::{
     pbx::{
         Advance, Pbx,
         host::{CallFacts, Export, Headers, MediaFacts, PbxHost, StepTaken},
-        perform::{Elsewhere, Performed, Refusal, Wish, perform},
+        perform::{self, Elsewhere, Performed, Refusal, Wish},
     },
     presence::Device,
     printable::Printable,
@@ -243,8 +243,14 @@ impl Switch {
     /// Carries out what the dialplan wants done, or begins to.
     pub(super) fn perform(&mut self, call: &mut Call, operation: Operation, now: Now) {
         let zone = &self.config.time_zone;
-        let performed =
-            perform(operation, &mut call.channel, &mut self.tones, zone, now, &mut self.outbox);
+        let performed = perform::perform(
+            operation,
+            &mut call.channel,
+            &mut self.tones,
+            zone,
+            now,
+            &mut self.outbox,
+        );
         match performed {
             Performed::Begun => {}
             Performed::Over(outcome) => resume(call, outcome),
@@ -334,6 +340,10 @@ impl Switch {
                 );
             }
             Wish::Monitor(monitor) => return self.begin_monitor(call, &monitor),
+            Wish::DetectMachine(detect) => {
+                let request = perform::detect_machine(*detect, &self.config.machines);
+                return call.channel.listen(request, now.instant, &mut self.outbox);
+            }
             Wish::Record(record) => return self.record(call, *record, now),
             Wish::StartMusic { class } => {
                 self.start_music(call, class);

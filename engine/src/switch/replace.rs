@@ -8,7 +8,7 @@ use diesis_dialplan::plan::Plan;
 use super::{Switch, SwitchConfig, addresses, plan};
 use crate::{
     clock::Now,
-    config::{ConferenceSettings, FeatureSettings, MusicSettings, SipSettings},
+    config::{ConferenceSettings, FeatureSettings, MachineDetection, MusicSettings, SipSettings},
 };
 
 /// What of a [`SwitchConfig`] can change while it is in force.
@@ -25,6 +25,8 @@ pub struct Replacement {
     pub features: Arc<FeatureSettings>,
     /// Music for those who begin to wait from now on.
     pub music: Arc<MusicSettings>,
+    /// How machines that answer are told from humans from now on.
+    pub machines: MachineDetection,
     /// The dialplan. Calls in progress look their next step up in it.
     pub plan: Arc<Plan>,
     /// The language of calls that begin from now on.
@@ -34,9 +36,17 @@ pub struct Replacement {
 impl From<SwitchConfig> for Replacement {
     fn from(config: SwitchConfig) -> Self {
         let SwitchConfig {
-            sip, routes, conferences, features, music, plan, default_language, ..
+            sip,
+            routes,
+            conferences,
+            features,
+            music,
+            machines,
+            plan,
+            default_language,
+            ..
         } = config;
-        Self { sip, routes, conferences, features, music, plan, default_language }
+        Self { sip, routes, conferences, features, music, machines, plan, default_language }
     }
 }
 
@@ -47,8 +57,16 @@ impl Switch {
     pub fn replace(&mut self, replacement: Replacement, now: Now) -> usize {
         self.worked_at = now;
         let before = Arc::clone(&self.config.sip);
-        let Replacement { sip, routes, conferences, features, music, plan, default_language } =
-            replacement;
+        let Replacement {
+            sip,
+            routes,
+            conferences,
+            features,
+            music,
+            machines,
+            plan,
+            default_language,
+        } = replacement;
         plan::set_globals(&plan, &mut self.world, now, &self.config.time_zone);
         self.config = SwitchConfig {
             sip,
@@ -56,6 +74,7 @@ impl Switch {
             conferences,
             features,
             music,
+            machines,
             plan,
             default_language,
             ..self.config.clone()

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     cdr::CdrSettings,
-    config::{ConferenceSettings, FeatureSettings, MusicSettings, SipSettings},
+    config::{ConferenceSettings, FeatureSettings, MachineDetection, MusicSettings, SipSettings},
     recording::RecordingSettings,
 };
 
@@ -28,6 +28,8 @@ pub struct SwitchConfig {
     pub features: Arc<FeatureSettings>,
     /// Music on hold by class. Default: no class; a tone is played.
     pub music: Arc<MusicSettings>,
+    /// How machines that answer are told from humans.
+    pub machines: MachineDetection,
     /// The dialplan. Default: empty.
     pub plan: Arc<Plan>,
     /// The language of prompts for peers that name none. Default: `en`, as in Asterisk.
@@ -58,6 +60,7 @@ impl Default for SwitchConfig {
             conferences: Arc::default(),
             features: Arc::default(),
             music: Arc::default(),
+            machines: MachineDetection::default(),
             plan: Arc::default(),
             default_language: "en".into(),
             time_zone: TimeZone::UTC,

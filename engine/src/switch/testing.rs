@@ -207,6 +207,12 @@ impl Exchange {
         }
     }
 
+    /// What is heard of a call, told to all who watch it.
+    pub(super) fn notice(&mut self, call: ChannelId, what: crate::media::Noticed) {
+        self.media.notice(call_stream(&self.switch, call), what);
+        self.settle();
+    }
+
     /// Digits in the media of a call, if it is there and has any.
     pub(super) fn try_press(&mut self, call: ChannelId, digits: &str) {
         let has_media = |call: &super::call::Call| call.channel.stream().is_some();

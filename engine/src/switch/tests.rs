@@ -16,6 +16,7 @@ mod embedder;
 mod headers;
 mod holding;
 mod letters;
+mod listening;
 mod local;
 mod messages;
 mod music;

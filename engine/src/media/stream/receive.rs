@@ -244,6 +244,9 @@ impl Stream {
                 events.push_back(Event::Digit { stream, digit, duration });
             });
         }
+        if let Some(watches) = &mut self.watches {
+            watches.handle_frame(self.id, frame, events);
+        }
         if let Some(taps) = &mut self.taps {
             taps.handle_heard(frame);
         }

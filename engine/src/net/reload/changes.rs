@@ -31,6 +31,7 @@ impl Changes {
         changes.note(old.conferences != new.conferences, "conference profiles");
         changes.note(old.features != new.features, "feature codes");
         changes.note(old.music != new.music, "music on hold");
+        changes.note(old.machines != new.machines, "amd.conf");
         let (was, is) = (&old.system, &new.system);
         changes.note(was.default_language != is.default_language, "default language");
         changes.later(old.rtp != new.rtp, "media ports (rtp.conf)");

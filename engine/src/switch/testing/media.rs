@@ -7,9 +7,9 @@ use std::{
 };
 
 use crate::media::{
-    Command, Digit, Event, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Repeat, RoomId,
-    ShardId, SharedStatistics, SocketId, StreamId, StreamSettings, StreamStatistics, TapId,
-    TapSource, TapState, VoiceId,
+    Command, Digit, Event, MuteState, Noticed, PlayEnd, PlayId, PlayItem, PortLease, Repeat,
+    RoomId, ShardId, SharedStatistics, SocketId, StreamId, StreamSettings, StreamStatistics, TapId,
+    TapSource, TapState, VoiceId, WatchId,
 };
 
 /// All shards.
@@ -33,6 +33,7 @@ pub(in super::super) struct FakeMedia {
     taps: BTreeMap<TapId, FakeTap>,
     /// Programs that speak.
     pub(in super::super) voices: BTreeMap<VoiceId, rtrb::Consumer<i16>>,
+    watches: BTreeMap<WatchId, StreamId>,
     /// Whether nobody says anything.
     pub(in super::super) silent: bool,
 }
@@ -74,6 +75,7 @@ impl FakeMedia {
             restock: true,
             taps: BTreeMap::new(),
             voices: BTreeMap::new(),
+            watches: BTreeMap::new(),
             silent: false,
         };
         for shard in 0..shards {
@@ -197,6 +199,14 @@ impl FakeMedia {
                 self.stream(shard, stream);
                 assert!(self.voices.remove(&voice).is_some(), "voice ended twice");
             }
+            Command::Watch { stream, watch, .. } => {
+                self.stream(shard, stream);
+                assert!(self.watches.insert(watch, stream).is_none(), "watch used twice");
+            }
+            Command::Unwatch { stream, watch } => {
+                self.stream(shard, stream);
+                assert!(self.watches.remove(&watch).is_some(), "watch ended twice");
+            }
             Command::StopRoomPlay { .. } | Command::TapRoom { .. } | Command::UntapRoom { .. } => {}
         }
     }
@@ -233,6 +243,13 @@ impl FakeMedia {
     /// What is listened to, by the stream's number.
     pub(in super::super) fn taps(&self) -> Vec<(u64, TapSource, TapState)> {
         self.taps.values().map(|tapped| (tapped.stream.0, tapped.source, tapped.state)).collect()
+    }
+
+    /// What is heard of a stream, told to all who watch it.
+    pub(in super::super) fn notice(&mut self, stream: StreamId, what: Noticed) {
+        let watches = self.watches.iter().filter(|(_, of)| **of == stream);
+        let events = watches.map(|(watch, _)| Event::Noticed { stream, watch: *watch, what });
+        self.events.extend(events);
     }
 
     /// Everybody is heard now.
@@ -321,6 +338,7 @@ impl FakeMedia {
         let tapped = self.taps.extract_if(.., |_, tapped| tapped.stream == stream);
         let ended = tapped.map(|(tap, _)| Event::TapEnded { stream, tap, dropped: 0 });
         self.events.extend(ended);
+        self.watches.retain(|_, of| *of != stream);
         let closed = self.streams.remove(&stream);
         if let Some(closed) = &closed {
             assert!(self.leased.remove(&closed.socket), "port closed twice");

@@ -1,0 +1,135 @@
+//! What the engine hears of its callers over real sockets on loopback: machines, humans, silence,
+//! talk. Prompts are the voices.
+
+use std::{error::Error, time::Duration};
+
+use diesis_engine::{
+    Call, Engine, Events, OutgoingCall, config::Configuration, switch::SwitchEvent,
+};
+use diesis_tests::{
+    loopback::{ENGINE, free_port},
+    scratch::Scratch,
+};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const PLAN: &str = "[office]
+exten => amd,1,Answer()
+same => n,AMD()
+same => n,NoOp(told ${AMDSTATUS} ${AMDCAUSE})
+exten => quick,1,Answer()
+same => n,AMD(300,,200,2000)
+same => n,NoOp(told ${AMDSTATUS} ${AMDCAUSE})
+exten => silence,1,Answer()
+same => n,WaitForSilence(600,2,20)
+same => n,NoOp(told ${WAITSTATUS})
+exten => noise,1,Answer()
+same => n,WaitForNoise(200,1,20)
+same => n,NoOp(told ${WAITSTATUS})
+exten => never,1,Answer()
+same => n,WaitForNoise(200,1,1)
+same => n,NoOp(told ${WAITSTATUS})
+exten => detect,1,Answer()
+same => n,BackgroundDetect(diesis-menu,500,200,3000)
+same => n,NoOp(told nothing)
+exten => talk,1,NoOp(told talk ${TALK_DETECTED})
+exten => 7,1,NoOp(told seven)
+";
+
+struct Scene {
+    _etc: Scratch,
+    house: Engine,
+    caller: Engine,
+}
+
+impl Scene {
+    async fn new() -> Result<Self, Box<dyn Error>> {
+        let port = free_port(ENGINE);
+        let etc = Scratch::new("listening");
+        let pjsip = format!(
+            "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{port}\n\
+             [all]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
+             [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8\n"
+        );
+        etc.write("pjsip.conf", &pjsip);
+        etc.write("extensions.conf", PLAN);
+        let loaded = Configuration::load_directory(etc.path());
+        let findings: Vec<_> = loaded.findings().map(|finding| finding.to_string()).collect();
+        assert!(findings.is_empty(), "{findings:?}");
+        let house = Engine::builder().configuration(loaded.configuration).shards(1);
+        let house = house.rtp_ports(25_000..=25_499).trace_steps().start().await?;
+        let caller = Engine::builder().listen("127.0.0.1:0".parse()?).shards(1);
+        let caller = caller.rtp_ports(25_500..=25_999).start().await?;
+        Ok(Self { _etc: etc, house, caller })
+    }
+
+    /// A call that is up, and what the house tells.
+    async fn call(&self, number: &str) -> Result<(Call, Events), Box<dyn Error>> {
+        let events = self.house.events();
+        let (_, address) = self.house.sip_addresses()[0];
+        let call = self.caller.call(OutgoingCall::to(&format!("sip:{number}@{address}"))).await?;
+        call.answered().await?;
+        Ok((call, events))
+    }
+
+    /// What the dialplan tells of a caller who says this.
+    async fn told(&self, number: &str, says: &[&str]) -> Result<String, Box<dyn Error>> {
+        let (call, mut events) = self.call(number).await?;
+        let speaking = async {
+            call.wait(Duration::from_millis(200)).await?;
+            for prompt in says {
+                // The house may have heard enough.
+                let _ = call.play(prompt).await;
+            }
+            std::future::pending::<Outcome>().await
+        };
+        tokio::select! {
+            told = next_told(&mut events) => told,
+            never = speaking => { never?; Err("the caller fell silent for ever".into()) }
+        }
+    }
+}
+
+/// The next thing that the dialplan tells.
+async fn next_told(events: &mut Events) -> Result<String, Box<dyn Error>> {
+    while let Some(event) = events.next().await {
+        if let SwitchEvent::StepExecuted { arguments, .. } = &*event
+            && let Some(told) = arguments.strip_prefix(b"told ")
+        {
+            return Ok(String::from_utf8_lossy(told).into_owned());
+        }
+    }
+    Err("the house has stopped".into())
+}
+
+#[tokio::test]
+async fn who_answers_is_told_by_how_it_greets() -> Outcome {
+    let scene = Scene::new().await?;
+    assert_eq!(scene.told("amd", &["goodbye"]).await?, "HUMAN HUMAN-800-800");
+    assert!(scene.told("amd", &["diesis-menu"]).await?.starts_with("MACHINE "));
+    assert_eq!(scene.told("amd", &[]).await?, "MACHINE INITIALSILENCE-2500-2500");
+    assert_eq!(scene.told("quick", &["goodbye"]).await?, "HUMAN HUMAN-200-200");
+    Ok(())
+}
+
+#[tokio::test]
+async fn silence_and_noise_are_waited_for() -> Outcome {
+    let scene = Scene::new().await?;
+    assert_eq!(scene.told("silence", &["digits/7", "digits/8"]).await?, "SILENCE");
+    assert_eq!(scene.told("noise", &["digits/7"]).await?, "NOISE");
+    assert_eq!(scene.told("never", &[]).await?, "TIMEOUT");
+    Ok(())
+}
+
+#[tokio::test]
+async fn talk_ends_what_is_played_and_goes_to_its_extension() -> Outcome {
+    let scene = Scene::new().await?;
+    let told = scene.told("detect", &["goodbye"]).await?;
+    let talked: u64 = told.strip_prefix("talk ").ok_or_else(|| told.clone())?.parse()?;
+    assert!((200..800).contains(&talked), "{talked}");
+    let (call, mut events) = scene.call("detect").await?;
+    // The house hangs up behind it.
+    let _ = call.send_digits("17").await;
+    assert_eq!(next_told(&mut events).await?, "seven", "only keys that are extensions count");
+    Ok(())
+}
