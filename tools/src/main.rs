@@ -7,6 +7,7 @@ mod console;
 mod control;
 mod demo;
 mod dialplan;
+mod load;
 mod log;
 mod run;
 mod service;
@@ -40,6 +41,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Cert(command)) => cert::run(&command),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
+        Some(Command::Load(options)) => load::run(&options),
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Database(database)) => show::database(&database),
         Some(Command::Mailbox(mailbox)) => {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cert;
 pub(crate) mod dialplan;
+pub(crate) mod load;
 pub(crate) mod operate;
 
 use std::net::IpAddr;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file
     Check(Check),
+    /// Load a SIP target with calls: what they hear, and what they cost it
+    Load(Box<load::Load>),
     /// Make certificates for SIP over TLS, or say what is wrong with one
     #[command(subcommand)]
     Cert(cert::Cert),

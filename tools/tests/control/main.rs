@@ -1,6 +1,7 @@
 //! A running engine over its control socket, as an operator does it.
 
 mod calls;
+mod load;
 mod log;
 mod orders;
 mod recorded;
