@@ -1,9 +1,12 @@
 //! What the dialplan knows about its channel: names, parties, settings. The call itself is the host's.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bstr::BString;
+
+use crate::rare::{Absent, Rare};
 
 /// The facts that CALLERID(), CHANNEL(), REDIRECTING() and their kin read and write. Owned by the executor;
 /// the host fills it in before the first step and looks at it when it needs the language or the caller.
@@ -28,7 +31,7 @@ pub struct Channel {
     /// What was dialled.
     pub dialed: Dialed,
     /// Diversion.
-    pub redirecting: Redirecting,
+    pub redirecting: Rare<Redirecting>,
     /// CHANNEL(language): which prompts are played.
     pub language: BString,
     /// CHANNEL(musicclass).
@@ -167,6 +170,13 @@ pub struct Redirecting {
     pub original_reason: Reason,
 }
 
+impl Absent for Redirecting {
+    fn absent() -> &'static Self {
+        static ABSENT: LazyLock<Redirecting> = LazyLock::new(Redirecting::default);
+        &ABSENT
+    }
+}
+
 /// A diversion reason: a code, or a text of the technology.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reason {
@@ -203,7 +213,7 @@ impl Channel {
             ani2: 0,
             connected: Party::default(),
             dialed: Dialed::default(),
-            redirecting: Redirecting::default(),
+            redirecting: Rare::default(),
             language: "en".into(),
             music_class: BString::default(),
             account_code: BString::default(),

@@ -17,6 +17,7 @@ pub mod operation;
 pub mod parser;
 pub mod pattern;
 pub mod plan;
+pub mod rare;
 pub mod record;
 pub mod regular;
 pub mod schedule;

@@ -83,7 +83,7 @@ pub(crate) struct Channel {
     task: Task,
     outcome: Option<TaskOutcome>,
     /// What is heard beside the task.
-    music: Option<Music>,
+    music: Option<Box<Music>>,
     /// An embedder's copy of what the caller says.
     copy: Option<TapId>,
     /// Recordings beside the task.
@@ -486,7 +486,7 @@ impl Channel {
     pub(crate) fn start_music(&mut self, source: MusicSource, out: &mut Outbox) {
         self.stop_music(out);
         if let Some(stream) = self.stream() {
-            self.music = Some(Music::start(self.id, stream, source, out));
+            self.music = Some(Box::new(Music::start(self.id, stream, source, out)));
         }
     }
 

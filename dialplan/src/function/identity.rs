@@ -238,7 +238,7 @@ pub(super) fn set_redirecting(scope: &mut Scope<'_>, arguments: &[u8], value: &[
     let Some(item) = parts.first() else { return wrong("requires an item") };
     let item = item_name(item);
     let value = strip(value);
-    let redirecting = &mut scope.state.channel.redirecting;
+    let redirecting = &mut *scope.state.channel.redirecting;
     match item.as_slice() {
         b"count" => redirecting.count = integer(value)?,
         b"reason" => redirecting.reason = reason(value),

@@ -74,10 +74,17 @@ pub(super) struct Entry {
     pub(super) partner: Option<ChannelId>,
     /// Whether it began with a bridge, and not with a call to somebody.
     pub(super) bridged_only: bool,
-    /// What is known of that one, once the entry is closed.
-    partner_facts: Facts,
-    /// The channel's facts when the entry was closed.
+    /// What was known when the entry was closed; most of a call's time it is not.
+    closing: Option<Box<Closing>>,
+}
+
+/// What is known when an entry is closed.
+#[derive(Debug, Clone, Default)]
+struct Closing {
+    /// Of the channel.
     facts: Facts,
+    /// Of whom it is about besides.
+    partner: Facts,
 }
 
 /// How far along a record is.
@@ -130,7 +137,8 @@ impl Entry {
 impl Chain {
     pub(super) fn new(channel: BString, facts: Facts, order: u64, now: Now) -> Self {
         let (role, life) = (Role::Caller, Life::Early);
-        Self { channel, began: now, order, facts, role, life, entries: VecDeque::new() }
+        // Most channels have one record.
+        Self { channel, began: now, order, facts, role, life, entries: VecDeque::with_capacity(1) }
     }
 
     /// The date of an instant, as far from the beginning as the monotonic clock says.
@@ -162,8 +170,7 @@ impl Chain {
             is_named: false,
             partner: None,
             bridged_only: false,
-            partner_facts: Facts::default(),
-            facts: Facts::default(),
+            closing: None,
         });
         self.entries.back_mut().expect("one was just put there")
     }
@@ -244,8 +251,8 @@ impl Chain {
             };
             entry.record.end = Some(date);
             entry.state = State::Closed;
-            entry.partner_facts.clone_from(partner);
-            entry.facts.clone_from(&self.facts);
+            let (facts, partner) = (self.facts.clone(), partner.clone());
+            entry.closing = Some(Box::new(Closing { facts, partner }));
         }
     }
 
@@ -278,7 +285,8 @@ impl Chain {
 
     /// A closed entry as a record.
     pub(super) fn record(&self, entry: Entry, is_last: bool) -> Record {
-        let Entry { record, facts, partner_facts, .. } = entry;
+        let Entry { record, closing, .. } = entry;
+        let Closing { facts, partner } = closing.map(|closing| *closing).unwrap_or_default();
         let end = record.end.unwrap_or(record.start);
         let since = |at: Timestamp| end.duration_since(at).try_into().unwrap_or_default();
         let caller_id = match facts.name.is_empty() {
@@ -287,9 +295,9 @@ impl Chain {
         };
         // What the `h` extension wrote counts.
         let mut user_field = if is_last { self.facts.user_field.clone() } else { facts.user_field };
-        if !partner_facts.user_field.is_empty() {
+        if !partner.user_field.is_empty() {
             user_field.push(b';');
-            user_field.extend_from_slice(&partner_facts.user_field);
+            user_field.extend_from_slice(&partner.user_field);
         }
         Record {
             account_code: facts.account_code,
@@ -310,13 +318,13 @@ impl Chain {
             ama_flags: facts.ama_flags,
             unique_id: facts.unique_id,
             user_field,
-            peer_account: partner_facts.account_code,
+            peer_account: partner.account_code,
             linked_id: facts.linked_id,
             sequence: record.sequence,
             fields: fields(&record.fields),
             // The last figures come when the stream is closed.
             media: if is_last { self.facts.media } else { facts.media },
-            peer_media: partner_facts.media,
+            peer_media: partner.media,
         }
     }
 }

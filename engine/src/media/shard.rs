@@ -67,8 +67,9 @@ pub struct Shard {
     rooms: HashMap<RoomId, usize>,
     room_table: Slab<Room>,
     mixer: Mixer,
-    /// The widest sound of any stream so far.
+    /// The widest sound of any stream so far, and the most members of any room.
     widest: Rate,
+    largest_room: usize,
     relay: Relay,
     /// Whose RTCP comes from a socket.
     by_socket: HashMap<SocketId, usize>,
@@ -146,6 +147,7 @@ impl Shard {
             room_table: Slab::new(),
             mixer: Mixer::new(),
             widest: Rate::Narrow,
+            largest_room: 0,
             relay: Relay::default(),
             by_socket: HashMap::new(),
             goodbyes: vec![],
@@ -470,12 +472,12 @@ impl Shard {
         self.lanes[phase].push(socket, slot);
     }
 
-    /// Makes room for what one room can speak. Once there is a wide stream, all may share its room.
+    /// Makes room for what one room can speak. Once there is a wide stream, it may be in any room.
     fn reserve_mix(&mut self, rate: Rate) {
-        self.mixer.reserve(self.streams.len());
+        self.mixer.reserve(self.largest_room);
         self.widest = self.widest.max(rate);
         if self.widest == Rate::Wide {
-            self.mixer.reserve_wide(self.streams.len());
+            self.mixer.reserve_wide(self.largest_room);
         }
     }
 
@@ -536,11 +538,14 @@ impl Shard {
         let Some(room) = self.room_table.get_mut(index) else { return false };
         room.add(slot);
         room.prepare_for(codec, opus);
-        if present != Some(room.phase()) {
+        self.largest_room = self.largest_room.max(room.members().len());
+        let phase = room.phase();
+        self.reserve_mix(codec.rate());
+        if present != Some(phase) {
             for lane in &mut self.lanes {
                 lane.remove(slot);
             }
-            self.lanes[room.phase()].push(socket, slot);
+            self.lanes[phase].push(socket, slot);
         }
         true
     }

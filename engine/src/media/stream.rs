@@ -80,7 +80,7 @@ pub struct Stream {
     voices: Option<Box<Voices>>,
     watches: Option<Box<Watches>>,
     detector: Option<Box<Detector>>,
-    seat: Option<Seat>,
+    seat: Option<Box<Seat>>,
     /// The frame in which it is looked after next.
     look_at: u64,
     control: Box<Control>,
@@ -258,7 +258,7 @@ impl Stream {
     }
 
     pub(crate) fn seat(&self) -> Option<&Seat> {
-        self.seat.as_ref()
+        self.seat.as_deref()
     }
 
     pub(crate) fn update(&mut self, settings: StreamSettings, frame: u64) {
@@ -370,7 +370,7 @@ impl Stream {
         talk_detection: TalkDetection,
         events: &mut VecDeque<Event>,
     ) {
-        self.seat = Some(Seat {
+        self.seat = Some(Box::new(Seat {
             room,
             mute,
             talk_detection,
@@ -379,7 +379,7 @@ impl Stream {
             partner: None,
             passage: None,
             upsampler: Upsampler::new(),
-        });
+        }));
         self.update_playout();
         events.push_back(Event::Joined { stream: self.id, room });
     }

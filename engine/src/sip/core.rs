@@ -17,7 +17,7 @@ use super::provisional::OPTION as RELIABLE;
 use super::session_timer::OPTION as TIMER;
 use super::table::Handle;
 use super::transaction::Timers;
-use super::transaction::key::{Key, RequestParts};
+use super::transaction::key::{KeptKey, Key, RequestParts};
 use super::transaction::layer::{Capacity, Layer, Reply, User};
 use super::{
     Branch, CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, Scheme, StatusCode,
@@ -199,7 +199,7 @@ pub(crate) struct Core {
     pub(crate) entropy: Entropy,
     pub(crate) events: VecDeque<Event>,
     /// Dialogs, and callers' halves of dialogs, to their usages.
-    pub(crate) dialogs: HashMap<Key, Usage>,
+    pub(crate) dialogs: HashMap<KeptKey, Usage>,
     pub(crate) counters: Counters,
     tag_key: u64,
 }

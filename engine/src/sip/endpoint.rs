@@ -29,7 +29,7 @@ use super::refer::Replaces;
 use super::subscribe::Subscription;
 use super::table::{Handle, Table};
 use super::transaction::ClientEvent;
-use super::transaction::key::Key;
+use super::transaction::key::{ByKey, Key};
 use super::transaction::layer::{Matched, Outcome, Responded, User};
 use super::{
     CallId, HeaderName, Headers, Limits, Message, Method, ParseErrorKind, Request, Response,
@@ -642,7 +642,7 @@ impl Endpoint {
     pub fn replaced_call(&self, replaces: &Replaces) -> Result<CallHandle, StatusCode> {
         let Replaces { call_id, to_tag, from_tag, replaceable } = replaces;
         let key = Key::dialog(call_id.as_str(), to_tag.as_str(), from_tag.as_str());
-        let Some(Usage::Call(handle)) = self.core.dialogs.get(&key) else {
+        let Some(Usage::Call(handle)) = self.core.dialogs.find(&key) else {
             return Err(StatusCode::CALL_DOES_NOT_EXIST);
         };
         let call = self.calls.get(*handle).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
@@ -825,7 +825,7 @@ impl Endpoint {
         let call_id = request.call_id()?;
         let key = Key::dialog(call_id, local_tag, request.from_tag().unwrap_or_default());
         let dialogs = &self.core.dialogs;
-        dialogs.get(&key).or_else(|| dialogs.get(&Key::half_dialog(call_id, local_tag))).copied()
+        dialogs.find(&key).or_else(|| dialogs.find(&Key::half_dialog(call_id, local_tag))).copied()
     }
 
     /// Which port responses go to within a call or a subscription.

@@ -30,7 +30,7 @@ use super::provisional::{RAck, ReliableProvisional, Sending};
 use super::session_timer::SessionTimer;
 use super::table::Handle;
 use super::transaction::ClientEvent;
-use super::transaction::key::Key;
+use super::transaction::key::{KeptKey, Key};
 use super::transaction::layer::User;
 use super::{CallId, HeaderName, Headers, Method, Request, Response, StatusCode, Tag};
 use reliable::Provisionals;
@@ -51,7 +51,7 @@ pub(crate) struct Call {
     /// The callee's from the start, the caller's from the 2xx on; kept while anything may need it.
     dialog: Option<Dialog>,
     /// INVITEs that we sent and whose transactions live.
-    invites: SmallVec<[SentInvite; 1]>,
+    invites: SmallVec<[Box<SentInvite>; 1]>,
     /// The BYE that we sent, while its transaction lives.
     bye: Option<Handle>,
     /// Other requests that we sent in the dialog.
@@ -71,7 +71,7 @@ pub(crate) struct Call {
     /// REFERs of the peer's that it hears about.
     referrals: SmallVec<[referral::Referral; 0]>,
     /// What the dialogs are registered under.
-    keys: SmallVec<[Key; 2]>,
+    keys: SmallVec<[KeptKey; 2]>,
 }
 
 impl Call {
@@ -91,7 +91,7 @@ impl Call {
         Some(Self {
             handle: Handle { slot: 0, generation: 0 },
             role: Role::Callee,
-            state: State::Incoming(Incoming {
+            state: State::Incoming(Box::new(Incoming {
                 transaction,
                 trying: Some(now + TRYING_DELAY),
                 ringing: None,
@@ -99,7 +99,7 @@ impl Call {
                 has_offer: !request.body().is_empty(),
                 cseq: request.cseq().map_or(0, |cseq| cseq.number),
                 provisionals: Provisionals::default(),
-            }),
+            })),
             contact: core.contact(request.uri().user(), &flow),
             flow,
             path: core.config.path,
@@ -179,7 +179,7 @@ impl Call {
             .and_then(|from| from.tag())
             .unwrap_or_default();
         let key = Key::half_dialog(outgoing.call_id.as_str(), tag);
-        self.register(core, key);
+        self.register(core, &key);
         self.send_first_invite(core, Headers::default(), now)
     }
 
@@ -412,14 +412,15 @@ impl Call {
 
     // ---- private ----
 
-    fn register(&mut self, core: &mut Core, key: Key) {
+    fn register(&mut self, core: &mut Core, key: &Key) {
+        let key = key.keep();
         core.dialogs.insert(key.clone(), Usage::Call(self.handle));
         self.keys.push(key);
     }
 
     fn register_dialog(&mut self, core: &mut Core) {
         if let Some(key) = self.dialog.as_ref().map(Dialog::key) {
-            self.register(core, key);
+            self.register(core, &key);
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Call {
     pub(super) phase: Phase,
     pub(super) control: Control,
     /// A conference room being visited; it gets the channel's outcomes first.
-    pub(super) visit: Option<Visit>,
+    pub(super) visit: Option<Box<Visit>>,
     /// The other calls that a Dial of this one made, and how it stands.
     pub(super) dialling: Option<Box<Dialling>>,
     /// The stack's call; `None` once the stack ended it.

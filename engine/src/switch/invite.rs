@@ -131,7 +131,7 @@ impl Switch {
             channel.caller.number_presentation = withheld;
             channel.caller.name_presentation = withheld;
             if let Some(redirecting) = &identity.redirecting {
-                channel.redirecting = (**redirecting).clone();
+                channel.redirecting = (**redirecting).clone().into();
             }
         }
         let hops = request.max_forwards().unwrap_or(sip::MAX_FORWARDS).min(sip::MAX_FORWARDS);

@@ -65,7 +65,7 @@ impl Switch {
                 now: now.instant,
             },
         );
-        call.visit = Some(visit);
+        call.visit = Some(Box::new(visit));
         self.visited(call, progress);
         Ok(())
     }

@@ -46,7 +46,7 @@ impl SessionError {
 pub(super) struct Session {
     exchange: OfferAnswer,
     /// An offer of the far end that is not answered yet.
-    offer: Option<SessionDescription>,
+    offer: Option<Box<SessionDescription>>,
     /// Our answer to it, once made; sent in the 183 and again in the 200.
     description: Option<Bytes>,
     /// What the forks of an outgoing call answered before one of them took it, by To tag; the latest
@@ -95,7 +95,7 @@ impl Session {
         local: SocketAddr,
     ) -> Result<(), SessionError> {
         self.exchange.check_offer(&offer, local)?;
-        self.offer = Some(offer);
+        self.offer = Some(Box::new(offer));
         Ok(())
     }
 

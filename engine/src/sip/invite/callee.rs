@@ -97,9 +97,8 @@ impl Call {
         body: Option<&Body>,
         now: Instant,
     ) -> Result<(), VerbError> {
-        let State::Incoming(Incoming { transaction, .. }) = self.state else {
-            return Err(VerbError::WrongState);
-        };
+        let State::Incoming(incoming) = &self.state else { return Err(VerbError::WrongState) };
+        let transaction = incoming.transaction;
         let headers = &self.timed(core, transaction, headers, now);
         let Self { state: State::Incoming(incoming), dialog: Some(dialog), contact, .. } = self
         else {

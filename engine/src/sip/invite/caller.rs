@@ -40,7 +40,7 @@ impl Call {
         let user = User::Call(self.handle);
         let transaction = core.send(draft, self.flow, user, now).ok_or(VerbError::Full)?;
         outgoing.challenge = None;
-        self.invites.push(SentInvite::new(transaction, InviteKind::First, has_body));
+        self.invites.push(Box::new(SentInvite::new(transaction, InviteKind::First, has_body)));
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Call {
 
     /// CANCEL now, or when the first provisional response comes (RFC 3261 §9.1).
     pub(super) fn withdraw(&mut self, core: &mut Core, headers: &Headers, now: Instant) {
-        let pending = |sent: &&mut SentInvite| {
+        let pending = |sent: &&mut Box<SentInvite>| {
             sent.kind == InviteKind::First && sent.progress != Progress::Final
         };
         let Some(sent) = self.invites.iter_mut().find(pending) else { return };
@@ -195,7 +195,7 @@ impl Call {
         let Some(dialog) = Dialog::establish(request, response) else { return };
         let key = dialog.key();
         outgoing.early.push(Early { dialog, rseq: None, described: false });
-        self.register(core, key);
+        self.register(core, &key);
     }
 
     /// A 2xx to the first INVITE: the answer, a repetition, or another fork's (RFC 3261 §13.2.2.4).

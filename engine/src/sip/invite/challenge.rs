@@ -32,8 +32,9 @@ impl Call {
         response: &Response,
         now: Instant,
     ) -> bool {
-        let first =
-            |sent: &SentInvite| sent.transaction == transaction && sent.kind == InviteKind::First;
+        let first = |sent: &Box<SentInvite>| {
+            sent.transaction == transaction && sent.kind == InviteKind::First
+        };
         if self.invites.iter().any(first) {
             return false;
         }
@@ -64,7 +65,7 @@ impl Call {
         {
             sent.progress = Progress::Final;
             let (kind, has_body) = (sent.kind, sent.has_body);
-            self.invites.push(SentInvite::new(again, kind, has_body));
+            self.invites.push(Box::new(SentInvite::new(again, kind, has_body)));
         } else if let Some(other) = self.others.iter_mut().find(|it| it.transaction == transaction)
         {
             let purpose = std::mem::replace(&mut other.purpose, Purpose::Settled);

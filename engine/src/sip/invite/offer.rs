@@ -35,7 +35,11 @@ impl Call {
         let transaction = core
             .send_in_dialog(dialog, Method::Invite, parts, flow, user, now)
             .ok_or(VerbError::Full)?;
-        self.invites.push(SentInvite::new(transaction, InviteKind::Again, body.is_some()));
+        self.invites.push(Box::new(SentInvite::new(
+            transaction,
+            InviteKind::Again,
+            body.is_some(),
+        )));
         Ok(())
     }
 

@@ -17,7 +17,7 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) enum State {
     /// Callee, before the final response.
-    Incoming(Incoming),
+    Incoming(Box<Incoming>),
     /// Caller, before the final response.
     Outgoing(Box<Outgoing>),
     /// Answered.

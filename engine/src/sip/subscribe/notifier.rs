@@ -12,7 +12,7 @@ use crate::sip::dialog::{Dialog, Order};
 use crate::sip::event::{Body, Event, SubscriptionHandle, VerbError};
 use crate::sip::flow::Flow;
 use crate::sip::table::Handle;
-use crate::sip::transaction::key::Key;
+use crate::sip::transaction::key::KeptKey;
 use crate::sip::transaction::layer::User;
 use crate::sip::{HeaderName, Headers, Method, Request, Response, StatusCode, Tag};
 
@@ -21,7 +21,7 @@ use crate::sip::{HeaderName, Headers, Method, Request, Response, StatusCode, Tag
 pub(crate) struct Subscription {
     handle: Handle,
     dialog: Dialog,
-    key: Key,
+    key: KeptKey,
     contact: String,
     terms: SubscriptionTerms,
     about: Subscribe,
@@ -95,7 +95,7 @@ impl Subscription {
         dialog.confirm();
         Some(Self {
             handle: Handle { slot: 0, generation: 0 },
-            key: dialog.key(),
+            key: dialog.key().keep(),
             contact: core.contact(request.uri().user(), &terms.flow),
             dialog,
             terms,

@@ -6,6 +6,8 @@
 //! A key is one string of bytes, made on the stack; only a key that stays in a table is copied.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -96,9 +98,38 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The key as it is kept.
+    pub(crate) fn keep(&self) -> KeptKey {
+        KeptKey(Arc::from(self.0.as_slice()))
+    }
+}
+
 impl Borrow<[u8]> for Key {
     fn borrow(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// A key that stays, shared by a table and what is found there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeptKey(Arc<[u8]>);
+
+impl Borrow<[u8]> for KeptKey {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A table in which keys are looked up without being kept.
+pub(crate) trait ByKey<V> {
+    /// What is found under a key.
+    fn find(&self, key: &Key) -> Option<&V>;
+}
+
+impl<V> ByKey<V> for HashMap<KeptKey, V> {
+    fn find(&self, key: &Key) -> Option<&V> {
+        self.get(key.0.as_slice())
     }
 }
 

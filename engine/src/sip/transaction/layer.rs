@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::client::ClientTransaction;
 use super::invite_client::InviteClientTransaction;
 use super::invite_server::{Ack, InviteServerTransaction};
-use super::key::Key;
+use super::key::{ByKey, KeptKey, Key};
 use super::server::ServerTransaction;
 use super::{ClientEvent, ServerEvent, Timers};
 use crate::sip::deadlines::Deadlines;
@@ -84,7 +84,7 @@ impl ClientMachine {
 #[derive(Debug)]
 pub(crate) struct ClientEntry {
     machine: ClientMachine,
-    key: Key,
+    key: KeptKey,
     flow: Flow,
     user: User,
     /// The request sent, for the ACK and CANCEL that copy it.
@@ -97,12 +97,12 @@ pub(crate) struct ClientEntry {
 #[derive(Debug)]
 pub(crate) struct ServerEntry {
     machine: ServerMachine,
-    key: Key,
-    merged: Option<Key>,
+    key: KeptKey,
+    merged: Option<KeptKey>,
     reply: Reply,
     user: User,
     /// What is to be answered; `None` once it was, and only repetitions can come.
-    request: Option<Request>,
+    request: Option<Box<Request>>,
 }
 
 /// Where responses go (RFC 3261 §18.2.2).
@@ -129,9 +129,9 @@ pub(crate) struct Layer {
     timers: Timers,
     clients: Table<ClientEntry>,
     servers: Table<ServerEntry>,
-    client_keys: HashMap<Key, Handle>,
-    server_keys: HashMap<Key, Handle>,
-    merged_keys: HashMap<Key, Handle>,
+    client_keys: HashMap<KeptKey, Handle>,
+    server_keys: HashMap<KeptKey, Handle>,
+    merged_keys: HashMap<KeptKey, Handle>,
     client_deadlines: Deadlines,
     server_deadlines: Deadlines,
     /// Requests outside of calls that were answered, oldest first, kept for their repetitions.
@@ -277,6 +277,7 @@ impl Layer {
             flow.connection = None;
         }
         let machine = ClientMachine::new(&request, bytes, flow, self.timers, now);
+        let key = key.keep();
         let entry = ClientEntry { machine, key: key.clone(), flow, user, request, fallback };
         let handle = self.clients.insert(entry).ok()?;
         self.client_keys.insert(key, handle);
@@ -298,7 +299,7 @@ impl Layer {
         ack: impl FnOnce(&Request) -> Bytes,
         now: Instant,
     ) -> Responded {
-        let Some(&handle) = self.client_keys.get(key) else { return Responded::Stray };
+        let Some(&handle) = self.client_keys.find(key) else { return Responded::Stray };
         let Some(entry) = self.clients.get_mut(handle) else { return Responded::Stray };
         let user = entry.user;
         // The way leads to the peer.
@@ -366,7 +367,7 @@ impl Layer {
 
     /// Hands a request to the transaction it belongs to. `key` is made with INVITE for an ACK.
     pub(crate) fn match_request(&mut self, key: &Key, method: &Method, now: Instant) -> Matched {
-        let Some(&handle) = self.server_keys.get(key) else { return Matched::New };
+        let Some(&handle) = self.server_keys.find(key) else { return Matched::New };
         let Some(entry) = self.servers.get_mut(handle) else { return Matched::New };
         let matched = match &mut entry.machine {
             ServerMachine::Plain(machine) => {
@@ -390,13 +391,13 @@ impl Layer {
 
     /// The transaction a CANCEL is for, by the key made with INVITE.
     pub(crate) fn find_server(&self, key: &Key) -> Option<(Handle, User)> {
-        let &handle = self.server_keys.get(key)?;
+        let &handle = self.server_keys.find(key)?;
         self.servers.get(handle).map(|entry| (handle, entry.user))
     }
 
     /// Whether the same request is being dealt with under another key (RFC 3261 §8.2.2.2).
     pub(crate) fn is_merged(&self, merged: &Key) -> bool {
-        self.merged_keys.contains_key(merged)
+        self.merged_keys.find(merged).is_some()
     }
 
     /// Starts a server transaction. `None` when the table is full.
@@ -415,13 +416,14 @@ impl Layer {
         } else {
             ServerMachine::Plain(ServerTransaction::new(transport, self.timers, now))
         };
+        let (key, merged) = (key.keep(), merged.map(|merged| merged.keep()));
         let entry = ServerEntry {
             machine,
             key: key.clone(),
             merged: merged.clone(),
             reply,
             user,
-            request: Some(request),
+            request: Some(Box::new(request)),
         };
         let handle = self.servers.insert(entry).ok()?;
         self.server_keys.insert(key, handle);
@@ -447,7 +449,7 @@ impl Layer {
             ServerMachine::Plain(machine) => machine.is_answerable(),
             ServerMachine::Invite(machine) => machine.is_answerable(),
         };
-        entry.request.as_ref().filter(|_| answerable)
+        entry.request.as_deref().filter(|_| answerable)
     }
 
     /// Sends a response through its transaction.
@@ -486,7 +488,7 @@ impl Layer {
 
     /// Forgets a transaction, as if its request had never come (RFC 3261 §8.2.7).
     pub(crate) fn forget_server(&mut self, handle: Handle) -> Option<(Request, Reply)> {
-        self.remove_server(handle).and_then(|entry| Some((entry.request?, entry.reply)))
+        self.remove_server(handle).and_then(|entry| Some((*entry.request?, entry.reply)))
     }
 
     /// Says anew where the responses of a transaction go.

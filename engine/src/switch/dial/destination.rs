@@ -141,7 +141,7 @@ impl Switch {
                 (Party::new(parties.caller_name.clone(), parties.caller_number.clone()), None)
             }
         };
-        let said = identity::outward(&party, redirecting.as_ref(), &peer, &target, flow.local);
+        let said = identity::outward(&party, redirecting.as_deref(), &peer, &target, flow.local);
         let identity::Outward { from, headers } =
             said.ok_or_else(|| PlaceError::From(party.number.unwrap_or_default().to_string()))?;
         if let Some(codecs) = caller.codecs {
