@@ -32,10 +32,9 @@ impl Call {
         response: &Response,
         now: Instant,
     ) -> bool {
-        let first = |sent: &Box<SentInvite>| {
-            sent.transaction == transaction && sent.kind == InviteKind::First
-        };
-        if self.invites.iter().any(first) {
+        let is_first =
+            |sent: &SentInvite| sent.transaction == transaction && sent.kind == InviteKind::First;
+        if self.invites.iter().any(|sent| is_first(sent)) {
             return false;
         }
         let Some(authority) = &mut self.authority else { return false };
