@@ -200,14 +200,25 @@ impl Channel {
         self.finish(TaskOutcome::Failed("the media is gone"));
     }
 
-    /// Enters a room, on the room's shard.
-    pub(crate) fn join(&mut self, room: RoomId, at: ShardId, mute: MuteState, out: &mut Outbox) {
-        let Audio::Open { shard, stream, .. } = &mut self.audio else { return };
-        if *shard != at {
+    /// Lets another shard carry the stream, with all that it is doing.
+    pub(crate) fn move_to(&mut self, at: ShardId, out: &mut Outbox) {
+        if let Audio::Open { shard, stream, .. } = &mut self.audio
+            && *shard != at
+        {
             out.command(*shard, Command::Move { stream: *stream, to: at });
             *shard = at;
         }
-        let stream = *stream;
+    }
+
+    /// Whether it hears nobody else, who would have to come with it to another shard.
+    pub(crate) fn can_move(&self) -> bool {
+        self.stream().is_some() && !self.monitors.is_bridged()
+    }
+
+    /// Enters a room, on the room's shard.
+    pub(crate) fn join(&mut self, room: RoomId, at: ShardId, mute: MuteState, out: &mut Outbox) {
+        self.move_to(at, out);
+        let Some((_, stream)) = self.stream() else { return };
         out.command(at, Command::Join { stream, room, mute, talk_detection: TalkDetection::Off });
         self.monitors.set_bridged(true, self.stream(), out);
     }

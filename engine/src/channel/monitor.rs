@@ -294,6 +294,11 @@ impl Monitors {
         self.change(stream, out, |monitor| monitor.is_paused = is_paused);
     }
 
+    /// Whether the channel is connected with others.
+    pub(super) fn is_bridged(&self) -> bool {
+        self.is_bridged
+    }
+
     /// The channel is connected with others, or not any more.
     pub(super) fn set_bridged(
         &mut self,

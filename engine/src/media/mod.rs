@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 mod jitter;
 mod latch;
+pub mod load;
 pub mod mixer;
 pub mod packet_io;
 mod player;
@@ -38,6 +39,7 @@ pub use command::{
 pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId, VoiceId, WatchId};
+pub use load::{LoadState, OverloadBounds, ShardLoad};
 pub use prompt::Prompt;
 pub use quality::Rating;
 pub(crate) use settings::KEEPALIVE;

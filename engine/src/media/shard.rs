@@ -22,7 +22,7 @@ use super::{
     room::Room,
     rtcp::NtpTime,
     rtp::RtpTime,
-    stream::{DIGIT_TONES, Goodbye, Moment, Relay, Stream},
+    stream::{DIGIT_TONES, Delivery, Goodbye, Moment, Relay, Stream},
     tap::NewTap,
 };
 use crate::entropy::Entropy;
@@ -76,6 +76,10 @@ pub struct Shard {
     goodbyes: Vec<Goodbye>,
     released: Vec<SocketId>,
     expected: Vec<Expected>,
+    /// Streams that came after their turn: their slots, and the frames they are to make up for.
+    overdue: Vec<Overdue>,
+    /// Ticks before this one find what waited during a stall.
+    stale_before: u64,
     departures: VecDeque<Departure>,
     events: VecDeque<Event>,
     /// Whose turn it is, should it panic.
@@ -95,6 +99,13 @@ struct Lane {
 struct Expected {
     stream: StreamId,
     commands: Vec<Command>,
+}
+
+/// A stream that missed its turn on the way.
+#[derive(Debug)]
+struct Overdue {
+    stream: StreamId,
+    first_frame: u64,
 }
 
 /// What leaves for another shard. Whoever carries a stream takes the socket out of the old shard's
@@ -153,6 +164,8 @@ impl Shard {
             goodbyes: vec![],
             released: vec![],
             expected: vec![],
+            overdue: vec![],
+            stale_before: 0,
             departures: VecDeque::new(),
             events: VecDeque::with_capacity(256),
             working_on: None,
@@ -178,7 +191,6 @@ impl Shard {
     /// Obeys one command; see [`Command`].
     pub fn handle_command(&mut self, command: Command, now: Instant) {
         if let Some(stream) = command.stream()
-            && !self.by_id.contains_key(&stream)
             && let Some(expected) = self.expected.iter_mut().find(|e| e.stream == stream)
         {
             if expected.commands.len() < MOST_WAITING {
@@ -279,9 +291,36 @@ impl Shard {
     pub fn adopt(&mut self, mut stream: Box<Stream>, socket: SocketId, now: Instant) {
         stream.set_socket(socket);
         let id = stream.id();
+        let next = stream.last_frame().map(|last| last + 1);
         self.insert(stream, now);
         self.events.push_back(Event::Moved { stream: id, shard: self.settings.id });
-        self.release_expected(id, now);
+        let frame = self.next_tick / PHASES as u64;
+        match next {
+            // What it has to send first comes before what it is told.
+            Some(first_frame)
+                if (1..=MOST_OVERDUE).contains(&frame.saturating_sub(first_frame)) =>
+            {
+                self.overdue.push(Overdue { stream: id, first_frame });
+            }
+            _ => self.release_expected(id, now),
+        }
+    }
+
+    /// Sends what streams would have sent in turns that passed while they were on their way.
+    fn make_up(&mut self, now: Instant, io: &mut impl PacketIo) {
+        let frame = self.next_tick / PHASES as u64;
+        for Overdue { stream, first_frame } in std::mem::take(&mut self.overdue) {
+            for missed in first_frame..frame {
+                let moment = self.moment(missed, now);
+                let slot = self.by_id.get(&stream).copied();
+                self.working_on = slot;
+                if let Some(stream) = slot.and_then(|slot| self.streams.get_mut(slot)) {
+                    stream.handle_frame(&mut self.mixer, moment, io, &mut self.events);
+                }
+            }
+            self.working_on = None;
+            self.release_expected(stream, now);
+        }
     }
 
     /// The stream announced will not come: it ended before it could leave.
@@ -329,12 +368,16 @@ impl Shard {
             self.next_tick = due + 1;
             return;
         }
+        if !self.overdue.is_empty() {
+            self.make_up(now, io);
+        }
         let behind = due.saturating_sub(self.next_tick);
         if behind > LONGEST_CATCH_UP {
             // Whole frames, so that every phase keeps its turn.
             let skipped = behind - behind % PHASES as u64;
             self.next_tick += skipped;
             self.counters.skipped_ticks += skipped;
+            self.stale_before = self.next_tick + PHASES as u64;
         }
         for worked in 0..2 {
             if self.next_tick > due {
@@ -361,7 +404,11 @@ impl Shard {
 
     fn run(&mut self, tick: u64, now: Instant, io: &mut impl PacketIo) {
         let phase = (tick % PHASES as u64) as usize;
-        let moment = self.moment(tick / PHASES as u64, now);
+        let mut moment = self.moment(tick / PHASES as u64, now);
+        let is_stale = tick < self.stale_before;
+        if is_stale {
+            moment.delivery = Delivery::Stale;
+        }
         let Self { lanes, streams, relay, events, mixer, working_on, by_socket, .. } = self;
         io.receive_control(&mut |socket, from, datagram| {
             let Some(&slot) = by_socket.get(&socket) else { return };
@@ -375,13 +422,18 @@ impl Shard {
         }
         let lane = &lanes[phase];
         relay.clear();
-        io.receive_batch(&lane.sockets, &mut |index, from, datagram| {
-            let Some(&slot) = lane.slots.get(index) else { return };
-            *working_on = Some(slot);
-            if let Some(stream) = streams.get_mut(slot) {
-                stream.handle_packet(from, datagram, slot, moment, relay, events);
-            }
-        });
+        for _ in 0..if is_stale { STALE_BATCHES } else { 1 } {
+            io.receive_batch(&lane.sockets, &mut |index, from, datagram| {
+                let Some(&slot) = lane.slots.get(index) else { return };
+                *working_on = Some(slot);
+                if let Some(stream) = streams.get_mut(slot) {
+                    stream.handle_packet(from, datagram, slot, moment, relay, events);
+                }
+            });
+        }
+        if is_stale {
+            relay.clear();
+        }
         for &entry in &relay.entries {
             *working_on = Some(entry.slot);
             if let Some(stream) = streams.get_mut(entry.slot) {
@@ -459,16 +511,23 @@ impl Shard {
             self.next_tick = self.next_tick.max(self.tick_at(now) + 1);
         }
         let (id, socket, rate) = (stream.id(), stream.socket(), stream.codec().rate());
+        let next_frame = stream.last_frame().map(|last| last + 1);
         let slot = self.streams.insert(stream);
         self.by_id.insert(id, slot);
         self.by_socket.insert(socket, slot);
         self.reserve_mix(rate);
-        // The emptiest phase; of several the one whose turn comes first.
-        let next_phase = (self.next_tick % PHASES as u64) as usize;
-        let phase = (0..PHASES)
-            .map(|ahead| (next_phase + ahead) % PHASES)
-            .min_by_key(|&phase| self.lanes[phase].slots.len())
-            .unwrap_or(0);
+        // The emptiest phase; of several the one whose turn comes first. What comes from another
+        // shard goes where its next frame is due, if that is still to come.
+        let turns = (0..PHASES as u64).map(|ahead| self.next_tick + ahead);
+        let frame_of = |tick: u64| tick / PHASES as u64;
+        let wanted = next_frame.map(|next| next.max(frame_of(self.next_tick)));
+        let phase_of = |tick: u64| (tick % PHASES as u64) as usize;
+        let phase = turns
+            .min_by_key(|&tick| {
+                let is_elsewhere = wanted.is_some_and(|wanted| frame_of(tick) != wanted);
+                (is_elsewhere, self.lanes[phase_of(tick)].slots.len())
+            })
+            .map_or(0, phase_of);
         self.lanes[phase].push(socket, slot);
     }
 
@@ -588,6 +647,7 @@ impl Shard {
             now,
             arrival: RtpTime(self.samples_at(now) as u32),
             ntp: NtpTime::since_1970(self.settings.epoch_wall.saturating_add(elapsed)),
+            delivery: Delivery::Live,
         }
     }
 
@@ -632,6 +692,12 @@ const PHASES: usize = 4;
 
 /// Ticks of a stall that are made up for: 100 ms.
 const LONGEST_CATCH_UP: u64 = 20;
+
+/// Frames that a stream makes up for at once when it comes late from another shard: 100 ms.
+const MOST_OVERDUE: u64 = 5;
+
+/// How often each socket is read after a stall: more datagrams than its buffer holds.
+const STALE_BATCHES: usize = 16;
 
 /// Commands kept for one stream on its way; its owner sends a handful.
 const MOST_WAITING: usize = 64;

@@ -55,6 +55,17 @@ pub(crate) struct Moment {
     pub(crate) arrival: RtpTime,
     /// The clock as it hangs on the wall, for reports.
     pub(crate) ntp: NtpTime,
+    /// Whether what arrives is of now.
+    pub(crate) delivery: Delivery,
+}
+
+/// Whether what is read in a tick has just arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It has.
+    Live,
+    /// It waited while the whole shard stood still: it counts, and nobody is to hear it any more.
+    Stale,
 }
 
 /// A stream. Boxed, so that it moves between shards without being copied.
@@ -246,6 +257,11 @@ impl Stream {
 
     pub(crate) fn id(&self) -> StreamId {
         self.id
+    }
+
+    /// The frame worked on last.
+    pub(crate) fn last_frame(&self) -> Option<u64> {
+        self.sending.last_frame
     }
 
     pub(crate) fn socket(&self) -> SocketId {

@@ -17,8 +17,8 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
-    log_control::LogControl, reload::Reloader, signalling::Request, store::Store, trace::Traces,
-    transport::Transports,
+    log_control::LogControl, media::MediaThreads, reload::Reloader, signalling::Request,
+    store::Store, trace::Traces, transport::Transports,
 };
 use crate::{clock::Now, switch::Switch};
 
@@ -31,6 +31,7 @@ pub(crate) struct Inside<'a> {
     /// `Err`: why nothing is kept.
     pub(crate) store: Result<&'a Store, &'a str>,
     pub(crate) traces: &'a mut Traces,
+    pub(crate) media: &'a MediaThreads,
     pub(crate) now: Now,
 }
 

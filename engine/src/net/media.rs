@@ -19,7 +19,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{JoinHandle, available_parallelism},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -32,7 +32,8 @@ use self::{
 use crate::{
     entropy::Entropy,
     media::{
-        Command, Event, ShardId,
+        Command, Event, LoadState, OverloadBounds, ShardId, ShardLoad,
+        load::LoadMeter,
         shard::{Shard, ShardSettings},
     },
 };
@@ -47,6 +48,7 @@ pub struct MediaConfig {
     stock: usize,
     quarantine: Duration,
     dscp: u8,
+    overload: OverloadBounds,
 }
 
 /// Whether media threads ask the system for precedence.
@@ -70,6 +72,7 @@ impl Default for MediaConfig {
             stock: 64,
             quarantine: Duration::from_secs(3),
             dscp: 46,
+            overload: OverloadBounds::default(),
         }
     }
 }
@@ -123,6 +126,13 @@ impl MediaConfig {
     #[must_use]
     pub fn dscp(mut self, dscp: u8) -> Self {
         self.dscp = dscp.min(63);
+        self
+    }
+
+    /// When a media thread counts as overloaded.
+    #[must_use]
+    pub fn overload(mut self, bounds: OverloadBounds) -> Self {
+        self.overload = bounds;
         self
     }
 }
@@ -208,6 +218,8 @@ pub struct ShardStatistics {
     pub stray_commands: u64,
     /// Keys and other news of peers that nobody read for so long that no room was left.
     pub dropped_events: u64,
+    /// Of the last half second.
+    pub load: ShardLoad,
 }
 
 /// How late ticks began: how many by less than each of [`Lateness::BOUNDS`], and how many by more.
@@ -271,6 +283,9 @@ struct Gauges {
     panics: AtomicU64,
     stray_commands: AtomicU64,
     dropped_events: AtomicU64,
+    load: AtomicU64,
+    /// When the next tick is due, in microseconds since the epoch; [`NEVER`] without streams.
+    due: AtomicU64,
 }
 
 /// Told after events were queued, from a media thread. Must not block.
@@ -280,6 +295,7 @@ type Waker = Arc<dyn Fn() + Send + Sync>;
 pub struct MediaThreads {
     shards: Vec<Handle>,
     events: Receiver<Event>,
+    epoch: Instant,
 }
 
 struct Handle {
@@ -337,9 +353,11 @@ impl MediaThreads {
                 gauges: Arc::default(),
                 realtime: config.realtime,
                 core: index,
+                epoch,
+                meter: LoadMeter::new(config.overload),
             });
         }
-        let mut threads = Self { shards: vec![], events };
+        let mut threads = Self { shards: vec![], events, epoch };
         for (worker, queue) in prepared.into_iter().zip(queues) {
             let gauges = Arc::clone(&worker.gauges);
             let thread = std::thread::Builder::new()
@@ -402,6 +420,20 @@ impl MediaThreads {
         self.events.recv_timeout(timeout).ok()
     }
 
+    /// How a shard stands, by its own measure; one whose thread does not get to run at all is
+    /// overloaded. `None` if there is no such shard.
+    pub fn load(&self, shard: ShardId) -> Option<ShardLoad> {
+        let gauges = &self.shards.get(usize::from(shard.0))?.gauges;
+        let load = ShardLoad::unpack(gauges.load.load(Ordering::Relaxed));
+        let due = gauges.due.load(Ordering::Relaxed);
+        let now = thread::now().saturating_duration_since(self.epoch);
+        let is_stuck = now > Duration::from_micros(due).saturating_add(STUCK);
+        Some(match is_stuck {
+            true => ShardLoad { late: 1000, state: LoadState::Overloaded, ..load },
+            false => load,
+        })
+    }
+
     /// What a shard did so far; `None` if there is no such shard.
     pub fn statistics(&self, shard: ShardId) -> Option<ShardStatistics> {
         let gauges = &self.shards.get(usize::from(shard.0))?.gauges;
@@ -415,7 +447,13 @@ impl MediaThreads {
             panics: read(&gauges.panics),
             stray_commands: read(&gauges.stray_commands),
             dropped_events: read(&gauges.dropped_events),
+            load: self.load(shard)?,
         })
+    }
+
+    /// What each shard did so far, in order.
+    pub fn all_statistics(&self) -> Vec<ShardStatistics> {
+        (0..self.shards()).filter_map(|shard| self.statistics(ShardId(shard))).collect()
     }
 
     /// Stops the threads and waits for them; open streams end without further packets.
@@ -450,6 +488,12 @@ impl fmt::Debug for MediaThreads {
 
 /// Commands that may wait for a shard. It takes all of them each tick; a call needs about ten.
 const COMMAND_QUEUE: usize = 8192;
+
+/// Stands for no time at all.
+const NEVER: u64 = u64::MAX;
+
+/// A tick overdue by so much means that its thread does not run.
+const STUCK: Duration = Duration::from_millis(500);
 
 /// Events that may wait for their reader; beyond that they wait in their shard, see `thread`.
 const EVENT_QUEUE: usize = 65_536;

@@ -40,7 +40,7 @@ use super::{
 use crate::{
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
-    media::{self, ShardId},
+    media::{self, ShardId, ShardLoad},
     recording::RecordingNews,
     sip::{Flow, Transport},
     switch::{
@@ -112,6 +112,8 @@ struct Signalling {
     /// `Err` when nothing is kept, with the reason.
     store: Result<Store, String>,
     traces: Traces,
+    /// What each shard had to do when it was asked last.
+    loads: Vec<ShardLoad>,
     handles: Handles,
 }
 
@@ -208,6 +210,7 @@ impl Signalling {
             answers,
             store,
             traces: Traces::default(),
+            loads: Vec::new(),
             handles,
         };
         Ok((signalling, addresses))
@@ -217,6 +220,7 @@ impl Signalling {
     async fn run(mut self) {
         let mut packets = Vec::with_capacity(BATCH);
         let stopped = loop {
+            self.take_loads();
             self.carry_out();
             let deadline = self.deadline();
             tokio::select! {
@@ -315,6 +319,22 @@ impl Signalling {
         }
     }
 
+    /// Tells the switch how much the shards have to do, where that changed.
+    fn take_loads(&mut self) {
+        for index in 0..self.media.shards() {
+            let shard = ShardId(index);
+            let Some(load) = self.media.load(shard) else { return };
+            let known = usize::from(index);
+            if self.loads.len() <= known {
+                self.loads.push(ShardLoad::default());
+            }
+            if self.loads[known] != load {
+                self.loads[known] = load;
+                self.switch.handle_media_load(shard, load, clock::now());
+            }
+        }
+    }
+
     fn take_answer(&mut self, resolved: &resolver::Resolved) {
         let resolver::Resolved { question, answer, time_to_live } = resolved;
         self.switch.handle_answer(question, answer.clone(), *time_to_live, clock::now());
@@ -343,9 +363,9 @@ impl Signalling {
                 Command::Call { id, call, verb }
             }
             Request::Look(look) => {
-                let Self { switch, transports, traces, store, .. } = self;
+                let Self { switch, transports, traces, store, media, .. } = self;
                 let (store, now) = (store.as_ref().map_err(String::as_str), clock::now());
-                return look.at(Inside { switch, transports, traces, store, now });
+                return look.at(Inside { switch, transports, traces, store, media, now });
             }
             Request::ReloadCertificates { done } => {
                 let _ = done.send(self.transports.reload_certificates());

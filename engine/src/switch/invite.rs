@@ -74,7 +74,7 @@ impl Switch {
             tracing::info!(peer = %peer.name, status = status.code(), "call refused");
             return self.refuse_invite(handle, status, &headers, now);
         }
-        if self.is_full(&flow) {
+        if self.is_full(&flow) || self.refuses_for_load() {
             let headers = self.retry_after();
             return self.refuse_invite(handle, StatusCode::SERVICE_UNAVAILABLE, &headers, now);
         }

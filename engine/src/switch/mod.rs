@@ -31,6 +31,7 @@ mod menus;
 mod messages;
 mod music;
 mod originate;
+mod overload;
 mod page;
 mod parking;
 mod pickup;
@@ -166,6 +167,7 @@ pub struct Switch {
     /// Who watches them, and who waits for messages.
     subscriptions: subscriptions::Subscriptions,
     ports: PortStock,
+    overload: overload::Overload,
     outbox: Outbox,
     tones: Tones,
     events: VecDeque<SwitchEvent>,
@@ -225,6 +227,7 @@ impl Switch {
             devices: device_state::Devices::new(&config.sip),
             subscriptions: subscriptions::Subscriptions::new(&config.sip),
             ports: PortStock::default(),
+            overload: overload::Overload::default(),
             outbox: Outbox::default(),
             tones: Tones::default(),
             events: VecDeque::new(),

@@ -179,6 +179,9 @@ impl Switch {
         if self.is_draining() {
             return self.complete(id, Completion::Failed("new calls are refused".into()));
         }
+        if self.refuses_for_load() {
+            return self.complete(id, Completion::Failed("media is overloaded".into()));
+        }
         let hops = (sip::MAX_FORWARDS, Options::default());
         if let Some(status) = self.begin_origination(originate, Asker::Command(id), hops, now) {
             self.complete(id, Completion::Originated(status));

@@ -284,7 +284,7 @@ impl Exchange {
     }
 
     /// Delivers everything the switch wants delivered, until it wants nothing more.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..10_000 {
             let mut quiet = true;
             while let Some(transmit) = self.switch.poll_transmit() {

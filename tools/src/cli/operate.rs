@@ -88,6 +88,8 @@ enum ShowTable {
         #[arg(long, value_name = "NUMBER")]
         from: Option<String>,
     },
+    /// What the media threads have to do, and how punctual they are
+    Media,
     /// Since when the engine runs
     Uptime,
     /// Which engine runs
@@ -119,6 +121,7 @@ impl Show {
             ShowTable::Cdr { last, from } => {
                 return Command::Records { last: Some(*last), from: from.clone() };
             }
+            ShowTable::Media => What::Media,
             ShowTable::Uptime => What::Uptime,
             ShowTable::Version => What::Version,
         };

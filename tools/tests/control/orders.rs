@@ -51,6 +51,10 @@ fn an_operator_sees_peers_stations_and_calls_and_ends_them() {
     let from = format!("udp:{}", phone.local_addr().unwrap());
     assert_eq!((&call["codec"], &call["remote"]), (&"ulaw".into(), &from.into()));
     assert_eq!(engine.rows("show peers")[0]["calls"], 1);
+    let media = engine.rows("show media");
+    assert!(media.iter().all(|shard| shard["panics"] == 0 && shard["skipped_ticks"].is_u64()));
+    let streams: u64 = media.iter().filter_map(|shard| shard["streams"].as_u64()).sum();
+    assert_eq!(streams, 1, "{media:?}");
     let table = engine.diesis("show calls");
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.starts_with("from  to   state"), "{table}");

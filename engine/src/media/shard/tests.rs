@@ -17,8 +17,10 @@ use crate::{
 };
 
 mod coded;
+mod moves;
 mod pair;
 mod reports;
+mod stalls;
 mod voice;
 
 fn tap(stream: StreamId, source: TapSource, sink: rtrb::Producer<i16>) -> Command {

@@ -5,7 +5,9 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use rtp_rs::RtpReader;
 
-use super::{Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become, report_talk};
+use super::{
+    Delivery, Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become, report_talk,
+};
 use crate::media::{
     Codec, Digit, Event, FRAME, Law, PayloadType, Rate, RtcpPath, WIDE_FRAME,
     event::Talk,
@@ -114,7 +116,10 @@ impl Stream {
         }
         // Jitter is measured at 8 kHz, whichever clock the codec has.
         let scaled = RtpTime(time.0 / codec.scale());
-        if self.count(packet, Some((scaled, moment.arrival))).is_none() {
+        let is_live = moment.delivery == Delivery::Live;
+        // When the others came nobody knows.
+        let arrived = is_live.then_some((scaled, moment.arrival));
+        if self.count(packet, arrived).is_none() || !is_live {
             return;
         }
         self.arriving = codec;

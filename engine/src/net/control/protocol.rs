@@ -201,6 +201,8 @@ pub enum What {
     Connections,
     /// The state of phones by number.
     Stations,
+    /// What the media threads have to do, and how punctual they are.
+    Media,
     /// Since when the engine runs, and what it has done.
     Uptime,
     /// Which engine this is.

@@ -105,6 +105,7 @@ async fn show(
         }
         What::Conferences => tables::rooms(&wires.look(|at| at.switch.view_rooms()).await?),
         What::Transports => tables::transports(&wires.look(|at| at.transports.view()).await?),
+        What::Media => tables::media(&wires.look(|at| at.media.all_statistics()).await?),
         What::Uptime => {
             let (calls, begun, draining) = wires
                 .look(|at| {

@@ -9,6 +9,8 @@ use super::protocol::Table;
 use crate::{
     clock::Now,
     config::Origin,
+    media::LoadState,
+    net::media::ShardStatistics,
     printable::Printable,
     sip::Transport,
     switch::{
@@ -360,6 +362,45 @@ pub(super) fn transports(bound: &[(Transport, SocketAddr, Option<usize>)]) -> Ta
             json!(address.ip().to_string()),
             json!(address.port()),
             connections.map_or(Value::Null, |count| json!(count)),
+        ]);
+    }
+    table
+}
+
+/// The media threads.
+pub(super) fn media(shards: &[ShardStatistics]) -> Table {
+    let mut table = Table::new(&[
+        "shard",
+        "streams",
+        "new_calls",
+        "busy_percent",
+        "late_percent",
+        "late_us_99",
+        "late_us_999",
+        "late_us_max",
+        "late_ticks",
+        "skipped_ticks",
+        "dropped_events",
+        "panics",
+    ]);
+    for (shard, it) in shards.iter().enumerate() {
+        let micros = |share| json!(it.lateness.quantile(share).as_micros() as u64);
+        table.push(vec![
+            json!(shard),
+            json!(it.streams),
+            json!(match it.load.state {
+                LoadState::Calm => "welcome",
+                LoadState::Overloaded => "refused",
+            }),
+            json!(f64::from(it.load.busy) / 10.0),
+            json!(f64::from(it.load.late) / 10.0),
+            micros(0.99),
+            micros(0.999),
+            micros(1.0),
+            json!(it.late_ticks),
+            json!(it.skipped_ticks),
+            json!(it.dropped_events),
+            json!(it.panics),
         ]);
     }
     table

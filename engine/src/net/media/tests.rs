@@ -235,6 +235,41 @@ fn a_range_without_a_free_port_is_a_clear_error() {
 }
 
 #[test]
+fn a_thread_with_too_much_to_do_says_so_until_its_streams_are_gone() {
+    let bounds = OverloadBounds { most_busy: 0, busy_again: 0, ..OverloadBounds::default() };
+    let config = MediaConfig::default()
+        .shards(1)
+        .ports(31_700..=31_719)
+        .bind(vec![Ipv4Addr::LOCALHOST.into()])
+        .stock(1)
+        .realtime(Realtime::Off)
+        .overload(bounds);
+    let threads = MediaThreads::start(config, || {}).unwrap();
+    let state = || threads.load(ShardId(0)).unwrap().state;
+    let wait_for = |wanted| {
+        for _ in 0..1200 {
+            if state() == wanted {
+                return;
+            }
+            threads.next_event_timeout(Duration::from_millis(50));
+        }
+        panic!("not {wanted:?} for a minute");
+    };
+    assert_eq!(state(), LoadState::Calm);
+    let (_socket, address) = peer();
+    let port = port_of(&threads, 0);
+    let (stream, shard) = (StreamId(1), ShardId(0));
+    let settings = Box::new(StreamSettings::new(address, Codec::Pcmu));
+    threads.send(shard, Command::Open { stream, port, settings }).unwrap();
+    let items = vec![PlayItem::Silence(Duration::from_secs(600))];
+    let (play, repeat) = (PlayId(1), Repeat::Once);
+    threads.send(shard, Command::Play { stream, play, items, repeat }).unwrap();
+    wait_for(LoadState::Overloaded);
+    threads.send(shard, Command::Close { stream }).unwrap();
+    wait_for(LoadState::Calm);
+}
+
+#[test]
 fn a_thread_without_streams_does_not_wake_up() {
     let threads = start(31_400..=31_499, 1);
     let turns = || threads.statistics(ShardId(0)).unwrap().turns;

@@ -13,9 +13,10 @@ use rustix::{
     time::{ClockId, Timespec, clock_gettime},
 };
 
-use super::{Gauges, PortPool, Realtime, SocketTable, Waker, realtime, sockets::SocketPair};
+use super::{Gauges, NEVER, PortPool, Realtime, SocketTable, Waker, realtime, sockets::SocketPair};
 use crate::media::{
     Command, Event, ShardId, StreamId,
+    load::LoadMeter,
     shard::{Departure, Shard},
     stream::Stream,
 };
@@ -53,6 +54,8 @@ pub(super) struct ShardThread {
     pub(super) gauges: Arc<Gauges>,
     pub(super) realtime: Realtime,
     pub(super) core: usize,
+    pub(super) epoch: Instant,
+    pub(super) meter: LoadMeter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +72,16 @@ impl ShardThread {
         while flow == Flow::Go {
             self.gauges.turns.fetch_add(1, Ordering::Relaxed);
             flow = self.take_messages();
-            let now = now();
-            if let Some(due) = self.shard.poll_timeout() {
+            let began = now();
+            let due = self.shard.poll_timeout();
+            if let Some(due) = due {
                 if !self.shard.is_empty() {
-                    self.gauges.lateness.record(now.saturating_duration_since(due));
+                    self.gauges.lateness.record(began.saturating_duration_since(due));
                 }
-                self.tick(now);
+                self.tick(began);
             }
-            self.settle(now);
+            self.settle(began);
+            self.weigh(due, began);
             if flow == Flow::Go {
                 flow = self.rest(&clock);
             }
@@ -126,6 +131,20 @@ impl ShardThread {
         ] {
             gauge.store(value, Ordering::Relaxed);
         }
+    }
+
+    /// Measures the turn, and publishes what new calls are admitted by.
+    fn weigh(&mut self, due: Option<Instant>, began: Instant) {
+        let has_news = match due {
+            Some(due) if !self.shard.is_empty() => self.meter.handle_tick(due, began, now()),
+            _ => self.meter.handle_idle(),
+        };
+        if has_news {
+            self.gauges.load.store(self.meter.load().pack(), Ordering::Relaxed);
+        }
+        let next = self.shard.poll_timeout().map(|next| next.saturating_duration_since(self.epoch));
+        let next = next.map_or(NEVER, |next| u64::try_from(next.as_micros()).unwrap_or(NEVER));
+        self.gauges.due.store(next, Ordering::Relaxed);
     }
 
     /// Sleeps until the next tick, or with nothing to send until a message comes.

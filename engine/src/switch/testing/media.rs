@@ -95,6 +95,11 @@ impl FakeMedia {
         self.events.push_back(Event::PortReady { port: PortLease { shard, socket, address } });
     }
 
+    /// How many streams a shard has.
+    pub(in super::super) fn streams_on(&self, shard: ShardId) -> usize {
+        self.streams.values().filter(|stream| stream.shard == shard).count()
+    }
+
     /// Whether there is room for a command.
     pub(in super::super) fn accepts(&self, command: &Command) -> bool {
         match command {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     config::{DigestAlgorithm, DigestOffer},
+    media::{LoadState, ShardId, ShardLoad},
     switch::{AuthenticationFailure, Limits, testing::noise},
 };
 
@@ -217,6 +218,61 @@ fn new_calls_are_refused_before_running_ones_lack_transactions() {
     let statuses: Vec<_> = statuses.collect();
     assert_eq!(statuses, [[Some(100); 7].as_slice(), &[Some(503)]].concat());
     assert_eq!(alice().options(&mut exchange), 200, "there is room for others");
+}
+
+#[test]
+fn new_calls_wait_while_every_shard_is_overloaded_and_running_ones_go_on() {
+    let config = SwitchConfig { shards: 2, ..embedded() };
+    let mut exchange = Exchange::new(config, "", &[]);
+    let load = |busy, state| ShardLoad { busy, late: 0, state };
+    let (calm, full) = (load(300, LoadState::Calm), load(900, LoadState::Overloaded));
+    let tell = |exchange: &mut Exchange, loads: [ShardLoad; 2]| {
+        for (shard, load) in (0..).map(ShardId).zip(loads) {
+            exchange.switch.handle_media_load(shard, load, exchange.now);
+        }
+        exchange.settle();
+    };
+    tell(&mut exchange, [full, calm]);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    assert_eq!(alice.last_status(), Some(100), "one of them has room");
+    tell(&mut exchange, [full, full]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    bob.dial(&mut exchange, "100");
+    assert_eq!(bob.last_status(), Some(503));
+    let refusal = bob.last_response().expect("503");
+    assert_eq!(refusal.number(crate::sip::HeaderName::RetryAfter), Some(5));
+    assert_eq!(exchange.switch.call_count(), 1, "who is in stays in");
+    tell(&mut exchange, [full, calm]);
+    let mut bob = Phone::new("bob", "bob-password", 3);
+    bob.dial(&mut exchange, "100");
+    assert_eq!(bob.last_status(), Some(100));
+}
+
+#[test]
+fn calls_move_from_an_overloaded_shard_to_one_with_room() {
+    let config = SwitchConfig { shards: 2, ..config() };
+    let plan = "[office]\nexten => 100,1,Answer()\nsame => n,Echo()\n";
+    let mut exchange = Exchange::new(config, plan, &[]);
+    let calm = |busy| ShardLoad { busy, late: 0, state: LoadState::Calm };
+    exchange.switch.handle_media_load(ShardId(1), calm(700), exchange.now);
+    let mut phones: Vec<_> = (1..=10).map(|n| Phone::new("alice", "alice-password", n)).collect();
+    for phone in &mut phones {
+        phone.dial(&mut exchange, "100");
+        phone.ack(&mut exchange);
+    }
+    let on = |exchange: &Exchange, shard| exchange.media.streams_on(ShardId(shard));
+    assert_eq!((on(&exchange, 0), on(&exchange, 1)), (10, 0));
+    exchange.switch.handle_media_load(ShardId(1), calm(100), exchange.now);
+    let load = ShardLoad { busy: 900, late: 0, state: LoadState::Overloaded };
+    exchange.switch.handle_media_load(ShardId(0), load, exchange.now);
+    exchange.settle();
+    assert_eq!((on(&exchange, 0), on(&exchange, 1)), (6, 4), "half of the difference");
+    for phone in &mut phones {
+        phone.bye(&mut exchange);
+    }
+    exchange.run_for(secs(40));
+    exchange.assert_nothing_left();
 }
 
 #[test]
