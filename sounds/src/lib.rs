@@ -1,13 +1,16 @@
 //! Samples, sound formats, resampling and prompts. Knows nothing of calls.
 
+pub mod conceal;
 pub mod error;
 pub mod format;
 pub mod g711;
 pub mod g722;
 pub mod halfband;
 pub mod locate;
+pub mod noise;
 pub mod pcm;
 pub mod prompts;
 pub mod resample;
 pub mod say;
 pub mod sound;
+pub mod stretch;

@@ -10,7 +10,6 @@ pub mod command;
 pub mod dtmf;
 pub mod event;
 pub mod id;
-mod jitter;
 mod latch;
 pub mod load;
 pub mod mixer;

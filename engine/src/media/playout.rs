@@ -1,22 +1,37 @@
 //! Between the packets that arrive and the ear that hears 20 ms at a time.
 //!
 //! G.711 is decoded where it lies and needs no order; codecs that keep state wait as packets and
-//! are decoded when their time comes. How long they wait is one thing for both: see `delay`.
+//! are decoded when their time comes. How long they wait, and what is heard when something is
+//! missing, is one thing for both: see `delay` and `buffer`.
 
+mod buffer;
 mod coded;
 mod delay;
+mod ring;
+mod source;
 
-use self::coded::CodedPlayout;
-pub(super) use self::delay::{PlayoutDelay, is_quiet};
-use super::{Codec, FRAME, StreamSettings, WIDE_FRAME, jitter::PlayoutBuffer, rtp::RtpTime};
+#[cfg(test)]
+mod tests;
+
+use diesis_sounds::{halfband::Downsampler, noise::NoiseGenerator};
+
+use self::{buffer::Buffer, coded::Packets, ring::Ring};
+use super::{Codec, FRAME, Rate, StreamSettings, WIDE_FRAME, rtp::RtpTime};
 
 /// The playout buffer of one receiving stream.
 #[derive(Debug)]
 pub(crate) enum Playout {
     /// Nothing but G.711 may arrive.
-    Law(Box<PlayoutBuffer>),
+    Law(Box<Buffer<Ring>>),
     /// Anything else may.
     Coded(Box<CodedPlayout>),
+}
+
+/// Where other than G.711 may arrive.
+#[derive(Debug)]
+pub(crate) struct CodedPlayout {
+    buffer: Buffer<Packets>,
+    downsampler: Downsampler,
 }
 
 /// What became of an arriving packet.
@@ -34,6 +49,8 @@ pub(crate) enum Played {
     Audio,
     /// Invented in part or in whole.
     Concealed,
+    /// The noise of a line on which nobody speaks.
+    Noise,
     /// The peer is not speaking; the frame is silent.
     Nothing,
 }
@@ -41,18 +58,20 @@ pub(crate) enum Played {
 impl Playout {
     /// A buffer for what `settings` say may arrive.
     pub(crate) fn new(settings: &StreamSettings) -> Self {
-        if is_coded(settings) {
-            Self::Coded(Box::new(CodedPlayout::new(settings)))
-        } else {
-            Self::Law(Box::new(PlayoutBuffer::new()))
+        if !is_coded(settings) {
+            return Self::Law(Box::new(Buffer::new(Ring::new(), Rate::Narrow)));
         }
+        let rates = settings.receive.iter().map(|(_, codec)| codec.rate());
+        let widest = rates.max().unwrap_or_default();
+        let buffer = Buffer::new(Packets::new(settings), widest);
+        Self::Coded(Box::new(CodedPlayout { buffer, downsampler: Downsampler::new() }))
     }
 
     /// Whether it takes what `settings` say may arrive.
     pub(crate) fn fits(&self, settings: &StreamSettings) -> bool {
         match self {
             Self::Law(_) => !is_coded(settings),
-            Self::Coded(coded) => is_coded(settings) && coded.fits(settings),
+            Self::Coded(coded) => is_coded(settings) && coded.buffer.source.fits(settings),
         }
     }
 
@@ -60,18 +79,23 @@ impl Playout {
     pub(crate) fn reset(&mut self) {
         match self {
             Self::Law(buffer) => buffer.reset(),
-            Self::Coded(buffer) => buffer.reset(),
+            Self::Coded(coded) => coded.reset(),
         }
     }
 
     /// Takes the payload of one packet; beyond 120 ms of it the rest is left out.
     pub(crate) fn push(&mut self, time: RtpTime, codec: Codec, payload: &[u8]) -> Pushed {
         match self {
-            Self::Law(buffer) => match codec.law() {
-                Some(law) => buffer.push(time, law, payload),
-                None => Pushed::Late,
-            },
-            Self::Coded(buffer) => buffer.push(time, codec, payload),
+            Self::Law(buffer) => buffer.push(time, codec, payload),
+            Self::Coded(coded) => coded.push(time, codec, payload),
+        }
+    }
+
+    /// From `time` on, by the clock of the codec in use, there is only noise until something comes.
+    pub(crate) fn handle_noise(&mut self, time: RtpTime) {
+        match self {
+            Self::Law(buffer) => buffer.handle_noise(time),
+            Self::Coded(coded) => coded.buffer.handle_noise(time),
         }
     }
 
@@ -79,15 +103,32 @@ impl Playout {
     pub(crate) fn has_waiting(&self) -> bool {
         match self {
             Self::Law(buffer) => buffer.has_waiting(),
-            Self::Coded(buffer) => buffer.has_waiting(),
+            Self::Coded(coded) => coded.buffer.has_waiting(),
         }
     }
 
-    /// Takes out the next 20 ms: what there is of them below 4 kHz.
-    pub(crate) fn pop(&mut self, out: &mut [i16; FRAME]) -> Played {
+    /// Takes out the next 20 ms: what there is of them below 4 kHz. `generator` makes the noise that
+    /// the peer told.
+    pub(crate) fn pop(
+        &mut self,
+        generator: Option<&mut NoiseGenerator>,
+        out: &mut [i16; FRAME],
+    ) -> Played {
         match self {
-            Self::Law(buffer) => buffer.pop(out),
-            Self::Coded(buffer) => buffer.pop(out),
+            Self::Law(buffer) => {
+                let played = buffer.pop(generator);
+                out.copy_from_slice(buffer.frame());
+                played
+            }
+            Self::Coded(coded) => {
+                let played = coded.buffer.pop(generator);
+                let CodedPlayout { buffer, downsampler } = &mut **coded;
+                match buffer.frame().try_into() {
+                    Ok(wide) => downsampler.process(wide, out),
+                    Err(_) => out.copy_from_slice(buffer.frame()),
+                }
+                played
+            }
         }
     }
 
@@ -95,8 +136,68 @@ impl Playout {
     pub(crate) fn wide(&self) -> Option<&[i16; WIDE_FRAME]> {
         match self {
             Self::Law(_) => None,
-            Self::Coded(buffer) => buffer.wide(),
+            Self::Coded(coded) => coded.wide(),
         }
+    }
+
+    /// The RTP time of what is played next, and the delay aimed at and what it is, in 8 kHz samples.
+    #[cfg(test)]
+    fn position(&self) -> (RtpTime, (i32, i32)) {
+        match self {
+            Self::Law(buffer) => (buffer.next(), buffer.delays()),
+            Self::Coded(coded) => (coded.buffer.next(), coded.buffer.delays()),
+        }
+    }
+}
+
+impl Buffer<Ring> {
+    fn push(&mut self, time: RtpTime, codec: Codec, payload: &[u8]) -> Pushed {
+        let Some(law) = codec.law() else { return Pushed::Late };
+        let payload = &payload[..payload.len().min(ring::LONGEST_PACKET)];
+        let end = time.plus(payload.len() as i32);
+        if self.admit(time, end, 1, ring::REACH) == Pushed::Late {
+            return Pushed::Late;
+        }
+        // What is over already would be heard when the ring comes round.
+        let over = self.next().since(time).max(0);
+        if let Some(rest) = payload.get(over as usize..) {
+            self.source.store(time.plus(over), law, rest);
+        }
+        Pushed::Stored
+    }
+}
+
+impl CodedPlayout {
+    fn reset(&mut self) {
+        self.buffer.reset();
+        self.buffer.source.reset();
+        self.downsampler = Downsampler::new();
+    }
+
+    fn push(&mut self, time: RtpTime, codec: Codec, payload: &[u8]) -> Pushed {
+        let duration = Packets::duration(codec, payload);
+        if duration == 0 {
+            return Pushed::Stored;
+        }
+        if codec != self.buffer.source.codec() {
+            // Its clock, and what its decoder knows, have nothing to do with what was before.
+            if !self.buffer.source.set_codec(codec) {
+                return Pushed::Late;
+            }
+            self.reset();
+        }
+        let end = time.plus(duration);
+        let admitted = self.buffer.admit(time, end, codec.scale(), coded::REACH);
+        if admitted == Pushed::Stored && self.buffer.source.store(time, duration, payload) {
+            Pushed::Stored
+        } else {
+            Pushed::Late
+        }
+    }
+
+    /// All of the frame taken out last, if it is more than 8 kHz hold.
+    fn wide(&self) -> Option<&[i16; WIDE_FRAME]> {
+        self.buffer.frame().try_into().ok()
     }
 }
 

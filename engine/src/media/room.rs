@@ -9,8 +9,9 @@ use super::{
     Codec, Event, FRAME, OpusSettings, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId,
     TapSource, TapState, WIDE_FRAME,
     mixer::{Mixer, SharedEncoder},
+    packet_io::PacketIo,
     player::Player,
-    stream::Stream,
+    stream::{Moment, Stream},
     tap::{NewTap, Sent, Tapped, Taps},
 };
 
@@ -37,6 +38,13 @@ enum Kind {
     Mix,
     /// There are two, and each is sent the other's packets.
     Pair,
+}
+
+/// Who hears a member of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    One,
+    Many,
 }
 
 impl Room {
@@ -113,6 +121,28 @@ impl Room {
             let partner = pair.map(|(one, two)| if member == one { two } else { one });
             if let Some(stream) = streams.get_mut(member) {
                 stream.set_partner(partner);
+            }
+        }
+    }
+
+    /// Who hears a member.
+    pub(crate) fn company(&self) -> Company {
+        if self.members.len() == 2 { Company::One } else { Company::Many }
+    }
+
+    /// Two that are sent each other's packets: who is sent none hears the noise of the other's line,
+    /// if that is told.
+    pub(crate) fn pass_noise(
+        &self,
+        streams: &mut Slab<Box<Stream>>,
+        moment: Moment,
+        io: &mut impl PacketIo,
+    ) {
+        let [one, two] = self.members[..] else { return };
+        for (from, to) in [(one, two), (two, one)] {
+            let Some((from, to)) = streams.get2_mut(from, to) else { continue };
+            if let Some(noise) = from.noise_for(to) {
+                to.send_noise_of_partner(&noise, moment, io);
             }
         }
     }

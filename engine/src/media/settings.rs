@@ -22,6 +22,8 @@ impl PayloadType {
     pub const G722: Self = Self(9);
     /// What is chosen here for a codec without a number of its own.
     pub(crate) const DYNAMIC: Self = Self(96);
+    /// The static payload type of comfort noise at 8 kHz (RFC 3389 §4).
+    pub(crate) const COMFORT_NOISE: Self = Self(13);
     /// What nearly everybody chooses for telephone events.
     pub const TELEPHONE_EVENT: Self = Self(101);
 
@@ -150,6 +152,9 @@ pub struct StreamSettings {
     pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
     /// Those of them, sent or received, whose clock runs at 48 kHz.
     pub fast_events: SmallVec<[PayloadType; 2]>,
+    /// The payload type of comfort noise (RFC 3389), if the peer takes it: then it is told what
+    /// silence sounds like. Default `None`; what comes as 13 is understood nevertheless.
+    pub comfort_noise: Option<PayloadType>,
     /// What the peer says of Opus, if that is what we send.
     pub opus: OpusSettings,
     /// Whether keys are looked for in the sound. Default: they are not.
@@ -181,6 +186,7 @@ impl StreamSettings {
             telephone_event: None,
             telephone_event_receive: SmallVec::new(),
             fast_events: SmallVec::new(),
+            comfort_noise: None,
             opus: OpusSettings::default(),
             inband_digits: InbandDigits::default(),
             direction: Direction::default(),

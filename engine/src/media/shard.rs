@@ -443,14 +443,17 @@ impl Shard {
         for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
             if room.is_mixed() {
                 room.begin_mix(mixer, streams);
+                let company = room.company();
                 for &slot in room.members() {
                     *working_on = Some(slot);
                     if let Some(stream) = streams.get_mut(slot) {
-                        stream.contribute(mixer, events);
+                        stream.contribute(company, mixer, events);
                     }
                 }
                 *working_on = None;
                 room.handle_frame(mixer, events);
+            } else {
+                room.pass_noise(streams, moment, io);
             }
             for &slot in room.members() {
                 *working_on = Some(slot);

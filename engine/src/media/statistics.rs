@@ -48,7 +48,10 @@ pub struct StreamStatistics {
     pub unknown_payload: u64,
     /// Audio packets that came too late to be played, where audio was consumed.
     pub late: u64,
-    /// Frames invented for lost ones, where audio was consumed.
+    /// Comfort noise packets received: the peer says nothing, and how that sounds.
+    pub noise_packets: u64,
+    /// Frames invented for lost ones, where audio was consumed. What a peer did not send because it
+    /// was silent is none.
     pub concealed_frames: u64,
     /// Telephone events received.
     pub digits: u64,

@@ -11,6 +11,7 @@ mod coded;
 mod control;
 mod receive;
 mod send;
+mod silence;
 mod voiced;
 
 use std::{
@@ -21,7 +22,10 @@ use std::{
 
 use diesis_sounds::halfband::Upsampler;
 
-use self::control::Control;
+use self::{
+    control::Control,
+    silence::{Silence, Told},
+};
 pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
     Codec, EchoState, Event, FRAME, InbandDigits, MuteState, OpusSettings, PayloadType, PlayEnd,
@@ -86,6 +90,7 @@ pub struct Stream {
     digits_source: Option<Ssrc>,
     reception: Option<Reception>,
     last_heard: Heartbeat,
+    silence: Silence,
     playout: Option<Playout>,
     taps: Option<Box<Taps>>,
     voices: Option<Box<Voices>>,
@@ -115,6 +120,9 @@ struct Sending {
     last_frame: Option<u64>,
     last_audio: Option<u64>,
     last_packet: u64,
+    /// Something new begins: the next packet of sound says so.
+    begins: Marker,
+    told_silence: Told,
 }
 
 /// When the peer was heard last.
@@ -174,6 +182,7 @@ pub(crate) struct RelayEntry {
     /// Whose stream sends it.
     pub(crate) slot: usize,
     origin: Origin,
+    carried: Carried,
     marker: Marker,
     payload_type: PayloadType,
     seq: Seq,
@@ -182,6 +191,15 @@ pub(crate) struct RelayEntry {
     end: usize,
     /// Of its audio, in steps of the RTP clock; none for a telephone event.
     duration: usize,
+}
+
+/// What a packet that goes on carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Sound,
+    Event,
+    /// The description of a line on which nobody speaks.
+    Noise,
 }
 
 /// Where a packet that goes on came from.
@@ -223,6 +241,8 @@ impl Stream {
             last_frame: None,
             last_audio: None,
             last_packet: frame,
+            begins: Marker::Set,
+            told_silence: Told::No,
         };
         sending.end = sending.time(frame);
         let control = Box::new(Control::new(&settings, for_reports, moment));
@@ -240,6 +260,7 @@ impl Stream {
             digits_source: None,
             reception: None,
             last_heard: Heartbeat::Alive { frame },
+            silence: Silence::default(),
             playout: None,
             taps: None,
             voices: None,
@@ -280,6 +301,11 @@ impl Stream {
     pub(crate) fn update(&mut self, settings: StreamSettings, frame: u64) {
         self.latch.update(settings.remote, &settings);
         self.control.update(&settings);
+        if (settings.remote, settings.payload_type)
+            != (self.settings.remote, self.settings.payload_type)
+        {
+            self.sending.begins = Marker::Set;
+        }
         self.sending.set_clock(settings.codec, frame);
         if self.settings.codec != settings.codec {
             self.arriving = settings.codec;
@@ -306,6 +332,7 @@ impl Stream {
     ) {
         self.end_play(PlayEnd::Replaced, events);
         self.player = Some(Player::new(play, items, repeat));
+        self.sending.begins = Marker::Set;
     }
 
     pub(crate) fn stop_play(&mut self, play: Option<PlayId>, events: &mut VecDeque<Event>) {
@@ -469,7 +496,7 @@ impl Stream {
         let (Some(taps), Some(playout)) = (&mut self.taps, &mut self.playout) else { return };
         let mut frame = [0; FRAME];
         while playout.has_waiting() {
-            playout.pop(&mut frame);
+            playout.pop(None, &mut frame);
             taps.handle_heard(&frame);
             taps.handle_sent(Sent::Nothing, events);
         }
@@ -491,7 +518,10 @@ impl Stream {
             self.playout = None;
         }
         if wanted && self.playout.is_none() {
-            self.playout = Some(Playout::new(&self.settings));
+            let playout = self.playout.insert(Playout::new(&self.settings));
+            if let Some(since) = self.silence.since() {
+                playout.handle_noise(since);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Choice {
     pub(super) codecs: Vec<(PayloadType, Format)>,
     slow_event: Option<PayloadType>,
     pub(super) fast_event: Option<PayloadType>,
+    noise: Option<PayloadType>,
 }
 
 #[derive(Clone, Copy)]
@@ -48,13 +49,14 @@ impl Choice {
             ip => Remote { address: ip.map(|ip| SocketAddr::new(ip, media.port)), is_held: false },
         };
         let mut codecs: Vec<(PayloadType, Format)> = Vec::new();
-        let (mut slow_event, mut fast_event) = (None, None);
+        let (mut slow_event, mut fast_event, mut noise) = (None, None, None);
         for (number, format) in formats_of(media, capabilities) {
             match format {
                 Format::Audio(_) if !codecs.iter().any(|&(_, known)| known == format) => {
                     codecs.push((number, format));
                 }
                 Format::Audio(_) => {}
+                Format::ComfortNoise => noise = noise.or(Some(number)),
                 Format::TelephoneEvent(EventClock::Slow) => {
                     slow_event = slow_event.or(Some(number))
                 }
@@ -63,7 +65,7 @@ impl Choice {
                 }
             }
         }
-        (!codecs.is_empty()).then_some(Self { remote, codecs, slow_event, fast_event })
+        (!codecs.is_empty()).then_some(Self { remote, codecs, slow_event, fast_event, noise })
     }
 
     /// Puts the codecs into the order of an answer.
@@ -95,6 +97,15 @@ impl Choice {
         let format = |clock| move |number| (number, Format::TelephoneEvent(clock));
         let slow = self.slow_event.map(format(EventClock::Slow));
         slow.into_iter().chain(self.fast_event.map(format(EventClock::Fast)))
+    }
+
+    pub(super) fn noise(&self) -> Option<(PayloadType, Format)> {
+        self.noise.map(|number| (number, Format::ComfortNoise))
+    }
+
+    /// Under which number comfort noise is sent beside a codec: its clock runs at 8 kHz.
+    pub(super) fn noise_beside(&self, codec: Codec) -> Option<PayloadType> {
+        self.noise.filter(|_| codec.clock() == 8000)
     }
 
     pub(super) fn audio(&self) -> impl Iterator<Item = (PayloadType, Codec)> {

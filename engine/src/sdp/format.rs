@@ -14,6 +14,8 @@ use crate::media::{Codec, Direction, ForwardCorrection, OpusSettings, OpusSilenc
 pub(super) enum Format {
     Audio(Codec),
     TelephoneEvent(EventClock),
+    /// Of 8 kHz.
+    ComfortNoise,
 }
 
 /// How the times of telephone events are counted: as those of the sound beside them (RFC 4733 §2.1).
@@ -35,8 +37,12 @@ impl Format {
     pub(super) fn codec(self) -> Option<Codec> {
         match self {
             Self::Audio(codec) => Some(codec),
-            Self::TelephoneEvent(_) => None,
+            Self::TelephoneEvent(_) | Self::ComfortNoise => None,
         }
+    }
+
+    pub(super) fn is_event(self) -> bool {
+        matches!(self, Self::TelephoneEvent(_))
     }
 
     /// The value of its `rtpmap`.
@@ -46,6 +52,7 @@ impl Format {
                 format!("{}/{}/{}", codec.encoding(), codec.clock(), codec.channels())
             }
             Self::Audio(codec) => format!("{}/{}", codec.encoding(), codec.clock()),
+            Self::ComfortNoise => "CN/8000".to_owned(),
             Self::TelephoneEvent(EventClock::Slow) => "telephone-event/8000".to_owned(),
             Self::TelephoneEvent(EventClock::Fast) => "telephone-event/48000".to_owned(),
         }
@@ -60,6 +67,9 @@ impl Format {
                 _ => None,
             };
         }
+        if name.eq_ignore_ascii_case("CN") && (clock, channels) == (8000, 1) {
+            return Some(Self::ComfortNoise);
+        }
         let is_meant = |codec: &Codec| {
             name.eq_ignore_ascii_case(codec.encoding())
                 && (clock, channels) == (codec.clock(), codec.channels())
@@ -69,6 +79,9 @@ impl Format {
 
     /// What a number without an `rtpmap` stands for.
     pub(super) fn of_static(number: PayloadType) -> Option<Self> {
+        if number == PayloadType::COMFORT_NOISE {
+            return Some(Self::ComfortNoise);
+        }
         let is_meant = |codec: &Codec| codec.static_payload_type() == Some(number);
         Codec::ALL.into_iter().find(is_meant).map(Self::Audio)
     }
@@ -87,6 +100,7 @@ pub(super) fn formats_of<'a>(
         };
         let is_allowed = match known {
             Format::Audio(codec) => capabilities.codecs.contains(&codec),
+            Format::ComfortNoise => true,
             Format::TelephoneEvent(_) => capabilities.telephone_events == TelephoneEvents::Enabled,
         };
         is_allowed.then_some((number, known))
@@ -128,7 +142,7 @@ pub(super) fn stream(
             Format::Audio(Codec::Opus) => {
                 attributes.push(Attribute::new("fmtp", format!("{number} {OPUS}")));
             }
-            Format::Audio(_) => {}
+            Format::Audio(_) | Format::ComfortNoise => {}
         }
     }
     attributes.push(Attribute::new("ptime", "20"));

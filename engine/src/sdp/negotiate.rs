@@ -40,6 +40,9 @@ pub struct Negotiated {
     pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
     /// Those of them, sent or received, whose clock runs at 48 kHz.
     pub fast_events: SmallVec<[PayloadType; 2]>,
+    /// Under which payload type comfort noise (RFC 3389) travels; `None`: the peer does not take it,
+    /// or what to send has a clock other than its.
+    pub comfort_noise: Option<PayloadType>,
     /// What the peer says of Opus, if that is what to send.
     pub opus: OpusSettings,
     /// Which way media flows, seen from us.
@@ -252,6 +255,7 @@ impl OfferAnswer {
         }
         let shares_port = rtcp::shares_port(chosen) && rtcp::accepts(self.capabilities.rtcp_mux);
         let mut formats = choice.codecs.clone();
+        formats.extend(choice.noise());
         formats.extend(choice.events());
         let media = offer.media.iter().enumerate().map(|(at, media)| match at == index {
             true => {
@@ -272,6 +276,7 @@ impl OfferAnswer {
             telephone_event: choice.event_beside(codec),
             telephone_event_receive: choice.events().map(|(number, _)| number).collect(),
             fast_events: choice.fast_event.into_iter().collect(),
+            comfort_noise: choice.noise_beside(codec),
             opus: opus_settings(chosen, payload_type),
             direction,
             packet_time: chosen.packet_time(),
@@ -308,7 +313,7 @@ impl OfferAnswer {
             .filter_map(|(number, format)| Some((number, format.codec()?)))
             .collect();
         let mut telephone_event_receive: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
-            .filter_map(|(number, format)| format.codec().is_none().then_some(number))
+            .filter_map(|(number, format)| format.is_event().then_some(number))
             .collect();
         let fast = Format::TelephoneEvent(EventClock::Fast);
         let mut fast_events: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
@@ -333,6 +338,7 @@ impl OfferAnswer {
             telephone_event: choice.event_beside(codec),
             telephone_event_receive,
             fast_events,
+            comfort_noise: choice.noise_beside(codec),
             opus: opus_settings(theirs, payload_type),
             direction,
             packet_time: theirs.packet_time(),
@@ -388,6 +394,10 @@ impl OfferAnswer {
                 .unwrap_or_else(|| free_number(FIRST_CODEC, &formats));
             formats.push((number, Format::Audio(codec)));
         }
+        // Never offered by us: nobody is asked to leave out what he would send. Once a peer wants it,
+        // it stays.
+        let noise = in_use.and_then(|negotiated| negotiated.comfort_noise);
+        formats.extend(noise.map(|number| (number, Format::ComfortNoise)));
         if self.capabilities.telephone_events == TelephoneEvents::Enabled {
             let is_fast = |codec: &Codec| EventClock::of(*codec) == EventClock::Fast;
             let clocks = [
@@ -704,5 +714,37 @@ mod tests {
         assert_eq!(read(&answer).media[0].formats, ["96", "101"]);
         assert_eq!(negotiated.telephone_event, Some(number(101)));
         assert!(negotiated.fast_events.is_empty());
+    }
+
+    #[test]
+    fn comfort_noise_is_taken_when_offered_and_kept_and_never_asked_for() {
+        let mut session = session();
+        let ours = read(&session.offer(local(), Direction::SendReceive).unwrap());
+        assert!(!ours.media[0].formats.contains(&"13".to_owned()));
+        session.cancel_offer();
+        for (formats, number) in [
+            ("0 13 101\na=rtpmap:101 telephone-event/8000\n", 13),
+            ("0 100\na=rtpmap:100 cn/8000\n", 100),
+        ] {
+            let mut session = self::session();
+            let offer = phone(&format!("m=audio 4000 RTP/AVP {formats}"));
+            let (answer, negotiated) =
+                session.handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+            let answer = read(&answer);
+            assert_eq!(negotiated.comfort_noise, Some(self::number(number)));
+            assert_eq!(answer.media[0].formats[1], number.to_string());
+            assert_eq!(answer.media[0].rtpmap(&number.to_string()), Some(("CN", 8000, 1)));
+            assert_eq!(negotiated.receive.len(), 1);
+            assert!(!negotiated.telephone_event_receive.contains(&self::number(number)));
+            let again = read(&session.offer(local(), Direction::SendReceive).unwrap());
+            assert!(again.media[0].formats.contains(&number.to_string()));
+        }
+        // Opus has its own, and another clock.
+        let offer = phone("m=audio 4000 RTP/AVP 96 13\na=rtpmap:96 opus/48000/2\n");
+        let (_, negotiated) = wide().handle_offer(&offer, local(), Direction::SendReceive).unwrap();
+        assert_eq!(negotiated.comfort_noise, None);
+        let noise = phone("m=audio 4000 RTP/AVP 13\n");
+        let refused = self::session().handle_offer(&noise, local(), Direction::SendReceive);
+        assert_eq!(refused.unwrap_err(), NegotiationError::NothingInCommon);
     }
 }

@@ -227,6 +227,7 @@ fn loopback(remote: SocketAddr, flow: &sip::Flow) -> StreamSettings {
         telephone_event: Some(events),
         telephone_event_receive: [events].into_iter().collect(),
         fast_events: Default::default(),
+        comfort_noise: None,
         opus: OpusSettings::default(),
         direction: MediaDirection::SendReceive,
         inband_digits: InbandDigits::Ignore,

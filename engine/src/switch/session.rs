@@ -257,6 +257,7 @@ impl Session {
             telephone_event,
             telephone_event_receive,
             fast_events,
+            comfort_noise,
             opus,
             direction,
             rtcp,
@@ -279,6 +280,7 @@ impl Session {
             telephone_event,
             telephone_event_receive,
             fast_events,
+            comfort_noise,
             opus,
             direction,
             inband_digits: match self.listens_for_tones() {

@@ -3,6 +3,7 @@
 mod calls;
 mod load;
 mod log;
+mod media;
 mod orders;
 mod recorded;
 mod registrations;

@@ -130,10 +130,21 @@ impl Engine {
         call_id: &str,
         media: u16,
     ) -> (String, String) {
+        self.call_offering(phone, number, call_id, &format!("{media} RTP/AVP 0"))
+    }
+
+    /// The same with what follows `m=audio` in the offer.
+    pub(crate) fn call_offering(
+        &self,
+        phone: &UdpSocket,
+        number: &str,
+        call_id: &str,
+        media: &str,
+    ) -> (String, String) {
         let own = phone.local_addr().unwrap();
         let sdp = format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-             m=audio {media} RTP/AVP 0\r\n"
+             m=audio {media}\r\n"
         );
         let invite = format!(
             "INVITE sip:{number}@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{call_id};rport\r\n\

@@ -20,6 +20,7 @@ mod coded;
 mod moves;
 mod pair;
 mod reports;
+mod silence;
 mod stalls;
 mod voice;
 

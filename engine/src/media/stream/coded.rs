@@ -32,7 +32,7 @@ impl Stream {
         } else if self.echoes_decoded() {
             self.send_samples(heard, &mut encoder, moment, io, events);
         } else {
-            if self.is_keepalive_due(moment.frame) {
+            if !self.tell_silence(moment, io) && self.is_keepalive_due(moment.frame) {
                 let payload = encoder.encode(Samples::Narrow(&[0; FRAME]));
                 self.send_audio(payload, moment, io);
             }

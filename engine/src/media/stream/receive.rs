@@ -6,7 +6,8 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use rtp_rs::RtpReader;
 
 use super::{
-    Delivery, Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become, report_talk,
+    Carried, Delivery, Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become,
+    report_talk,
 };
 use crate::media::{
     Codec, Digit, Event, FRAME, Law, PayloadType, Rate, RtcpPath, WIDE_FRAME,
@@ -14,6 +15,7 @@ use crate::media::{
     latch::Heard,
     mixer::{Mixer, TalkChange},
     playout::{Played, Playout, Pushed},
+    room::Company,
     rtcp::packet::is_rtcp,
     rtp::{Arrival, Marker, Reception, RtpTime, Seq, Ssrc},
 };
@@ -49,7 +51,7 @@ impl Stream {
         let codec = self.settings.receive.iter().find(|(pt, _)| pt.number() == number);
         let codec = codec.map(|&(_, codec)| codec);
         let is_event = self.settings.telephone_event_receive.iter().any(|pt| pt.number() == number);
-        if codec.is_none() && !is_event && number != COMFORT_NOISE {
+        if codec.is_none() && !is_event && !self.is_noise(number) {
             self.statistics.unknown_payload += 1;
             return;
         }
@@ -66,12 +68,16 @@ impl Stream {
         } else if let Some(codec) = codec {
             self.handle_audio(&packet, codec, slot, moment, relay);
         } else {
-            self.count(&packet, None);
+            self.handle_noise(&packet, slot, relay);
         }
     }
 
     /// Counts a packet of the present source; `None` if it is not to be used.
-    fn count(&mut self, packet: &RtpReader<'_>, time: Option<(RtpTime, RtpTime)>) -> Option<()> {
+    pub(super) fn count(
+        &mut self,
+        packet: &RtpReader<'_>,
+        time: Option<(RtpTime, RtpTime)>,
+    ) -> Option<()> {
         let seq = Seq(packet.sequence_number().into());
         let arrival = match &mut self.reception {
             Some(reception) => reception.handle_packet(seq, time),
@@ -94,6 +100,22 @@ impl Stream {
         }
     }
 
+    /// Another source than before begins anew.
+    pub(super) fn follow_source(&mut self, ssrc: Ssrc) {
+        if self.reception.as_ref().is_none_or(|reception| reception.ssrc() == ssrc) {
+            return;
+        }
+        self.collect_reception();
+        self.statistics.source_changes += 1;
+        self.silence.reset();
+        if let Some(playout) = &mut self.playout {
+            playout.reset();
+        }
+        if let Echo::On { offset } = &mut self.echo {
+            *offset = None;
+        }
+    }
+
     fn handle_audio(
         &mut self,
         packet: &RtpReader<'_>,
@@ -104,16 +126,7 @@ impl Stream {
     ) {
         let time = RtpTime(packet.timestamp());
         let ssrc = Ssrc(packet.ssrc());
-        if self.reception.as_ref().is_some_and(|reception| reception.ssrc() != ssrc) {
-            self.collect_reception();
-            self.statistics.source_changes += 1;
-            if let Some(playout) = &mut self.playout {
-                playout.reset();
-            }
-            if let Echo::On { offset } = &mut self.echo {
-                *offset = None;
-            }
-        }
+        self.follow_source(ssrc);
         // Jitter is measured at 8 kHz, whichever clock the codec has.
         let scaled = RtpTime(time.0 / codec.scale());
         let is_live = moment.delivery == Delivery::Live;
@@ -123,6 +136,10 @@ impl Stream {
             return;
         }
         self.arriving = codec;
+        let duration = codec.duration(packet.payload());
+        let seq = Seq(packet.sequence_number().into());
+        let sound = Some((time, time.plus(duration as i32)));
+        self.statistics.concealed_frames += self.silence.handle_packet(seq, sound);
         if !self.settings.direction.is_receiving() {
             return;
         }
@@ -150,13 +167,14 @@ impl Stream {
             relay.entries.push(RelayEntry {
                 slot,
                 origin,
+                carried: Carried::Sound,
                 marker,
                 payload_type: self.settings.payload_type,
-                seq: Seq(packet.sequence_number().into()),
+                seq,
                 time,
                 start,
                 end: relay.octets.len(),
-                duration: codec.duration(packet.payload()),
+                duration,
             });
         }
     }
@@ -180,6 +198,10 @@ impl Stream {
             self.digits_source = Some(ssrc);
             self.report_keys([key, None], events);
         }
+        if !own_source {
+            let seq = Seq(packet.sequence_number().into());
+            self.statistics.concealed_frames += self.silence.handle_packet(seq, None);
+        }
         let time = RtpTime(packet.timestamp());
         let is_fast = |number: &PayloadType| number.number() == packet.payload_type();
         let scale = if self.settings.fast_events.iter().any(is_fast) { 6 } else { 1 };
@@ -195,6 +217,7 @@ impl Stream {
             relay.entries.push(RelayEntry {
                 slot,
                 origin: Origin::Itself,
+                carried: Carried::Event,
                 marker,
                 payload_type,
                 seq: Seq(packet.sequence_number().into()),
@@ -228,19 +251,19 @@ impl Stream {
             && self.settings.direction.is_receiving()
     }
 
-    /// Takes the next 20 ms from the playout buffer, for the room and the recording. `None` while
-    /// the peer sends nothing.
+    /// Takes the next 20 ms from the playout buffer, for the room and the recording.
     pub(super) fn listen(
         &mut self,
         frame: &mut [i16; FRAME],
         events: &mut VecDeque<Event>,
-    ) -> Option<()> {
-        let played = self.playout.as_mut().map_or(Played::Nothing, |playout| playout.pop(frame));
-        if played == Played::Concealed {
-            self.statistics.concealed_frames += 1;
-        }
-        if played == Played::Nothing {
-            frame.fill(0);
+    ) -> Played {
+        let generator = self.silence.generator.as_deref_mut();
+        let playout = self.playout.as_mut();
+        let played = playout.map_or(Played::Nothing, |playout| playout.pop(generator, frame));
+        match played {
+            Played::Concealed => self.silence.handle_invented(),
+            Played::Nothing => frame.fill(0),
+            Played::Audio | Played::Noise => {}
         }
         if let Some(detector) = &mut self.detector {
             let (stream, digits) = (self.id, &mut self.statistics.digits);
@@ -255,13 +278,20 @@ impl Stream {
         if let Some(taps) = &mut self.taps {
             taps.handle_heard(frame);
         }
-        (played != Played::Nothing).then_some(())
+        played
     }
 
-    /// Adds what the peer says to the mix of its room.
-    pub(crate) fn contribute(&mut self, mixer: &mut Mixer, events: &mut VecDeque<Event>) {
+    /// Adds what the peer says to the mix of its room. The noise of its line is no speech, and only
+    /// one that is alone with it hears it: those of many would add up.
+    pub(crate) fn contribute(
+        &mut self,
+        company: Company,
+        mixer: &mut Mixer,
+        events: &mut VecDeque<Event>,
+    ) {
         let mut frame = [0; FRAME];
-        let heard = self.listen(&mut frame, events).map(|()| &frame);
+        let played = self.listen(&mut frame, events);
+        let heard = matches!(played, Played::Audio | Played::Concealed).then_some(&frame);
         let Some(seat) = &mut self.seat else { return };
         seat.speaker = None;
         if !seat.mute.is_heard() {
@@ -273,7 +303,9 @@ impl Stream {
             Some(wide) => seat.detector.handle_frame(Some(wide)),
             None => seat.detector.handle_frame(heard),
         };
-        if worth_mixing && let Some(frame) = heard {
+        let noise = (played == Played::Noise && company == Company::One).then_some(&frame);
+        let wide = wide.filter(|_| noise.is_none());
+        if let Some(frame) = heard.filter(|_| worth_mixing).or(noise) {
             seat.speaker = Some(match (mixer.rate(), wide) {
                 (Rate::Narrow, _) => mixer.add_speaker(frame),
                 (Rate::Wide, Some(wide)) => mixer.add_wide_speaker(frame, wide),
@@ -300,6 +332,3 @@ fn transcode(from: Law, to: Law, octets: &mut [u8]) {
         to.encode_into(&samples[..decoded], chunk);
     }
 }
-
-/// Comfort noise (RFC 3389): the peer is alive and says nothing.
-const COMFORT_NOISE: u8 = 13;

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr, sync::LazyLock, time::Duration};
 
-use super::{Echo, Heartbeat, Moment, Origin, Passage, RelayEntry, Sending, Stream};
+use super::{Carried, Echo, Heartbeat, Moment, Origin, Passage, RelayEntry, Sending, Stream, Told};
 use crate::media::{
     Codec, Digit, Event, FRAME, Law, PlayEnd, Prompt,
     dtmf::telephone_event::{self, Form, Output},
@@ -82,8 +82,12 @@ impl Stream {
                 law.encode_into(&heard, &mut own);
                 Some(&own)
             }
-            _ if self.is_keepalive_due(moment.frame) => Some(silence(law)),
             _ => None,
+        };
+        let is_told = payload.is_none() && self.tell_silence(moment, io);
+        let payload = match payload {
+            None if !is_told && self.is_keepalive_due(moment.frame) => Some(silence(law)),
+            payload => payload,
         };
         if let Some(payload) = payload {
             self.send_audio(payload, moment, io);
@@ -129,8 +133,10 @@ impl Stream {
         let follows = sending.last_audio.is_some_and(|last| last + 1 == moment.frame);
         sending.last_audio = Some(moment.frame);
         sending.end = time.plus(sending.frame_time as i32);
+        let begins = std::mem::replace(&mut sending.begins, Marker::Clear);
+        sending.handle_sound();
         let header = Header {
-            marker: if follows { Marker::Clear } else { Marker::Set },
+            marker: if follows { begins } else { Marker::Set },
             payload_type: self.settings.payload_type,
             seq: sending.take_seq(),
             time,
@@ -203,6 +209,14 @@ impl Stream {
         {
             return;
         }
+        let payload_type = match entry.carried {
+            // Who is not told of noise is sent it.
+            Carried::Noise => match self.settings.comfort_noise {
+                Some(payload_type) => payload_type,
+                None => return,
+            },
+            Carried::Sound | Carried::Event => self.settings.payload_type,
+        };
         let Some(destination) = self.latch.destination(moment.frame) else { return };
         let Some(seat) = &mut self.seat else { return };
         let sending = &mut self.sending;
@@ -234,14 +248,19 @@ impl Stream {
         if end.since(sending.end) > 0 {
             sending.end = end;
         }
-        sending.last_audio = Some(moment.frame);
-        let header = Header {
-            marker: if kept.is_some() { entry.marker } else { Marker::Set },
-            payload_type: self.settings.payload_type,
-            seq,
-            time,
-            ssrc: sending.ssrc,
+        let marker = match entry.carried {
+            Carried::Noise => {
+                sending.told_silence = Told::Yes;
+                Marker::Clear
+            }
+            Carried::Sound | Carried::Event => {
+                sending.last_audio = Some(moment.frame);
+                sending.begins = Marker::Clear;
+                sending.handle_sound();
+                if kept.is_some() { entry.marker } else { Marker::Set }
+            }
         };
+        let header = Header { marker, payload_type, seq, time, ssrc: sending.ssrc };
         self.transmit(header, payload, destination, moment, io);
     }
 
@@ -264,13 +283,19 @@ impl Stream {
         let time = entry.time.plus(difference);
         // What did not come is a silence in what goes back, where nothing is missing (RFC 3551 §4.1).
         let follows = kept.is_some() && time.since(self.sending.end) <= 0;
-        let marker = if follows { entry.marker } else { Marker::Set };
+        let marker = match entry.carried {
+            Carried::Noise => Marker::Clear,
+            _ if follows => entry.marker,
+            _ => Marker::Set,
+        };
         let end = time.plus(entry.duration as i32);
         if end.since(self.sending.end) > 0 {
             self.sending.end = end;
         }
         if entry.duration > 0 {
             self.sending.last_audio = Some(moment.frame);
+            self.sending.begins = Marker::Clear;
+            self.sending.handle_sound();
         }
         let header = Header {
             marker,
@@ -282,7 +307,7 @@ impl Stream {
         self.transmit(header, payload, destination, moment, io);
     }
 
-    fn transmit(
+    pub(super) fn transmit(
         &mut self,
         header: Header,
         payload: &[u8],
@@ -375,7 +400,7 @@ impl Sending {
     }
 
     /// The time of a frame, moved on if what was sent last reaches beyond its beginning.
-    fn time_after_last(&mut self, frame: u64) -> RtpTime {
+    pub(super) fn time_after_last(&mut self, frame: u64) -> RtpTime {
         let overlap = self.end.since(self.time(frame));
         if (1..self.steps(OVERLAP) as i32).contains(&overlap) {
             self.origin = self.origin.plus(overlap);
@@ -383,7 +408,7 @@ impl Sending {
         self.time(frame)
     }
 
-    fn take_seq(&mut self) -> Seq {
+    pub(super) fn take_seq(&mut self) -> Seq {
         let seq = self.seq;
         self.seq = seq.next();
         seq
