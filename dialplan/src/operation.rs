@@ -4,6 +4,7 @@
 //! a file comes out as an [`Operation`] with typed arguments and goes back in as an [`Outcome`].
 
 mod bridging;
+mod controlled;
 mod listening;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use bstr::BString;
 use crate::channel::OutgoingHeader;
 
 pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
+pub use controlled::{ControlEnd, ControlPlay};
 pub use listening::{AwaitSound, DetectMachine, DetectTalk, Judged, Sound};
 
 /// One thing to do on the channel. The executor waits until its [`Outcome`] is handed back.
@@ -125,6 +127,8 @@ pub enum Operation {
     },
     /// Record the caller to a file: [`Outcome::Recorded`].
     Record(Box<Record>),
+    /// Play a file that the caller steers with keys: [`Outcome::Controlled`], or `Failed` when there is none.
+    ControlPlay(Box<ControlPlay>),
     /// Listen until the caller was silent, or was not, for so long: `Done`, or `TimedOut`.
     AwaitSound(Box<AwaitSound>),
     /// Play until the caller has said something: [`Outcome::Talked`], `Digit`, `Done` at the end of what is
@@ -235,6 +239,8 @@ pub enum Outcome {
     Conference(ConferenceEnd),
     /// Of [`Operation::Record`].
     Recorded(Recorded),
+    /// Of [`Operation::ControlPlay`].
+    Controlled(ControlEnd),
     /// Of [`Operation::DetectTalk`]: for how long was talked.
     Talked(Duration),
     /// Of [`Operation::DetectMachine`].

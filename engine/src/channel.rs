@@ -5,6 +5,7 @@
 //! audio when a call is answered or gets early media, and closes it at the end.
 
 mod cause;
+mod controlled;
 mod digits;
 mod listening;
 mod monitor;
@@ -23,9 +24,10 @@ use std::{
 use bstr::{BStr, BString};
 
 pub use cause::Cause;
+pub(crate) use controlled::{ControlRequest, ControlledEnd};
 pub use digits::DigitSet;
 pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
-pub(crate) use listening::{FileEnd, ListenRequest};
+pub(crate) use listening::{FileEnd, ListenRequest, TalkTold};
 pub(crate) use monitor::{Beeps, BegunBy, During, MonitorRequest};
 pub(crate) use music::{MusicSource, PlayOrder};
 pub(crate) use outbox::{Asker, Notice, Outbox, Recorder};
@@ -44,6 +46,7 @@ use crate::{
     },
     recording::RecordingNews,
 };
+use listening::TalkWatch;
 use monitor::Monitors;
 use music::Music;
 use recording::{Progress, Taking};
@@ -86,6 +89,8 @@ pub(crate) struct Channel {
     music: Option<Box<Music>>,
     /// An embedder's copy of what the caller says.
     copy: Option<TapId>,
+    /// Whether it is told when the caller talks.
+    talk: Option<TalkWatch>,
     /// Recordings beside the task.
     monitors: Monitors,
     /// The sound that tells of them, on its way.
@@ -121,6 +126,7 @@ impl Channel {
             outcome: None,
             music: None,
             copy: None,
+            talk: None,
             monitors: Monitors::default(),
             beep: None,
         }
@@ -170,6 +176,7 @@ impl Channel {
         out.command(shard, Command::Open { stream, port, settings: Box::new(settings) });
         self.audio = Audio::Open { shard, stream, heard: Heard::Nothing };
         self.monitors.listen(Some((shard, stream)), now, out);
+        self.watch_talk(out);
     }
 
     /// Puts the result of a new offer and answer in force.
@@ -250,6 +257,11 @@ impl Channel {
                 }
             }
             Task::Echoing => self.echo_state(EchoState::Off, out),
+            Task::Controlled(controlled) => {
+                if let Some((shard, _)) = stream {
+                    controlled.silence(shard, out);
+                }
+            }
             Task::Listening(listening) => listening.stop(stream, out),
             Task::Recording(mut taking) => taking.stop(stream, out),
             Task::Idle
@@ -552,6 +564,15 @@ impl Channel {
             }
             Task::Echoing => self.echo_digit(source, out),
             Task::Listening(_) => self.stop_at_digit(TypeAhead::next_of, out),
+            Task::Controlled(_) => {
+                let (stream, digit) = (self.stream(), self.typed.next());
+                if let (Some((shard, _)), Some(digit), Task::Controlled(controlled)) =
+                    (stream, digit, &mut self.task)
+                {
+                    let end = controlled.handle_digit(digit, shard, out);
+                    self.finish_controlled(end);
+                }
+            }
             Task::Recording(_) => {
                 if let (Some(stream), Some(digit)) = (self.stream(), self.typed.next())
                     && let Task::Recording(taking) = &mut self.task
@@ -583,6 +604,10 @@ impl Channel {
                 let progress = playback.handle_prompt(id, prompt, shard, out);
                 self.finish_played(progress);
             }
+            Task::Controlled(controlled) => {
+                let end = controlled.handle_prompt(id, prompt, self.id, shard, out);
+                self.finish_controlled(end);
+            }
             Task::Listening(listening) => {
                 if let Some(outcome) = listening.handle_prompt(id, prompt, shard, out) {
                     self.heard(outcome, out);
@@ -595,11 +620,11 @@ impl Channel {
         }
     }
 
-    /// A play on the stream ended.
+    /// A play on the stream ended, after so many samples.
     pub(crate) fn handle_play_finished(
         &mut self,
         play: PlayId,
-        end: PlayEnd,
+        (end, played): (PlayEnd, u64),
         now: Instant,
         out: &mut Outbox,
     ) {
@@ -611,6 +636,12 @@ impl Channel {
             Task::Playing { playback, .. } => {
                 let progress = playback.handle_play_finished(play);
                 self.finish_played(progress);
+            }
+            Task::Controlled(controlled) => {
+                if let Some((shard, _)) = stream {
+                    let end = controlled.handle_play_finished(play, end, played, shard, out);
+                    self.finish_controlled(end);
+                }
             }
             Task::Listening(listening) => {
                 if let Some(outcome) = listening.handle_play_finished(play) {
@@ -671,7 +702,8 @@ impl Channel {
                     taking.handle_timeout(stream, out);
                 }
             }
-            Task::Idle | Task::Echoing | Task::Sending | Task::Opening(_) => {}
+            Task::Idle | Task::Echoing | Task::Sending | Task::Opening(_) | Task::Controlled(_) => {
+            }
         }
     }
 

@@ -34,6 +34,12 @@ same => n,BackgroundDetect(diesis-menu,500,200,3000)
 same => n,NoOp(told nothing)
 exten => talk,1,NoOp(told talk ${TALK_DETECTED})
 exten => 7,1,NoOp(told seven)
+exten => steer,1,Answer()
+same => n,ControlPlayback(diesis-menu,2000,#,*,0,5,1,o(1000))
+same => n,NoOp(told ${CPLAYBACKSTATUS} ${CPLAYBACKSTOPKEY} ${CPLAYBACKOFFSET})
+exten => who,1,Answer()
+same => n,Set(TALK_DETECT(set)=600)
+same => n,Wait(30)
 ";
 
 struct Scene {
@@ -131,5 +137,44 @@ async fn talk_ends_what_is_played_and_goes_to_its_extension() -> Outcome {
     // The house hangs up behind it.
     let _ = call.send_digits("17").await;
     assert_eq!(next_told(&mut events).await?, "seven", "only keys that are extensions count");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_talks_is_told_with_how_long() -> Outcome {
+    let scene = Scene::new().await?;
+    let (call, mut events) = scene.call("who").await?;
+    call.wait(Duration::from_millis(300)).await?;
+    for prompt in ["goodbye", "diesis-welcome"] {
+        call.play(prompt).await?;
+        let mut began = 0;
+        let talked = loop {
+            match &*events.next().await.ok_or("the house has stopped")? {
+                SwitchEvent::TalkStarted { .. } => began += 1,
+                SwitchEvent::TalkStopped { talked, .. } => break *talked,
+                _ => {}
+            }
+        };
+        let length = diesis_sounds::prompts::Library::new().load(prompt, "en")?.samples.len() / 8;
+        let length = Duration::from_millis(length as u64);
+        assert_eq!(began, 1, "{prompt}");
+        assert!(talked <= length && talked * 3 > length * 2, "{prompt}: {talked:?} of {length:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_playback_is_steered_by_keys() -> Outcome {
+    let scene = Scene::new().await?;
+    let (call, mut events) = scene.call("steer").await?;
+    // To the third second, a pause that lasts as long as it likes, and on to the fifth.
+    // The house hangs up behind both.
+    let _ = call.send_digits("#55#0").await;
+    let told = next_told(&mut events).await?;
+    let offset: u64 = told.strip_prefix("USERSTOPPED 0 ").ok_or_else(|| told.clone())?.parse()?;
+    assert!((5_000..8_000).contains(&offset), "{offset}");
+    let (call, mut events) = scene.call("steer").await?;
+    let _ = call.send_digits("########").await;
+    assert_eq!(next_told(&mut events).await?, "SUCCESS  -1");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod bridging;
 mod call;
+mod controlled;
 mod flow;
 mod legacy;
 mod listening;
@@ -174,6 +175,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::WaitDigit { wanted } => media::wait_digit_done(run, &wanted, &outcome),
         Continuation::Read(read) => read::read_on(run, read, &outcome),
         Continuation::ReadExten(read) => read::read_extension_on(run, read, &outcome),
+        Continuation::ControlPlay => controlled::control_ended(run, &outcome),
         Continuation::AwaitSound { sound } => listening::waited_for(run, sound, &outcome),
         Continuation::DetectTalk => listening::talk_detected(run, &outcome),
         Continuation::DetectMachine => listening::machine_detected(run, outcome),

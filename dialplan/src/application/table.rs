@@ -4,8 +4,8 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, bridging, call, flow, legacy, listening, loops, media, read, record,
-    retry, timing, transfer, variables,
+    Application, Support, bridging, call, controlled, flow, legacy, listening, loops, media, read,
+    record, retry, timing, transfer, variables,
 };
 
 const fn application(
@@ -126,7 +126,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "begin the next turn of a While loop",
         Support::Run(loops::continue_while),
     ),
-    application("ControlPlayback", "", "media out", Support::Absent),
+    application(
+        "ControlPlayback",
+        "file[,ms[,forward[,back[,stop[,pause[,restart[,options]]]]]]]",
+        "play a file that the caller steers with keys",
+        Support::Run(controlled::control_playback),
+    ),
     application("DAHDIAcceptR2Call", "", "dahdi", Support::Absent),
     application("DAHDIBarge", "", "dahdi", Support::Absent),
     application("DAHDIRAS", "", "dahdi", Support::Absent),

@@ -137,6 +137,7 @@ pub(crate) enum Continuation {
     AwaitSound {
         sound: Sound,
     },
+    ControlPlay,
     DetectTalk,
     DetectMachine,
     Record,

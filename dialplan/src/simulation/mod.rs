@@ -17,8 +17,8 @@ use crate::channel::{Channel, Party};
 use crate::executor::{Advance, Executor, Legacy};
 use crate::host::{ChannelState, MemoryHost, TracedStep};
 use crate::operation::{
-    AnswerMedia, BridgeResult, ConferenceEnd, Digit, DigitSet, Judged, MessageSent, MissingFile,
-    Operation, Outcome, Recorded, Sound,
+    AnswerMedia, BridgeResult, ConferenceEnd, ControlEnd, Digit, DigitSet, Judged, MessageSent,
+    MissingFile, Operation, Outcome, Recorded, Sound,
 };
 use crate::plan::Plan;
 use crate::world::World;
@@ -298,6 +298,18 @@ impl Simulation<'_> {
                 match leg.key_until(end, record.stop, Dropped::All) {
                     Some((at, _)) => (at, recorded("DTMF")),
                     None => (end, recorded("TIMEOUT")),
+                }
+            }
+            Operation::ControlPlay(control) => {
+                let begun = now;
+                let files = std::slice::from_ref(&control.file);
+                match self.play(leg, files, control.stop, MissingFile::Stop) {
+                    (at, Outcome::Digit(digit)) => {
+                        let played = control.offset + at.saturating_sub(begun);
+                        (at, Outcome::Controlled(ControlEnd::Stopped { digit, at: played }))
+                    }
+                    (at, Outcome::Done) => (at, Outcome::Controlled(ControlEnd::Completed)),
+                    failed => failed,
                 }
             }
             // The caller says nothing.

@@ -14,7 +14,7 @@ use super::{
     playback::{PlayProgress, Playback},
     task::Task,
 };
-use crate::media::{Command, PlayId, Prompt, ShardId, StreamId, Watch, WatchId};
+use crate::media::{Command, Noticed, PlayId, Prompt, ShardId, StreamId, Watch, WatchId};
 
 /// What is to be heard, and how.
 #[derive(Debug)]
@@ -36,6 +36,22 @@ pub(crate) enum FileEnd {
     GoesOn,
     /// It is over.
     Ends,
+}
+
+/// Which talk is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TalkTold {
+    /// The silence that ends it.
+    pub(crate) silence: Duration,
+    /// A frame of a lesser mean magnitude is silence.
+    pub(crate) threshold: u32,
+}
+
+/// Talk that is told beside whatever the channel does.
+#[derive(Debug)]
+pub(super) struct TalkWatch {
+    how: TalkTold,
+    watch: Option<WatchId>,
 }
 
 /// A task that listens.
@@ -125,15 +141,39 @@ impl Channel {
         self.finish(outcome);
     }
 
-    /// Something was heard; gives it back when the task did not wait for it.
+    /// Something was heard; gives it back when that is talk somebody wants to be told of.
     pub(crate) fn handle_noticed(
         &mut self,
         watch: WatchId,
-        what: crate::media::Noticed,
+        what: Noticed,
         out: &mut Outbox,
-    ) {
+    ) -> Option<Noticed> {
         if matches!(&self.task, Task::Listening(listening) if listening.watch == watch) {
             self.heard(TaskOutcome::Noticed(what), out);
+            return None;
+        }
+        let told = self.talk.as_ref().is_some_and(|talk| talk.watch == Some(watch));
+        told.then_some(what)
+    }
+
+    /// Tells of talk from now on, for as long as the channel lives, or no more.
+    pub(crate) fn tell_talk(&mut self, how: Option<TalkTold>, out: &mut Outbox) {
+        let before = self.talk.take().and_then(|talk| talk.watch);
+        if let (Some(watch), Some((shard, stream))) = (before, self.stream()) {
+            out.command(shard, Command::Unwatch { stream, watch });
+        }
+        self.talk = how.map(|how| TalkWatch { how, watch: None });
+        self.watch_talk(out);
+    }
+
+    /// Begins to watch, once there is a stream.
+    pub(super) fn watch_talk(&mut self, out: &mut Outbox) {
+        let stream = self.stream();
+        if let (Some((shard, stream)), Some(talk)) = (stream, &mut self.talk) {
+            let watch = out.next_watch();
+            let what = Box::new(Watch::talk(talk.how.silence, talk.how.threshold));
+            out.command(shard, Command::Watch { stream, watch, what });
+            talk.watch = Some(watch);
         }
     }
 }

@@ -9,6 +9,7 @@ use bstr::BString;
 
 use super::{
     DigitSet, OtherDigits, Playback,
+    controlled::{Controlled, ControlledEnd},
     listening::Listening,
     recording::{RecordEnd, Taking},
 };
@@ -75,6 +76,8 @@ pub(super) enum Task {
     Sending,
     /// Waits for the files of a monitor.
     Opening(RecordingId),
+    /// Plays, steered by keys.
+    Controlled(Box<Controlled>),
     /// Listens to the caller.
     Listening(Box<Listening>),
     /// Records the caller.
@@ -94,6 +97,8 @@ pub(crate) enum TaskOutcome {
     Digits { digits: Vec<Digit>, ended_by: ReadEnd },
     /// It played what was there; this prompt was not.
     Missing(BString),
+    /// A steered playback ended.
+    Controlled(ControlledEnd),
     /// It was heard.
     Noticed(Noticed),
     /// It was recorded, to the file of this name.
@@ -108,7 +113,9 @@ impl Task {
     /// When the task wants to be looked at again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Idle | Self::Echoing | Self::Sending | Self::Opening(_) => None,
+            Self::Idle | Self::Echoing | Self::Sending | Self::Opening(_) | Self::Controlled(_) => {
+                None
+            }
             Self::Settling { media_until, .. } => Some(*media_until),
             Self::Waiting { until, .. } | Self::Reading { until, .. } => Some(*until),
             Self::Playing { until, .. } | Self::WaitingDigit { until } => *until,

@@ -12,7 +12,7 @@ const NOT_PERFORMED: [&str; 2] = ["ReadFile", "SIPDtmfMode"];
 
 /// Functions that the dialplan would run and the engine's host does not answer yet: they are empty, and a
 /// write changes nothing, with a line in the log.
-const NOT_ANSWERED: [&str; 26] = [
+const NOT_ANSWERED: [&str; 25] = [
     "AGC",
     "CHECKSIPDOMAIN",
     "CONFBRIDGE",
@@ -37,7 +37,6 @@ const NOT_ANSWERED: [&str; 26] = [
     "SCRAMBLE",
     "SHELL",
     "STAT",
-    "TALK_DETECT",
     "VOLUME",
 ];
 

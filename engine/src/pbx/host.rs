@@ -17,7 +17,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::quality;
 use crate::{
     cdr::Ledger,
-    channel::{Cause, ChannelId},
+    channel::{Cause, ChannelId, TalkTold},
     clock::Now,
     entropy::Entropy,
     media::SharedStatistics,
@@ -111,6 +111,29 @@ fn may_send(arguments: &[u8]) -> Result<(), FunctionError> {
     Ok(())
 }
 
+/// `TALK_DETECT(set)=[silence in ms][,threshold]`, `TALK_DETECT(remove)=`.
+fn talk_told(arguments: &[u8], value: &[u8]) -> Result<Option<TalkTold>, FunctionError> {
+    match arguments.trim_ascii().to_ascii_lowercase().as_slice() {
+        b"remove" => return Ok(None),
+        b"set" => {}
+        _ => return Err(FunctionError::Arguments("`set` or `remove`".into())),
+    }
+    let mut parts = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let mut number = |usual: u32, most: u32| match parts.next() {
+        None | Some(b"") => Ok(usual),
+        Some(text) => {
+            let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+                let expected = "a silence in milliseconds and a threshold from 1 to 32767";
+                FunctionError::Arguments(expected.into())
+            })
+        }
+    };
+    let silence = Duration::from_millis(number(2500, 3_600_000)?.into());
+    let threshold = number(crate::media::talk::LOUD, 32_767)?;
+    Ok(Some(TalkTold { silence, threshold }))
+}
+
 /// What a dialplan logs, which holds what callers say of themselves; formatted only when shown.
 struct Message<'a>(fmt::Arguments<'a>);
 
@@ -167,6 +190,8 @@ pub(crate) struct PbxHost<'a> {
     pub(crate) last_step: Option<&'a mut (BString, BString)>,
     /// Takes what other channels are to be given.
     pub(crate) exports: &'a mut Vec<Export>,
+    /// Takes which talk is to be told from now on, or that none is.
+    pub(crate) talk: &'a mut Option<Option<TalkTold>>,
     /// Takes the names of custom devices whose state the dialplan changed.
     pub(crate) custom_states: &'a mut Vec<BString>,
     /// Takes the steps when somebody wants them.
@@ -314,10 +339,14 @@ impl Host for PbxHost<'_> {
         _channel: &mut PlanChannel,
         name: &[u8],
         arguments: &[u8],
-        _value: &[u8],
+        value: &[u8],
     ) -> Result<(), FunctionError> {
         match name {
             b"PJSIP_HEADER" => may_send(arguments),
+            b"TALK_DETECT" => {
+                *self.talk = Some(talk_told(arguments, value)?);
+                Ok(())
+            }
             _ => Err(FunctionError::Unknown),
         }
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
-    AnswerMedia, AwaitSound, Bridge, BridgeWait, ConferenceEnd, DetectMachine, DetectTalk, Dial,
-    DialPlace, Digit as PlanDigit, DigitSet as PlanDigits, HangupScope, Judged, MissingFile,
-    MixMonitor, MonitorState, Operation, Originate, Outcome, Page, Park, Pickup, Record, Recorded,
-    SendMessage, Sound,
+    AnswerMedia, AwaitSound, Bridge, BridgeWait, ConferenceEnd, ControlEnd, ControlPlay,
+    DetectMachine, DetectTalk, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
+    HangupScope, Judged, MissingFile, MixMonitor, MonitorState, Operation, Originate, Outcome,
+    Page, Park, Pickup, Record, Recorded, SendMessage, Sound,
 };
 use jiff::tz::TimeZone;
 
@@ -21,8 +21,8 @@ use super::{
 use crate::{
     bridge::VisitEnd,
     channel::{
-        Channel, DigitSet, FileEnd, ListenRequest, MissingPrompt, OtherDigits, Outbox, PlayPart,
-        PlayRequest, TaskOutcome,
+        Channel, ControlRequest, ControlledEnd, DigitSet, FileEnd, ListenRequest, MissingPrompt,
+        OtherDigits, Outbox, PlayPart, PlayRequest, TaskOutcome,
     },
     clock::Now,
     config::MachineDetection,
@@ -214,6 +214,10 @@ pub(crate) fn perform(
             channel.stop_music(out);
             Performed::Over(Outcome::Done)
         }
+        Operation::ControlPlay(control) => {
+            channel.control_play(control_play(*control), out);
+            Performed::Begun
+        }
         Operation::AwaitSound(wait) => {
             channel.listen(await_sound(&wait), now, out);
             Performed::Begun
@@ -260,6 +264,31 @@ pub(crate) fn perform(
             Performed::Wish(Wish::Elsewhere(Elsewhere::SendMessage(send)))
         }
         operation => unavailable(&operation),
+    }
+}
+
+fn control_play(control: ControlPlay) -> ControlRequest {
+    let ControlPlay { file, offset, skip, forward, rewind, restart, pause, stop } = control;
+    ControlRequest {
+        file,
+        offset,
+        skip,
+        forward: digit_set(forward),
+        rewind: digit_set(rewind),
+        restart: digit_set(restart),
+        pause: digit_set(pause),
+        stop: digit_set(stop),
+    }
+}
+
+fn controlled(end: ControlledEnd) -> Outcome {
+    match end {
+        ControlledEnd::Completed => Outcome::Controlled(ControlEnd::Completed),
+        ControlledEnd::Stopped { digit, at } => match plan_digit(digit) {
+            Some(digit) => Outcome::Controlled(ControlEnd::Stopped { digit, at }),
+            None => Outcome::Controlled(ControlEnd::Completed),
+        },
+        ControlledEnd::Missing => Outcome::Failed,
     }
 }
 
@@ -354,6 +383,7 @@ pub(crate) fn outcome(of: TaskOutcome) -> Outcome {
             Outcome::Recorded(Recorded { status: end.as_str().into(), file })
         }
         TaskOutcome::Noticed(what) => noticed(what),
+        TaskOutcome::Controlled(end) => controlled(end),
         TaskOutcome::Failed(why) => {
             tracing::debug!(why, "operation failed");
             Outcome::Failed

@@ -73,6 +73,18 @@ pub enum SwitchEvent {
         /// Which digit.
         digit: Digit,
     },
+    /// The far end began to talk; told of calls with `TALK_DETECT(set)`.
+    TalkStarted {
+        /// The call.
+        call: ChannelId,
+    },
+    /// The far end has ceased to talk, as long ago as `TALK_DETECT(set)` says.
+    TalkStopped {
+        /// The call.
+        call: ChannelId,
+        /// For how long it talked.
+        talked: Duration,
+    },
     /// A prompt begins to play.
     PlayStarted {
         /// The call.

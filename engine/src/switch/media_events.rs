@@ -8,7 +8,10 @@ use super::{
 use crate::{
     channel::{Asker, Cause, DigitSource, Pressed, PromptReply},
     clock::Now,
-    media::{Command as MediaCommand, Digit, Event, PlayItem, ShardId, StreamId, StreamStatistics},
+    media::{
+        Command as MediaCommand, Digit, Event, Noticed, PlayItem, ShardId, StreamId,
+        StreamStatistics,
+    },
 };
 
 impl Switch {
@@ -30,8 +33,9 @@ impl Switch {
                 tracing::debug!(call_id = %call.parties.call_id, %remote, "media source");
                 call.channel.handle_latched(now.instant, &mut switch.outbox);
             }),
-            Event::PlayFinished { stream, play, end, .. } => {
+            Event::PlayFinished { stream, play, end, played } => {
                 self.with_stream(stream, now, |switch, call| {
+                    let end = (end, played);
                     call.channel.handle_play_finished(play, end, now.instant, &mut switch.outbox);
                 });
             }
@@ -55,7 +59,18 @@ impl Switch {
             Event::Noticed { stream, watch, what } => {
                 self.with_stream(stream, now, |switch, call| {
                     tracing::debug!(call_id = %call.parties.call_id, ?what, "heard");
-                    call.channel.handle_noticed(watch, what, &mut switch.outbox);
+                    let told = call.channel.handle_noticed(watch, what, &mut switch.outbox);
+                    let call = call.id;
+                    match told {
+                        Some(Noticed::TalkStarted) => {
+                            switch.tell(SwitchEvent::TalkStarted { call });
+                        }
+                        Some(Noticed::TalkStopped { talked }) => {
+                            switch.tell(SwitchEvent::TalkStopped { call, talked });
+                        }
+                        Some(Noticed::Enough | Noticed::Utterance { .. } | Noticed::Judged(_))
+                        | None => {}
+                    }
                 });
             }
             Event::TapEnded { stream, tap, dropped } => {

@@ -166,6 +166,7 @@ impl Switch {
         let plan = Arc::clone(&self.config.plan);
         let mut steps = Vec::new();
         let (mut custom_states, mut exports) = (Vec::new(), Vec::new());
+        let mut talk = None;
         let known = Known {
             calls: &self.calls,
             own: (call.id, call.name.as_ref()),
@@ -191,12 +192,16 @@ impl Switch {
                 false => Some(&mut call.last_step),
             },
             exports: &mut exports,
+            talk: &mut talk,
             custom_states: &mut custom_states,
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
         let done = act(&plan, &mut host, pbx);
         if let Some((ledger, id)) = host.records {
             ledger.observe(id, pbx.channel());
+        }
+        if let Some(talk) = talk {
+            call.channel.tell_talk(talk, &mut self.outbox);
         }
         for name in custom_states {
             self.devices.touch(Device::Custom(name));

@@ -410,9 +410,10 @@ fn completion(outcome: TaskOutcome) -> Completion {
         TaskOutcome::Digit(digit) => Completion::Digit(digit),
         TaskOutcome::Digits { digits, ended_by } => Completion::Digits { digits, ended_by },
         TaskOutcome::Missing(name) => Completion::Failed(format!("there is no prompt {name}")),
-        TaskOutcome::Recorded { .. } | TaskOutcome::Monitoring { .. } | TaskOutcome::Noticed(_) => {
-            Completion::Done
-        }
+        TaskOutcome::Recorded { .. }
+        | TaskOutcome::Monitoring { .. }
+        | TaskOutcome::Controlled(_)
+        | TaskOutcome::Noticed(_) => Completion::Done,
         TaskOutcome::Failed(why) => Completion::Failed(why.into()),
     }
 }

@@ -97,7 +97,12 @@ impl Door {
             while let Some((_, command)) = self.out.poll_media() {
                 if let Command::Play { stream, play, .. } = command {
                     let channel = &mut self.callers[stream.0 as usize].channel;
-                    channel.handle_play_finished(play, PlayEnd::Completed, self.now, &mut self.out);
+                    channel.handle_play_finished(
+                        play,
+                        (PlayEnd::Completed, 0),
+                        self.now,
+                        &mut self.out,
+                    );
                 }
             }
             for nth in 0..self.callers.len() {

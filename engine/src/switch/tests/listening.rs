@@ -28,6 +28,13 @@ exten => talk,1,NoOp(told talk ${TALK_DETECTED})
 same => n,Wait(60)
 exten => 7,1,NoOp(told seven)
 same => n,Wait(60)
+exten => who,1,Set(TALK_DETECT(set)=700,200)
+same => n,Answer()
+same => n,Wait(5)
+same => n,Set(TALK_DETECT(set)=)
+same => n,Wait(5)
+same => n,Set(TALK_DETECT(remove)=)
+same => n,Wait(60)
 exten => h,1,NoOp(told h ${AMDSTATUS}${WAITSTATUS} ${AMDCAUSE})
 ";
 
@@ -120,6 +127,31 @@ fn talk_a_key_or_the_end_of_the_file_end_a_detection() {
     let (mut exchange, mut alice) = call("detect");
     exchange.run_for(secs(3));
     assert_eq!(told(&exchange), ["nothing "]);
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn talk_is_told_as_long_as_it_is_asked_for() {
+    let (mut exchange, mut alice) = call("who");
+    let talked = Duration::from_millis(740);
+    let heard = |exchange: &Exchange| {
+        let told = exchange.events.iter().filter_map(|event| match event {
+            SwitchEvent::TalkStarted { .. } => Some(None),
+            SwitchEvent::TalkStopped { talked, .. } => Some(Some(*talked)),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    notice(&mut exchange, Noticed::TalkStarted);
+    notice(&mut exchange, Noticed::TalkStopped { talked });
+    assert_eq!(heard(&exchange), [None, Some(talked)]);
+    exchange.run_for(secs(5));
+    notice(&mut exchange, Noticed::TalkStarted);
+    assert_eq!(heard(&exchange).len(), 3, "set again, it is told once");
+    exchange.run_for(secs(5));
+    notice(&mut exchange, Noticed::TalkStarted);
+    assert_eq!(heard(&exchange).len(), 3, "removed, it is told no more");
     alice.bye(&mut exchange);
     exchange.assert_nothing_left();
 }
