@@ -60,7 +60,7 @@ fn sound(keys: Keys) -> Vec<i16> {
         let (low, high) = Digit::from_char(key).expect("a key").frequencies();
         let low = low as f32 * (1.0 + keys.low_off / 100.0);
         let high = high as f32 * (1.0 + keys.high_off / 100.0);
-        let phases = [between(&mut random, 0.0, 6.28), between(&mut random, 0.0, 6.28)];
+        let phases = [between(&mut random, 0.0, 6.0), between(&mut random, 0.0, 6.0)];
         let tone = (0..keys.tone * 8).map(|at| {
             amplitude(keys.low) * sine(low, phases[0], at)
                 + amplitude(keys.high) * sine(high, phases[1], at)
