@@ -7,6 +7,7 @@
 mod calls;
 mod kept;
 mod listener;
+mod metrics;
 pub mod protocol;
 mod quality;
 mod serve;

@@ -58,6 +58,7 @@ mod subscriptions;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod transfer;
 mod view;
 mod work;
@@ -85,6 +86,7 @@ pub use registrations::RegistrationView;
 pub use replace::Replacement;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use subscriptions::MailboxError;
+pub use totals::{Histogram, MediaTotals, Totals};
 pub use view::{CallView, ContactView, HintView, PeerView, RoomView, SubscriptionView};
 
 use crate::{
@@ -174,6 +176,7 @@ pub struct Switch {
     /// Events that nobody took in time.
     events_dropped: u64,
     calls_begun: u64,
+    totals: Totals,
     new_calls: NewCalls,
     streams_opened: u64,
     /// The latest time anything came in.
@@ -234,6 +237,7 @@ impl Switch {
             config,
             events_dropped: 0,
             calls_begun: 0,
+            totals: Totals::default(),
             new_calls: NewCalls::Welcome,
             streams_opened: 0,
             worked_at: now,

@@ -391,6 +391,7 @@ impl Switch {
             "call ended"
         );
         let (cause, ended_by) = (ending.cause, ending.by);
+        self.totals.end(&call, cause, &statistics);
         self.tell(SwitchEvent::CallEnded { call: call.id, cause, ended_by, statistics });
     }
 

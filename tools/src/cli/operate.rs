@@ -90,6 +90,8 @@ enum ShowTable {
     },
     /// What the media threads have to do, and how punctual they are
     Media,
+    /// Calls, quality, media threads and the process in figures, as Prometheus reads them
+    Metrics,
     /// Since when the engine runs
     Uptime,
     /// Which engine runs
@@ -122,6 +124,7 @@ impl Show {
                 return Command::Records { last: Some(*last), from: from.clone() };
             }
             ShowTable::Media => What::Media,
+            ShowTable::Metrics => return Command::Metrics,
             ShowTable::Uptime => What::Uptime,
             ShowTable::Version => What::Version,
         };

@@ -63,6 +63,11 @@ fn an_operator_sees_peers_stations_and_calls_and_ends_them() {
     assert!(!engine.diesis("hangup nobody").status.success());
     assert!(engine.diesis(&format!("hangup {channel}")).status.success());
     assert_eq!(engine.rows("show uptime")[0]["calls_begun"], 1);
+    let figures = String::from_utf8(engine.diesis("show metrics").stdout).unwrap();
+    for line in ["diesis_calls_begun_total 1", "diesis_draining 0"] {
+        assert!(figures.lines().any(|it| it == line), "{line} in {figures}");
+    }
+    assert!(figures.contains("\nprocess_resident_memory_bytes "), "{figures}");
 }
 
 #[test]

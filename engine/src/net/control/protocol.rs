@@ -41,6 +41,8 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<String>,
     },
+    /// The engine in figures, as Prometheus reads them (text exposition format 0.0.4).
+    Metrics,
     /// Call records, the oldest of them first.
     Records {
         /// At most so many, the newest.

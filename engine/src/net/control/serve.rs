@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::{
     Gone, Wires, calls, kept,
     listener::Answer,
+    metrics::{self, Observed},
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
     quality, tables,
 };
@@ -30,6 +31,7 @@ pub(super) async fn serve(
     answer: &mut Answer,
 ) -> Reply {
     let done = match command {
+        Command::Metrics => metrics(wires, answer).await,
         Command::Show { what, range } => show(what, range, wires, answer).await,
         Command::Records { last, from } => kept::records(last, from, wires, answer).await,
         Command::Database { action, key, value } => {
@@ -117,6 +119,27 @@ async fn show(
         What::Version => tables::version(),
     };
     answer.send(&Reply::Table(table)).await.map_err(|error| error.to_string())
+}
+
+async fn metrics(wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
+    let look = wires.look(|at| {
+        let rooms = at.switch.view_rooms();
+        let contacts = at.switch.view_contacts(at.now);
+        let registrations = at.switch.view_registrations(at.now);
+        Observed {
+            totals: at.switch.totals(),
+            shards: at.media.all_statistics(),
+            calls: at.switch.call_count(),
+            contacts: contacts.iter().filter(|contact| contact.source.is_some()).count(),
+            registrations: registrations.iter().filter(|it| it.state == "registered").count(),
+            room_members: rooms.iter().map(|room| room.members.len()).sum(),
+            rooms: rooms.len(),
+            bans: at.switch.view_bans(at.now).len(),
+            draining: at.switch.is_draining(),
+        }
+    });
+    let page = metrics::page(&look.await?, wires.started);
+    answer.send(&Reply::Text(page)).await.map_err(|error| error.to_string())
 }
 
 async fn mailbox(name: String, new: u32, old: u32, wires: &Wires) -> Result<(), Why> {
