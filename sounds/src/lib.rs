@@ -5,6 +5,7 @@ pub mod error;
 pub mod format;
 pub mod g711;
 pub mod g722;
+pub mod gsm;
 pub mod halfband;
 pub mod locate;
 pub mod noise;

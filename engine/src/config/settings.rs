@@ -249,6 +249,8 @@ pub enum CodecName {
     L16,
     /// Plain samples of 16 kHz: `slin16`.
     L16Wide,
+    /// GSM 06.10 full rate: `gsm`.
+    Gsm,
     /// Opus: `opus`. Only where the library is built with its feature.
     Opus,
 }
@@ -273,6 +275,7 @@ impl CodecName {
     pub const ALL: &[Self] = &[
         Self::Pcmu,
         Self::Pcma,
+        Self::Gsm,
         Self::L16,
         Self::L16Wide,
         Self::G722,
@@ -289,6 +292,7 @@ impl CodecName {
             b"ulaw" | b"pcmu" | b"g711u" => Self::Pcmu,
             b"alaw" | b"pcma" | b"g711a" => Self::Pcma,
             b"g722" => Self::G722,
+            b"gsm" => Self::Gsm,
             b"slin" => Self::L16,
             b"slin16" => Self::L16Wide,
             #[cfg(feature = "opus")]

@@ -266,10 +266,10 @@ fn settings_that_are_unknown_later_or_wrong_are_named_with_their_place() {
         (
             "[x]\ntype=endpoint\nidentify_by=ip\nallow=ulaw,g729,elaw\n",
             &[
-                "7:7 warning[C005] `allow=g729` is not supported yet (the codec is left out; here \
-                 are ulaw, alaw, g722, opus, slin and slin16)",
+                "7:7 warning[C005] `allow=g729` is not supported yet (G.729 is left out: there is no \
+                 codec of it here, and a phone that has nothing else is refused with 488)",
                 "7:7 error[C004] `ulaw,g729,elaw` is no value for `allow` (expected codecs \
-                 separated by commas: ulaw, alaw, g722, opus, all)",
+                 separated by commas: ulaw, alaw, gsm, g722, opus, all)",
             ],
         ),
         (
@@ -437,11 +437,11 @@ fn codecs_are_taken_in_order_and_taken_back() {
         let text = format!("{TRANSPORT}[x]\ntype=endpoint\nidentify_by=ip\n{lines}");
         pjsip(&text).configuration.sip.peers[0].codecs.clone()
     };
-    use CodecName::{G722, L16, L16Wide, Opus, Pcma, Pcmu};
+    use CodecName::{G722, Gsm, L16, L16Wide, Opus, Pcma, Pcmu};
     assert_eq!(codecs("disallow=all\nallow=alaw\nallow=ulaw\n"), [Pcma, Pcmu]);
     assert_eq!(codecs("allow=!all,alaw\n"), [Pcma]);
-    assert_eq!(codecs("allow=all\ndisallow=ulaw\n"), [Pcma, L16, L16Wide, G722, Opus]);
-    assert_eq!(codecs("allow=all\nallow=!alaw,!slin,!slin16\n"), [Pcmu, G722, Opus]);
+    assert_eq!(codecs("allow=all\ndisallow=ulaw\n"), [Pcma, Gsm, L16, L16Wide, G722, Opus]);
+    assert_eq!(codecs("allow=all\nallow=!alaw,!slin,!slin16\n"), [Pcmu, Gsm, G722, Opus]);
     assert_eq!(codecs("allow=g722,ulaw\n"), [G722, Pcmu]);
     assert_eq!(codecs("allow=alaw:20,ulaw\nallow=alaw\n"), [Pcma, Pcmu]);
     assert_eq!(codecs(""), [Pcmu, Pcma]);

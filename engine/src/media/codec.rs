@@ -8,7 +8,7 @@ pub(crate) mod decoder;
 pub(crate) mod encoder;
 mod opus;
 
-use diesis_sounds::{g711, g722};
+use diesis_sounds::{g711, g722, gsm};
 
 use super::{FRAME, PayloadType, WIDE_FRAME};
 
@@ -25,6 +25,8 @@ pub enum Codec {
     L16,
     /// Plain samples of 16 kHz, big-endian.
     L16Wide,
+    /// GSM 06.10 full rate: 13 kbit/s.
+    Gsm,
     /// Opus (RFC 6716, RFC 7587), here up to 8 kHz and in mono.
     Opus,
 }
@@ -91,8 +93,8 @@ pub(crate) enum Samples<'a> {
 
 impl Codec {
     /// Every codec.
-    pub const ALL: [Self; 6] =
-        [Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::L16Wide, Self::Opus];
+    pub const ALL: [Self; 7] =
+        [Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::L16Wide, Self::Gsm, Self::Opus];
 
     /// Which of G.711's two it is, if it is one.
     #[inline]
@@ -100,7 +102,7 @@ impl Codec {
         match self {
             Self::Pcmu => Some(Law::Mu),
             Self::Pcma => Some(Law::A),
-            Self::G722 | Self::L16 | Self::L16Wide | Self::Opus => None,
+            Self::G722 | Self::L16 | Self::L16Wide | Self::Gsm | Self::Opus => None,
         }
     }
 
@@ -108,7 +110,7 @@ impl Codec {
     #[inline]
     pub const fn rate(self) -> Rate {
         match self {
-            Self::Pcmu | Self::Pcma | Self::L16 => Rate::Narrow,
+            Self::Pcmu | Self::Pcma | Self::L16 | Self::Gsm => Rate::Narrow,
             Self::G722 | Self::L16Wide | Self::Opus => Rate::Wide,
         }
     }
@@ -120,6 +122,7 @@ impl Codec {
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
             Self::L16 | Self::L16Wide => "L16",
+            Self::Gsm => "GSM",
             Self::Opus => "opus",
         }
     }
@@ -132,6 +135,7 @@ impl Codec {
             Self::G722 => "g722",
             Self::L16 => "slin",
             Self::L16Wide => "slin16",
+            Self::Gsm => "gsm",
             Self::Opus => "opus",
         }
     }
@@ -140,7 +144,7 @@ impl Codec {
     pub const fn clock(self) -> u32 {
         match self {
             // RFC 3551 §4.5.2: G.722's is 8000 by an error that was kept.
-            Self::Pcmu | Self::Pcma | Self::G722 | Self::L16 => 8000,
+            Self::Pcmu | Self::Pcma | Self::G722 | Self::L16 | Self::Gsm => 8000,
             Self::L16Wide => 16_000,
             Self::Opus => 48_000,
         }
@@ -158,6 +162,7 @@ impl Codec {
             Self::Pcmu => Some(PayloadType::PCMU),
             Self::Pcma => Some(PayloadType::PCMA),
             Self::G722 => Some(PayloadType::G722),
+            Self::Gsm => Some(PayloadType::GSM),
             Self::L16 | Self::L16Wide | Self::Opus => None,
         }
     }
@@ -181,6 +186,7 @@ impl Codec {
             Self::G722 => WIDE_FRAME / g722::SAMPLES_PER_OCTET,
             Self::L16 => 2 * FRAME,
             Self::L16Wide => 2 * WIDE_FRAME,
+            Self::Gsm => gsm::OCTETS,
             Self::Opus => opus::MOST_OCTETS,
         }
     }
@@ -191,6 +197,7 @@ impl Codec {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => payload.len(),
             Self::L16 | Self::L16Wide => payload.len() / 2,
+            Self::Gsm => payload.len() / gsm::OCTETS * gsm::SAMPLES,
             Self::Opus => opus::duration(payload),
         }
     }

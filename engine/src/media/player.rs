@@ -1,6 +1,6 @@
 //! Walks through the items of a play, a frame of 20 ms at a time.
 
-use super::{FRAME, Law, PlayId, PlayItem, Prompt, Repeat};
+use super::{FRAME, Law, PlayId, PlayItem, Prompt, Repeat, WIDE_FRAME};
 
 /// One play in progress.
 #[derive(Debug)]
@@ -37,6 +37,14 @@ impl<'a> Frame<'a> {
         match self {
             Self::Prompt(prompt, index) => prompt.filled_frame(index),
             Self::Silence => [0; FRAME],
+        }
+    }
+
+    /// The samples at 16 kHz, if it holds more than 8 kHz do.
+    pub(crate) fn wide(self) -> Option<[i16; WIDE_FRAME]> {
+        match self {
+            Self::Prompt(prompt, index) => prompt.wide_frame(index),
+            Self::Silence => None,
         }
     }
 

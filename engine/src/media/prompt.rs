@@ -1,18 +1,21 @@
-//! A prompt ready to be sent: its samples, and its RTP payload once for each law of G.711.
+//! A prompt ready to be sent: its samples, and its RTP payload once for each law of G.711; at
+//! 16 kHz as well, if the file holds more than 8 kHz do.
 //!
 //! Encoded when it is loaded and shared by `Arc`, so that playing it costs a header and a slice
 //! however many callers hear it. Reading and decoding files is `diesis_sounds`.
 
 use std::time::Duration;
 
-use super::{FRAME, Law};
+use super::{FRAME, Law, WIDE_FRAME};
 
-/// A piece of 8 kHz mono audio. Immutable; shared by `Arc`.
+/// A piece of mono audio. Immutable; shared by `Arc`.
 pub struct Prompt {
     samples: Box<[i16]>,
     /// Filled up with silence to whole frames, so that every frame is a slice.
     pcmu: Box<[u8]>,
     pcma: Box<[u8]>,
+    /// The samples of 16 kHz; none if those of 8 kHz are all there is.
+    wide: Box<[i16]>,
 }
 
 impl Prompt {
@@ -22,7 +25,15 @@ impl Prompt {
             samples: samples.into(),
             pcmu: encode(Law::Mu, samples),
             pcma: encode(Law::A, samples),
+            wide: Box::default(),
         }
+    }
+
+    /// The same, with the sound at 16 kHz for those who can hear it.
+    #[must_use]
+    pub fn with_wide(mut self, samples: Vec<i16>) -> Self {
+        self.wide = samples.into_boxed_slice();
+        self
     }
 
     /// The samples, without filling.
@@ -42,7 +53,7 @@ impl Prompt {
 
     /// Octets held, for whoever keeps a cache.
     pub fn size(&self) -> usize {
-        self.samples.len() * 2 + self.pcmu.len() + self.pcma.len()
+        (self.samples.len() + self.wide.len()) * 2 + self.pcmu.len() + self.pcma.len()
     }
 
     /// The payload of one frame; `None` past the end.
@@ -61,6 +72,15 @@ impl Prompt {
         let mut frame = [0; FRAME];
         frame[..samples.len()].copy_from_slice(samples);
         frame
+    }
+
+    /// One frame at 16 kHz, filled up with silence, if there is more than 8 kHz hold.
+    pub(crate) fn wide_frame(&self, index: usize) -> Option<[i16; WIDE_FRAME]> {
+        let rest = self.wide.get(index.checked_mul(WIDE_FRAME)?..)?;
+        let samples = &rest[..rest.len().min(WIDE_FRAME)];
+        let mut frame = [0; WIDE_FRAME];
+        frame[..samples.len()].copy_from_slice(samples);
+        (!samples.is_empty()).then_some(frame)
     }
 
     /// The samples of one frame, fewer than a frame at the end, none past it.

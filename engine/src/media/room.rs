@@ -204,8 +204,11 @@ impl Room {
             if let Some(frame) = player.next_frame() {
                 mixer.add_announcement(frame.samples());
                 if self.rate == Rate::Wide {
-                    let mut wide = [0; WIDE_FRAME];
-                    self.upsampler.process(&frame.filled(), &mut wide);
+                    let wide = frame.wide().unwrap_or_else(|| {
+                        let mut wide = [0; WIDE_FRAME];
+                        self.upsampler.process(&frame.filled(), &mut wide);
+                        wide
+                    });
                     mixer.add_wide_announcement(&wide);
                 }
                 break;

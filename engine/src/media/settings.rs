@@ -16,6 +16,8 @@ pub struct PayloadType(u8);
 impl PayloadType {
     /// The static payload type of µ-law (RFC 3551 §6).
     pub const PCMU: Self = Self(0);
+    /// The static payload type of GSM 06.10.
+    pub const GSM: Self = Self(3);
     /// The static payload type of A-law (RFC 3551 §6).
     pub const PCMA: Self = Self(8);
     /// The static payload type of G.722.

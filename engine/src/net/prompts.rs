@@ -16,8 +16,10 @@ use std::{
 use bstr::{BString, ByteSlice};
 use dashmap::{DashMap, Entry};
 use diesis_sounds::{
+    error::SoundError,
     pcm::TELEPHONE_RATE,
     prompts::{Library, PromptError, Source},
+    sound::Sound,
 };
 use tokio::sync::mpsc;
 
@@ -136,13 +138,12 @@ impl Shared {
             cached.checked = now;
             return Some(Arc::clone(&cached.prompt));
         }
-        let sound = match source.read().and_then(|sound| sound.into_rate(TELEPHONE_RATE)) {
-            Ok(sound) => sound,
+        let prompt = match source.read().and_then(prompt_of) {
+            Ok(prompt) => Arc::new(prompt),
             Err(source) => {
                 return refuse(&PromptError::Unreadable { name: name.to_string(), source });
             }
         };
-        let prompt = Arc::new(Prompt::from_samples(&sound.samples));
         self.keep(key, Arc::clone(&prompt), file, now);
         Some(prompt)
     }
@@ -168,6 +169,22 @@ impl Shared {
         }
     }
 }
+
+/// What is sent of a sound: at 8 kHz, and at 16 kHz if there is more in it.
+fn prompt_of(sound: Sound) -> Result<Prompt, SoundError> {
+    let wide = match sound.rate > TELEPHONE_RATE {
+        true => Some(sound.clone().into_rate(WIDE_RATE)?.samples),
+        false => None,
+    };
+    let prompt = Prompt::from_samples(&sound.into_rate(TELEPHONE_RATE)?.samples);
+    Ok(match wide {
+        Some(wide) => prompt.with_wide(wide),
+        None => prompt,
+    })
+}
+
+/// What G.722 and Opus carry here.
+const WIDE_RATE: u32 = 16_000;
 
 fn refuse(error: &PromptError) -> Option<Arc<Prompt>> {
     let reason: &dyn std::error::Error = error;

@@ -21,7 +21,7 @@ pub enum FormatError {
     /// The rate of the format is not that of calls.
     #[error("calls are recorded at 8000 samples a second, and this format has another rate")]
     OtherRate,
-    /// GSM 06.10 is not there.
+    /// GSM 06.10 is read and spoken, not recorded.
     #[error("GSM is not available for recordings; use wav, sln, ulaw or alaw")]
     Gsm,
 }
@@ -37,9 +37,6 @@ impl FileFormat {
         if extension == b"WAV" || extension.eq_ignore_ascii_case(b"wav49") {
             return Ok(Self::Wav);
         }
-        if extension.eq_ignore_ascii_case(b"gsm") {
-            return Err(FormatError::Gsm);
-        }
         // Asterisk's name of the encoding, which is no extension.
         let extension = match extension.to_ascii_lowercase().as_slice() {
             b"pcmu" | b"g711u" => b"ulaw".as_slice().to_owned(),
@@ -49,6 +46,7 @@ impl FileFormat {
         };
         let known = extension.to_str().ok().and_then(Format::from_extension);
         match known.ok_or(FormatError::Unknown)? {
+            Format::Gsm => Err(FormatError::Gsm),
             Format::Wav if extension == b"wav16" => Err(FormatError::OtherRate),
             Format::Wav => Ok(Self::Wav),
             Format::Raw { rate, .. } if rate != 8000 => Err(FormatError::OtherRate),

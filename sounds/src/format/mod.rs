@@ -4,6 +4,7 @@ pub mod raw;
 pub mod wav;
 
 use crate::error::SoundError;
+use crate::gsm;
 use crate::sound::Sound;
 use raw::Encoding;
 
@@ -12,6 +13,8 @@ use raw::Encoding;
 pub enum Format {
     /// RIFF; rate, channels and encoding are in the file.
     Wav,
+    /// Frames of GSM 06.10, one after the other.
+    Gsm,
     /// Samples only; everything else is known from the extension.
     Raw {
         /// How a sample is stored.
@@ -36,6 +39,12 @@ impl Format {
     pub fn parse(self, bytes: &[u8]) -> Result<Sound, SoundError> {
         match self {
             Self::Wav => wav::parse(bytes),
+            Self::Gsm => {
+                let frames = bytes.len() / gsm::OCTETS;
+                let mut samples = vec![0; frames * gsm::SAMPLES];
+                gsm::Decoder::new().decode_into(bytes, &mut samples);
+                Ok(Sound { samples, rate: 8000 })
+            }
             Self::Raw { .. } if wav::is_wav(bytes) => wav::parse(bytes),
             Self::Raw { encoding, rate } => Ok(raw::parse(bytes, encoding, rate)),
         }
@@ -57,6 +66,7 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
     ("pcm", ULAW),
     ("ulw", ULAW),
     ("alw", ALAW),
+    ("gsm", Format::Gsm),
     ("wav16", Format::Wav),
     ("sln16", linear(16_000)),
     ("sln12", linear(12_000)),
@@ -70,7 +80,7 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
 
 /// The same for messages.
 pub(crate) const KNOWN_EXTENSIONS: &str = "wav, wav16, sln (raw, sln8, sln12, sln16, sln24, sln32, sln44, sln48, sln96, sln192), ulaw \
-     (ul, mu, ulw, pcm), alaw (al, alw)";
+     (ul, mu, ulw, pcm), alaw (al, alw), gsm";
 
 const ULAW: Format = Format::Raw { encoding: Encoding::Ulaw, rate: 8000 };
 const ALAW: Format = Format::Raw { encoding: Encoding::Alaw, rate: 8000 };
@@ -94,6 +104,20 @@ mod tests {
             assert!(EXTENSIONS[..index].iter().all(|row| row.0 != *name), "{name}");
             assert!(KNOWN_EXTENSIONS.contains(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_gsm_file_is_its_frames_one_after_the_other() {
+        let sine = |n: usize| (8000.0 * (n as f64 * 0.3).sin()) as i16;
+        let samples: Vec<i16> = (0..8000).map(sine).collect();
+        let mut file = vec![0; 50 * gsm::OCTETS];
+        gsm::Encoder::new().encode_into(&samples, &mut file);
+        // Half a frame at the end is none.
+        file.extend([0xd0; 10]);
+        let sound = Format::from_extension("gsm").unwrap().parse(&file).unwrap();
+        assert_eq!((sound.rate, sound.samples.len()), (8000, 8000));
+        let loudest = sound.samples[800..].iter().max().unwrap();
+        assert!((6500..9500).contains(loudest), "{loudest}");
     }
 
     #[test]

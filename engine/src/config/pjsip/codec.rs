@@ -9,10 +9,10 @@ use crate::config::value::list;
 
 /// Codecs that Asterisk knows and that are not here yet.
 const LATER: &[&str] = &[
-    "adpcm", "codec2", "g719", "g723", "g726", "g726aal2", "g729", "gsm", "h261", "h263", "h263p",
-    "h264", "h265", "ilbc", "jpeg", "lpc10", "mpeg4", "opus", "png", "red", "silk", "silk12",
-    "silk16", "silk24", "silk8", "siren14", "siren7", "slin12", "slin192", "slin24", "slin32",
-    "slin44", "slin48", "slin96", "speex", "speex16", "speex32", "t140", "testlaw", "vp8", "vp9",
+    "adpcm", "codec2", "g719", "g723", "g726", "g726aal2", "h261", "h263", "h263p", "h264", "h265",
+    "ilbc", "jpeg", "lpc10", "mpeg4", "opus", "png", "red", "silk", "silk12", "silk16", "silk24",
+    "silk8", "siren14", "siren7", "slin12", "slin192", "slin24", "slin32", "slin44", "slin48",
+    "slin96", "speex", "speex16", "speex32", "t140", "testlaw", "vp8", "vp9",
 ];
 
 /// What a setting does to the list.
@@ -49,16 +49,26 @@ pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Settin
                     }
                 }
             }
+            (None, _) if name.eq_ignore_ascii_case(b"g729") => {
+                if verb == Verb::Allow {
+                    setting.later(
+                        name,
+                        "G.729 is left out: there is no codec of it here, and a phone that has nothing \
+                         else is refused with 488",
+                    );
+                }
+            }
             (None, _) if LATER.iter().any(|later| name.eq_ignore_ascii_case(later.as_bytes())) => {
                 if verb == Verb::Allow {
                     setting.later(
                         name,
-                        "the codec is left out; here are ulaw, alaw, g722, opus, slin and slin16",
+                        "the codec is left out; here are ulaw, alaw, gsm, g722, opus, slin and slin16",
                     );
                 }
             }
             (None, _) => {
-                return setting.invalid("codecs separated by commas: ulaw, alaw, g722, opus, all");
+                return setting
+                    .invalid("codecs separated by commas: ulaw, alaw, gsm, g722, opus, all");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Turns the payloads of one source into sound, in the order in which they were made.
 
-use diesis_sounds::g722;
+use diesis_sounds::{g722, gsm};
 
 use super::{Codec, Law, opus};
 
@@ -15,6 +15,7 @@ pub(crate) struct Decoder {
 enum State {
     Law(Law),
     G722(Box<g722::Decoder>),
+    Gsm(Box<gsm::Decoder>),
     L16,
     Opus(opus::Decoder),
 }
@@ -25,6 +26,7 @@ impl Decoder {
             Codec::Pcmu => State::Law(Law::Mu),
             Codec::Pcma => State::Law(Law::A),
             Codec::G722 => State::G722(Box::default()),
+            Codec::Gsm => State::Gsm(Box::default()),
             Codec::L16 | Codec::L16Wide => State::L16,
             Codec::Opus => State::Opus(opus::Decoder::new()),
         };
@@ -40,6 +42,7 @@ impl Decoder {
         match &mut self.state {
             State::Law(_) | State::L16 => {}
             State::G722(decoder) => **decoder = g722::Decoder::new(),
+            State::Gsm(decoder) => **decoder = gsm::Decoder::new(),
             State::Opus(decoder) => decoder.reset(),
         }
     }
@@ -50,6 +53,7 @@ impl Decoder {
         match &mut self.state {
             State::Law(law) => law.decode_into(payload, out),
             State::G722(decoder) => decoder.decode_into(payload, out),
+            State::Gsm(decoder) => decoder.decode_into(payload, out),
             State::Opus(decoder) => decoder.decode(payload, out),
             State::L16 => {
                 let pairs = payload.as_chunks().0;
@@ -65,7 +69,7 @@ impl Decoder {
     pub(crate) fn conceal(&mut self, next: Option<&[u8]>, out: &mut [i16]) -> bool {
         match &mut self.state {
             State::Opus(decoder) => decoder.conceal(next, out),
-            State::Law(_) | State::G722(_) | State::L16 => false,
+            State::Law(_) | State::G722(_) | State::Gsm(_) | State::L16 => false,
         }
     }
 }

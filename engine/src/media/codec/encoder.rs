@@ -1,6 +1,6 @@
 //! Turns a stream's sound into payloads, for codecs that keep state or are not G.711.
 
-use diesis_sounds::{g722, halfband::Upsampler};
+use diesis_sounds::{g722, gsm, halfband::Upsampler};
 
 use super::{Codec, Law, OpusSettings, Rate, Samples, opus};
 use crate::media::{FRAME, WIDE_FRAME};
@@ -20,6 +20,7 @@ pub(crate) struct Encoder {
 enum State {
     Law(Law),
     G722(Box<g722::Encoder>),
+    Gsm(Box<gsm::Encoder>),
     L16,
     Opus(opus::Encoder),
 }
@@ -31,6 +32,7 @@ impl Encoder {
             Codec::Pcmu => State::Law(Law::Mu),
             Codec::Pcma => State::Law(Law::A),
             Codec::G722 => State::G722(Box::default()),
+            Codec::Gsm => State::Gsm(Box::default()),
             Codec::L16 | Codec::L16Wide => State::L16,
             Codec::Opus => State::Opus(opus::Encoder::new(opus)),
         };
@@ -76,6 +78,9 @@ impl Encoder {
                 law.encode_into(samples, &mut self.payload);
             }
             State::G722(encoder) => {
+                encoder.encode_into(samples, &mut self.payload);
+            }
+            State::Gsm(encoder) => {
                 encoder.encode_into(samples, &mut self.payload);
             }
             State::L16 => {

@@ -16,6 +16,7 @@ use crate::{
     },
 };
 
+mod clocks;
 mod coded;
 mod moves;
 mod pair;

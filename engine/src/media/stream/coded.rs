@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::{Echo, Moment, Stream, can_become, send::DIGIT_TONES};
 use crate::media::{
-    Event, FRAME, PlayEnd, Samples, codec::encoder::Encoder, dtmf::telephone_event::Output,
-    mixer::Mixer, packet_io::PacketIo, tap::Sent,
+    Event, FRAME, PlayEnd, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder,
+    dtmf::telephone_event::Output, mixer::Mixer, packet_io::PacketIo, tap::Sent,
 };
 
 impl Stream {
@@ -25,8 +25,14 @@ impl Stream {
             let samples =
                 tone.map_or([0; FRAME], |tone| tone.filled_frame(frame % tone.frames().max(1)));
             self.send_samples(&samples, &mut encoder, moment, io, events);
-        } else if let Some(samples) = self.next_of_play(events) {
-            self.send_samples(&samples, &mut encoder, moment, io, events);
+        } else if let Some((samples, wide)) = self.next_of_play(events) {
+            match wide.filter(|_| encoder.codec().rate() == Rate::Wide) {
+                Some(wide) => {
+                    self.send_audio(encoder.encode(Samples::Wide(&wide)), moment, io);
+                    self.record_sent(Sent::Samples(&samples), events);
+                }
+                None => self.send_samples(&samples, &mut encoder, moment, io, events),
+            }
         } else if self.hears_a_mix() {
             self.send_mix(mixer, &mut encoder, moment, io, events);
         } else if self.echoes_decoded() {
@@ -41,10 +47,14 @@ impl Stream {
         self.encoder = Some(encoder);
     }
 
-    /// The next frame of the play; reports its end.
-    pub(super) fn next_of_play(&mut self, events: &mut VecDeque<Event>) -> Option<[i16; FRAME]> {
+    /// The next frame of the play, and the same at 16 kHz if it holds more than 8 kHz do; reports its
+    /// end.
+    pub(super) fn next_of_play(
+        &mut self,
+        events: &mut VecDeque<Event>,
+    ) -> Option<([i16; FRAME], Option<[i16; WIDE_FRAME]>)> {
         let player = self.player.as_mut()?;
-        let samples = player.next_frame().map(|frame| frame.filled());
+        let samples = player.next_frame().map(|frame| (frame.filled(), frame.wide()));
         if samples.is_none() {
             self.end_play(PlayEnd::Completed, events);
         }

@@ -35,7 +35,7 @@ impl Stream {
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
     ) {
-        let mut samples = match self.next_of_play(events) {
+        let mut samples = match self.next_of_play(events).map(|(samples, _)| samples) {
             Some(samples) => samples,
             None if self.hears_a_mix() => {
                 mixer.heard_by(self.seat.as_ref().and_then(|seat| seat.speaker))
