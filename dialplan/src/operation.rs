@@ -6,6 +6,7 @@
 mod bridging;
 mod controlled;
 mod listening;
+mod program;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::channel::OutgoingHeader;
 pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
 pub use controlled::{ControlEnd, ControlPlay};
 pub use listening::{AwaitSound, DetectMachine, DetectTalk, Judged, Sound};
+pub use program::{AudioSocket, PlaceOrigin, ProgramPlace, parse_uuid};
 
 /// One thing to do on the channel. The executor waits until its [`Outcome`] is handed back.
 ///
@@ -149,6 +151,9 @@ pub enum Operation {
         /// The new state.
         state: MonitorState,
     },
+    /// Let a program hear the caller and speak to it until one of them hangs up: `Done` when that was the
+    /// program, `Failed` when it could not be reached or talked nonsense.
+    AudioSocket(Box<AudioSocket>),
     /// Call other destinations and bridge with the first that answers: [`Outcome::Dialed`].
     Dial(Box<Dial>),
     /// Connect with another channel until one of them ends it: [`Outcome::Bridged`] when that can not be

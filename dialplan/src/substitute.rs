@@ -72,6 +72,12 @@ impl Template {
         self.is_literal().then_some(self.source.as_ref())
     }
 
+    /// Whether a text stands in it as it is.
+    pub(crate) fn writes(&self, text: &[u8]) -> bool {
+        let holds = |part: &Part| matches!(part, Part::Text(own) if memchr::memmem::find(own, text).is_some());
+        !text.is_empty() && self.parts.iter().any(holds)
+    }
+
     pub(crate) fn is_literal(&self) -> bool {
         matches!(self.parts.as_slice(), [] | [Part::Text(_)])
     }

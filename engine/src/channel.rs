@@ -12,6 +12,7 @@ mod monitor;
 mod music;
 pub(crate) mod outbox;
 mod playback;
+mod program;
 mod recording;
 mod task;
 
@@ -49,6 +50,7 @@ use crate::{
 use listening::TalkWatch;
 use monitor::Monitors;
 use music::Music;
+use program::Attached;
 use recording::{Progress, Taking};
 use task::Task;
 
@@ -95,6 +97,8 @@ pub(crate) struct Channel {
     monitors: Monitors,
     /// The sound that tells of them, on its way.
     beep: Option<PromptId>,
+    /// Programs that hear beside the task.
+    forks: Vec<Attached>,
 }
 
 /// The channel's stream.
@@ -129,6 +133,7 @@ impl Channel {
             talk: None,
             monitors: Monitors::default(),
             beep: None,
+            forks: Vec::new(),
         }
     }
 
@@ -189,6 +194,7 @@ impl Channel {
     /// Ends what is being done and closes the stream. Without effect on a closed channel.
     pub(crate) fn close(&mut self, out: &mut Outbox) {
         self.end_recordings(out);
+        self.close_programs(out);
         self.task = Task::Idle;
         self.outcome = None;
         self.typed.clear();
@@ -203,6 +209,7 @@ impl Channel {
     pub(crate) fn lose_stream(&mut self, out: &mut Outbox) {
         self.music = None;
         self.end_recordings(out);
+        self.close_programs(out);
         self.audio = Audio::Closed;
         self.finish(TaskOutcome::Failed("the media is gone"));
     }
@@ -264,6 +271,7 @@ impl Channel {
             }
             Task::Listening(listening) => listening.stop(stream, out),
             Task::Recording(mut taking) => taking.stop(stream, out),
+            Task::Talking(mut attached) => attached.close(stream, out),
             Task::Idle
             | Task::Opening(_)
             | Task::Settling { .. }
@@ -544,6 +552,7 @@ impl Channel {
         if pressed != Pressed::Queued {
             return pressed;
         }
+        self.press_for_programs(digit, out);
         match &self.task {
             Task::Idle | Task::Settling { .. } | Task::Sending | Task::Opening(_) => {}
             Task::Waiting { others: OtherDigits::Keep, .. } => {}
@@ -573,6 +582,7 @@ impl Channel {
                     self.finish_controlled(end);
                 }
             }
+            Task::Talking(_) => self.typed.clear(),
             Task::Recording(_) => {
                 if let (Some(stream), Some(digit)) = (self.stream(), self.typed.next())
                     && let Task::Recording(taking) = &mut self.task
@@ -702,8 +712,12 @@ impl Channel {
                     taking.handle_timeout(stream, out);
                 }
             }
-            Task::Idle | Task::Echoing | Task::Sending | Task::Opening(_) | Task::Controlled(_) => {
-            }
+            Task::Idle
+            | Task::Echoing
+            | Task::Sending
+            | Task::Opening(_)
+            | Task::Controlled(_)
+            | Task::Talking(_) => {}
         }
     }
 

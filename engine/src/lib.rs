@@ -15,6 +15,7 @@ pub mod net;
 pub(crate) mod pbx;
 pub mod presence;
 pub(crate) mod printable;
+pub mod program;
 pub mod recording;
 pub mod sdp;
 pub mod sip;

@@ -59,6 +59,98 @@ pub fn resampled_len(len: usize, from: u32, to: u32) -> usize {
     usize::try_from((len * to + from / 2) / from).unwrap_or(usize::MAX)
 }
 
+/// Converts a stream of samples, in blocks of 20 ms: what does not fill a block waits for more. The
+/// result is late by half a block.
+///
+/// Allocates; not for the tick.
+pub struct Converter {
+    fft: Fft<f32>,
+    block_in: usize,
+    /// Less than a block.
+    waiting: Vec<i16>,
+    input: Vec<f32>,
+    output: Vec<f32>,
+    /// Of what comes out next, samples that belong to nothing that was put in.
+    skip: usize,
+}
+
+impl Converter {
+    /// A converter between two rates, each within [`MIN_RATE`]..=[`MAX_RATE`].
+    pub fn new(from: u32, to: u32) -> Result<Self, SoundError> {
+        for rate in [from, to] {
+            if !(MIN_RATE..=MAX_RATE).contains(&rate) {
+                return Err(SoundError::UnsupportedRate { rate });
+            }
+        }
+        let divisor = gcd(from, to);
+        // Whole smallest units of some 20 ms.
+        let units = (divisor / 50).max(1).next_multiple_of(2) as usize;
+        let block = units * (from / divisor) as usize;
+        let window = WindowFunction::BlackmanHarris2;
+        let fft = Fft::new_custom(from as usize, to as usize, block, 1, 1, window, FixedSync::Both)
+            .map_err(|error| SoundError::Resample { from, to, reason: error.to_string() })?;
+        let (block_in, block_out) = (fft.fft_size_in(), fft.fft_size_out());
+        Ok(Self {
+            fft,
+            block_in,
+            waiting: Vec::with_capacity(block_in),
+            input: vec![0.0; block_in],
+            output: vec![0.0; block_out],
+            skip: block_out / 2,
+        })
+    }
+
+    /// The samples that come of these and those before.
+    pub fn convert(&mut self, samples: &[i16]) -> Vec<i16> {
+        let mut converted = Vec::new();
+        let mut rest = samples;
+        while self.waiting.len() + rest.len() >= self.block_in {
+            let (block, others) = rest.split_at(self.block_in - self.waiting.len());
+            self.waiting.extend_from_slice(block);
+            rest = others;
+            self.convert_block(&mut converted);
+        }
+        self.waiting.extend_from_slice(rest);
+        converted
+    }
+
+    /// What is held back, with silence after it. What is converted next begins anew.
+    pub fn finish(&mut self) -> Vec<i16> {
+        let mut converted = Vec::new();
+        for _ in 0..2 {
+            self.waiting.resize(self.block_in, 0);
+            self.convert_block(&mut converted);
+        }
+        self.fft.reset();
+        self.skip = self.output.len() / 2;
+        converted
+    }
+
+    fn convert_block(&mut self, converted: &mut Vec<i16>) {
+        for (slot, &sample) in self.input.iter_mut().zip(&self.waiting) {
+            *slot = pcm::to_f32(sample);
+        }
+        self.waiting.clear();
+        let reader = InterleavedSlice::new(&self.input, 1, self.input.len());
+        let frames = self.output.len();
+        let writer = InterleavedSlice::new_mut(&mut self.output, 1, frames);
+        // All of them are as long as the resampler itself said.
+        let (Ok(reader), Ok(mut writer)) = (reader, writer) else { return };
+        if self.fft.process_into_buffer(&reader, &mut writer, None).is_err() {
+            return;
+        }
+        let skipped = self.skip.min(frames);
+        self.skip -= skipped;
+        converted.extend(self.output[skipped..].iter().map(|&value| pcm::from_f32(value)));
+    }
+}
+
+impl std::fmt::Debug for Converter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Converter").field("block_in", &self.block_in).finish_non_exhaustive()
+    }
+}
+
 /// Blocks of an even number of smallest units, so that half a block is a whole number of samples
 /// on both sides; at least [`BLOCK`] at the lower rate, which sets how steep the filter is.
 fn build(from: u32, to: u32) -> Result<Fft<f32>, rubato::ResamplerConstructionError> {
@@ -80,6 +172,30 @@ const BLOCK: usize = 320;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_in_pieces_is_what_it_is_as_a_whole() {
+        for rate in [12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000] {
+            for (from, to) in [(rate, 8000), (8000, rate)] {
+                let input = tone(1000.0, from, from as usize, 16_000.0);
+                let mut converter = Converter::new(from, to).unwrap();
+                let mut output = vec![];
+                for piece in input.chunks(137) {
+                    output.extend(converter.convert(piece));
+                }
+                output.extend(converter.finish());
+                assert!(output.len() >= to as usize, "{from} to {to}: {}", output.len());
+                let middle = to as usize / 8..to as usize * 7 / 8;
+                let (level, noise) = analyse(&output[middle], 1000.0, to);
+                let gain = 20.0 * (level / 16_000.0).log10();
+                assert!(gain.abs() < 0.1 && noise < -60.0, "{from} to {to}: {gain} dB, {noise} dB");
+                // What is said after a pause begins where it begins.
+                let again = converter.convert(&input);
+                let (level, _) = analyse(&again[..to as usize / 2], 1000.0, to);
+                assert!(level > 15_000.0);
+            }
+        }
+    }
 
     const RATES: [u32; 10] =
         [11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];

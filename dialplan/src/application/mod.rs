@@ -8,6 +8,7 @@ mod legacy;
 mod listening;
 mod loops;
 mod media;
+mod program;
 mod read;
 mod record;
 mod retry;

@@ -4,8 +4,8 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, bridging, call, controlled, flow, legacy, listening, loops, media, read,
-    record, retry, timing, transfer, variables,
+    Application, Support, bridging, call, controlled, flow, legacy, listening, loops, media,
+    program, read, record, retry, timing, transfer, variables,
 };
 
 const fn application(
@@ -49,7 +49,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     ),
     application("Answer", "[delay][,i]", "answer the call", Support::Run(media::answer)),
     application("AttendedTransfer", "", "call control", Support::Absent),
-    application("AudioSocket", "", "external media", Support::Absent),
+    application(
+        "AudioSocket",
+        "uuid,host:port",
+        "let a program hear the caller and speak to it",
+        Support::Run(program::audio_socket),
+    ),
     application("Authenticate", "", "features", Support::Absent),
     application(
         "BackGround",

@@ -204,6 +204,11 @@ impl<'a> Run<'a> {
         !application.is_legacy() || self.scope.state.legacy == super::Legacy::Emulated
     }
 
+    /// Whether a text stands in the present step as it is, and so is no more than its author's.
+    pub(crate) fn is_written(&self, text: &[u8]) -> bool {
+        self.found.is_some_and(|found| self.scope.plan.step(found.step).template().writes(text))
+    }
+
     /// What waited for its subroutine, once that has returned.
     fn go_on_with_pending(&mut self) -> Option<Flow> {
         let frames = self.scope.state.frames.len();

@@ -339,6 +339,8 @@ impl Simulation<'_> {
                 let file = monitor.file.unwrap_or_default();
                 (now, Outcome::Monitoring { id: "1".into(), file })
             }
+            // Nobody is there to talk with.
+            Operation::AudioSocket(_) => (now, Outcome::Failed),
             Operation::Dial(dial) => self.dial(leg, &dial),
             Operation::Originate(originate) => (now, self.originate(leg, &originate)),
             Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),

@@ -13,7 +13,8 @@ use diesis_sounds::pcm::TELEPHONE_RATE;
 
 use super::ChannelId;
 use crate::{
-    media::{self, PlayId, Prompt, ShardId, Signal, TapId, WatchId},
+    media::{self, Digit, PlayId, Prompt, ShardId, Signal, TapId, WatchId},
+    program::{NewProgram, ProgramId, ProgramNews, ProgramRequest, WantedProgram},
     recording::{
         Fate, Input, NewFile, NewRecording, RecordingId, RecordingNews, RecordingRequest, Volumes,
     },
@@ -78,6 +79,9 @@ pub(crate) struct Outbox {
     recorders: HashMap<RecordingId, Recorder>,
     taps: u64,
     watches: u64,
+    programs: VecDeque<ProgramRequest>,
+    /// Whose they are, from the request until the last news.
+    speakers: HashMap<ProgramId, ChannelId>,
 }
 
 /// Whose a recording is.
@@ -171,6 +175,42 @@ impl Outbox {
         }
     }
 
+    /// Asks for a program. Its listener and its voice have the same number.
+    pub(crate) fn connect_program(
+        &mut self,
+        channel: ChannelId,
+        wanted: WantedProgram,
+    ) -> ProgramId {
+        let id = ProgramId::new(self.next_tap().0);
+        self.speakers.insert(id, channel);
+        self.programs.push_back(ProgramRequest::Connect(Box::new(NewProgram { id, wanted })));
+        id
+    }
+
+    /// Lets a program know of a key.
+    pub(crate) fn press_for_program(&mut self, id: ProgramId, digit: Digit) {
+        self.programs.push_back(ProgramRequest::Digit { id, digit });
+    }
+
+    /// Asks for the end of a program's connection.
+    pub(crate) fn close_program(&mut self, id: ProgramId) {
+        self.programs.push_back(ProgramRequest::Close { id });
+    }
+
+    /// Whose program it is that something is told of; nobody's any more after the last news.
+    pub(crate) fn speaker(&mut self, news: &ProgramNews) -> Option<ChannelId> {
+        match news {
+            ProgramNews::Ended { id, .. } => self.speakers.remove(id),
+            ProgramNews::Connected { id, .. } | ProgramNews::Digit { id, .. } => {
+                self.speakers.get(id).copied()
+            }
+        }
+    }
+
+    pub(crate) fn poll_program(&mut self) -> Option<ProgramRequest> {
+        self.programs.pop_front()
+    }
+
     pub(crate) fn poll_recording(&mut self) -> Option<RecordingRequest> {
         self.recordings.pop_front()
     }
@@ -191,6 +231,12 @@ impl Outbox {
     #[cfg(test)]
     pub(crate) fn open_requests(&self) -> usize {
         self.asked.len()
+    }
+
+    /// Programs that are connected or may yet be.
+    #[cfg(test)]
+    pub(crate) fn open_programs(&self) -> usize {
+        self.speakers.len()
     }
 
     /// Recordings whose files are not whole yet.

@@ -11,6 +11,7 @@ use super::{
     DigitSet, OtherDigits, Playback,
     controlled::{Controlled, ControlledEnd},
     listening::Listening,
+    program::Attached,
     recording::{RecordEnd, Taking},
 };
 use crate::{
@@ -82,6 +83,8 @@ pub(super) enum Task {
     Listening(Box<Listening>),
     /// Records the caller.
     Recording(Box<Taking>),
+    /// A program hears the caller and speaks to it.
+    Talking(Attached),
 }
 
 /// How a task ended.
@@ -113,9 +116,12 @@ impl Task {
     /// When the task wants to be looked at again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Idle | Self::Echoing | Self::Sending | Self::Opening(_) | Self::Controlled(_) => {
-                None
-            }
+            Self::Idle
+            | Self::Echoing
+            | Self::Sending
+            | Self::Opening(_)
+            | Self::Controlled(_)
+            | Self::Talking(_) => None,
             Self::Settling { media_until, .. } => Some(*media_until),
             Self::Waiting { until, .. } | Self::Reading { until, .. } => Some(*until),
             Self::Playing { until, .. } | Self::WaitingDigit { until } => *until,

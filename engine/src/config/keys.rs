@@ -390,6 +390,9 @@ pub(super) const MUSIC: KeyTable = KeyTable {
     }],
 };
 
+pub(super) const PROGRAMS: KeyTable =
+    KeyTable { kind: "programs.conf [general]", read: &["permit"], later: &[] };
+
 /// Sections of `acl.conf`.
 pub(super) const ACL: KeyTable =
     KeyTable { kind: "acl.conf", read: &["deny", "permit"], later: &[] };

@@ -21,8 +21,8 @@ use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
-    FeatureSettings, MachineDetection, MusicSettings, acl, codes, conference, features, machine,
-    music, parking, pjsip, prompts, robots, rtp, system, unread,
+    FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
+    features, machine, music, parking, pjsip, programs, prompts, robots, rtp, system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -41,6 +41,8 @@ pub struct Configuration {
     pub music: MusicSettings,
     /// `amd.conf`.
     pub machines: MachineDetection,
+    /// `programs.conf`.
+    pub programs: ProgramSettings,
     /// `asterisk.conf`.
     pub system: SystemSettings,
     /// `cdr.conf`; `None` when recording is off. Without a file records are kept in the store alone.
@@ -123,6 +125,9 @@ impl Configuration {
             |blocks: &[Block<'_>], notes: &mut Notes| music::read(blocks, files, data, notes);
         let machines = parts.file("amd.conf", files, machine::read).unwrap_or_default();
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
+        let permitted =
+            parts.file("programs.conf", files, programs::read_permitted).unwrap_or_default();
+        let programs = ProgramSettings { permitted: Arc::new(permitted) };
         let records = parts
             .file("cdr.conf", files, cdr::read)
             .unwrap_or_else(|| Some(CdrSettings::default()));
@@ -150,6 +155,7 @@ impl Configuration {
             features,
             music,
             machines,
+            programs,
             system,
             records,
             plan: Arc::new(plan),

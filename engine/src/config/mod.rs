@@ -23,6 +23,7 @@ mod network;
 mod notes;
 mod parking;
 mod pjsip;
+mod programs;
 mod prompts;
 mod registration;
 mod robots;
@@ -52,6 +53,7 @@ pub use music::{MusicClass, MusicOrder, MusicSettings};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use parking::ParkingLot;
+pub use programs::{Permitted, ProgramSettings};
 pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{

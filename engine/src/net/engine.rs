@@ -22,7 +22,6 @@ use super::{
     log_control::LogControl,
     media::{MediaConfig, MediaError, MediaThreads},
     outgoing::OutgoingCall,
-    recording::Recorder,
     records::CallRecords,
     reload::{self, InForce, ReloadError, Reloaded, Reloader},
     security_log::SecurityLog,
@@ -34,7 +33,7 @@ use crate::{
     cdr::CdrSettings,
     config::{
         ConferenceSettings, Configuration, FeatureSettings, IpNetwork, MachineDetection,
-        MusicSettings, RtpSettings, SipSettings,
+        MusicSettings, ProgramSettings, RtpSettings, SipSettings,
     },
     recording::RecordingSettings,
     sip::Transport,
@@ -183,6 +182,7 @@ pub struct EngineBuilder {
     pub(super) features: FeatureSettings,
     pub(super) music: MusicSettings,
     pub(super) machines: MachineDetection,
+    pub(super) programs: ProgramSettings,
     pub(super) plan: Arc<Plan>,
     pub(super) rtp_ports: RangeInclusive<u16>,
     pub(super) prompt_directories: Vec<PathBuf>,
@@ -212,6 +212,7 @@ impl Default for EngineBuilder {
             features: FeatureSettings::default(),
             music: MusicSettings::default(),
             machines: MachineDetection::default(),
+            programs: ProgramSettings::default(),
             plan: Arc::default(),
             rtp_ports: RtpSettings::default().ports,
             prompt_directories: vec![],
@@ -246,6 +247,7 @@ impl EngineBuilder {
         self.features = configuration.features;
         self.music = configuration.music;
         self.machines = configuration.machines;
+        self.programs = configuration.programs;
         self.rtp_ports = configuration.rtp.ports;
         self.control_socket = configuration.system.control_socket();
         self.call_files = configuration.system.call_files();
@@ -357,7 +359,7 @@ impl EngineBuilder {
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
         let (incoming, calls) = mpsc::channel(INCOMING_QUEUE);
-        let (recorder, recording_news) = Recorder::start().map_err(StartError::Thread)?;
+        let helpers = signalling::Helpers::start().map_err(StartError::Thread)?;
         let csv = self.records.and_then(|records| records.csv);
         let records = csv.zip(self.log_directory.as_deref());
         let records = records.map(|(settings, to)| CallRecords::start(settings, to)).transpose();
@@ -368,7 +370,7 @@ impl EngineBuilder {
         let weak = requests.downgrade();
         let handles = signalling::Handles::new(
             weak.clone(),
-            (Arc::new(recorder), recording_news),
+            helpers,
             incoming,
             events.clone(),
             alive,
@@ -426,6 +428,7 @@ impl EngineBuilder {
             features: Arc::new(mem::take(&mut self.features)),
             music: Arc::new(mem::take(&mut self.music)),
             machines: mem::take(&mut self.machines),
+            programs: Arc::new(mem::take(&mut self.programs)),
             plan: Arc::clone(&self.plan),
             default_language: self.language.clone(),
             time_zone: TimeZone::system(),

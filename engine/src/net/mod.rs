@@ -12,6 +12,7 @@ mod log_control;
 mod marking;
 pub mod media;
 mod outgoing;
+mod program;
 mod prompts;
 mod recording;
 mod records;

@@ -159,6 +159,7 @@ impl Reloader {
             features: Arc::new(configuration.features.clone()),
             music: Arc::new(configuration.music.clone()),
             machines: configuration.machines.clone(),
+            programs: Arc::new(configuration.programs.clone()),
             plan: Arc::clone(&configuration.plan),
             default_language: configuration.system.default_language.clone(),
         };

@@ -27,6 +27,7 @@ use super::{
     local_address::LocalAddresses,
     media::{MediaThreads, SendError, Unsent},
     outgoing::Resolved,
+    program::Programs,
     prompts::PromptLoader,
     recording::Recorder,
     records::CallRecords,
@@ -41,6 +42,7 @@ use crate::{
     channel::{Cause, ChannelId, PromptReply},
     config::TransportProtocol,
     media::{self, ShardId, ShardLoad},
+    program::ProgramNews,
     recording::RecordingNews,
     sip::{Flow, Transport},
     switch::{
@@ -122,6 +124,8 @@ pub(crate) struct Handles {
     requests: mpsc::WeakSender<Request>,
     recorder: Arc<Recorder>,
     recording_news: mpsc::UnboundedReceiver<RecordingNews>,
+    programs: Programs,
+    program_news: mpsc::UnboundedReceiver<ProgramNews>,
     incoming: mpsc::Sender<Call>,
     events: broadcast::Sender<Arc<SwitchEvent>>,
     /// Calls that are up, and who follows their state.
@@ -132,6 +136,22 @@ pub(crate) struct Handles {
     _alive: watch::Sender<()>,
     records: Option<CallRecords>,
     security_log: Option<SecurityLog>,
+}
+
+/// Threads that carry sound elsewhere, and what they tell.
+pub(crate) struct Helpers {
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) recording_news: mpsc::UnboundedReceiver<RecordingNews>,
+    pub(crate) programs: Programs,
+    pub(crate) program_news: mpsc::UnboundedReceiver<ProgramNews>,
+}
+
+impl Helpers {
+    pub(crate) fn start() -> io::Result<Self> {
+        let (recorder, recording_news) = Recorder::start()?;
+        let (programs, program_news) = Programs::start()?;
+        Ok(Self { recorder: Arc::new(recorder), recording_news, programs, program_news })
+    }
 }
 
 enum Waiting {
@@ -236,6 +256,9 @@ impl Signalling {
                 }
                 Some(news) = self.handles.recording_news.recv() => {
                     self.switch.handle_recording(news, clock::now());
+                }
+                Some(news) = self.handles.program_news.recv() => {
+                    self.switch.handle_program(news, clock::now());
                 }
                 Some(answer) = self.answers.recv() => self.take_answer(&answer),
                 request = self.requests.recv() => match request {
@@ -415,6 +438,12 @@ impl Signalling {
                     self.switch.handle_recording(news, clock::now());
                 }
             }
+            while let Some(request) = self.switch.poll_program() {
+                if let Some(news) = self.handles.programs.request(request) {
+                    quiet = false;
+                    self.switch.handle_program(news, clock::now());
+                }
+            }
             while let Some(question) = self.switch.poll_question() {
                 self.name_servers.ask(question);
             }
@@ -477,7 +506,7 @@ impl Signalling {
 impl Handles {
     pub(crate) fn new(
         requests: mpsc::WeakSender<Request>,
-        (recorder, recording_news): (Arc<Recorder>, mpsc::UnboundedReceiver<RecordingNews>),
+        Helpers { recorder, recording_news, programs, program_news }: Helpers,
         incoming: mpsc::Sender<Call>,
         events: broadcast::Sender<Arc<SwitchEvent>>,
         alive: watch::Sender<()>,
@@ -488,6 +517,8 @@ impl Handles {
             requests,
             recorder,
             recording_news,
+            programs,
+            program_news,
             incoming,
             events,
             calls: HashMap::new(),

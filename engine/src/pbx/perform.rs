@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
-    AnswerMedia, AwaitSound, Bridge, BridgeWait, ConferenceEnd, ControlEnd, ControlPlay,
-    DetectMachine, DetectTalk, Dial, DialPlace, Digit as PlanDigit, DigitSet as PlanDigits,
-    HangupScope, Judged, MissingFile, MixMonitor, MonitorState, Operation, Originate, Outcome,
-    Page, Park, Pickup, Record, Recorded, SendMessage, Sound,
+    AnswerMedia, AudioSocket, AwaitSound, Bridge, BridgeWait, ConferenceEnd, ControlEnd,
+    ControlPlay, DetectMachine, DetectTalk, Dial, DialPlace, Digit as PlanDigit,
+    DigitSet as PlanDigits, HangupScope, Judged, MissingFile, MixMonitor, MonitorState, Operation,
+    Originate, Outcome, Page, Park, Pickup, Record, Recorded, SendMessage, Sound,
 };
 use jiff::tz::TimeZone;
 
@@ -52,6 +52,8 @@ pub(crate) enum Wish {
     DetectMachine(Box<DetectMachine>),
     /// Record the caller.
     Record(Box<Record>),
+    /// Talk with a program.
+    AudioSocket(Box<AudioSocket>),
     /// Record both sides beside what follows.
     Monitor(Box<MixMonitor>),
     /// Call others and connect with the first that answers.
@@ -228,6 +230,7 @@ pub(crate) fn perform(
         }
         Operation::DetectMachine(detect) => Performed::Wish(Wish::DetectMachine(detect)),
         Operation::Record(record) => Performed::Wish(Wish::Record(record)),
+        Operation::AudioSocket(socket) => Performed::Wish(Wish::AudioSocket(socket)),
         Operation::MixMonitor(monitor) => Performed::Wish(Wish::Monitor(monitor)),
         Operation::StopMixMonitor { id } => {
             let named = id.map(|id| RecordingId::parse(&id));

@@ -39,6 +39,7 @@ mod place;
 mod placing;
 mod plan;
 mod ports;
+mod programs;
 mod qualify;
 mod quality;
 mod record;

@@ -350,6 +350,7 @@ impl Switch {
                 return call.channel.listen(request, now.instant, &mut self.outbox);
             }
             Wish::Record(record) => return self.record(call, *record, now),
+            Wish::AudioSocket(socket) => return self.audio_socket(call, *socket, now),
             Wish::StartMusic { class } => {
                 self.start_music(call, class);
                 Ok(())

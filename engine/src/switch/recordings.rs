@@ -62,11 +62,7 @@ impl Switch {
 
     /// Begins a Record.
     pub(super) fn record(&mut self, call: &mut Call, record: Record, now: Now) {
-        if call.channel.stream().is_none()
-            && let Err(error) = self.progress(call, now)
-        {
-            tracing::debug!(call_id = %call.parties.call_id, ?error, "no early media");
-        }
+        self.open_early_media(call, now);
         match self.record_request(record) {
             Ok(request) => call.channel.record(request, &mut self.outbox),
             Err((name, reason)) => {
@@ -372,6 +368,10 @@ fn not_recorded(file: BString) -> Outcome {
 pub(super) fn warn_of_gaps(call: Option<&Call>, dropped: u64) {
     if dropped > 0 {
         let call_id = call.map(|call| tracing::field::display(&call.parties.call_id));
-        tracing::warn!(call_id, samples = dropped, "a recording has gaps: the disk was too slow");
+        tracing::warn!(
+            call_id,
+            samples = dropped,
+            "a recording, or what a program heard, has gaps: the disk, or the program, was too slow"
+        );
     }
 }

@@ -8,7 +8,10 @@ use diesis_dialplan::plan::Plan;
 use super::{Switch, SwitchConfig, addresses, plan};
 use crate::{
     clock::Now,
-    config::{ConferenceSettings, FeatureSettings, MachineDetection, MusicSettings, SipSettings},
+    config::{
+        ConferenceSettings, FeatureSettings, MachineDetection, MusicSettings, ProgramSettings,
+        SipSettings,
+    },
 };
 
 /// What of a [`SwitchConfig`] can change while it is in force.
@@ -27,6 +30,8 @@ pub struct Replacement {
     pub music: Arc<MusicSettings>,
     /// How machines that answer are told from humans from now on.
     pub machines: MachineDetection,
+    /// Programs for calls that connect with some from now on.
+    pub programs: Arc<ProgramSettings>,
     /// The dialplan. Calls in progress look their next step up in it.
     pub plan: Arc<Plan>,
     /// The language of calls that begin from now on.
@@ -42,11 +47,22 @@ impl From<SwitchConfig> for Replacement {
             features,
             music,
             machines,
+            programs,
             plan,
             default_language,
             ..
         } = config;
-        Self { sip, routes, conferences, features, music, machines, plan, default_language }
+        Self {
+            sip,
+            routes,
+            conferences,
+            features,
+            music,
+            machines,
+            programs,
+            plan,
+            default_language,
+        }
     }
 }
 
@@ -64,6 +80,7 @@ impl Switch {
             features,
             music,
             machines,
+            programs,
             plan,
             default_language,
         } = replacement;
@@ -75,6 +92,7 @@ impl Switch {
             features,
             music,
             machines,
+            programs,
             plan,
             default_language,
             ..self.config.clone()

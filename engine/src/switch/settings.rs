@@ -8,7 +8,10 @@ use jiff::tz::TimeZone;
 
 use crate::{
     cdr::CdrSettings,
-    config::{ConferenceSettings, FeatureSettings, MachineDetection, MusicSettings, SipSettings},
+    config::{
+        ConferenceSettings, FeatureSettings, MachineDetection, MusicSettings, ProgramSettings,
+        SipSettings,
+    },
     recording::RecordingSettings,
 };
 
@@ -30,6 +33,8 @@ pub struct SwitchConfig {
     pub music: Arc<MusicSettings>,
     /// How machines that answer are told from humans.
     pub machines: MachineDetection,
+    /// Programs outside. Default: none that a variable may name.
+    pub programs: Arc<ProgramSettings>,
     /// The dialplan. Default: empty.
     pub plan: Arc<Plan>,
     /// The language of prompts for peers that name none. Default: `en`, as in Asterisk.
@@ -61,6 +66,7 @@ impl Default for SwitchConfig {
             features: Arc::default(),
             music: Arc::default(),
             machines: MachineDetection::default(),
+            programs: Arc::default(),
             plan: Arc::default(),
             default_language: "en".into(),
             time_zone: TimeZone::UTC,

@@ -6,6 +6,7 @@
 
 mod media;
 mod phone;
+mod programs;
 mod recorder;
 
 use std::{
@@ -21,6 +22,7 @@ use diesis_dialplan::plan::Plan;
 
 pub(super) use media::FakeMedia;
 pub(super) use phone::{Phone, Received, noise};
+pub(super) use programs::FakePrograms;
 pub(super) use recorder::FakeRecorder;
 
 use super::{
@@ -41,6 +43,7 @@ pub(super) struct Exchange {
     pub(super) media: FakeMedia,
     pub(super) events: Vec<SwitchEvent>,
     pub(super) recorder: FakeRecorder,
+    pub(super) programs: FakePrograms,
     prompts: BTreeMap<String, Duration>,
     /// What was sent to each phone, by its address.
     letters: HashMap<SocketAddr, Vec<Bytes>>,
@@ -71,6 +74,7 @@ impl Exchange {
             media: FakeMedia::new(shards),
             events: Vec::new(),
             recorder: FakeRecorder::default(),
+            programs: FakePrograms::default(),
             prompts: prompts
                 .iter()
                 .map(|&(name, ms)| (name.to_owned(), Duration::from_millis(ms)))
@@ -280,6 +284,7 @@ impl Exchange {
         assert_eq!(switch.outbox.open_requests(), 0, "prompts nobody brought");
         assert!(switch.room_recordings.is_empty(), "recordings of rooms");
         assert_eq!(switch.outbox.open_recordings(), 0, "recordings nobody ended");
+        assert_eq!(switch.outbox.open_programs(), 0, "programs nobody left");
         self.media.assert_nothing_left();
     }
 
@@ -302,6 +307,12 @@ impl Exchange {
                 quiet = false;
                 for news in self.recorder.take(request) {
                     self.switch.handle_recording(news, self.now);
+                }
+            }
+            while let Some(request) = self.switch.poll_program() {
+                quiet = false;
+                if let Some(news) = self.programs.take(request) {
+                    self.switch.handle_program(news, self.now);
                 }
             }
             while let Some(request) = self.switch.poll_prompt() {

@@ -26,6 +26,7 @@ mod page;
 mod parking;
 mod path;
 mod pickup;
+mod programs;
 mod qualify;
 mod quality;
 mod recording;

@@ -11,6 +11,7 @@ pub mod coverage;
 mod dialplan;
 mod media;
 pub mod mutate;
+mod program;
 mod sdp;
 pub mod shape;
 mod sip;
@@ -57,6 +58,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         switch::TARGETS,
         wire::TARGETS,
         media::TARGETS,
+        program::TARGETS,
         sounds::TARGETS,
     ]
     .into_iter()

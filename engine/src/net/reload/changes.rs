@@ -32,6 +32,7 @@ impl Changes {
         changes.note(old.features != new.features, "feature codes");
         changes.note(old.music != new.music, "music on hold");
         changes.note(old.machines != new.machines, "amd.conf");
+        changes.note(old.programs != new.programs, "programs outside");
         let (was, is) = (&old.system, &new.system);
         changes.note(was.default_language != is.default_language, "default language");
         changes.later(old.rtp != new.rtp, "media ports (rtp.conf)");
