@@ -6,6 +6,7 @@
 
 mod ports;
 mod realtime;
+mod shared;
 mod sockets;
 mod thread;
 
@@ -26,9 +27,9 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use self::{
     ports::PortPool,
-    sockets::SocketTable,
     thread::{Message, ShardThread},
 };
+pub use self::{shared::SharedSocket, sockets::SocketTable};
 use crate::{
     entropy::Entropy,
     media::{

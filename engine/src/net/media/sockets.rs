@@ -27,8 +27,8 @@ use crate::media::{
     packet_io::{CONTROL_LIMIT, ControlPort, Outgoing, PacketIo, RECEIVE_LIMIT, Sent},
 };
 
-/// The sockets of one shard.
-pub(super) struct SocketTable {
+/// The sockets of one shard: two for each stream.
+pub struct SocketTable {
     sockets: Slab<SocketPair>,
     /// Names the control sockets that have something, by their key in `sockets`.
     readiness: OwnedFd,
@@ -47,7 +47,11 @@ pub(super) struct SocketPair {
 }
 
 impl SocketTable {
-    pub(super) fn new(dscp: u8) -> io::Result<Self> {
+    /// A table without sockets, which will mark what they send by a code point of DSCP.
+    ///
+    /// # Errors
+    /// When the system gives no readiness set.
+    pub fn new(dscp: u8) -> io::Result<Self> {
         Ok(Self {
             sockets: Slab::new(),
             readiness: epoll::create(epoll::CreateFlags::CLOEXEC)?,
@@ -58,7 +62,10 @@ impl SocketTable {
     }
 
     /// Binds a port and the one above it.
-    pub(super) fn bind(&mut self, address: SocketAddr) -> io::Result<SocketId> {
+    ///
+    /// # Errors
+    /// When one of them is taken, or the system is out of descriptors.
+    pub fn bind(&mut self, address: SocketAddr) -> io::Result<SocketId> {
         let above = address.port().checked_add(1).ok_or(ErrorKind::AddrNotAvailable)?;
         // Bounds what a flood can occupy: some hundred packets, two seconds of a call.
         let socket = self.bind_one(address, RECEIVE_BUFFER)?;
@@ -122,6 +129,13 @@ impl SocketTable {
     /// How many sockets are open.
     pub(super) fn len(&self) -> usize {
         self.sockets.len()
+    }
+}
+
+impl std::fmt::Debug for SocketTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sockets = self.sockets.len();
+        f.debug_struct("SocketTable").field("sockets", &sockets).finish_non_exhaustive()
     }
 }
 
