@@ -247,6 +247,8 @@ impl Signalling {
                 biased;
                 () = self.media_events.notified() => self.take_media_events(),
                 _ = self.inbound.recv_many(&mut packets, BATCH) => {
+                    // As they are now, not when the wait began.
+                    self.take_loads();
                     for packet in packets.drain(..) {
                         self.take_packet(packet);
                     }

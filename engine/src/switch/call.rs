@@ -346,3 +346,19 @@ impl Call {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use super::*;
+    use crate::media::stream::Stream;
+
+    /// Each takes one of them. What few calls need is in a box of its own.
+    #[test]
+    fn a_call_stays_small() {
+        assert!(size_of::<Call>() <= 1792, "{}", size_of::<Call>());
+        assert!(size_of::<Pbx>() <= 1536, "{}", size_of::<Pbx>());
+        assert!(size_of::<Stream>() <= 1280, "{}", size_of::<Stream>());
+    }
+}
