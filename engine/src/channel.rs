@@ -521,6 +521,11 @@ impl Channel {
         }
     }
 
+    /// Whether there is music for it.
+    pub(crate) fn hears_music(&self) -> bool {
+        self.music.is_some()
+    }
+
     /// Ends the music, if there is any.
     pub(crate) fn stop_music(&mut self, out: &mut Outbox) {
         if let (Some(mut music), Some(stream)) = (self.music.take(), self.stream()) {

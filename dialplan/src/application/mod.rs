@@ -283,6 +283,44 @@ mod tests {
     }
 
     #[test]
+    fn nouns_are_counted_as_the_language_does() {
+        for (language, number, expected) in [
+            ("en", 0, "calls"),
+            ("en", 1, "call"),
+            ("en", -1, "call"),
+            ("en", 2, "calls"),
+            ("fr", 0, "call"),
+            ("fr_CA", 1, "call"),
+            ("fr", 2, "calls"),
+        ] {
+            let text = format!(
+                "[a]\nexten => s,1,Set(CHANNEL(language)={language})\n\
+                 exten => s,2,SayCountedAdj({number},new,f)\n\
+                 exten => s,3,SayCountedNoun({number},call)\n"
+            );
+            assert_eq!(played(&text), ["new", expected], "{language} {number}");
+        }
+        assert_eq!(played("[a]\nexten => s,1,SayCountedNoun(x,call)\n"), [""; 0]);
+    }
+
+    /// The files that a dialplan plays.
+    fn played(text: &str) -> Vec<String> {
+        let files = crate::conf::MemoryFiles::new().with("extensions.conf", text);
+        let conf = crate::conf::load("extensions.conf", &files, &crate::conf::Options::default());
+        let plan = Plan::load(&conf, &LoadOptions::default()).0;
+        let mut host = MemoryHost::new(Timestamp::UNIX_EPOCH);
+        let mut executor = Executor::new(Channel::new("Test/1"), "a", "s", 1);
+        let mut played = Vec::new();
+        while let Advance::Operation(operation) = executor.advance(&plan, &mut host) {
+            if let Operation::Play { files, .. } = operation {
+                played.extend(files.iter().map(ToString::to_string));
+            }
+            executor.handle_outcome(Outcome::Done);
+        }
+        played
+    }
+
+    #[test]
     fn every_application_is_found_in_any_letter_case() {
         for application in all() {
             for name in

@@ -256,6 +256,38 @@ pub(super) fn say_money(run: &mut Run<'_>, text: &[u8]) -> Flow {
     say_files(run, text, "money")
 }
 
+/// `SayCountedNoun(number,file)`: the file, with `s` behind its name for more than one. The number
+/// itself is not said.
+pub(super) fn say_counted_noun(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    let Some((number, file)) = counted(run, "SayCountedNoun", text) else { return Flow::Continue };
+    // None are several in English, and not in French.
+    let is_french = run.scope.state.channel.language.to_ascii_lowercase().starts_with(b"fr");
+    let is_one = number.unsigned_abs() == 1 || is_french && number == 0;
+    let ending: &[u8] = if is_one { b"" } else { b"s" };
+    super::media::play_said(run, vec![[&file, ending].concat().into()])
+}
+
+/// `SayCountedAdj(number,file[,gender])`: English and French have one form of it that is heard.
+pub(super) fn say_counted_adjective(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    match counted(run, "SayCountedAdj", text) {
+        Some((_, file)) => super::media::play_said(run, vec![file.into()]),
+        None => Flow::Continue,
+    }
+}
+
+fn counted(run: &mut Run<'_>, application: &str, text: &[u8]) -> Option<(i32, Vec<u8>)> {
+    let parts = split(text, 3);
+    let number = parts.first().and_then(|number| scan_integer(number));
+    let file = parts.get(1).map(|file| file.to_vec()).filter(|file| !file.is_empty());
+    match (number, file) {
+        (Some((number, _)), Some(file)) => Some((number, file)),
+        _ => {
+            run.scope.warn(format_args!("{application} requires two arguments (number,file)"));
+            None
+        }
+    }
+}
+
 fn say_files(run: &mut Run<'_>, value: &[u8], kind: &str) -> Flow {
     let asked = [b"SAYFILES(", value, b",", kind.as_bytes(), b")"].concat();
     let files = run.scope.named(&asked);

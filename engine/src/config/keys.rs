@@ -374,14 +374,13 @@ pub(super) const MUSIC_GENERAL: KeyTable = KeyTable {
 
 pub(super) const MUSIC: KeyTable = KeyTable {
     kind: "music class",
-    read: &["mode", "directory", "announcement", "entry", "random", "sort"],
+    read: &["mode", "directory", "announcement", "digit", "entry", "random", "sort"],
     later: &[Later {
         instead: "it has no effect",
         severity: Warn,
         keys: &[
             ("answeredonly", Off),
             ("application", Never),
-            ("digit", Never),
             ("format", Always),
             ("kill_escalation_delay", Always),
             ("kill_method", Always),

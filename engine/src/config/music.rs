@@ -12,6 +12,7 @@ use super::codes;
 use super::keys;
 use super::notes::Notes;
 use super::setting::Block;
+use crate::media::Digit;
 
 /// Music on hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct MusicClass {
     pub files: Arc<[BString]>,
     /// The order in which they are played.
     pub order: MusicOrder,
+    /// Whoever hears music and presses it hears this class from then on. Default: none.
+    pub digit: Option<Digit>,
     /// Heard first, and between two files.
     pub announcement: Option<BString>,
 }
@@ -68,6 +71,14 @@ pub(super) fn read(
             }
             b"directory" => setting.optional_text(&mut directory),
             b"announcement" => setting.optional_text(&mut class.announcement),
+            b"digit" => {
+                let mut keys = setting.value().iter().map(|byte| Digit::from_char(*byte as char));
+                match (keys.next(), keys.next()) {
+                    (Some(Some(digit)), None) => class.digit = Some(digit),
+                    (None, _) => class.digit = None,
+                    _ => setting.invalid("one key: 0 to 9, A to D, `*` or `#`"),
+                }
+            }
             b"entry" => match setting.value().contains_str("://") {
                 true => setting.invalid("a file; what is elsewhere is not fetched"),
                 false => entries.push(setting.value().to_owned()),
@@ -106,7 +117,15 @@ pub(super) fn read(
                 codes::VALUE_LATER,
                 span,
                 format!("music of [{}] can not be played: mode=`{mode}`", section.name()),
-                "only mode=files and mode=playlist are here; who waits hears a quiet tone",
+                match mode.eq_ignore_ascii_case(b"custom") {
+                    true => {
+                        "no program is run: put its sound into files (mode=files); until then \
+                         who waits hears a quiet tone"
+                    }
+                    false => {
+                        "only mode=files and mode=playlist are here; who waits hears a quiet tone"
+                    }
+                },
             );
             continue;
         }

@@ -57,7 +57,13 @@ fn prompts(application: &BStr, value: &BStr, arguments: Range<usize>) -> Option<
         let is_else = |part: &BStr| part.contains_str("say") || part.contains_str("mix");
         return list.filter(|_| !parts.any(|part| is_else(value[part].as_bstr())));
     }
-    if is("Read") { parts.nth(1) } else { None }
+    if is("Read") || is("SayCountedAdj") {
+        parts.nth(1)
+    } else if is("AMD") {
+        parts.nth(9)
+    } else {
+        None
+    }
 }
 
 /// The parts of a range of `text` between separators.

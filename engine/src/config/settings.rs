@@ -54,6 +54,8 @@ pub struct Peer {
     pub caller_id: Option<CallerId>,
     /// The language of the prompts, such as `fr`; the system's when absent.
     pub language: Option<BString>,
+    /// The class of music that whoever it holds hears (`moh_suggest`). Default: `default`.
+    pub suggested_music: Option<BString>,
     /// The user part of From in requests to this peer.
     pub from_user: Option<BString>,
     /// The host part of From in requests to this peer.
@@ -183,6 +185,7 @@ impl Peer {
             identify_by: vec![IdentifyBy::Username, IdentifyBy::Address],
             caller_id: None,
             language: None,
+            suggested_music: None,
             from_user: None,
             from_domain: None,
             access: Access::default(),

@@ -86,8 +86,8 @@ enum Audio {
 pub(super) enum BridgeNews {
     /// It pressed a key.
     Presses(Digit, DigitSource),
-    /// It holds the call.
-    Holds,
+    /// It holds the call; the music that it suggests meanwhile.
+    Holds(Option<BString>),
     /// It goes on with the call.
     Resumes,
     /// The one told has nobody left to talk to, and no dialplan to go on with.
@@ -209,8 +209,10 @@ impl Switch {
             BridgeNews::Presses(digit, source) => {
                 call.channel.pass_digit(digit, source, &mut switch.outbox);
             }
-            BridgeNews::Holds if call.bridged.is_some() => switch.start_music(call, None),
-            BridgeNews::Holds => {}
+            BridgeNews::Holds(music) if call.bridged.is_some() => {
+                switch.start_suggested_music(call, music);
+            }
+            BridgeNews::Holds(_) => {}
             BridgeNews::Resumes => call.channel.stop_music(&mut switch.outbox),
             BridgeNews::Ends(cause) if call.bridged.is_none() && call.dialling.is_none() => {
                 switch.end(call, cause, EndedBy::FarEnd, now);
@@ -294,7 +296,7 @@ impl Switch {
         }
         call.hold = hold;
         let (event, news) = match hold {
-            Hold::Held => (SwitchEvent::CallHeld { call: call.id }, BridgeNews::Holds),
+            Hold::Held => (SwitchEvent::CallHeld { call: call.id }, self.holds(call)),
             Hold::Active => (SwitchEvent::CallResumed { call: call.id }, BridgeNews::Resumes),
         };
         self.tell(event);

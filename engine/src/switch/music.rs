@@ -2,14 +2,45 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::{Switch, call::Call};
+use super::{Switch, bridges::BridgeNews, call::Call};
 use crate::{
     channel::{MusicSource, PlayOrder},
     config::MusicOrder,
+    media::Digit,
     printable::Printable,
 };
 
 impl Switch {
+    /// What a call tells its partner when it holds it.
+    pub(super) fn holds(&self, call: &Call) -> BridgeNews {
+        BridgeNews::Holds(self.music_suggested_by(call))
+    }
+
+    /// The class that whoever waits for this call hears, unless it has one of its own
+    /// (`moh_suggest`).
+    pub(super) fn music_suggested_by(&self, call: &Call) -> Option<BString> {
+        self.peer_of(call)?.suggested_music.clone()
+    }
+
+    /// Lets a call hear music while it waits for another: of its own CHANNEL(musicclass), or what the
+    /// other suggests.
+    pub(super) fn start_suggested_music(&mut self, call: &mut Call, suggested: Option<BString>) {
+        let has_own = call.pbx().is_some_and(|pbx| !pbx.channel().music_class.is_empty());
+        self.start_music(call, suggested.filter(|_| !has_own));
+    }
+
+    /// A key that stands for a class changes the music of whoever hears some.
+    pub(super) fn change_music(&mut self, call: &mut Call, digit: Digit) {
+        if !call.channel.hears_music() {
+            return;
+        }
+        let mut classes = self.config.music.classes.iter();
+        let named = classes.find(|(_, class)| class.digit == Some(digit));
+        if let Some(name) = named.map(|(name, _)| name.clone()) {
+            self.start_music(call, Some(name));
+        }
+    }
+
     /// Lets a call hear music beside whatever it does: of this class, of its CHANNEL(musicclass), or
     /// of the class `default`; a quiet tone where there is no such class.
     pub(super) fn start_music(&mut self, call: &mut Call, class: Option<BString>) {

@@ -257,6 +257,9 @@ mod tests {
         );
         assert_eq!(said(&at(21, 0), "HM", Language::French), "20 et 1F oclock");
         assert_eq!(said(&at(13, 1), "IMp", Language::French), "1F oclock 1F p-m");
+        assert_eq!(said(&at(13, 5), "kM", Language::French), "13 oclock 5");
+        assert_eq!(said(&at(0, 30), "HM", Language::French), "0 oclock 30");
+        assert_eq!(said(&at(1, 21), "R", Language::French), "1F oclock 20 et 1F");
         let second = Moment { day: 2, year: 1999, ..at(0, 0) };
         assert_eq!(said(&second, "dBY", Language::French), "2 mon-2 thousand 9 hundred 80 19");
     }

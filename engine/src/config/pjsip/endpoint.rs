@@ -72,6 +72,7 @@ pub(super) fn read(
             b"identify_by" => identify_by(&mut peer.identify_by, setting),
             b"incoming_call_offer_pref" => codec_preference(&mut peer.codec_preference, setting),
             b"language" => setting.optional_text(&mut peer.language),
+            b"moh_suggest" => setting.optional_text(&mut peer.suggested_music),
             b"outbound_auth" => {
                 let value = setting.value();
                 let known = |name: &BStr| auth_sections.contains(name);

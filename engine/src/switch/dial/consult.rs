@@ -98,7 +98,10 @@ impl Switch {
         self.leave_bridge(call);
         // The code is no part of the number.
         call.channel.forget_digits();
-        self.with_call(partner, now, |switch, partner| switch.start_music(partner, None));
+        let music = self.music_suggested_by(call);
+        self.with_call(partner, now, |switch, partner| {
+            switch.start_suggested_music(partner, music);
+        });
         self.transfers.asking.insert(call.id, Box::new(asking));
         let announcement = self.config.features.transfer_announcement.clone();
         self.say(call, announcement, DigitSet::ALL, now);
@@ -131,7 +134,10 @@ impl Switch {
                 self.enter_bridge(call, to);
                 call.keys = keys;
                 let talks = if waits == leg { partner } else { leg };
-                self.with_call(waits, now, |switch, waits| switch.start_music(waits, None));
+                let music = self.music_suggested_by(call);
+                self.with_call(waits, now, |switch, waits| {
+                    switch.start_suggested_music(waits, music);
+                });
                 self.with_call(talks, now, |switch, it| it.channel.stop_music(&mut switch.outbox));
             }
             _ => {}

@@ -557,7 +557,7 @@ impl Switch {
             switch.enter_bridge(leg, bridge);
             leg.keys = KeyCollector::new(&for_callee, &switch.config.features);
             if leg.hold == super::call::Hold::Held {
-                switch.tell_bridge(leg, &BridgeNews::Holds);
+                switch.tell_bridge(leg, &switch.holds(leg));
             }
         });
         self.tell(SwitchEvent::DialAnswered { call: call.id, leg });

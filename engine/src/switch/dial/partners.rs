@@ -323,11 +323,11 @@ impl Switch {
             }
             switch.enter_linked(other, bridge);
             if other.hold == Hold::Held {
-                switch.tell_bridge(other, &BridgeNews::Holds);
+                switch.tell_bridge(other, &switch.holds(other));
             }
         });
         if call.hold == Hold::Held {
-            self.tell_bridge(call, &BridgeNews::Holds);
+            self.tell_bridge(call, &self.holds(call));
         }
         self.set_linked_keys(call, other, now);
         self.exchange_parties(call, other, now);

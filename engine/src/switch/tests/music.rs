@@ -26,6 +26,7 @@ exten => 103,1,Answer()
 same => n,MusicOnHold(nosuch)
 exten => 104,1,Answer()
 same => n,MusicOnHold(jazz)
+exten => 105,1,Dial(PJSIP/bob)
 ";
 
 fn exchange() -> Exchange {
@@ -36,9 +37,19 @@ fn exchange() -> Exchange {
 fn exchange_with(class: MusicClass) -> Exchange {
     let files: Arc<[bstr::BString]> = Arc::new(["jazz/one".into(), "jazz/two".into()]);
     let class = MusicClass { files, ..class };
-    let music = MusicSettings { classes: BTreeMap::from([("jazz".into(), class)]) };
-    let config = SwitchConfig { music: Arc::new(music), ..config() };
-    Exchange::lenient(config, PLAN, &[("jazz/one", 700), ("jazz/two", 700), ("sorry", 200)])
+    let seven = Some(crate::media::Digit::from_char('7').expect("a key"));
+    let rock = MusicClass { files: Arc::new(["rock".into()]), digit: seven, ..Default::default() };
+    let classes = BTreeMap::from([("jazz".into(), class), ("rock".into(), rock)]);
+    let mut sip = sip();
+    let alice = Peer { suggested_music: Some("rock".into()), ..peer("alice", "office") };
+    sip.peers = Default::default();
+    for peer in [alice, peer("bob", "office")] {
+        sip.peers.insert(peer).expect("a new name");
+    }
+    let music = MusicSettings { classes };
+    let config = SwitchConfig { music: Arc::new(music), sip: Arc::new(sip), ..config() };
+    let prompts = [("jazz/one", 700), ("jazz/two", 700), ("rock", 700), ("sorry", 200)];
+    Exchange::lenient(config, PLAN, &prompts)
 }
 
 fn listening(exten: &str) -> (Exchange, Phone) {
@@ -128,4 +139,35 @@ fn random_music_goes_on_for_ever_with_any_file() {
     }
     alice.bye(&mut exchange);
     exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_key_changes_the_class_of_whoever_hears_music() {
+    let (mut exchange, mut alice) = listening("104");
+    let call = exchange.first_call();
+    exchange.press(call, "3");
+    exchange.run_for(secs(2));
+    assert!(exchange.asked.iter().all(|(name, _)| name != "rock"));
+    exchange.press(call, "7");
+    exchange.run_for(secs(2));
+    assert!(exchange.asked.iter().any(|(name, _)| name == "rock"));
+    assert!(exchange.media.is_playing(1));
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn who_is_held_hears_what_the_holder_suggests() {
+    let mut exchange = exchange();
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "105");
+    let invite = bob.take_invite(&mut exchange);
+    bob.answer_call(&mut exchange, &invite, 200);
+    alice.pump(&mut exchange);
+    alice.ack(&mut exchange);
+    alice.reinvite(&mut exchange, "sendonly");
+    let asked: Vec<_> = exchange.asked.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(asked, ["rock"]);
 }
