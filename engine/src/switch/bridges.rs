@@ -4,6 +4,7 @@
 //! answered, and a transfer moves members between bridges. Its audio is a room without a name on the
 //! shard of the first member that has audio.
 
+use bstr::BString;
 use diesis_dialplan::operation::{BridgeResult, Outcome};
 
 use super::{

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     channel::{Cause, ChannelId},
     clock::Now,
-    switch::bridges::BridgeNews,
 };
 
 /// What one call knows of another that it is being connected with.
