@@ -17,7 +17,10 @@ use crate::channel::OutgoingHeader;
 pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
 pub use controlled::{ControlEnd, ControlPlay};
 pub use listening::{AwaitSound, DetectMachine, DetectTalk, Judged, Sound};
-pub use program::{AudioSocket, PlaceOrigin, ProgramPlace, parse_uuid};
+pub use program::{
+    AudioFork, AudioSocket, DialProgram, DialledProgram, ForkSide, PlaceOrigin, ProgramPlace,
+    parse_uuid,
+};
 
 /// One thing to do on the channel. The executor waits until its [`Outcome`] is handed back.
 ///
@@ -154,6 +157,16 @@ pub enum Operation {
     /// Let a program hear the caller and speak to it until one of them hangs up: `Done` when that was the
     /// program, `Failed` when it could not be reached or talked nonsense.
     AudioSocket(Box<AudioSocket>),
+    /// Let a program hear beside whatever follows, and perhaps speak: [`Outcome::Forked`] at once, or
+    /// `Failed`.
+    AudioFork(Box<AudioFork>),
+    /// End one fork, or all. `Done`.
+    StopAudioFork {
+        /// Which; `None` is all.
+        id: Option<BString>,
+    },
+    /// Connect with a program: [`Outcome::Dialed`].
+    DialProgram(Box<DialProgram>),
     /// Call other destinations and bridge with the first that answers: [`Outcome::Dialed`].
     Dial(Box<Dial>),
     /// Connect with another channel until one of them ends it: [`Outcome::Bridged`] when that can not be
@@ -256,6 +269,11 @@ pub enum Outcome {
         id: BString,
         /// Where it is written.
         file: BString,
+    },
+    /// A program will hear.
+    Forked {
+        /// The fork's name for StopAudioFork.
+        id: BString,
     },
     /// Of [`Operation::Originate`].
     Originated(OriginateStatus),

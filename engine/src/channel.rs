@@ -182,6 +182,7 @@ impl Channel {
         self.audio = Audio::Open { shard, stream, heard: Heard::Nothing };
         self.monitors.listen(Some((shard, stream)), now, out);
         self.watch_talk(out);
+        self.attach_programs(out);
     }
 
     /// Puts the result of a new offer and answer in force.

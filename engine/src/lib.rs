@@ -26,3 +26,4 @@ pub use net::{
     Call, CallError, CallState, Ended, Engine, EngineBuilder, Events, OutgoingCall, PlaceError,
     Recording, StartError,
 };
+pub use switch::ForkAudio;

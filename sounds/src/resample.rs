@@ -100,6 +100,13 @@ impl Converter {
         })
     }
 
+    /// The same with its delay at the beginning as silence: as much comes out as is put in.
+    #[must_use]
+    pub fn delayed(mut self) -> Self {
+        self.skip = 0;
+        self
+    }
+
     /// The samples that come of these and those before.
     pub fn convert(&mut self, samples: &[i16]) -> Vec<i16> {
         let mut converted = Vec::new();

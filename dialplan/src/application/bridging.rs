@@ -171,7 +171,12 @@ pub(super) fn page_done(outcome: &Outcome) -> Flow {
 }
 
 /// The options of a text, those that are not known being named; `None` when it can not be read.
-fn known_options(run: &mut Run<'_>, name: &str, letters: &[u8], known: &[u8]) -> Option<Options> {
+pub(super) fn known_options(
+    run: &mut Run<'_>,
+    name: &str,
+    letters: &[u8],
+    known: &[u8],
+) -> Option<Options> {
     let mut strange = Vec::new();
     let read = options(letters, known, |letter| strange.push(letter));
     for letter in strange {

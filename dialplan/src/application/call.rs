@@ -157,6 +157,15 @@ fn prepare(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
         return Flow::Jumped;
     }
     let continues = options.has(b'g');
+    if destinations.iter().any(super::program::is_program) {
+        return match super::program::dial(run, &destinations, timeout, &options) {
+            Some(operation) => Flow::Ask(operation, Continuation::Dial { continues }),
+            None => {
+                run.scope.assign(b"DIALSTATUS", b"CHANUNAVAIL");
+                Flow::Continue
+            }
+        };
+    }
     let dial = Dial { destinations, timeout, options };
     Flow::Ask(Operation::Dial(Box::new(dial)), Continuation::Dial { continues })
 }

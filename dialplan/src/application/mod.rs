@@ -182,6 +182,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::DetectMachine => listening::machine_detected(run, outcome),
         Continuation::Record => record::record_done(run, &outcome),
         Continuation::MixMonitor { variable } => record::mix_monitor_done(run, variable, &outcome),
+        Continuation::AudioFork { variable } => program::audio_fork_done(run, variable, &outcome),
         Continuation::Conference => media::conference_done(run, &outcome),
         Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
         Continuation::RetryDial(retry) => retry::retry_on(run, retry, outcome),

@@ -50,6 +50,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("Answer", "[delay][,i]", "answer the call", Support::Run(media::answer)),
     application("AttendedTransfer", "", "call control", Support::Absent),
     application(
+        "AudioFork",
+        "uri[,options]",
+        "let a program hear beside what follows",
+        Support::Run(program::audio_fork),
+    ),
+    application(
         "AudioSocket",
         "uuid,host:port",
         "let a program hear the caller and speak to it",
@@ -687,6 +693,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("Stasis", "", "external control", Support::Absent),
     application("StasisBroadcast", "", "external control", Support::Absent),
     application("StatsD", "", "diagnostics", Support::Absent),
+    application(
+        "StopAudioFork",
+        "[id]",
+        "end what AudioFork began",
+        Support::Run(program::stop_audio_fork),
+    ),
     application(
         "StopMixMonitor",
         "[id]",

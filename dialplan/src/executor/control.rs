@@ -145,6 +145,10 @@ pub(crate) enum Continuation {
         /// Takes the monitor's name.
         variable: Option<BString>,
     },
+    AudioFork {
+        /// Takes the fork's name.
+        variable: Option<BString>,
+    },
     Conference,
     Dial {
         continues: bool,

@@ -1,5 +1,7 @@
 //! What is asked of programs outside that hear a channel and speak to it.
 
+use std::time::Duration;
+
 use bstr::BString;
 
 /// Arguments of AudioSocket.
@@ -9,6 +11,71 @@ pub struct AudioSocket {
     pub uuid: [u8; 16],
     /// Where the program listens.
     pub place: ProgramPlace,
+}
+
+/// Arguments of AudioFork.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioFork {
+    /// `ws://..`, `wss://..`, or the name of a connection.
+    pub to: BString,
+    /// Who said so.
+    pub origin: PlaceOrigin,
+    /// What the program hears.
+    pub hears: ForkSide,
+    /// Whether the channel hears the program (option t).
+    pub is_two_way: bool,
+    /// How it hears (option c); `None` is `slin`.
+    pub codec: Option<BString>,
+    /// How it is told what happens (option f); `None` is as it is configured.
+    pub messages: Option<BString>,
+    /// What is added to the query of its URI (option v).
+    pub parameters: BString,
+}
+
+/// Which side of a channel a fork copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForkSide {
+    /// What comes from the channel's peer.
+    In,
+    /// What goes there.
+    Out,
+    /// Both, added up.
+    Both,
+    /// Both, beside each other.
+    Apart,
+}
+
+/// A Dial of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialProgram {
+    /// What was dialled, behind the technology.
+    pub resource: BString,
+    /// Which program.
+    pub program: DialledProgram,
+    /// The codec (c); `None` is the channel's.
+    pub codec: Option<BString>,
+    /// How long it may take until it answers.
+    pub timeout: Option<Duration>,
+    /// Whether the caller is to hear ringing meanwhile.
+    pub rings: bool,
+}
+
+/// Which program is dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialledProgram {
+    /// `AudioSocket/host:port/uuid`.
+    AudioSocket(AudioSocket),
+    /// `WebSocket/connection`.
+    WebSocket {
+        /// The connection's name.
+        connection: BString,
+        /// How it is told what happens (f); `None` is as it is configured.
+        messages: Option<BString>,
+        /// What is added to the query of its URI (v).
+        parameters: BString,
+        /// Whether it answers by a command of its own (n).
+        answers_itself: bool,
+    },
 }
 
 /// Where a program listens.

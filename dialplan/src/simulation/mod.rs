@@ -17,8 +17,8 @@ use crate::channel::{Channel, Party};
 use crate::executor::{Advance, Executor, Legacy};
 use crate::host::{ChannelState, MemoryHost, TracedStep};
 use crate::operation::{
-    AnswerMedia, BridgeResult, ConferenceEnd, ControlEnd, Digit, DigitSet, Judged, MessageSent,
-    MissingFile, Operation, Outcome, Recorded, Sound,
+    AnswerMedia, BridgeResult, ConferenceEnd, ControlEnd, DialResult, DialStatus, Digit, DigitSet,
+    Judged, MessageSent, MissingFile, Operation, Outcome, Recorded, Sound,
 };
 use crate::plan::Plan;
 use crate::world::World;
@@ -341,6 +341,11 @@ impl Simulation<'_> {
             }
             // Nobody is there to talk with.
             Operation::AudioSocket(_) => (now, Outcome::Failed),
+            Operation::DialProgram(_) => {
+                let result = DialResult::unanswered(DialStatus::ChanUnavail, 0);
+                (now, Outcome::Dialed(Box::new(result)))
+            }
+            Operation::AudioFork(_) => (now, Outcome::Forked { id: "1".into() }),
             Operation::Dial(dial) => self.dial(leg, &dial),
             Operation::Originate(originate) => (now, self.originate(leg, &originate)),
             Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),
@@ -359,6 +364,7 @@ impl Simulation<'_> {
             Operation::Application { .. } => (now, Outcome::Unsupported),
             Operation::Progress
             | Operation::StopMixMonitor { .. }
+            | Operation::StopAudioFork { .. }
             | Operation::SetMonitors { .. }
             | Operation::Proceeding
             | Operation::PlayTones { .. }

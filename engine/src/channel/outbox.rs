@@ -201,9 +201,9 @@ impl Outbox {
     pub(crate) fn speaker(&mut self, news: &ProgramNews) -> Option<ChannelId> {
         match news {
             ProgramNews::Ended { id, .. } => self.speakers.remove(id),
-            ProgramNews::Connected { id, .. } | ProgramNews::Digit { id, .. } => {
-                self.speakers.get(id).copied()
-            }
+            ProgramNews::Connected { id, .. }
+            | ProgramNews::Answer { id }
+            | ProgramNews::Digit { id, .. } => self.speakers.get(id).copied(),
         }
     }
 

@@ -14,9 +14,14 @@ pub(super) struct Attached {
     stage: Stage,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Stage {
     Connecting,
+    /// It is there, and the channel has no media yet.
+    Waiting {
+        hears: rtrb::Producer<i16>,
+        says: Option<rtrb::Consumer<i16>>,
+    },
     Talking {
         has_voice: bool,
     },
@@ -30,27 +35,41 @@ impl Attached {
         Self { id: out.connect_program(channel, wanted), hears, stage: Stage::Connecting }
     }
 
-    /// It is there: the rings go to the stream.
+    /// It is there.
     fn connect(
         &mut self,
-        sink: rtrb::Producer<i16>,
+        hears: rtrb::Producer<i16>,
         says: Option<rtrb::Consumer<i16>>,
-        (shard, stream): (ShardId, StreamId),
+        stream: Option<(ShardId, StreamId)>,
         out: &mut Outbox,
     ) {
-        if self.stage != Stage::Connecting {
-            return;
+        if matches!(self.stage, Stage::Connecting) {
+            self.stage = Stage::Waiting { hears, says };
+            self.attach(stream, out);
         }
-        self.stage = Stage::Talking { has_voice: says.is_some() };
-        let (tap, source, state) = (self.tap(), self.hears, TapState::Open);
-        out.command(shard, Command::Tap { stream, tap, source, state, silence: None, sink });
-        if let Some(samples) = says {
-            out.command(shard, Command::Voice { stream, voice: self.voice(), samples });
+    }
+
+    /// Gives the rings to the stream, once both are there.
+    fn attach(&mut self, stream: Option<(ShardId, StreamId)>, out: &mut Outbox) {
+        let Some((shard, stream)) = stream else { return };
+        match std::mem::replace(&mut self.stage, Stage::Closing) {
+            Stage::Waiting { hears: sink, says } => {
+                self.stage = Stage::Talking { has_voice: says.is_some() };
+                let (tap, source, state) = (self.tap(), self.hears, TapState::Open);
+                out.command(
+                    shard,
+                    Command::Tap { stream, tap, source, state, silence: None, sink },
+                );
+                if let Some(samples) = says {
+                    out.command(shard, Command::Voice { stream, voice: self.voice(), samples });
+                }
+            }
+            other => self.stage = other,
         }
     }
 
     fn press(&self, digit: Digit, out: &mut Outbox) {
-        if matches!(self.stage, Stage::Talking { .. }) {
+        if matches!(self.stage, Stage::Talking { .. } | Stage::Waiting { .. }) {
             out.press_for_program(self.id, digit);
         }
     }
@@ -68,7 +87,7 @@ impl Attached {
 
     /// Ends it.
     pub(super) fn close(&mut self, stream: Option<(ShardId, StreamId)>, out: &mut Outbox) {
-        if self.stage != Stage::Closing {
+        if !matches!(self.stage, Stage::Closing) {
             out.close_program(self.id);
         }
         self.disconnect(stream, out);
@@ -92,6 +111,26 @@ impl Channel {
         }
         self.typed.clear();
         self.task = Task::Talking(Attached::begin(self.id, wanted, out));
+    }
+
+    /// Lets a program hear, and perhaps speak, beside whatever the channel does; `None` when as many
+    /// do as may.
+    pub(crate) fn fork(&mut self, wanted: WantedProgram, out: &mut Outbox) -> Option<ProgramId> {
+        if self.forks.len() >= MOST_FORKS {
+            return None;
+        }
+        let fork = Attached::begin(self.id, wanted, out);
+        let id = fork.id;
+        self.forks.push(fork);
+        Some(id)
+    }
+
+    /// There is media now.
+    pub(super) fn attach_programs(&mut self, out: &mut Outbox) {
+        let stream = self.stream();
+        for fork in &mut self.forks {
+            fork.attach(stream, out);
+        }
     }
 
     /// Ends one fork, or all; whether there was one.
@@ -121,10 +160,9 @@ impl Channel {
         };
         match news {
             ProgramNews::Connected { hears, says, .. } => {
-                if let Some(stream) = stream {
-                    attached.connect(hears, says, stream, out);
-                }
+                attached.connect(hears, says, stream, out);
             }
+            ProgramNews::Answer { .. } => {}
             ProgramNews::Digit { digit, .. } => {
                 self.slip_digits(vec![Signal::Digit(digit)], super::PASSED_DIGIT, out);
             }
@@ -160,3 +198,7 @@ impl Channel {
         self.stop_forks(None, out);
     }
 }
+
+/// Forks of a channel at a time; one more is refused. With a program in place of a task that is as
+/// many voices as a stream has room for, and leaves room for recordings.
+const MOST_FORKS: usize = 3;

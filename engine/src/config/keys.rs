@@ -392,6 +392,46 @@ pub(super) const MUSIC: KeyTable = KeyTable {
 pub(super) const PROGRAMS: KeyTable =
     KeyTable { kind: "programs.conf [general]", read: &["permit"], later: &[] };
 
+/// Whom a program is believed from is always verified.
+pub(super) const WEBSOCKET_CLIENT: KeyTable = KeyTable {
+    kind: "websocket_client.conf",
+    read: &[
+        "type",
+        "connection_type",
+        "uri",
+        "protocols",
+        "username",
+        "password",
+        "connection_timeout",
+        "reconnect_interval",
+        "reconnect_attempts",
+        "tls_enabled",
+        "ca_list_file",
+        "cert_file",
+        "priv_key_file",
+    ],
+    later: &[
+        Later {
+            instead: "the server's certificate and name are always verified",
+            severity: Warn,
+            keys: &[("verify_server_cert", On), ("verify_server_hostname", On)],
+        },
+        Later {
+            instead: "the connection is made without it",
+            severity: Warn,
+            keys: &[
+                ("ca_list_path", Never),
+                ("proxy_host", Never),
+                ("proxy_username", Always),
+                ("proxy_password", Always),
+            ],
+        },
+    ],
+};
+
+pub(super) const CHAN_WEBSOCKET: KeyTable =
+    KeyTable { kind: "chan_websocket.conf", read: &["control_message_format"], later: &[] };
+
 /// Sections of `acl.conf`.
 pub(super) const ACL: KeyTable =
     KeyTable { kind: "acl.conf", read: &["deny", "permit"], later: &[] };

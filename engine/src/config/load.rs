@@ -42,6 +42,7 @@ pub struct Configuration {
     /// `amd.conf`.
     pub machines: MachineDetection,
     /// `programs.conf`.
+    /// `programs.conf`, `websocket_client.conf`, `chan_websocket.conf`.
     pub programs: ProgramSettings,
     /// `asterisk.conf`.
     pub system: SystemSettings,
@@ -127,7 +128,13 @@ impl Configuration {
         let music = parts.file("musiconhold.conf", files, read).unwrap_or_default();
         let permitted =
             parts.file("programs.conf", files, programs::read_permitted).unwrap_or_default();
-        let programs = ProgramSettings { permitted: Arc::new(permitted) };
+        let read = |blocks: &[Block<'_>], notes: &mut Notes| {
+            programs::read_clients(blocks, directory, notes)
+        };
+        let clients = parts.file("websocket_client.conf", files, read).unwrap_or_default();
+        let messages =
+            parts.file("chan_websocket.conf", files, programs::read_messages).unwrap_or_default();
+        let programs = ProgramSettings { permitted: Arc::new(permitted), clients, messages };
         let records = parts
             .file("cdr.conf", files, cdr::read)
             .unwrap_or_else(|| Some(CdrSettings::default()));

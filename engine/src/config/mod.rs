@@ -53,7 +53,7 @@ pub use music::{MusicClass, MusicOrder, MusicSettings};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use parking::ParkingLot;
-pub use programs::{Permitted, ProgramSettings};
+pub use programs::{MessageFormat, Permitted, ProgramSettings, WebSocketClient};
 pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{

@@ -1,7 +1,11 @@
-//! `programs.conf`: programs outside that hear calls and speak to them.
+//! `programs.conf`, `websocket_client.conf` and `chan_websocket.conf`: programs outside that hear
+//! calls and speak to them.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice as _};
 
@@ -9,13 +13,19 @@ use super::codes;
 use super::keys;
 use super::network::IpNetwork;
 use super::notes::Notes;
-use super::setting::Block;
+use super::secret::Secret;
+use super::setting::{Block, Setting};
 
 /// Programs outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProgramSettings {
     /// Where programs may be whose place comes from a variable. Default: nowhere.
     pub permitted: Arc<Permitted>,
+    /// Connections by name.
+    pub clients: BTreeMap<BString, Arc<WebSocketClient>>,
+    /// How programs are told what happens, unless a call says otherwise. Default: plain text, as in
+    /// Asterisk.
+    pub messages: MessageFormat,
 }
 
 /// Places that a variable may name.
@@ -83,6 +93,167 @@ fn plain_name(name: &str) -> Option<BString> {
     (!name.is_empty() && name.bytes().all(is_plain)).then(|| name.into())
 }
 
+/// How messages beside the audio are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MessageFormat {
+    /// A word and what belongs to it.
+    #[default]
+    PlainText,
+    /// An object.
+    Json,
+}
+
+impl MessageFormat {
+    /// The format of a name.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            b"plain-text" => Some(Self::PlainText),
+            b"json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// A connection of `websocket_client.conf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocketClient {
+    /// `ws://` or `wss://`, host, port and path.
+    pub uri: BString,
+    /// What it is asked to speak, first the best. Default: nothing is asked for.
+    pub protocols: Vec<String>,
+    /// Who we are.
+    pub username: Option<BString>,
+    /// And how to know that.
+    pub password: Option<Secret>,
+    /// How long each try may take until it has answered. Default 500 ms, as in Asterisk.
+    pub timeout: Duration,
+    /// Tries beside the first. Default 4; one that stood and broke is not tried again.
+    pub retries: u32,
+    /// Between two tries. Default 500 ms.
+    pub retry_interval: Duration,
+    /// Whom it is believed from. Default: those the system trusts.
+    pub authorities: Option<PathBuf>,
+    /// What we present, certificate and key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl WebSocketClient {
+    /// One with nothing but a place.
+    pub fn new(uri: impl Into<BString>) -> Self {
+        Self {
+            uri: uri.into(),
+            protocols: Vec::new(),
+            username: None,
+            password: None,
+            timeout: Duration::from_millis(500),
+            retries: 4,
+            retry_interval: Duration::from_millis(500),
+            authorities: None,
+            certificate: None,
+        }
+    }
+}
+
+/// Reads `websocket_client.conf`. Relative files are in `directory`.
+pub(super) fn read_clients(
+    sections: &[Block<'_>],
+    directory: Option<&Path>,
+    notes: &mut Notes,
+) -> BTreeMap<BString, Arc<WebSocketClient>> {
+    let mut clients = BTreeMap::new();
+    for section in sections {
+        if section.is("general") && section.is_empty() {
+            continue;
+        }
+        let mut client = WebSocketClient::new("");
+        let (mut certificate, mut key, mut is_private) = (None, None, false);
+        let file = |text: &BStr| -> Option<PathBuf> {
+            let path = PathBuf::from(text.to_str().ok().filter(|text| !text.is_empty())?);
+            Some(directory.map_or_else(|| path.clone(), |directory| directory.join(&path)))
+        };
+        section.each(&keys::WEBSOCKET_CLIENT, notes, |name, setting| match name {
+            b"type" => {
+                if setting.value() != "websocket_client" {
+                    setting.invalid("`websocket_client`");
+                }
+            }
+            b"connection_type" => {
+                let value = setting.value();
+                if value.eq_ignore_ascii_case(b"persistent") {
+                    setting.invalid("`per_call_config`: a call has a connection of its own");
+                } else if !value.eq_ignore_ascii_case(b"per_call_config") {
+                    setting.invalid("`per_call_config`");
+                }
+            }
+            b"uri" => {
+                let value = setting.value();
+                match value.starts_with(b"ws://") || value.starts_with(b"wss://") {
+                    true => setting.text(&mut client.uri),
+                    false => setting.invalid("ws:// or wss://, a host, perhaps a port and a path"),
+                }
+            }
+            b"protocols" => {
+                let names = setting.value().split(|byte| *byte == b',');
+                let names = names.filter_map(|name| name.to_str().ok().map(str::trim));
+                client.protocols =
+                    names.filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
+            }
+            b"username" => setting.optional_text(&mut client.username),
+            b"password" => client.password = Some(Secret::new(setting.value())),
+            b"connection_timeout" => milliseconds(setting, &mut client.timeout),
+            b"reconnect_interval" => milliseconds(setting, &mut client.retry_interval),
+            b"reconnect_attempts" => setting.number(&mut client.retries, 0..=100),
+            b"tls_enabled" => setting.yes_no(&mut is_private),
+            b"ca_list_file" => client.authorities = file(setting.value()),
+            b"cert_file" => certificate = file(setting.value()),
+            b"priv_key_file" => key = file(setting.value()),
+            _ => setting.judge(),
+        });
+        if client.uri.is_empty() {
+            notes.error(
+                codes::SETTING_MISSING,
+                section.header,
+                format!("[{}] has no `uri`", section.name()),
+                "write where the program listens: uri = ws://127.0.0.1:8787/media",
+            );
+            continue;
+        }
+        if is_private && client.uri.starts_with(b"ws://") {
+            notes.error(
+                codes::VALUE_INVALID,
+                section.place_of("uri"),
+                format!("`tls_enabled` of [{}] and its `uri` differ", section.name()),
+                "with TLS the URI begins with wss://",
+            );
+            continue;
+        }
+        client.certificate = certificate.map(|it| (it.clone(), key.unwrap_or(it)));
+        clients.insert(section.name().to_owned(), Arc::new(client));
+    }
+    clients
+}
+
+fn milliseconds(setting: Setting<'_>, field: &mut Duration) {
+    let mut number = u64::try_from(field.as_millis()).unwrap_or(u64::MAX);
+    setting.number(&mut number, 10..=60_000);
+    *field = Duration::from_millis(number);
+}
+
+/// Reads `chan_websocket.conf`.
+pub(super) fn read_messages(sections: &[Block<'_>], notes: &mut Notes) -> MessageFormat {
+    let mut messages = MessageFormat::default();
+    for section in sections {
+        section.each(&keys::CHAN_WEBSOCKET, notes, |name, setting| match name {
+            b"control_message_format" => match MessageFormat::parse(setting.value()) {
+                Some(format) => messages = format,
+                None => setting.invalid("`plain-text` or `json`"),
+            },
+            _ => setting.judge(),
+        });
+    }
+    messages
+}
+
 /// Reads `programs.conf`.
 pub(super) fn read_permitted(sections: &[Block<'_>], notes: &mut Notes) -> Permitted {
     let mut permitted = Permitted::default();
@@ -113,7 +284,10 @@ pub(super) fn read_permitted(sections: &[Block<'_>], notes: &mut Notes) -> Permi
 
 #[cfg(test)]
 mod tests {
+    use diesis_dialplan::conf::MemoryFiles;
+
     use super::*;
+    use crate::config::Configuration;
 
     fn permitted(places: &[&str]) -> Permitted {
         let mut permitted = Permitted::default();
@@ -138,6 +312,42 @@ mod tests {
         assert!(allows("x", "[::1]:5"));
         assert!(allows("x", "[::ffff:10.1.2.3]:80"));
         assert!(!Permitted::default().allows(b"localhost", "127.0.0.1:9092".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_connection_is_read_as_asterisk_writes_it() {
+        let file = "[robot]\ntype = websocket_client\nconnection_type = per_call_config\n\
+                    uri = wss://robot.example:8787/media\nprotocols = media, other\n\
+                    username = diesis\npassword = secret\nconnection_timeout = 700\n\
+                    reconnect_interval = 100\nreconnect_attempts = 2\ntls_enabled = yes\n\
+                    ca_list_file = ca.pem\nverify_server_cert = yes\n";
+        let files = MemoryFiles::new().with("websocket_client.conf", file);
+        let loaded = Configuration::load(&files);
+        let client = &loaded.configuration.programs.clients[BStr::new("robot")];
+        assert_eq!(client.uri, "wss://robot.example:8787/media");
+        assert_eq!(client.protocols, ["media", "other"]);
+        assert_eq!((client.timeout.as_millis(), client.retries), (700, 2));
+        assert_eq!(client.authorities, Some("ca.pem".into()));
+        assert!(!format!("{client:?}").contains("secret"));
+        assert!(!loaded.findings().any(|it| it.to_string().contains("websocket_client.conf")));
+    }
+
+    #[test]
+    fn what_can_not_be_a_connection_is_refused() {
+        for (lines, said) in [
+            ("type=websocket_client\n", "no `uri`"),
+            ("uri=http://robot\n", "no value for `uri`"),
+            ("uri=ws://robot\ntls_enabled=yes\n", "differ"),
+            ("uri=ws://robot\nconnection_type=persistent\n", "connection of its own"),
+            ("uri=wss://robot\nverify_server_cert=no\n", "verify_server_cert"),
+            ("uri=wss://robot\nproxy_host=p\n", "proxy_host"),
+        ] {
+            let file = format!("[robot]\n{lines}");
+            let files = MemoryFiles::new().with("websocket_client.conf", file.as_str());
+            let loaded = Configuration::load(&files);
+            let findings: Vec<String> = loaded.findings().map(|it| it.to_string()).collect();
+            assert!(findings.iter().any(|it| it.contains(said)), "{lines}: {findings:?}");
+        }
     }
 
     #[test]

@@ -12,11 +12,12 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 13] = [
+pub(super) const READ: [&str; 15] = [
     "acl.conf",
     "amd.conf",
     "asterisk.conf",
     "cdr.conf",
+    "chan_websocket.conf",
     "confbridge.conf",
     "extensions.conf",
     "features.conf",
@@ -26,6 +27,7 @@ pub(super) const READ: [&str; 13] = [
     "res_parking.conf",
     "robots.conf",
     "rtp.conf",
+    "websocket_client.conf",
 ];
 
 /// Files that say how Asterisk itself loads, logs and names things.

@@ -10,7 +10,8 @@ use super::signalling::Request;
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits},
     media::Digit,
-    switch::{CallStatistics, Completion, EndedBy, JoinRoom, Parties, Verb},
+    program::ProgramId,
+    switch::{CallStatistics, Completion, EndedBy, ForkAudio, JoinRoom, Parties, Verb},
 };
 
 /// A call: answer it, play to it, read its keys, hang it up.
@@ -188,6 +189,21 @@ impl Call {
     /// Ends the recording.
     pub async fn stop_recording(&self) -> Result<(), CallError> {
         self.done(Verb::StopRecord).await
+    }
+
+    /// Lets a program on a WebSocket hear beside everything else, and perhaps speak, until
+    /// [`Call::stop_fork`] or the call's end. Returns at once: whether the program is reached, and
+    /// when it is gone, comes as [`SwitchEvent::ProgramEnded`](crate::switch::SwitchEvent).
+    pub async fn fork_audio(&self, fork: ForkAudio) -> Result<ProgramId, CallError> {
+        match self.complete(Verb::ForkAudio(fork)).await? {
+            Completion::Forked(id) => Ok(id),
+            other => Err(CallError::Failed(format!("{other:?}"))),
+        }
+    }
+
+    /// Ends a fork.
+    pub async fn stop_fork(&self, fork: ProgramId) -> Result<(), CallError> {
+        self.done(Verb::StopForks(Some(fork))).await
     }
 
     /// Enters a conference room, opened by the first to come.

@@ -221,6 +221,36 @@ fn client(
     Ok(builder.with_client_cert_resolver(resolver))
 }
 
+/// What is presented to and wanted of a server of the web: a trusted chain for its host's name.
+pub(super) fn web_client(
+    authority: Option<&Path>,
+    own: Option<&(PathBuf, PathBuf)>,
+) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let settings =
+        TlsSettings { ca_list_file: authority.map(Path::to_owned), ..TlsSettings::default() };
+    let refused = |error: TlsError| TlsSetupError::Refused(error.to_string());
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_root_certificates(authorities(&settings)?);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let wrong = |path: &Path| {
+                let path = path.to_owned();
+                move |fault| TlsSetupError::Certificate { path, fault }
+            };
+            let chain = Chain::parse(&read(certificate)?).map_err(wrong(certificate))?;
+            let key_read = PrivateKey::parse(&read(key)?).map_err(wrong(key))?;
+            let certified = chain.with_key(key_read).map_err(wrong(certificate))?;
+            let resolver = rustls::sign::SingleCertAndKey::from(certified);
+            builder.with_client_cert_resolver(Arc::new(resolver))
+        }
+    };
+    Ok(Arc::new(config))
+}
+
 fn versions(settings: &TlsSettings) -> &'static [&'static SupportedProtocolVersion] {
     static ANY: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
     match settings.versions {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
-    AnswerMedia, AudioSocket, AwaitSound, Bridge, BridgeWait, ConferenceEnd, ControlEnd,
-    ControlPlay, DetectMachine, DetectTalk, Dial, DialPlace, Digit as PlanDigit,
+    AnswerMedia, AudioFork, AudioSocket, AwaitSound, Bridge, BridgeWait, ConferenceEnd, ControlEnd,
+    ControlPlay, DetectMachine, DetectTalk, Dial, DialPlace, DialProgram, Digit as PlanDigit,
     DigitSet as PlanDigits, HangupScope, Judged, MissingFile, MixMonitor, MonitorState, Operation,
     Originate, Outcome, Page, Park, Pickup, Record, Recorded, SendMessage, Sound,
 };
@@ -28,6 +28,7 @@ use crate::{
     config::MachineDetection,
     media::{Digit, MachineSettings, Noticed, PlayItem, Repeat, Signal, Utterance, Watch},
     printable::Printable,
+    program::ProgramId,
     recording::RecordingId,
 };
 
@@ -54,6 +55,10 @@ pub(crate) enum Wish {
     Record(Box<Record>),
     /// Talk with a program.
     AudioSocket(Box<AudioSocket>),
+    /// Let one hear beside what follows.
+    AudioFork(Box<AudioFork>),
+    /// Connect with one.
+    DialProgram(Box<DialProgram>),
     /// Record both sides beside what follows.
     Monitor(Box<MixMonitor>),
     /// Call others and connect with the first that answers.
@@ -231,6 +236,20 @@ pub(crate) fn perform(
         Operation::DetectMachine(detect) => Performed::Wish(Wish::DetectMachine(detect)),
         Operation::Record(record) => Performed::Wish(Wish::Record(record)),
         Operation::AudioSocket(socket) => Performed::Wish(Wish::AudioSocket(socket)),
+        Operation::AudioFork(fork) => Performed::Wish(Wish::AudioFork(fork)),
+        Operation::StopAudioFork { id } => {
+            match id.map(|id| ProgramId::parse(&id)) {
+                Some(None) => tracing::warn!(channel = %channel.id(), "StopAudioFork: no such id"),
+                Some(which @ Some(_)) => {
+                    channel.stop_forks(which, out);
+                }
+                None => {
+                    channel.stop_forks(None, out);
+                }
+            }
+            Performed::Over(Outcome::Done)
+        }
+        Operation::DialProgram(dial) => Performed::Wish(Wish::DialProgram(dial)),
         Operation::MixMonitor(monitor) => Performed::Wish(Wish::Monitor(monitor)),
         Operation::StopMixMonitor { id } => {
             let named = id.map(|id| RecordingId::parse(&id));

@@ -6,14 +6,19 @@
 //! Every `Connect` is followed by exactly one [`ProgramNews::Ended`], whoever ends it.
 
 pub mod audiosocket;
+mod format;
+#[cfg(feature = "net")]
+pub mod messages;
 pub mod speech;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
+
+pub use format::AudioFormat;
 
 use crate::{
-    config::Permitted,
+    config::{MessageFormat, Permitted, WebSocketClient},
     media::{Digit, TapSource},
 };
 
@@ -25,6 +30,11 @@ impl ProgramId {
     /// The connection of this number.
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
+    }
+
+    /// Reads the number that the dialplan was told.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        text.to_str().ok()?.parse().ok().map(Self)
     }
 
     /// The number it was made of.
@@ -94,6 +104,29 @@ pub enum Protocol {
         /// Samples a second of what it is sent.
         rate: u32,
     },
+    /// A WebSocket, as Asterisk's channel of that name uses it.
+    WebSocket(Box<WebSocket>),
+}
+
+/// How a program on a WebSocket is spoken with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSocket {
+    /// Where it is, and who we are there.
+    pub client: Arc<WebSocketClient>,
+    /// What is added to the query of its URI.
+    pub parameters: BString,
+    /// How samples are octets.
+    pub format: AudioFormat,
+    /// How everything else is written.
+    pub messages: MessageFormat,
+    /// Names of the connection, of the channel, and of that the unique one: the program is told.
+    pub connection: String,
+    /// See `connection`.
+    pub channel: String,
+    /// See `connection`.
+    pub channel_id: String,
+    /// Variables that the program is told.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Who said where a program listens.
@@ -126,6 +159,11 @@ pub enum ProgramNews {
         /// Brings what it says, in the same way; `None` when that is ignored.
         says: Option<rtrb::Consumer<i16>>,
     },
+    /// The program wants the call to be answered.
+    Answer {
+        /// Which connection.
+        id: ProgramId,
+    },
     /// The program presses a key.
     Digit {
         /// Which connection.
@@ -146,7 +184,10 @@ impl ProgramNews {
     /// Which connection it is about.
     pub fn id(&self) -> ProgramId {
         match self {
-            Self::Connected { id, .. } | Self::Digit { id, .. } | Self::Ended { id, .. } => *id,
+            Self::Connected { id, .. }
+            | Self::Answer { id }
+            | Self::Digit { id, .. }
+            | Self::Ended { id, .. } => *id,
         }
     }
 }

@@ -127,6 +127,14 @@ impl Speech {
         self.dropped += (samples.len() - kept) as u64;
     }
 
+    /// Makes what waits whole frames, with silence.
+    pub fn fill_frame(&mut self, now: Instant) {
+        let over = self.samples.len() % FRAME;
+        if over > 0 {
+            self.handle_samples(&[0; FRAME][over..], now);
+        }
+    }
+
     /// Wants to be told when all that has come so far was taken; `false` when too many wait.
     pub fn mark(&mut self, mark: Mark) -> bool {
         if self.marks.len() >= MOST_MARKS {

@@ -17,6 +17,7 @@ use super::{
     info::InfoDigits,
     menus::Menu,
     page::Paging,
+    programs::ProgramCall,
     session::Session,
 };
 use crate::{
@@ -72,6 +73,8 @@ pub(super) struct Call {
     pub(super) other_half: Option<ChannelId>,
     /// Those it pages.
     pub(super) paging: Option<Box<Paging>>,
+    /// The program it has dialled.
+    pub(super) program: Option<Box<ProgramCall>>,
     /// The bridge it is in.
     pub(super) bridged: Option<Bridged>,
     /// The far end is to be told whom it is connected with, as soon as no offer is in the way.
@@ -229,6 +232,7 @@ impl Call {
             max_forwards: sip::MAX_FORWARDS,
             other_half: None,
             paging: None,
+            program: None,
             bridged: None,
             connected_due: false,
             hold: Hold::Active,
@@ -292,11 +296,12 @@ impl Call {
         };
         let dial = self.dialling.as_ref().and_then(|dialling| dialling.deadline());
         let page = self.paging.as_ref().and_then(|paging| paging.deadline());
+        let program = self.program.as_ref().and_then(|program| program.deadline());
         let info = self.info.as_ref().and_then(|info| info.deadline());
         let keys = self.keys.deadline();
         let menu = self.menu.as_ref().and_then(|menu| menu.deadline());
         let channel = self.channel.deadline();
-        [phase, pbx, dial, page, info, keys, menu, channel].into_iter().flatten().min()
+        [phase, pbx, dial, page, program, info, keys, menu, channel].into_iter().flatten().min()
     }
 
     /// How its media stands, or stood when it ended.

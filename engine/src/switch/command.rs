@@ -11,8 +11,10 @@ use diesis_dialplan::operation::OriginateStatus;
 use super::Originate;
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits, ReadEnd},
-    media::Digit,
+    config::MessageFormat,
+    media::{Digit, TapSource},
     presence::MessageCounts,
+    program::{AudioFormat, ProgramId, SpeechUse},
     sip::auth::{OwnCredentials, OwnSecret},
 };
 
@@ -153,6 +155,12 @@ pub enum Verb {
     },
     /// Ends a recording.
     StopRecord,
+    /// Lets a program hear beside everything else, and perhaps speak, until `StopForks` or the end
+    /// of the call; completes with [`Completion::Forked`] at once, and
+    /// [`SwitchEvent::ProgramEnded`](super::SwitchEvent) follows.
+    ForkAudio(ForkAudio),
+    /// Ends one fork, or all.
+    StopForks(Option<ProgramId>),
     /// Enters a conference room; completes when inside.
     JoinRoom(JoinRoom),
     /// Leaves the conference room.
@@ -168,6 +176,62 @@ pub enum Verb {
     },
     /// Hangs up, or cancels, or refuses, as the state of the call has it.
     Hangup(Cause),
+}
+
+/// What a program is to hear of a call, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForkAudio {
+    /// `ws://` or `wss://`, host, port and path.
+    pub uri: String,
+    /// What it hears. Default: what the far end says.
+    pub hears: TapSource,
+    /// Whether the far end hears it. Default: no.
+    pub speech: SpeechUse,
+    /// How samples are octets, both ways. Default: `slin`, 8 kHz.
+    pub format: AudioFormat,
+    /// How everything else is written. Default: JSON.
+    pub messages: MessageFormat,
+}
+
+impl ForkAudio {
+    /// One-way, of what the far end says.
+    pub fn to(uri: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            hears: TapSource::Received,
+            speech: SpeechUse::Ignored,
+            format: AudioFormat::Linear(8000),
+            messages: MessageFormat::Json,
+        }
+    }
+
+    /// Copies another side, or both.
+    #[must_use]
+    pub fn hearing(mut self, hears: TapSource) -> Self {
+        self.hears = hears;
+        self
+    }
+
+    /// Lets the far end hear what the program says.
+    #[must_use]
+    pub fn two_way(mut self) -> Self {
+        self.speech = SpeechUse::Heard;
+        self
+    }
+
+    /// Sends and takes another format.
+    #[must_use]
+    pub fn format(mut self, format: AudioFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Writes messages otherwise.
+    #[must_use]
+    pub fn messages(mut self, messages: MessageFormat) -> Self {
+        self.messages = messages;
+        self
+    }
 }
 
 /// Which conference room to enter, and as what.
@@ -199,6 +263,8 @@ pub enum Completion {
         /// Why no more were read.
         ended_by: ReadEnd,
     },
+    /// A program will hear.
+    Forked(ProgramId),
     /// Another verb took its place.
     Replaced,
     /// It could not be done; the text says why.

@@ -122,6 +122,16 @@ impl Switch {
                     return Err(NO_MEDIA.into());
                 }
             }
+            Verb::ForkAudio(fork) => {
+                let forked = self.fork_by_command(call, fork)?;
+                self.complete(id, forked);
+                return Ok(());
+            }
+            Verb::StopForks(which) => {
+                if !call.channel.stop_forks(which, &mut self.outbox) && which.is_some() {
+                    return Err("there is no such fork".into());
+                }
+            }
             Verb::JoinRoom(JoinRoom { room, bridge_profile, user_profile }) => {
                 if call.visit.is_some() {
                     return Err("the call is in a room already".into());

@@ -15,6 +15,7 @@ use crate::{
     channel::{Cause, ChannelId},
     media::{Digit, StreamStatistics},
     presence::{DeviceState, ExtensionState},
+    program::{ProgramEnd, ProgramId},
     sip::registration::RegistrationEvent,
 };
 
@@ -190,6 +191,15 @@ pub enum SwitchEvent {
         call: ChannelId,
         /// Samples for which the reader had left no room.
         dropped: u64,
+    },
+    /// A call speaks with a program no more, or could not.
+    ProgramEnded {
+        /// The call.
+        call: ChannelId,
+        /// Which connection: a fork has the number it was begun with.
+        program: ProgramId,
+        /// Why.
+        end: ProgramEnd,
     },
     /// A record of a call is complete; those of one call come once it has ended, in their order.
     CallRecorded {

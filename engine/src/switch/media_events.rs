@@ -148,6 +148,7 @@ impl Switch {
                 if self.press_in_room(call, digit, source, now)
                     || self.press_while_dialling(call, digit, now)
                     || self.press_in_bridge(call, digit, source, now)
+                    || call.program.is_some()
                 {
                     call.channel.forget_digits();
                 }

@@ -76,7 +76,9 @@ use diesis_dialplan::{plan::Plan, world::World};
 
 pub use bans::BanView;
 pub use bridges::BridgeId;
-pub use command::{Command, CommandId, Completion, JoinRoom, OutboundCredentials, PlaceCall, Verb};
+pub use command::{
+    Command, CommandId, Completion, ForkAudio, JoinRoom, OutboundCredentials, PlaceCall, Verb,
+};
 pub use event::{AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
 pub use features::Feature;
 pub use originate::Originate;

@@ -350,6 +350,8 @@ impl Switch {
                 return call.channel.listen(request, now.instant, &mut self.outbox);
             }
             Wish::Record(record) => return self.record(call, *record, now),
+            Wish::AudioFork(fork) => return self.audio_fork(call, *fork),
+            Wish::DialProgram(dial) => return self.dial_program(call, *dial, now),
             Wish::AudioSocket(socket) => return self.audio_socket(call, *socket, now),
             Wish::StartMusic { class } => {
                 self.start_music(call, class);

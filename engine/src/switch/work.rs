@@ -99,6 +99,7 @@ impl Switch {
                 switch.give_up_if_late(call, now);
                 switch.end_dial_if_late(call, now);
                 switch.end_page_ringing_if_late(call, now);
+                switch.give_program_up_if_late(call, now);
                 switch.release_keys(call, now);
                 switch.go_on_by_info(call, now);
                 switch.end_dialplan_if_late(call, now);
@@ -192,7 +193,7 @@ impl Switch {
         {
             return;
         }
-        if call.dialling.is_some() || call.paging.is_some() {
+        if call.dialling.is_some() || call.paging.is_some() || call.program.is_some() {
             // The caller settles, or hears something, while others are called; nobody waits for it.
             return;
         }
@@ -340,6 +341,7 @@ impl Switch {
         self.leave_room(call);
         self.end_page(call, now);
         self.abandon_dial(call, cause, now);
+        self.abandon_program(call, now);
         self.originations.forget(call.id);
         self.tell_other_half(call, LocalNews::Ends(cause));
         call.other_half = None;

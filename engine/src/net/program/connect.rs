@@ -16,10 +16,13 @@ pub(super) async fn tcp(host: &BStr, port: u16, origin: &Origin) -> io::Result<T
         if let Origin::Variable(permitted) = origin
             && !permitted.allows(host.as_bytes(), address)
         {
-            refusal = io::Error::other(format!(
-                "{host}:{port} ({address}) came from a variable, and programs.conf permits no such \
+            refusal = io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!(
+                    "{host}:{port} ({address}) came from a variable, and programs.conf permits no such \
                  place: add `permit={host}:{port}` there, or write it into the dialplan"
-            ));
+                ),
+            );
             continue;
         }
         match connect(address).await {

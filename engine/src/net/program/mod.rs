@@ -6,8 +6,10 @@
 
 mod audiosocket;
 mod connect;
+mod handshake;
 mod rates;
 mod talk;
+mod websocket;
 
 use std::{collections::HashMap, io, thread};
 
@@ -142,6 +144,7 @@ async fn speak(new: NewProgram, mut talk: Talk) -> ProgramEnd {
                 Some(Err(_)) => ProgramEnd::Failed("it does not answer".into()),
             }
         }
+        Protocol::WebSocket(how) => handshake::speak(talk, *how, origin).await,
     }
 }
 

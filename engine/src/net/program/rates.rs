@@ -56,6 +56,8 @@ impl Widening {
     pub(super) fn new(rate: u32, channels: usize) -> Result<Self, String> {
         let count = if rate == TELEPHONE_RATE { 0 } else { channels };
         let converters = (0..count).map(|_| Converter::new(TELEPHONE_RATE, rate));
+        // Every 20 ms are whole.
+        let converters = converters.map(|it| it.map(Converter::delayed));
         let converters = converters.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         Ok(Self { converters })
     }

@@ -105,6 +105,16 @@ impl Talk {
         self.speech.is_empty() && is_heard
     }
 
+    /// Samples for each moment of what the program hears.
+    pub(super) fn channels(&self) -> usize {
+        self.source.channels()
+    }
+
+    /// The program wants the call to be answered.
+    pub(super) fn answer(&self) {
+        self.tell(ProgramNews::Answer { id: self.id });
+    }
+
     /// The program presses a key.
     pub(super) fn press(&self, digit: Digit) {
         self.tell(ProgramNews::Digit { id: self.id, digit });
