@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use audiopus::{Application, Bitrate, Channels, MutSignals, SampleRate, coder, packet::Packet};
 use criterion::{Criterion, criterion_group, criterion_main};
 use diesis_sounds::{
     g711, g722,
@@ -29,6 +30,24 @@ fn codecs(criterion: &mut Criterion) {
     let (mut decoder, mut samples) = (g722::Decoder::new(), [0; 320]);
     group.bench_function("G.722 decode", |bencher| {
         bencher.iter(|| decoder.decode_into(black_box(&octets), &mut samples));
+    });
+    let mut encoder = coder::Encoder::new(SampleRate::Hz16000, Channels::Mono, Application::Voip)
+        .expect("memory for an encoder");
+    encoder.set_complexity(5).expect("a complexity");
+    encoder.set_bitrate(Bitrate::BitsPerSecond(24_000)).expect("a rate");
+    let mut packet = [0; 400];
+    group.bench_function("Opus encode", |bencher| {
+        bencher.iter(|| encoder.encode(black_box(&wide), &mut packet));
+    });
+    let length = encoder.encode(&wide, &mut packet).expect("a packet");
+    let mut decoder =
+        coder::Decoder::new(SampleRate::Hz16000, Channels::Mono).expect("memory for a decoder");
+    group.bench_function("Opus decode", |bencher| {
+        bencher.iter(|| {
+            let packet = Packet::try_from(black_box(&packet[..length])).expect("a packet");
+            let signals = MutSignals::try_from(&mut samples[..]).expect("room");
+            decoder.decode(Some(packet), signals, false)
+        });
     });
     let (mut upsampler, mut out) = (Upsampler::new(), [0; 320]);
     group.bench_function("8 kHz to 16 kHz", |bencher| {

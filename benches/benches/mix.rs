@@ -4,9 +4,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use diesis_engine::media::{FRAME, Law, mixer::Mixer};
+use diesis_sounds::mix;
 
 /// One frame of a room: speakers are added and get their own mix, listeners share one.
-fn mix(mixer: &mut Mixer, voices: &[[i16; FRAME]], listeners: usize) -> u64 {
+fn room(mixer: &mut Mixer, voices: &[[i16; FRAME]], listeners: usize) -> u64 {
     let mut octets = 0;
     let mut payload = [0; FRAME];
     mixer.clear();
@@ -36,11 +37,23 @@ fn mixing(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(participants as u64));
         let id = BenchmarkId::new(format!("{speaking} speak"), participants);
         group.bench_function(id, |bencher| {
-            bencher.iter(|| mix(&mut mixer, black_box(&voices), participants - speaking));
+            bencher.iter(|| room(&mut mixer, black_box(&voices), participants - speaking));
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, mixing);
+/// What a speaker costs the sum: added once, and taken out of what he hears. No codec.
+fn summing(criterion: &mut Criterion) {
+    let voice: [i16; FRAME] = std::array::from_fn(|n| ((n * 37) % 9000) as i16 - 4500);
+    let (mut sum, mut heard) = ([0; FRAME], [0; FRAME]);
+    criterion.bench_function("mix/kernel, a participant", |bencher| {
+        bencher.iter(|| {
+            mix::add(black_box(&mut sum), black_box(&voice));
+            mix::without(&sum, &voice, black_box(&mut heard));
+        });
+    });
+}
+
+criterion_group!(benches, mixing, summing);
 criterion_main!(benches);

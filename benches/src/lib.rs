@@ -32,6 +32,16 @@ impl Server {
 
     /// The same with these peers in `pjsip.conf`, beside the transport.
     pub fn start_with(dialplan: &str, peers: &str, shards: usize) -> io::Result<Self> {
+        Self::start_in(dialplan, peers, &[], shards)
+    }
+
+    /// The same with more files, each with its name and text.
+    pub fn start_in(
+        dialplan: &str,
+        peers: &str,
+        files: &[(&str, &str)],
+        shards: usize,
+    ) -> io::Result<Self> {
         let address = free_address()?;
         let directory = env::temp_dir().join(format!("diesis-bench-{}", address.port()));
         fs::create_dir_all(&directory)?;
@@ -41,6 +51,9 @@ impl Server {
             TRANSPORT.replace("ADDRESS", &address.to_string()) + peers,
         )?;
         fs::write(directory.join("rtp.conf"), "[general]\nrtpstart=10000\nrtpend=29999\n")?;
+        for (name, text) in files {
+            fs::write(directory.join(name), text)?;
+        }
         let mut child = Command::new(binary()?)
             .args(["run", "-C"])
             .arg(&directory)
@@ -61,6 +74,11 @@ impl Server {
     /// Where it speaks SIP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// User and system time that the process has used.
@@ -121,7 +139,7 @@ pub fn time_to_first_answer(dialplan: &str) -> io::Result<Duration> {
 }
 
 /// The release binary beside this benchmark, built if it is not there.
-fn binary() -> io::Result<PathBuf> {
+pub fn binary() -> io::Result<PathBuf> {
     let own = env::current_exe()?;
     let target = own.ancestors().find(|path| path.ends_with("release")).map(Path::to_path_buf);
     let target = target.ok_or_else(|| io::Error::other("benchmarks run in release"))?;
@@ -161,3 +179,22 @@ type = identify
 endpoint = load
 match = 127.0.0.1
 ";
+
+/// As a common softphone sends it: 13 headers and a description of 200 bytes.
+pub const INVITE: &str = "INVITE sip:8899@192.0.2.10:5060;transport=udp SIP/2.0\r\n\
+    Via: SIP/2.0/UDP 192.0.2.33:5062;branch=z9hG4bK-524287-1---6d3a1f2e8c0b4d77;rport\r\n\
+    Max-Forwards: 70\r\n\
+    Contact: <sip:1001@192.0.2.33:5062;transport=udp>\r\n\
+    To: <sip:8899@192.0.2.10;transport=udp>\r\n\
+    From: \"Alice Martin\" <sip:1001@192.0.2.10;transport=udp>;tag=7c1e9a33\r\n\
+    Call-ID: b2U3ZTk0Y2FhNzQ0ZDk1NzE2YjYxMmI\r\n\
+    CSeq: 1 INVITE\r\n\
+    Allow: INVITE, ACK, CANCEL, BYE, NOTIFY, REFER, MESSAGE, OPTIONS, INFO, SUBSCRIBE\r\n\
+    Content-Type: application/sdp\r\n\
+    Supported: replaces, norefersub, extended-refer, timer, outbound, path\r\n\
+    User-Agent: Phone 5.10.1 rv2.10.20.4_1-mod\r\n\
+    Allow-Events: presence, kpml, talk\r\n\
+    Content-Length: 200\r\n\r\n\
+    v=0\r\no=Z 0 41285943 IN IP4 192.0.2.33\r\ns=Z\r\nc=IN IP4 192.0.2.33\r\nt=0 0\r\n\
+    m=audio 8000 RTP/AVP 8 0 101 18 3\r\na=rtpmap:101 telephone-event/8000\r\n\
+    a=fmtp:101 0-16\r\na=fmtp:18 annexb=no\r\na=sendrecv\r\na=rtcp-mux\r\na=ptime:20 \r\na=x:1\r\n";

@@ -5,6 +5,8 @@
 //! room where somebody hears more than 4 kHz, all is added up twice, at 8 kHz and at 16 kHz: then
 //! each speaker costs one conversion of rates, and a listener none.
 
+use diesis_sounds::mix;
+
 use super::{Codec, FRAME, Law, OpusSettings, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder};
 
 /// One room's 20 ms. A shard has one and uses it for all its rooms in turn.
@@ -217,18 +219,14 @@ impl<const N: usize> Sum<N> {
     }
 
     fn add(&mut self, samples: &[i16]) {
-        for (sum, &sample) in self.sum.iter_mut().zip(samples) {
-            *sum += i32::from(sample);
-        }
+        mix::add(&mut self.sum, samples);
     }
 
     fn without(&self, speaker: Speaker) -> [i16; N] {
         let Some(own) = self.speakers.get(speaker.0 as usize) else { return saturate(&self.sum) };
-        let mut others = self.sum;
-        for (sum, &sample) in others.iter_mut().zip(own) {
-            *sum -= i32::from(sample);
-        }
-        saturate(&others)
+        let mut others = [0; N];
+        mix::without(&self.sum, own, &mut others);
+        others
     }
 }
 
@@ -245,9 +243,7 @@ impl SharedEncoder {
 #[inline]
 fn saturate<const N: usize>(sum: &[i32; N]) -> [i16; N] {
     let mut samples = [0; N];
-    for (sample, &sum) in samples.iter_mut().zip(sum) {
-        *sample = sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
-    }
+    mix::saturate(sum, &mut samples);
     samples
 }
 

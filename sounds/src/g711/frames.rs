@@ -3,53 +3,45 @@
 //! A table is read one sample at a time; this takes eight or sixteen. A law's segment and step are
 //! the exponent and the first four bits of the mantissa of a float, so converting to one finds the
 //! segment and adding 2^23 converts back. Every float here is a whole number below 2^24, hence
-//! exact. Built twice on x86-64, for SSE2 and for AVX2; NEON is always there on AArch64.
+//! exact.
 
-/// Compiles a kernel for every processor and for those with AVX2, and picks at run time.
-macro_rules! kernel {
-    ($(#[$documentation:meta])* $name:ident, $one:ident, $from:ty => $to:ty) => {
-        $(#[$documentation])*
-        #[inline]
-        pub(super) fn $name(from: &[$from], to: &mut [$to]) {
-            #[inline(always)]
-            fn each(from: &[$from], to: &mut [$to]) {
-                for (to, &from) in to.iter_mut().zip(from) {
-                    *to = $one(from);
-                }
-            }
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn with_avx2(from: &[$from], to: &mut [$to]) {
-                    each(from, to);
-                }
-                if std::arch::is_x86_feature_detected!("avx2") {
-                    #[allow(unsafe_code, reason = "the processor is asked first")]
-                    // SAFETY: AVX2 was detected on the processor that runs this.
-                    return unsafe { with_avx2(from, to) };
-                }
-            }
-            each(from, to);
+use crate::vector::vectorized;
+
+vectorized! {
+    /// Samples to μ-law, as many as both slices hold.
+    pub(super) fn encode_ulaw(from: &[i16], to: &mut [u8]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = compress_ulaw(from);
         }
-    };
+    }
 }
 
-kernel!(
-    /// Samples to μ-law, as many as both slices hold.
-    encode_ulaw, compress_ulaw, i16 => u8
-);
-kernel!(
+vectorized! {
     /// Samples to A-law, as many as both slices hold.
-    encode_alaw, compress_alaw, i16 => u8
-);
-kernel!(
+    pub(super) fn encode_alaw(from: &[i16], to: &mut [u8]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = compress_alaw(from);
+        }
+    }
+}
+
+vectorized! {
     /// μ-law to samples, as many as both slices hold.
-    decode_ulaw, expand_ulaw, u8 => i16
-);
-kernel!(
+    pub(super) fn decode_ulaw(from: &[u8], to: &mut [i16]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = expand_ulaw(from);
+        }
+    }
+}
+
+vectorized! {
     /// A-law to samples, as many as both slices hold.
-    decode_alaw, expand_alaw, u8 => i16
-);
+    pub(super) fn decode_alaw(from: &[u8], to: &mut [i16]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = expand_alaw(from);
+        }
+    }
+}
 
 #[inline(always)]
 fn compress_ulaw(sample: i16) -> u8 {
