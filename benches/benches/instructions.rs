@@ -6,7 +6,7 @@
 //! Needs valgrind and gungraun-runner of the version in Cargo.lock; `.ci/run counts` installs both.
 //! Counts are those of AVX2; without it, G.711 and mixing take about twice as many.
 
-#![allow(unused_qualifications, reason = "gungraun's macros write them")]
+#![allow(missing_docs, unused_qualifications, reason = "gungraun's macros write them")]
 
 use std::hint::black_box;
 

@@ -56,7 +56,10 @@ pub(crate) fn run(options: &Load) -> ExitCode {
     };
     let workload = options.workload.to_string();
     let report = Report { target: options.target.clone(), workload, levels };
-    print!("{}", report.table());
+    match report.levels.is_empty() {
+        true => eprintln!("diesis: ended before anything was measured"),
+        false => print!("{}", report.table()),
+    }
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
         if let Err(error) = fs::write(path, text + "\n") {
