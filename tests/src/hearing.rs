@@ -17,15 +17,27 @@ use crate::capture::Packet;
 pub fn holds(recording: &[u8], sound: &[i16]) -> bool {
     let heard = wav::parse(recording).map_or(Vec::new(), |sound| sound.samples);
     let Some(first) = Recording::new(&heard, 8000).find(sound, 0) else { return false };
+    pieces_after(&heard, sound, first.start).windows(3).all(|three| three.contains(&true))
+}
+
+/// How many eighths of a second of a sound are heard where they are due, and of how many.
+#[must_use]
+pub fn pieces_heard(heard: &[i16], sound: &[i16]) -> (usize, usize) {
+    let found = Recording::new(heard, 8000).find(sound, 0);
+    let pieces = pieces_after(heard, sound, found.map_or(0, |found| found.start));
+    (pieces.iter().filter(|is_there| **is_there).count(), pieces.len())
+}
+
+/// Which of the loud pieces of a sound that begins at `start` are there.
+fn pieces_after(heard: &[i16], sound: &[i16], start: usize) -> Vec<bool> {
     let is_there = |(nth, piece): (usize, &[i16])| {
-        let due = first.start + nth * PIECE;
+        let due = start + nth * PIECE;
         let end = heard.len().min(due + PIECE + SLACK);
         let near = heard.get(due.saturating_sub(SLACK)..end).unwrap_or_default();
         Recording::new(near, 8000).find(piece, 0).is_some()
     };
     let pieces = sound.chunks_exact(PIECE).enumerate();
-    let there: Vec<bool> = pieces.filter(|(_, piece)| is_loud(piece)).map(is_there).collect();
-    there.windows(3).all(|three| three.contains(&true))
+    pieces.filter(|(_, piece)| is_loud(piece)).map(is_there).collect()
 }
 
 /// Sound that went to somebody in one codec without a change.

@@ -21,4 +21,5 @@ pub mod rtp_report;
 pub mod scratch;
 pub mod sip_client;
 pub mod sipp;
+pub mod virtual_media;
 pub mod voice;

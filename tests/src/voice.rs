@@ -159,6 +159,10 @@ impl Voice {
             _ => samples.to_vec(),
         };
         let opus = OpusEncoder::new(SampleRate::Hz16000, Channels::Mono, Application::Voip);
+        let mut opus = opus.expect("there is memory for an encoder");
+        // As everybody does whose peer says `useinbandfec=1`.
+        let repeating = opus.enable_inband_fec().and_then(|()| opus.set_packet_loss_perc(10));
+        repeating.expect("every encoder can repeat");
         Self {
             encoding,
             packet_time: 20,
@@ -174,7 +178,7 @@ impl Voice {
                 payload: Vec::new(),
             },
             g722: g722::Encoder::default(),
-            opus: opus.expect("there is memory for an encoder"),
+            opus,
         }
     }
 

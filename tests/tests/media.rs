@@ -5,6 +5,8 @@
 
 mod media {
     mod continuity;
+    mod figures;
     mod hostile;
     mod keys;
+    mod network;
 }

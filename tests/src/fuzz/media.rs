@@ -1,7 +1,8 @@
 //! A media shard as the network sees it: any datagrams on any ports, at any pace.
 //!
 //! An input is datagrams with separators between. The first byte of each says on which stream and
-//! from whom it comes and how many ticks pass before; 0xff in its place makes the rest commands.
+//! from whom it comes and how many ticks pass before; 0xff in its place makes the rest commands, 0xfe makes it
+//! times of ticks.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -240,6 +241,16 @@ fn run(input: &[u8]) -> Shape {
     let mut now = start;
     for part in parts(input).take(100) {
         let Some((&what, rest)) = part.split_first() else { continue };
+        if what == 0xfe {
+            // Ticks at any time, before others too.
+            for &[forth, back] in rest.as_chunks::<2>().0.iter().take(8) {
+                let at = now + Duration::from_millis(u64::from(forth) * 7);
+                let at = at.checked_sub(Duration::from_millis(u64::from(back) * 5)).unwrap_or(at);
+                tick(&mut shard, &mut sockets, at, &mut shape);
+                now = now.max(at);
+            }
+            continue;
+        }
         if what == 0xff {
             rest.iter().take(8).for_each(|&byte| command(&mut shard, byte, now));
             continue;
@@ -279,6 +290,16 @@ fn run(input: &[u8]) -> Shape {
         tick(&mut shard, &mut sockets, now, &mut shape);
     }
     assert!(shard.is_empty());
+    let sent = sockets.sent;
+    for part in parts(input).take(20) {
+        let socket = SocketId(u32::from(part.first().copied().unwrap_or(0)) % STREAMS as u32);
+        let waiting = sockets.waiting.entry(socket).or_default();
+        waiting.push_back((peer(0), part.to_vec()));
+        sockets.control.push_back((socket, peer(0), part.to_vec()));
+        now += TICK;
+        tick(&mut shard, &mut sockets, now, &mut shape);
+    }
+    assert_eq!(sockets.sent, sent, "something is sent without a call");
     assert_eq!(shard.counters().panics, 0);
     shape.count(sockets.sent / 100);
     shape.count(sockets.reported);
@@ -369,6 +390,7 @@ fn seeds() -> Vec<Vec<u8>> {
     }
     let mut seeds = vec![audio.join(&super::SEPARATOR), key.join(&super::SEPARATOR)];
     seeds.extend(owned(&[
+        b"\xfe\x02\x00\xff\x00\x00\x80\x10\x10\x1e\x40\x80\x0d\0\x01\0\0\0\x07\0\0\0\x07\x40\x1e\xfe\x00\xff\xff\xff",
         b"\xff\x00\x08\x18\x20\x28\x30\x38\x40\x1e\xe0x\x1e\xff\x41\x1e\xe1",
         b"\x40\x80\xc8\0\x01\0\0\0\x07\0\0\x1e\x50\x80\0\0\x01\0\0\0\0\0\0\0\x07abc\x1e\x58\x91\0\0\x02\0\0\0\0\0\0\0\x07\xbe\xde\0\x01abcd",
         b"\x41\0\x01\0\x08!\x12\xa4B",
@@ -380,6 +402,7 @@ fn seeds() -> Vec<Vec<u8>> {
 const TOKENS: &[&[u8]] = &[
     b"\x80\0",
     b"\x80\x08",
+    b"\x80\x0d",
     b"\x80\x65",
     b"\x80\xe5",
     b"\x90\0",
@@ -402,5 +425,6 @@ const TOKENS: &[&[u8]] = &[
     b"\x1e\x5b",
     b"\x1e\xe0",
     b"\x1e\xff",
+    b"\x1e\xfe",
     b"\xbe\xde\0\x01",
 ];

@@ -9,6 +9,7 @@ pub mod allocation;
 pub mod corpus;
 pub mod coverage;
 mod dialplan;
+mod keys;
 mod media;
 pub mod mutate;
 mod program;
@@ -59,6 +60,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         wire::TARGETS,
         media::TARGETS,
         program::TARGETS,
+        keys::TARGETS,
         sounds::TARGETS,
     ]
     .into_iter()

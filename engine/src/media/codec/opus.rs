@@ -27,6 +27,73 @@ pub(super) fn duration(payload: &[u8]) -> usize {
 /// 120 ms (RFC 6716 §3.2.5).
 const LONGEST: usize = 5760;
 
+/// Whether a packet is made of speech alone or in part (SILK), not of sound as such (CELT).
+fn is_speech(payload: &[u8]) -> bool {
+    payload.first().is_some_and(|head| head >> 3 < 16)
+}
+
+/// Whether one of its frames says no more than that there is silence (RFC 6716 §3.2.1).
+fn has_empty_frame(payload: &[u8]) -> bool {
+    let Some((&head, rest)) = payload.split_first() else { return true };
+    match head & 3 {
+        0 => rest.len() < 2,
+        1 => rest.len() < 4,
+        2 => match length(rest) {
+            Some((first, rest)) => first < 2 || rest.len() < first + 2,
+            None => true,
+        },
+        _ => has_empty_of_many(rest).unwrap_or(true),
+    }
+}
+
+/// The same of a packet that counts its frames; `None` if it is cut off.
+fn has_empty_of_many(rest: &[u8]) -> Option<bool> {
+    let (&counts, mut rest) = rest.split_first()?;
+    let count = usize::from(counts & 0x3f);
+    let mut padding = 0;
+    while counts & 0x40 != 0 {
+        let (&more, after) = rest.split_first()?;
+        rest = after;
+        padding += usize::from(more.min(254));
+        if more < 255 {
+            break;
+        }
+    }
+    let mut left = rest.len().checked_sub(padding)?;
+    if counts & 0x80 == 0 {
+        return Some(left < 2 * count);
+    }
+    let before = rest.len();
+    let mut sum = 0;
+    for _ in 1..count {
+        let (frame, after) = length(rest)?;
+        rest = after;
+        sum += frame;
+        if frame < 2 {
+            return Some(true);
+        }
+    }
+    left = left.checked_sub(before - rest.len() + sum)?;
+    Some(left < 2)
+}
+
+/// The length of a frame (RFC 6716 §3.2.1), and what follows it.
+fn length(octets: &[u8]) -> Option<(usize, &[u8])> {
+    match octets {
+        [short @ 0..252, rest @ ..] => Some((usize::from(*short), rest)),
+        [low, high, rest @ ..] => Some((4 * usize::from(*high) + usize::from(*low), rest)),
+        _ => None,
+    }
+}
+
+/// Whether a packet of one frame repeats the one before, which sounds as long as `samples` of 16 kHz
+/// (RFC 6716 §4.2.4): the bits of speech and repetition come first, of each channel.
+fn repeats(payload: &[u8], samples: usize) -> bool {
+    let Some(&[head, bits]) = payload.first_chunk() else { return false };
+    let of_all = if head & 0x04 == 0 { 0x40 } else { 0x50 };
+    head & 3 == 0 && duration(payload) == 3 * samples && bits & of_all == of_all
+}
+
 #[cfg(feature = "opus")]
 pub(super) use self::present::{Decoder, Encoder};
 
@@ -41,15 +108,26 @@ mod present {
         packet::Packet,
     };
 
-    use super::super::{ForwardCorrection, OpusSettings, OpusSilence};
+    use super::{
+        super::{ForwardCorrection, OpusSettings, OpusSilence},
+        duration, has_empty_frame, is_speech, repeats,
+    };
 
     /// `None` if there was no memory for it.
     #[derive(Debug)]
     pub(in super::super) struct Encoder(Option<coder::Encoder>);
 
-    /// `None` if there was no memory for it.
+    /// What `unsafe-libopus` 0.2.0 invents for speech that is missing is a full-scale burst, in all
+    /// 20 ms of it: it compares with 0x8000 where C has -0x8000 (`silk/PLC.rs`, `silk/CNG.rs`). So it
+    /// is not asked to: neither for a lost packet of speech that the next one does not repeat nor for
+    /// an empty frame.
     #[derive(Debug)]
-    pub(in super::super) struct Decoder(Option<coder::Decoder>);
+    pub(in super::super) struct Decoder {
+        /// `None` if there was no memory for it.
+        decoder: Option<coder::Decoder>,
+        /// What was decoded last was speech.
+        speech: bool,
+    }
 
     impl Encoder {
         pub(in super::super) fn new(settings: OpusSettings) -> Self {
@@ -89,27 +167,39 @@ mod present {
 
     impl Decoder {
         pub(in super::super) fn new() -> Self {
-            Self(coder::Decoder::new(SampleRate::Hz16000, Channels::Mono).ok())
+            let decoder = coder::Decoder::new(SampleRate::Hz16000, Channels::Mono).ok();
+            Self { decoder, speech: false }
         }
 
         pub(in super::super) fn reset(&mut self) {
-            if let Some(decoder) = &mut self.0 {
+            self.speech = false;
+            if let Some(decoder) = &mut self.decoder {
                 let _none = decoder.reset_state();
             }
         }
 
         pub(in super::super) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
+            if (self.speech || is_speech(payload)) && has_empty_frame(payload) {
+                let silence = out.len().min(duration(payload) / 3);
+                out[..silence].fill(0);
+                return silence;
+            }
+            self.speech = is_speech(payload);
             self.run(Some(payload), out, false)
         }
 
         /// Fills `out` for a lost packet, from what the next one repeats of it if that is there.
         pub(in super::super) fn conceal(&mut self, next: Option<&[u8]>, out: &mut [i16]) -> bool {
             let wanted = out.len();
-            self.run(next, out, next.is_some()) == wanted
+            if !self.speech {
+                return self.run(None, out, false) == wanted;
+            }
+            let repeated = next.filter(|next| is_speech(next) && repeats(next, wanted));
+            repeated.is_some() && self.run(repeated, out, true) == wanted
         }
 
         fn run(&mut self, payload: Option<&[u8]>, out: &mut [i16], repeated: bool) -> usize {
-            let Some(decoder) = &mut self.0 else { return 0 };
+            let Some(decoder) = &mut self.decoder else { return 0 };
             let packet = match payload.map(Packet::try_from) {
                 None => None,
                 Some(Ok(packet)) => Some(packet),
@@ -187,6 +277,70 @@ mod tests {
             (&[0x7c], 960),
         ] {
             assert_eq!(duration(octets), expected, "{octets:x?}");
+        }
+    }
+    #[test]
+    fn empty_frames_are_found_in_packets_of_every_form() {
+        for (octets, expected) in [
+            (&[0x48][..], true),
+            (&[0x48, 1], true),
+            (&[0x48, 1, 2], false),
+            (&[0x49, 1, 2], true),
+            (&[0x49, 1, 2, 3, 4], false),
+            (&[0x4a, 1, 2, 3, 4], true),
+            (&[0x4a, 2, 2, 3, 4], true),
+            (&[0x4a, 2, 2, 3, 4, 5], false),
+            (&[0x4b], true),
+            (&[0x4b, 2, 1, 2, 3], true),
+            (&[0x4b, 2, 1, 2, 3, 4], false),
+            (&[0x4b, 0x42, 2, 1, 2, 3, 4, 0, 0], false),
+            (&[0x4b, 0x42, 9, 1, 2, 3, 4, 0, 0], true),
+            (&[0x4b, 0x82, 2, 1, 2, 3, 4], false),
+            (&[0x4b, 0x82, 0, 1, 2, 3, 4], true),
+            (&[0x4b, 0x82, 4, 1, 2, 3, 4], true),
+        ] {
+            assert_eq!(has_empty_frame(octets), expected, "{octets:x?}");
+        }
+    }
+
+    /// Silence and a tone of which packets are lost, with repetition and without, and told to be
+    /// silent: nothing is ever louder than what was said.
+    #[cfg(feature = "opus")]
+    #[test]
+    fn what_is_missing_is_never_louder_than_what_was_said() {
+        use super::super::{ForwardCorrection, OpusSettings};
+
+        let sample = |n: usize, level: f64| (level * (n as f64 * 0.1).sin()) as i16;
+        for (forward_correction, level) in [
+            (ForwardCorrection::Off, 0.0),
+            (ForwardCorrection::On, 0.0),
+            (ForwardCorrection::Off, 4000.0),
+            (ForwardCorrection::On, 4000.0),
+        ] {
+            let mut encoder =
+                Encoder::new(OpusSettings { forward_correction, ..OpusSettings::default() });
+            let packets = (0..80).map(|frame| {
+                let samples: Vec<i16> = (0..320).map(|n| sample(320 * frame + n, level)).collect();
+                let mut octets = vec![0; MOST_OCTETS];
+                let count = encoder.encode(&samples, &mut octets);
+                octets.truncate(count);
+                octets
+            });
+            let packets: Vec<_> = packets.collect();
+            let mut decoder = Decoder::new();
+            let mut repeated = 0;
+            for n in 0..79 {
+                let mut out = [0; 320];
+                match n % 8 {
+                    5 => repeated += usize::from(decoder.conceal(Some(&packets[n + 1]), &mut out)),
+                    7 => _ = decoder.conceal(None, &mut out),
+                    3 => _ = decoder.decode(&packets[n][..1], &mut out),
+                    _ => assert_eq!(decoder.decode(&packets[n], &mut out), 320),
+                }
+                let loudest = out.iter().map(|it| f64::from(it.unsigned_abs())).fold(0.0, f64::max);
+                assert!(loudest <= level * 1.5 + 50.0, "{forward_correction:?} {n}: {loudest}");
+            }
+            assert_eq!(repeated > 0, forward_correction == ForwardCorrection::On && level > 0.0);
         }
     }
 }

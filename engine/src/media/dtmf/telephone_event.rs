@@ -61,7 +61,7 @@ impl Receiver {
         let Some(digit) = Digit::from_event(event) else { return [None, None] };
         let duration = u16::from_be_bytes([high, low]) / scale;
         let time = RtpTime(time.0 / u32::from(scale));
-        if self.is_over(digit, time, now) {
+        if self.is_over(digit, time, now) || self.is_overtaken(digit, time) {
             return [None, None];
         }
         let before = match &mut self.held {
@@ -113,6 +113,13 @@ impl Receiver {
             0 => digit == finished.digit,
             since => (-REORDERED..0).contains(&since),
         }
+    }
+
+    /// Another key, of which nothing arrived before the one held began: to turn back to it would
+    /// give the one held twice.
+    fn is_overtaken(&self, digit: Digit, time: RtpTime) -> bool {
+        let held = self.held.as_ref().filter(|held| held.digit != digit);
+        held.is_some_and(|held| (-REORDERED..0).contains(&time.since(held.time)))
     }
 }
 
@@ -355,6 +362,13 @@ mod tests {
         let mut run: Vec<_> = (1..=4).map(|n| Some((packet(key, 0, n * 160), time))).collect();
         run.extend([Some((packet(key, END, 800), time)); 3]);
         run
+    }
+
+    #[test]
+    fn a_key_that_was_overtaken_whole_does_not_split_the_one_that_overtook_it() {
+        let mut packets = run('5', 5000);
+        packets.insert(2, Some((packet('6', END, 800), 3000)));
+        assert_eq!(receive(&packets), [('5', 100)]);
     }
 
     #[test]
