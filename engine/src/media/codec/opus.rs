@@ -28,11 +28,13 @@ pub(super) fn duration(payload: &[u8]) -> usize {
 const LONGEST: usize = 5760;
 
 /// Whether a packet is made of speech alone or in part (SILK), not of sound as such (CELT).
+#[cfg(any(feature = "opus", test))]
 fn is_speech(payload: &[u8]) -> bool {
     payload.first().is_some_and(|head| head >> 3 < 16)
 }
 
 /// Whether one of its frames says no more than that there is silence (RFC 6716 §3.2.1).
+#[cfg(any(feature = "opus", test))]
 fn has_empty_frame(payload: &[u8]) -> bool {
     let Some((&head, rest)) = payload.split_first() else { return true };
     match head & 3 {
@@ -47,17 +49,17 @@ fn has_empty_frame(payload: &[u8]) -> bool {
 }
 
 /// The same of a packet that counts its frames; `None` if it is cut off.
+#[cfg(any(feature = "opus", test))]
 fn has_empty_of_many(rest: &[u8]) -> Option<bool> {
     let (&counts, mut rest) = rest.split_first()?;
     let count = usize::from(counts & 0x3f);
     let mut padding = 0;
-    while counts & 0x40 != 0 {
+    let mut is_padded = counts & 0x40 != 0;
+    while is_padded {
         let (&more, after) = rest.split_first()?;
         rest = after;
         padding += usize::from(more.min(254));
-        if more < 255 {
-            break;
-        }
+        is_padded = more == 255;
     }
     let mut left = rest.len().checked_sub(padding)?;
     if counts & 0x80 == 0 {
@@ -78,6 +80,7 @@ fn has_empty_of_many(rest: &[u8]) -> Option<bool> {
 }
 
 /// The length of a frame (RFC 6716 §3.2.1), and what follows it.
+#[cfg(any(feature = "opus", test))]
 fn length(octets: &[u8]) -> Option<(usize, &[u8])> {
     match octets {
         [short @ 0..252, rest @ ..] => Some((usize::from(*short), rest)),
@@ -88,6 +91,7 @@ fn length(octets: &[u8]) -> Option<(usize, &[u8])> {
 
 /// Whether a packet of one frame repeats the one before, which sounds as long as `samples` of 16 kHz
 /// (RFC 6716 §4.2.4): the bits of speech and repetition come first, of each channel.
+#[cfg(any(feature = "opus", test))]
 fn repeats(payload: &[u8], samples: usize) -> bool {
     let Some(&[head, bits]) = payload.first_chunk() else { return false };
     let of_all = if head & 0x04 == 0 { 0x40 } else { 0x50 };
