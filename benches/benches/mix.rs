@@ -3,20 +3,24 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use diesis_engine::media::{FRAME, Law, mixer::Mixer};
+use diesis_engine::media::{
+    FRAME, Law,
+    mixer::{Limiter, Mixer},
+};
 use diesis_sounds::mix;
 
 /// One frame of a room: speakers are added and get their own mix, listeners share one.
 fn room(mixer: &mut Mixer, voices: &[[i16; FRAME]], listeners: usize) -> u64 {
     let mut octets = 0;
     let mut payload = [0; FRAME];
+    let mut limiter = Limiter::default();
     mixer.clear();
     let mut speakers = [None; 1024];
     for (voice, place) in voices.iter().zip(&mut speakers) {
         *place = Some(mixer.add_speaker(voice));
     }
     for speaker in speakers.into_iter().flatten() {
-        mixer.for_speaker(speaker, Law::Mu, &mut payload);
+        mixer.for_speaker(speaker, &mut limiter, Law::Mu, &mut payload);
         octets += u64::from(payload[0]);
     }
     for _ in 0..listeners {

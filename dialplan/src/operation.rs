@@ -4,6 +4,7 @@
 //! a file comes out as an [`Operation`] with typed arguments and goes back in as an [`Outcome`].
 
 mod bridging;
+mod conference;
 mod controlled;
 mod listening;
 mod program;
@@ -15,6 +16,7 @@ use bstr::BString;
 use crate::channel::OutgoingHeader;
 
 pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
+pub use conference::{ConferenceAction, ConferenceMembers, ConferenceOrder};
 pub use controlled::{ControlEnd, ControlPlay};
 pub use listening::{AwaitSound, DetectMachine, DetectTalk, Judged, Sound};
 pub use program::{
@@ -178,6 +180,8 @@ pub enum Operation {
         /// The other channel, as [`Bridge`] names it.
         channel: BString,
     },
+    /// Do something to a conference: `Done`, or `Failed` when there is no such conference or member.
+    OrderConference(Box<ConferenceOrder>),
     /// Stay in a holding bridge: `TimedOut`, or `Failed` at once.
     BridgeWait(Box<BridgeWait>),
     /// Call many and speak to them until the caller hangs up.

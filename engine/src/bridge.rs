@@ -4,19 +4,24 @@
 //! itself. What is to be done comes out as [`RoomEffect`]s, in order, for the switch to carry out.
 //! A room lives on one media shard, that of its first member, and ends with its last member.
 
+mod census;
+mod control;
 mod visit;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use bstr::{BStr, BString};
 
 use crate::{
-    channel::ChannelId,
-    config::{BridgeProfile, ConferenceRecording, UserProfile},
-    media::{RoomId, ShardId},
+    channel::{ChannelId, DigitSource},
+    config::{BridgeProfile, ConferenceRecording, EndMarked, RoomSound, UserProfile},
+    media::{Digit, MixRate, Prompt, RoomId, ShardId, TalkRules},
 };
 
-pub(crate) use visit::{Surroundings, Visit, VisitEnd, VisitProgress, census};
+pub(crate) use census::census;
+pub use control::RoomMembers;
+pub(crate) use control::{RecordWish, RoomFacts};
+pub(crate) use visit::{Surroundings, Visit, VisitEnd, VisitProgress};
 
 /// All rooms that have members now.
 #[derive(Debug, Default)]
@@ -36,6 +41,8 @@ struct Room {
     locked: bool,
     /// Nobody but administrators is heard.
     participants_muted: bool,
+    /// How it is to be recorded while somebody is in the mix.
+    recording: Option<ConferenceRecording>,
     is_recorded: bool,
 }
 
@@ -44,8 +51,12 @@ struct Member {
     channel: ChannelId,
     profile: UserProfile,
     place: Place,
-    /// By itself.
+    /// By itself, or by an operator.
     muted: bool,
+    /// Hears music in place of nothing.
+    hears_music: bool,
+    /// What it said it is called.
+    name: Option<SpokenName>,
 }
 
 /// How far inside a member is.
@@ -81,7 +92,6 @@ pub(crate) struct MemberFacts {
     pub(crate) is_marked: bool,
     /// In silence until a marked member comes.
     pub(crate) is_waiting: bool,
-    pub(crate) is_muted: bool,
 }
 
 /// What a newcomer finds.
@@ -97,20 +107,82 @@ pub(crate) struct Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RoomEffect {
     /// Put the member's audio into the room.
-    Mix { channel: ChannelId, room: RoomId, shard: ShardId, muted: bool },
+    Mix { channel: ChannelId, room: RoomId, shard: ShardId, how: MixedAs },
     /// Take the member's audio out of the room; the member stays and hears nothing.
     Unmix { channel: ChannelId },
-    /// Let everybody in the mix hear this prompt.
-    Sound { room: RoomId, shard: ShardId, name: BString },
+    /// Let everybody in the mix hear this.
+    Say { room: RoomId, shard: ShardId, what: Announcement },
+    /// Let one member hear these prompts, and nothing else meanwhile.
+    Tell { channel: ChannelId, prompts: Vec<BString> },
+    /// Let a member who hears nobody hear music.
+    Music { channel: ChannelId, class: Option<BString> },
+    /// The member hears others, or somebody comes who it will hear.
+    EndMusic { channel: ChannelId },
     /// Let the others hear the member, or not.
     Mute { channel: ChannelId, muted: bool },
     /// Record what is heard in the room, which has somebody in the mix now.
     Record { room: RoomId, shard: ShardId, name: BString, how: ConferenceRecording },
-    /// Nobody is in the mix any more: the recording ends.
+    /// Nobody is in the mix any more, or nobody wants it: the recording ends.
     EndRecord { room: RoomId },
+    /// Let the member hear a key that another one pressed.
+    PassKey { channel: ChannelId, digit: Digit, source: DigitSource },
     /// The member has to leave; `leave` is not called yet.
     Kick { channel: ChannelId, reason: KickReason },
 }
+
+impl RoomEffect {
+    /// The member it happens to; `None`: it happens to the room.
+    pub(crate) fn member(&self) -> Option<ChannelId> {
+        match self {
+            Self::Mix { channel, .. }
+            | Self::Unmix { channel }
+            | Self::Tell { channel, .. }
+            | Self::Music { channel, .. }
+            | Self::EndMusic { channel }
+            | Self::Mute { channel, .. }
+            | Self::PassKey { channel, .. }
+            | Self::Kick { channel, .. } => Some(*channel),
+            Self::Say { .. } | Self::Record { .. } | Self::EndRecord { .. } => None,
+        }
+    }
+}
+
+/// How a member is put into the mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MixedAs {
+    pub(crate) muted: bool,
+    pub(crate) talk: TalkRules,
+    pub(crate) rate: MixRate,
+}
+
+/// What all in the mix hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Announcement {
+    pub(crate) parts: Vec<Said>,
+    /// `None`: the default one.
+    pub(crate) language: Option<BString>,
+    /// Who does not hear it.
+    pub(crate) except: Option<ChannelId>,
+}
+
+/// A part of what is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    Prompt(BString),
+    Name(SpokenName),
+}
+
+/// What somebody said when asked for a name.
+#[derive(Debug, Clone)]
+pub(crate) struct SpokenName(pub(crate) Arc<Prompt>);
+
+impl PartialEq for SpokenName {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for SpokenName {}
 
 /// Why somebody has to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +191,8 @@ pub(crate) enum KickReason {
     LeaderLeft,
     /// An administrator wants it so.
     ByAdmin,
+    /// It stayed as long as it may.
+    TimeIsUp,
 }
 
 /// What is left of a room after a member went.
@@ -130,6 +204,8 @@ pub(crate) struct Departure {
     pub(crate) members: usize,
     /// What follows for those who remain. The one who left is not part of it.
     pub(crate) effects: Vec<RoomEffect>,
+    /// Whether the one who left heard music.
+    pub(crate) heard_music: bool,
 }
 
 impl Rooms {
@@ -137,7 +213,7 @@ impl Rooms {
     /// it. Its audio joins with [`Rooms::step_inside`].
     pub(crate) fn enter(
         &mut self,
-        name: &BStr,
+        room_name: &BStr,
         bridge: &BridgeProfile,
         user: &UserProfile,
         channel: ChannelId,
@@ -146,17 +222,17 @@ impl Rooms {
         if self.whereabouts.contains_key(&channel) {
             return Err(RoomRefusal::AlreadyInside);
         }
-        let others = self.rooms.get(name).map_or(0, |room| room.members.len());
-        let limit = self.rooms.get(name).map_or(bridge, |room| &room.profile).max_members;
+        let others = self.rooms.get(room_name).map_or(0, |room| room.members.len());
+        let limit = self.rooms.get(room_name).map_or(bridge, |room| &room.profile).max_members;
         // As in Asterisk an administrator always finds a place.
         if !user.admin && limit.is_some_and(|limit| others >= limit) {
             return Err(RoomRefusal::Full);
         }
-        if !user.admin && self.rooms.get(name).is_some_and(|room| room.locked) {
+        if !user.admin && self.rooms.get(room_name).is_some_and(|room| room.locked) {
             return Err(RoomRefusal::Locked);
         }
         let id = RoomId(self.rooms_opened + 1);
-        let room = self.rooms.entry(name.into()).or_insert_with(|| {
+        let room = self.rooms.entry(room_name.into()).or_insert_with(|| {
             self.rooms_opened = id.0;
             Room {
                 id,
@@ -165,50 +241,62 @@ impl Rooms {
                 members: Vec::new(),
                 locked: false,
                 participants_muted: false,
+                recording: bridge.records.then(|| bridge.recording.clone()),
                 is_recorded: false,
             }
         });
         let waits = user.wait_marked && !user.marked && !room.has_marked();
         let (profile, muted) = (user.clone(), user.start_muted);
-        room.members.push(Member { channel, profile, place: Place::AtTheDoor, muted });
-        self.whereabouts.insert(channel, name.into());
+        let (place, hears_music, name) = (Place::AtTheDoor, false, None);
+        room.members.push(Member { channel, profile, place, muted, hears_music, name });
+        self.whereabouts.insert(channel, room_name.into());
         Ok(Found { others, waits })
     }
 
-    /// The member heard what it had to hear at the door and takes its place.
-    pub(crate) fn step_inside(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
-        let Some(name) = self.whereabouts.get(&channel).cloned() else { return Vec::new() };
-        let Some(room) = self.rooms.get_mut(&name) else { return Vec::new() };
+    /// The member heard what it had to hear at the door and takes its place. `name` is what it said
+    /// it is called.
+    pub(crate) fn step_inside(
+        &mut self,
+        channel: ChannelId,
+        name: Option<SpokenName>,
+    ) -> Vec<RoomEffect> {
+        let Some(room_name) = self.whereabouts.get(&channel).cloned() else { return Vec::new() };
+        let Some(room) = self.rooms.get_mut(&room_name) else { return Vec::new() };
         let marked_present = room.has_marked();
+        let count = room.members.len();
         let Some(member) = room.members.iter_mut().find(|m| m.channel == channel) else {
             return Vec::new();
         };
         if member.place != Place::AtTheDoor {
             return Vec::new();
         }
+        member.name = name;
         let profile = member.profile.clone();
         if profile.wait_marked && !profile.marked && !marked_present {
             member.place = Place::Waiting;
-            return Vec::new();
+            return room.follow_music();
         }
         let mut effects = Vec::new();
         member.place = Place::Mixed;
         let member = member.clone();
         effects.push(room.mix(&member));
         if profile.marked {
-            for member in room.members.iter_mut().filter(|m| m.place == Place::Waiting) {
-                member.place = Place::Mixed;
-                effects.push(RoomEffect::Mix {
-                    channel: member.channel,
-                    room: room.id,
-                    shard: room.shard,
-                    muted: member.is_muted(room.participants_muted),
-                });
+            effects.extend(room.end_waiting());
+        }
+        effects.extend(room.follow_music());
+        effects.extend(room.follow_recording(&room_name));
+        if !profile.quiet {
+            let except = (!profile.hear_own_join_sound).then_some(channel);
+            effects.extend(room.say(RoomSound::Join, except));
+            if profile.marked && !marked_present {
+                effects.extend(room.say(RoomSound::Begin, None));
             }
         }
-        effects.extend(room.follow_recording(&name));
-        if !profile.quiet {
-            effects.extend(room.sound(room.profile.sound_join.clone()));
+        effects.extend(room.announce(&member, RoomSound::HasJoined));
+        if profile.announce_user_count_all.is_some_and(|after| count > after) {
+            let language = room.profile.language.clone().unwrap_or_default();
+            let prompts = census(count - 1, language.as_ref(), &room.profile.sounds);
+            effects.extend(room.say_prompts(prompts, None));
         }
         effects
     }
@@ -219,20 +307,23 @@ impl Rooms {
         let room = self.rooms.get_mut(&name)?;
         let position = room.members.iter().position(|m| m.channel == channel)?;
         let gone = room.members.remove(position);
+        let heard_music = gone.hears_music;
         if room.members.is_empty() {
             let effects = room.follow_recording(&name).into_iter().collect();
             self.rooms.remove(&name);
-            return Some(Departure { room: name, members: 0, effects });
+            return Some(Departure { room: name, members: 0, effects, heard_music });
         }
         let mut effects = Vec::new();
-        if gone.profile.marked && !room.has_marked() {
-            effects.extend(room.lose_last_marked());
+        if gone.profile.marked && gone.place == Place::Mixed {
+            effects.extend(room.lose_marked());
         }
         if gone.place == Place::Mixed && !gone.profile.quiet {
-            effects.extend(room.sound(room.profile.sound_leave.clone()));
+            effects.extend(room.say(RoomSound::Leave, None));
+            effects.extend(room.announce(&gone, RoomSound::HasLeft));
         }
+        effects.extend(room.follow_music());
         effects.extend(room.follow_recording(&name));
-        Some(Departure { room: name, members: room.members.len(), effects })
+        Some(Departure { room: name, members: room.members.len(), effects, heard_music })
     }
 
     /// Whether there is a room of this number.
@@ -264,13 +355,7 @@ impl Rooms {
             is_admin: member.profile.admin,
             is_marked: member.profile.marked,
             is_waiting: member.place == Place::Waiting,
-            is_muted: member.muted,
         })
-    }
-
-    /// Whether the room is locked, and whether its participants are muted.
-    pub(crate) fn state(&self, name: &BStr) -> (bool, bool) {
-        self.rooms.get(name).map_or((false, false), |room| (room.locked, room.participants_muted))
     }
 
     /// A member mutes itself or not any more; which of them.
@@ -281,6 +366,13 @@ impl Rooms {
         Some(member.muted)
     }
 
+    /// The music that a member hears; `None`: it hears none. `Some(None)` is that of its channel.
+    pub(crate) fn music_of(&self, channel: ChannelId) -> Option<Option<BString>> {
+        let room = self.rooms.get(self.whereabouts.get(&channel)?)?;
+        let member = room.members.iter().find(|member| member.channel == channel)?;
+        member.hears_music.then(|| member.profile.music_class.clone())
+    }
+
     /// Whether the others do not hear a member; `None` when it is in no room.
     pub(crate) fn is_muted(&self, channel: ChannelId) -> Option<bool> {
         let room = self.rooms.get(self.whereabouts.get(&channel)?)?;
@@ -288,25 +380,37 @@ impl Rooms {
         Some(member.is_muted(room.participants_muted))
     }
 
-    /// Locks the room of a member or unlocks it; which of them.
-    pub(crate) fn toggle_lock(&mut self, channel: ChannelId) -> Option<bool> {
-        let room = self.room_of(channel)?;
-        room.locked = !room.locked;
-        Some(room.locked)
+    /// Who hears a member.
+    pub(crate) fn others_in_mix(&self, channel: ChannelId) -> Vec<ChannelId> {
+        let room = self.whereabouts.get(&channel).and_then(|name| self.rooms.get(name));
+        let members = room.map_or(&[][..], |room| &room.members);
+        let others = members.iter().filter(|it| it.place == Place::Mixed && it.channel != channel);
+        others.map(|it| it.channel).collect()
     }
 
-    /// Mutes all but administrators in the room of a member, or lets them be heard as they were.
-    pub(crate) fn toggle_mute_participants(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
+    /// The member is busy elsewhere for a while; it stays counted.
+    pub(crate) fn step_out(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
         let Some(room) = self.room_of(channel) else { return Vec::new() };
-        room.participants_muted = !room.participants_muted;
-        let all = room.participants_muted;
-        let effect =
-            |it: &Member| RoomEffect::Mute { channel: it.channel, muted: it.is_muted(all) };
-        let members = room.members.iter().filter(|member| !member.profile.admin);
-        let mut effects: Vec<_> = members.map(effect).collect();
-        let said = if all { "conf-now-muted" } else { "conf-now-unmuted" };
-        effects.extend(room.sound(said.into()));
+        let Some(member) = room.members.iter_mut().find(|it| it.channel == channel) else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        if member.place == Place::Mixed {
+            effects.push(RoomEffect::Unmix { channel });
+        }
+        if std::mem::take(&mut member.hears_music) {
+            effects.push(RoomEffect::EndMusic { channel });
+        }
         effects
+    }
+
+    /// The member is back, and hears what it heard.
+    pub(crate) fn step_back(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
+        let Some(room) = self.room_of(channel) else { return Vec::new() };
+        let mixed = room.members.iter().find(|it| it.channel == channel);
+        let mixed = mixed.filter(|it| it.place == Place::Mixed).cloned();
+        let effects = mixed.map(|member| room.mix(&member));
+        effects.into_iter().chain(room.follow_music()).collect()
     }
 
     /// Who came last into the room of a member, and whether it may not be sent away: the member
@@ -340,45 +444,138 @@ impl Room {
         self.members.iter().any(|m| m.profile.marked && m.place == Place::Mixed)
     }
 
+    fn mute_participants(&mut self, all: bool) -> Vec<RoomEffect> {
+        self.participants_muted = all;
+        let effect =
+            |it: &Member| RoomEffect::Mute { channel: it.channel, muted: it.is_muted(all) };
+        let members = self.members.iter().filter(|member| !member.profile.admin);
+        let mut effects: Vec<_> = members.map(effect).collect();
+        effects.extend(self.say(
+            match all {
+                true => RoomSound::ParticipantsMuted,
+                false => RoomSound::ParticipantsUnmuted,
+            },
+            None,
+        ));
+        effects
+    }
+
     fn mix(&self, member: &Member) -> RoomEffect {
-        let muted = member.is_muted(self.participants_muted);
-        RoomEffect::Mix { channel: member.channel, room: self.id, shard: self.shard, muted }
+        let how = MixedAs {
+            muted: member.is_muted(self.participants_muted),
+            talk: member.profile.talk,
+            rate: self.profile.mixing_rate(),
+        };
+        RoomEffect::Mix { channel: member.channel, room: self.id, shard: self.shard, how }
+    }
+
+    /// A marked member came: those who waited for one are put into the mix.
+    fn end_waiting(&mut self) -> Vec<RoomEffect> {
+        let mut effects = Vec::new();
+        let prompt = self.profile.sounds.of(RoomSound::PlaceIntoConference);
+        let waiting = |member: &&mut Member| member.place == Place::Waiting;
+        let mut placed = Vec::new();
+        for member in self.members.iter_mut().filter(waiting) {
+            member.place = Place::Mixed;
+            placed.push(member.clone());
+        }
+        for member in placed {
+            effects.push(self.mix(&member));
+            if !member.profile.quiet && !prompt.is_empty() {
+                let (channel, prompts) = (member.channel, vec![prompt.clone()]);
+                effects.push(RoomEffect::Tell { channel, prompts });
+            }
+        }
+        effects
     }
 
     /// Begins or ends the recording, as there is something to be recorded or not.
     fn follow_recording(&mut self, name: &BString) -> Option<RoomEffect> {
-        let how = self.profile.recording.clone()?;
-        let is_wanted = self.members.iter().any(|member| member.place == Place::Mixed);
-        if std::mem::replace(&mut self.is_recorded, is_wanted) == is_wanted {
+        let is_heard = self.members.iter().any(|member| member.place == Place::Mixed);
+        let how = self.recording.clone().filter(|_| is_heard);
+        if std::mem::replace(&mut self.is_recorded, how.is_some()) == how.is_some() {
             return None;
         }
         let (room, shard) = (self.id, self.shard);
-        Some(match is_wanted {
-            true => RoomEffect::Record { room, shard, name: name.clone(), how },
-            false => RoomEffect::EndRecord { room },
+        Some(match how {
+            Some(how) => RoomEffect::Record { room, shard, name: name.clone(), how },
+            None => RoomEffect::EndRecord { room },
         })
     }
 
-    fn sound(&self, name: BString) -> Option<RoomEffect> {
-        let heard = self.members.iter().any(|m| m.place == Place::Mixed);
-        (heard && !name.is_empty()).then_some(RoomEffect::Sound {
-            room: self.id,
-            shard: self.shard,
-            name,
-        })
-    }
-
-    fn lose_last_marked(&mut self) -> Vec<RoomEffect> {
+    /// Begins or ends the music of those who hear nobody.
+    fn follow_music(&mut self) -> Vec<RoomEffect> {
+        let mixed = self.members.iter().filter(|m| m.place == Place::Mixed).count();
         let mut effects = Vec::new();
         for member in &mut self.members {
-            if member.profile.end_marked {
-                effects.push(RoomEffect::Kick {
-                    channel: member.channel,
-                    reason: KickReason::LeaderLeft,
-                });
-            } else if member.profile.wait_marked && member.place == Place::Mixed {
+            let is_alone = match member.place {
+                Place::AtTheDoor => false,
+                Place::Waiting => true,
+                Place::Mixed => mixed == 1,
+            };
+            let wanted = is_alone && member.profile.music_when_empty;
+            if std::mem::replace(&mut member.hears_music, wanted) == wanted {
+                continue;
+            }
+            let channel = member.channel;
+            effects.push(match wanted {
+                true => RoomEffect::Music { channel, class: member.profile.music_class.clone() },
+                false => RoomEffect::EndMusic { channel },
+            });
+        }
+        effects
+    }
+
+    /// Lets all in the mix hear one of the room's prompts.
+    fn say(&self, sound: RoomSound, except: Option<ChannelId>) -> Option<RoomEffect> {
+        self.say_prompts(vec![self.profile.sounds.of(sound)], except)
+    }
+
+    fn say_prompts(&self, prompts: Vec<BString>, except: Option<ChannelId>) -> Option<RoomEffect> {
+        self.say_parts(prompts.into_iter().map(Said::Prompt).collect(), except)
+    }
+
+    /// Lets all hear who it is that comes or goes.
+    fn announce(&self, member: &Member, what: RoomSound) -> Option<RoomEffect> {
+        let name = member.name.clone().filter(|_| !member.profile.quiet)?;
+        let parts = vec![Said::Name(name), Said::Prompt(self.profile.sounds.of(what))];
+        self.say_parts(parts, None)
+    }
+
+    fn say_parts(&self, mut parts: Vec<Said>, except: Option<ChannelId>) -> Option<RoomEffect> {
+        parts.retain(|part| !matches!(part, Said::Prompt(name) if name.is_empty()));
+        let is_heard = self
+            .members
+            .iter()
+            .any(|member| member.place == Place::Mixed && Some(member.channel) != except);
+        let language = self.profile.language.clone();
+        (is_heard && !parts.is_empty()).then_some(RoomEffect::Say {
+            room: self.id,
+            shard: self.shard,
+            what: Announcement { parts, language, except },
+        })
+    }
+
+    /// A marked member left.
+    fn lose_marked(&mut self) -> Vec<RoomEffect> {
+        let is_last = !self.has_marked();
+        let mut effects = Vec::new();
+        let prompt = self.profile.sounds.of(RoomSound::LeaderHasLeft);
+        for member in &mut self.members {
+            let channel = member.channel;
+            let has_to_go = match member.profile.end_marked {
+                EndMarked::Stays => false,
+                EndMarked::WithLast => is_last,
+                EndMarked::WithAny => true,
+            };
+            if has_to_go {
+                effects.push(RoomEffect::Kick { channel, reason: KickReason::LeaderLeft });
+            } else if is_last && member.profile.wait_marked && member.place == Place::Mixed {
                 member.place = Place::Waiting;
-                effects.push(RoomEffect::Unmix { channel: member.channel });
+                effects.push(RoomEffect::Unmix { channel });
+                if !member.profile.quiet && !prompt.is_empty() {
+                    effects.push(RoomEffect::Tell { channel, prompts: vec![prompt.clone()] });
+                }
             }
         }
         effects
@@ -386,136 +583,4 @@ impl Room {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Hall {
-        rooms: Rooms,
-        bridge: BridgeProfile,
-    }
-
-    impl Hall {
-        fn new() -> Self {
-            Self { rooms: Rooms::default(), bridge: BridgeProfile::new("default_bridge") }
-        }
-
-        fn join(&mut self, channel: u64, user: &UserProfile) -> (Found, Vec<RoomEffect>) {
-            let channel = ChannelId::new(channel);
-            let found = self
-                .rooms
-                .enter("600".into(), &self.bridge, user, channel, ShardId(0))
-                .expect("there is room");
-            (found, self.rooms.step_inside(channel))
-        }
-
-        fn leave(&mut self, channel: u64) -> Departure {
-            self.rooms.leave(ChannelId::new(channel)).expect("a member")
-        }
-    }
-
-    fn user() -> UserProfile {
-        UserProfile::new("default_user")
-    }
-
-    fn mixed(effects: &[RoomEffect]) -> Vec<u64> {
-        effects
-            .iter()
-            .filter_map(|effect| match effect {
-                RoomEffect::Mix { channel, .. } => Some(channel.number()),
-                _ => None,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_room_lives_from_its_first_member_to_its_last() {
-        let mut hall = Hall::new();
-        for channel in 1..=3 {
-            let (found, effects) = hall.join(channel, &user());
-            assert_eq!(found.others, channel as usize - 1);
-            assert_eq!(mixed(&effects), [channel]);
-        }
-        assert_eq!(hall.rooms.count("600".into()), 3);
-        for channel in 1..=3 {
-            assert_eq!(hall.leave(channel).members, 3 - channel as usize);
-        }
-        assert!(hall.rooms.is_empty());
-        assert_eq!(hall.rooms.leave(ChannelId::new(1)), None);
-    }
-
-    #[test]
-    fn a_room_is_recorded_while_somebody_is_in_the_mix() {
-        let mut hall = Hall::new();
-        hall.bridge.recording = Some(ConferenceRecording::default());
-        let begins = |effects: &[RoomEffect]| {
-            effects.iter().any(|effect| matches!(effect, RoomEffect::Record { .. }))
-        };
-        let ends = |effects: &[RoomEffect]| {
-            effects.iter().any(|effect| matches!(effect, RoomEffect::EndRecord { .. }))
-        };
-        let waiting = UserProfile { wait_marked: true, ..user() };
-        let marked = UserProfile { marked: true, ..user() };
-        assert!(!begins(&hall.join(1, &waiting).1));
-        assert!(begins(&hall.join(2, &marked).1));
-        assert!(!begins(&hall.join(3, &user()).1));
-        assert!(!ends(&hall.leave(2).effects), "3 is there");
-        assert!(ends(&hall.leave(3).effects));
-        assert!(begins(&hall.join(4, &marked).1));
-        assert!(ends(&hall.leave(4).effects));
-        assert!(!ends(&hall.leave(1).effects));
-    }
-
-    #[test]
-    fn a_full_room_takes_only_an_administrator() {
-        let mut hall = Hall::new();
-        hall.bridge.max_members = Some(1);
-        hall.join(1, &user());
-        let refused =
-            hall.rooms.enter("600".into(), &hall.bridge, &user(), ChannelId::new(2), ShardId(0));
-        assert_eq!(refused, Err(RoomRefusal::Full));
-        assert_eq!(hall.rooms.name_of(ChannelId::new(2)), None);
-        hall.join(3, &UserProfile { admin: true, ..user() });
-        assert_eq!(hall.rooms.count("600".into()), 2);
-    }
-
-    #[test]
-    fn those_inside_hear_one_come_and_go_unless_it_is_quiet() {
-        let mut hall = Hall::new();
-        hall.join(1, &user());
-        let (_, effects) = hall.join(2, &user());
-        assert!(matches!(&effects[1], RoomEffect::Sound { name, .. }
-            if name == "confbridge-join"));
-        let (_, quiet) = hall.join(3, &UserProfile { quiet: true, ..user() });
-        assert_eq!(quiet.len(), 1);
-        assert_eq!(hall.leave(3).effects, []);
-        assert!(matches!(&hall.leave(2).effects[..], [RoomEffect::Sound { name, .. }]
-            if name == "confbridge-leave"));
-    }
-
-    #[test]
-    fn waiting_members_are_mixed_when_a_marked_one_comes_and_wait_again_when_it_goes() {
-        let mut hall = Hall::new();
-        let waiting = UserProfile { wait_marked: true, ..user() };
-        let ending = UserProfile { wait_marked: true, end_marked: true, ..user() };
-        let (found, effects) = hall.join(1, &waiting);
-        assert!(found.waits);
-        assert_eq!(effects, []);
-        hall.join(2, &ending);
-        let (_, effects) = hall.join(3, &UserProfile { marked: true, ..user() });
-        assert_eq!(mixed(&effects), [3, 1, 2]);
-        let effects = hall.leave(3).effects;
-        assert_eq!(effects[0], RoomEffect::Unmix { channel: ChannelId::new(1) });
-        let reason = KickReason::LeaderLeft;
-        assert_eq!(effects[1], RoomEffect::Kick { channel: ChannelId::new(2), reason });
-    }
-
-    #[test]
-    fn a_channel_is_in_one_room_at_most() {
-        let mut hall = Hall::new();
-        hall.join(1, &user());
-        let again =
-            hall.rooms.enter("601".into(), &hall.bridge, &user(), ChannelId::new(1), ShardId(0));
-        assert_eq!(again, Err(RoomRefusal::AlreadyInside));
-        assert_eq!(hall.rooms.count("601".into()), 0);
-    }
-}
+mod tests;

@@ -31,7 +31,7 @@ pub(crate) use digits::{DigitRoute, DigitSource, Pressed, TypeAhead};
 pub(crate) use listening::{FileEnd, ListenRequest, TalkTold};
 pub(crate) use monitor::{Beeps, BegunBy, During, MonitorRequest};
 pub(crate) use music::{MusicSource, PlayOrder};
-pub(crate) use outbox::{Asker, Notice, Outbox, Recorder};
+pub(crate) use outbox::{AnnouncementPart, Asker, Notice, Outbox, Recorder};
 pub use outbox::{PromptId, PromptReply, PromptRequest};
 pub use playback::PlayPart;
 pub(crate) use playback::{MissingPrompt, OtherDigits, PlayProgress, PlayRequest, Playback};
@@ -41,8 +41,8 @@ pub use task::{ReadDigits, ReadEnd};
 
 use crate::{
     media::{
-        Command, Digit, EchoState, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Prompt, Repeat,
-        RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection, TapId, TapSource,
+        Command, Digit, EchoState, Gain, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Prompt,
+        Repeat, RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection, TapId, TapSource,
         TapState,
     },
     recording::RecordingNews,
@@ -231,10 +231,17 @@ impl Channel {
     }
 
     /// Enters a room, on the room's shard.
-    pub(crate) fn join(&mut self, room: RoomId, at: ShardId, mute: MuteState, out: &mut Outbox) {
+    pub(crate) fn join(
+        &mut self,
+        room: RoomId,
+        at: ShardId,
+        mute: MuteState,
+        talk_detection: TalkDetection,
+        out: &mut Outbox,
+    ) {
         self.move_to(at, out);
         let Some((_, stream)) = self.stream() else { return };
-        out.command(at, Command::Join { stream, room, mute, talk_detection: TalkDetection::Off });
+        out.command(at, Command::Join { stream, room, mute, talk_detection });
         self.monitors.set_bridged(true, self.stream(), out);
     }
 
@@ -242,6 +249,13 @@ impl Channel {
     pub(crate) fn mute(&self, mute: MuteState, out: &mut Outbox) {
         if let Some((shard, stream)) = self.stream() {
             out.command(shard, Command::Mute { stream, mute });
+        }
+    }
+
+    /// Changes how loud it hears its room, and how loud it is heard there.
+    pub(crate) fn set_volume(&self, listening: Gain, talking: Gain, out: &mut Outbox) {
+        if let Some((shard, stream)) = self.stream() {
+            out.command(shard, Command::SetVolume { stream, listening, talking });
         }
     }
 

@@ -12,20 +12,27 @@ vectorized! {
 }
 
 vectorized! {
-    /// The sum without one voice, saturated.
-    pub fn without(sum: &[i32], voice: &[i16], out: &mut [i16]) {
+    /// The sum without one voice, saturated. Returns how loud it is before that.
+    pub fn without(sum: &[i32], voice: &[i16], out: &mut [i16]) -> u32 {
+        let mut peak = 0;
         for ((out, &sum), &voice) in out.iter_mut().zip(sum).zip(voice) {
-            *out = saturated(sum.wrapping_sub(voice.into()));
+            let others = sum.wrapping_sub(voice.into());
+            peak = others.unsigned_abs().max(peak);
+            *out = saturated(others);
         }
+        peak
     }
 }
 
 vectorized! {
-    /// The sum, saturated.
-    pub fn saturate(sum: &[i32], out: &mut [i16]) {
+    /// The sum, saturated. Returns how loud it is before that.
+    pub fn saturate(sum: &[i32], out: &mut [i16]) -> u32 {
+        let mut peak = 0;
         for (out, &sum) in out.iter_mut().zip(sum) {
+            peak = sum.unsigned_abs().max(peak);
             *out = saturated(sum);
         }
+        peak
     }
 }
 
@@ -48,7 +55,9 @@ mod tests {
         }
         for (n, voice) in voices.iter().enumerate() {
             let mut heard = [0; 37];
-            without(&sum, voice, &mut heard);
+            let peak = without(&sum, voice, &mut heard);
+            let loudest = |at: usize| (sum[at] - i32::from(voice[at])).unsigned_abs();
+            assert_eq!(peak, (0..37).map(loudest).max().unwrap());
             for at in 0..37 {
                 let others = voices.iter().enumerate().filter(|&(other, _)| other != n);
                 let exact: i32 = others.map(|(_, voice)| i32::from(voice[at])).sum();
@@ -56,7 +65,8 @@ mod tests {
             }
         }
         let mut all = [0; 37];
-        saturate(&sum, &mut all);
+        let peak = saturate(&sum, &mut all);
+        assert_eq!(peak, sum.iter().map(|it| it.unsigned_abs()).max().unwrap());
         assert_eq!((all[0], i32::from(all[36])), (i16::MAX, sum[36].clamp(-32_768, 32_767)));
     }
 

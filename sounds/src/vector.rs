@@ -6,17 +6,17 @@
 /// Defines a function whose body is compiled twice on x86-64: for SSE2, which is always there, and
 /// for AVX2, which is asked for. NEON is always there on AArch64.
 macro_rules! vectorized {
-    ($(#[$documentation:meta])* $visibility:vis fn $name:ident($($argument:ident: $of:ty),* $(,)?) $body:block) => {
+    ($(#[$documentation:meta])* $visibility:vis fn $name:ident($($argument:ident: $of:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$documentation])*
         #[inline]
-        $visibility fn $name($($argument: $of),*) {
+        $visibility fn $name($($argument: $of),*) $(-> $result)? {
             #[inline(always)]
-            fn body($($argument: $of),*) $body
+            fn body($($argument: $of),*) $(-> $result)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2")]
-                fn with_avx2($($argument: $of),*) {
-                    body($($argument),*);
+                fn with_avx2($($argument: $of),*) $(-> $result)? {
+                    body($($argument),*)
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
                     #[allow(unsafe_code, reason = "the processor is asked first")]
@@ -24,7 +24,7 @@ macro_rules! vectorized {
                     return unsafe { with_avx2($($argument),*) };
                 }
             }
-            body($($argument),*);
+            body($($argument),*)
         }
     };
 }

@@ -4,6 +4,7 @@
 //! where anybody can see it, and the claims are about what came.
 
 mod media {
+    mod conference;
     mod continuity;
     mod figures;
     mod hostile;

@@ -47,6 +47,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Mailbox(mailbox)) => {
             control::ask(&mailbox.target, mailbox.command(), control::print)
         }
+        Some(Command::Confbridge(conference)) => show::conference(&conference),
         Some(Command::Hangup(Hangup { channel, target })) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
         }

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use diesis_engine::net::control::protocol::{Reply, Table};
 use serde_json::{Map, Value};
 
-use crate::cli::operate::{Database, Show, TableFormat};
+use crate::cli::{
+    conference::Confbridge,
+    operate::{Database, Show, TableFormat},
+};
 
 /// Asks for a table and prints it.
 pub(crate) fn run(show: &Show) -> ExitCode {
@@ -23,6 +26,14 @@ pub(crate) fn run(show: &Show) -> ExitCode {
 pub(crate) fn database(database: &Database) -> ExitCode {
     crate::control::ask(&database.target, database.command(), |reply| match reply {
         Reply::Table(table) => write(&table, database.format, &mut io::stdout().lock()),
+        reply => crate::control::print(reply),
+    })
+}
+
+/// Shows conference rooms, or does something to one.
+pub(crate) fn conference(conference: &Confbridge) -> ExitCode {
+    crate::control::ask(&conference.target, conference.command(), |reply| match reply {
+        Reply::Table(table) => write(&table, conference.format, &mut io::stdout().lock()),
         reply => crate::control::print(reply),
     })
 }

@@ -153,17 +153,40 @@ pub(super) fn meet_me(run: &mut Run<'_>, text: &[u8]) -> Flow {
         return Flow::HangUp;
     }
     let mut settings: Vec<(&[u8], &[u8])> = Vec::new();
-    for letter in options {
+    let mut rest = options;
+    while let [letter, after @ ..] = rest {
+        let (argument, after) = in_parentheses(after);
+        rest = after;
         match letter {
-            // d and D make the room: every room is made when it is entered; q enters quietly.
-            b'd' | b'D' | b'c' | b'o' | b'T' | b'i' | b'I' => {}
-            b'q' => settings.push((b"CONFBRIDGE(user,quiet)", b"yes")),
+            // d and D make the room: every room is made when it is entered.
+            b'd' | b'D' => {}
+            b'1' => settings.push((b"CONFBRIDGE(user,announce_only_user)", b"no")),
             b'a' => settings.push((b"CONFBRIDGE(user,admin)", b"yes")),
             b'A' => settings.push((b"CONFBRIDGE(user,marked)", b"yes")),
+            b'c' => settings.push((b"CONFBRIDGE(user,announce_user_count)", b"yes")),
+            b'F' => settings.push((b"CONFBRIDGE(user,dtmf_passthrough)", b"yes")),
+            b'i' => settings.push((b"CONFBRIDGE(user,announce_join_leave_review)", b"yes")),
+            b'I' => settings.push((b"CONFBRIDGE(user,announce_join_leave)", b"yes")),
+            b'm' | b'l' => settings.push((b"CONFBRIDGE(user,startmuted)", b"yes")),
+            b'M' => {
+                settings.push((b"CONFBRIDGE(user,music_on_hold_when_empty)", b"yes"));
+                if !argument.is_empty() {
+                    settings.push((b"CONFBRIDGE(user,music_on_hold_class)", argument));
+                }
+            }
+            b'o' => settings.push((b"CONFBRIDGE(user,dsp_drop_silence)", b"yes")),
+            b'p' => settings.push((b"CONFBRIDGE(menu,#)", b"leave_conference")),
+            b'q' => settings.push((b"CONFBRIDGE(user,quiet)", b"yes")),
+            b'r' => settings.push((b"CONFBRIDGE(bridge,record_conference)", b"yes")),
+            b's' => {
+                settings.extend(MENU);
+                if options.contains(&b'a') {
+                    settings.extend(ADMIN_MENU);
+                }
+            }
+            b'T' => settings.push((b"CONFBRIDGE(user,talk_detection_events)", b"yes")),
             b'w' => settings.push((b"CONFBRIDGE(user,wait_marked)", b"yes")),
             b'x' => settings.push((b"CONFBRIDGE(user,end_marked)", b"yes")),
-            b'm' | b'l' => settings.push((b"CONFBRIDGE(user,startmuted)", b"yes")),
-            b'M' => settings.push((b"CONFBRIDGE(user,music_on_hold_when_empty)", b"yes")),
             letter => {
                 let letter = *letter as char;
                 run.scope.warn(format_args!("MeetMe: option '{letter}' has no counterpart"));
@@ -185,6 +208,30 @@ pub(super) fn meet_me(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let room = room.to_vec();
     super::media::conf_bridge(run, &room)
 }
+
+/// What is in the parentheses of an option, and what comes after.
+fn in_parentheses(text: &[u8]) -> (&[u8], &[u8]) {
+    let inside = text.strip_prefix(b"(");
+    match inside.and_then(|inside| Some((inside, inside.iter().position(|byte| *byte == b')')?))) {
+        Some((inside, end)) => (&inside[..end], &inside[end + 1..]),
+        None => (b"", text),
+    }
+}
+
+/// The keys of option `s`.
+const MENU: [(&[u8], &[u8]); 5] = [
+    (b"CONFBRIDGE(menu,*1)", b"toggle_mute"),
+    (b"CONFBRIDGE(menu,*4)", b"decrease_listening_volume"),
+    (b"CONFBRIDGE(menu,*6)", b"increase_listening_volume"),
+    (b"CONFBRIDGE(menu,*7)", b"decrease_talking_volume"),
+    (b"CONFBRIDGE(menu,*9)", b"increase_talking_volume"),
+];
+
+/// And those of administrators.
+const ADMIN_MENU: [(&[u8], &[u8]); 2] = [
+    (b"CONFBRIDGE(menu,*2)", b"admin_toggle_conference_lock"),
+    (b"CONFBRIDGE(menu,*3)", b"admin_kick_last"),
+];
 
 /// `MeetMeCount(conference[,name])`.
 pub(super) fn meet_me_count(run: &mut Run<'_>, text: &[u8]) -> Flow {

@@ -2,6 +2,7 @@
 
 mod bridging;
 mod call;
+mod conference;
 mod controlled;
 mod flow;
 mod legacy;
@@ -152,6 +153,9 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         },
         Continuation::Never => Flow::HangUp,
         Continuation::Bridge => bridging::bridge_done(run, &outcome),
+        Continuation::ConferenceOrder { variable, done, failed } => {
+            conference::order_done(run, &outcome, [variable, done, failed])
+        }
         Continuation::BridgeWait => bridging::bridge_wait_done(&outcome),
         Continuation::Page => bridging::page_done(&outcome),
         Continuation::Music => match outcome {

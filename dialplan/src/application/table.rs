@@ -4,8 +4,8 @@
 //! so by name, at load and at run time.
 
 use super::{
-    Application, Support, bridging, call, controlled, flow, legacy, listening, loops, media,
-    program, read, record, retry, timing, transfer, variables,
+    Application, Support, bridging, call, conference, controlled, flow, legacy, listening, loops,
+    media, program, read, record, retry, timing, transfer, variables,
 };
 
 const fn application(
@@ -124,7 +124,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "join a conference",
         Support::Run(media::conf_bridge),
     ),
-    application("ConfKick", "", "conference", Support::Absent),
+    application(
+        "ConfKick",
+        "conference[,channel|all|participants]",
+        "send members of a conference away",
+        Support::Run(conference::kick),
+    ),
     application(
         "Congestion",
         "[seconds]",
@@ -353,8 +358,18 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "join a conference: now ConfBridge",
         Support::Legacy(legacy::meet_me),
     ),
-    application("MeetMeAdmin", "", "conference", Support::Absent),
-    application("MeetMeChannelAdmin", "", "conference", Support::Absent),
+    application(
+        "MeetMeAdmin",
+        "conference,command[,member]",
+        "lock a conference, mute and send away its members",
+        Support::Legacy(conference::meet_me_admin),
+    ),
+    application(
+        "MeetMeChannelAdmin",
+        "channel,command",
+        "mute or send away a member of a conference",
+        Support::Legacy(conference::meet_me_channel_admin),
+    ),
     application(
         "MeetMeCount",
         "conference[,name]",

@@ -150,6 +150,12 @@ pub(crate) enum Continuation {
         variable: Option<BString>,
     },
     Conference,
+    /// The variable that tells what came of it, and its words.
+    ConferenceOrder {
+        variable: &'static str,
+        done: &'static str,
+        failed: &'static str,
+    },
     Dial {
         continues: bool,
     },

@@ -348,7 +348,9 @@ impl Simulation<'_> {
             Operation::AudioFork(_) => (now, Outcome::Forked { id: "1".into() }),
             Operation::Dial(dial) => self.dial(leg, &dial),
             Operation::Originate(originate) => (now, self.originate(leg, &originate)),
-            Operation::SoftHangup { .. } | Operation::Redirect { .. } => (now, Outcome::Failed),
+            Operation::SoftHangup { .. }
+            | Operation::Redirect { .. }
+            | Operation::OrderConference(_) => (now, Outcome::Failed),
             // Nobody else is there.
             Operation::Pickup { .. } | Operation::ParkedCall { .. } => (now, Outcome::Failed),
             Operation::Bridge(_) | Operation::BridgeAdd { .. } => {

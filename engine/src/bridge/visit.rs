@@ -4,20 +4,22 @@
 //! [`RoomEffect`]s of stepping inside. Leaving a room because the call ended is not its business:
 //! whoever ends the call calls [`Rooms::leave`].
 
+mod name;
+
 use std::time::{Duration, Instant};
 
 use bstr::{BStr, BString};
-use diesis_sounds::say::{self, Gender, Language};
 
-use super::{Found, KickReason, RoomEffect, Rooms};
+use super::{Found, KickReason, RoomEffect, Rooms, SpokenName, census};
 use crate::{
     channel::{
         Channel, ChannelId, DigitSet, OtherDigits, Outbox, PlayRequest, ReadDigits, TaskOutcome,
     },
-    config::{BridgeProfile, UserProfile},
+    config::{BridgeProfile, NameAnnouncement, RoomSound, UserProfile},
     media::{Digit, ShardId},
     printable::Printable,
 };
+use name::NameTap;
 
 /// A visit in progress.
 #[derive(Debug)]
@@ -26,21 +28,35 @@ pub(crate) struct Visit {
     room: BString,
     bridge: BridgeProfile,
     user: UserProfile,
+    /// What it said it is called.
+    name: Option<SpokenName>,
+    /// Until when it may stay.
+    until: Option<Instant>,
     state: State,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     /// Asking for the PIN; so many tries are left after this one.
     AskingPin { tries_left: u8 },
     /// Reading the PIN; the digit that cut the question short is its first.
     ReadingPin { tries_left: u8, first: Option<Digit> },
+    /// Asking for the name.
+    AskingName,
+    /// Hearing it.
+    HearingName(NameTap),
+    /// Offering to hear it again, or to say it again; so many offers are left after this one.
+    OfferingName { offers_left: u8 },
+    /// Waiting for the key.
+    ChoosingName { offers_left: u8 },
     /// Saying why there is no way in.
     Refusing,
     /// Saying who else is there.
     Greeting,
     /// In the room.
     Inside,
+    /// Busy elsewhere; why it has to leave when it comes back, if it has to.
+    Away(Option<KickReason>),
     /// Saying why there is no staying.
     SayingGoodbye(KickReason),
     /// Over.
@@ -71,6 +87,8 @@ pub(crate) enum VisitEnd {
     LeftByKey,
     /// An administrator sent it away.
     Kicked,
+    /// It stayed as long as it may.
+    TimedOut,
 }
 
 /// What a visit works on.
@@ -90,13 +108,14 @@ impl Visit {
         channel: ChannelId,
         around: &mut Surroundings<'_>,
     ) -> (Self, VisitProgress) {
-        let mut visit = Self { channel, room, bridge, user, state: State::Over };
+        let (name, until, state) = (None, None, State::Over);
+        let mut visit = Self { channel, room, bridge, user, name, until, state };
         let progress = if around.channel.stream().is_none() {
             VisitProgress::Ended(VisitEnd::Refused)
         } else if visit.user.pin.is_some() {
-            visit.ask_pin(PIN_TRIES - 1, "conf-getpin", around)
+            visit.ask_pin(PIN_TRIES - 1, RoomSound::GetPin, around)
         } else {
-            visit.enter(around)
+            visit.prepare(around)
         };
         (visit, progress)
     }
@@ -108,7 +127,64 @@ impl Visit {
 
     /// Whether the channel is in the room and free to do something else in it.
     pub(crate) fn is_inside(&self) -> bool {
-        self.state == State::Inside
+        matches!(self.state, State::Inside)
+    }
+
+    /// Whether the outcomes of the channel's tasks are the visit's.
+    pub(crate) fn takes_outcomes(&self) -> bool {
+        !matches!(self.state, State::Inside | State::Away(_) | State::Over)
+    }
+
+    /// Leaves the mix to do something else, and will be [back](Self::step_back).
+    pub(crate) fn step_out(&mut self) {
+        self.state = State::Away(None);
+    }
+
+    /// Is back; why it has to leave, if that came about meanwhile.
+    pub(crate) fn step_back(&mut self) -> Option<KickReason> {
+        match std::mem::replace(&mut self.state, State::Inside) {
+            State::Away(reason) => reason,
+            _ => None,
+        }
+    }
+
+    /// Whether it is away. Then `reason` is why it has to leave when it comes back.
+    pub(crate) fn leaves_later(&mut self, reason: KickReason) -> bool {
+        let State::Away(leaves) = &mut self.state else { return false };
+        *leaves = Some(reason);
+        true
+    }
+
+    /// Whether it is away.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.state, State::Away(_))
+    }
+
+    /// What it is treated by.
+    pub(crate) fn user(&self) -> &UserProfile {
+        &self.user
+    }
+
+    /// What is said to it on this occasion; nothing when it is to be quiet.
+    pub(crate) fn sound(&self, sound: RoomSound) -> Vec<BString> {
+        let mut sounds = vec![self.bridge.sounds.of(sound)];
+        sounds.retain(|name| !name.is_empty());
+        sounds
+    }
+
+    /// How many others there are, as it is said to it.
+    pub(crate) fn census(&self, others: usize, language: &BStr) -> Vec<BString> {
+        census(others, language, &self.bridge.sounds)
+    }
+
+    /// When its time in the room is up.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Whether its time in the room is up; said once.
+    pub(crate) fn is_late(&mut self, now: Instant) -> bool {
+        self.until.take_if(|until| *until <= now).is_some()
     }
 
     /// The channel's task ended.
@@ -117,14 +193,12 @@ impl Visit {
         outcome: TaskOutcome,
         around: &mut Surroundings<'_>,
     ) -> VisitProgress {
-        match self.state.clone() {
-            State::AskingPin { tries_left } => {
-                let first = match outcome {
-                    TaskOutcome::Digit(digit) => Some(digit),
-                    _ => None,
-                };
-                self.read_pin(tries_left, first, around)
-            }
+        let digit = match outcome {
+            TaskOutcome::Digit(digit) => Some(digit),
+            _ => None,
+        };
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::AskingPin { tries_left } => self.read_pin(tries_left, digit, around),
             State::ReadingPin { tries_left, first } => match outcome {
                 TaskOutcome::Digits { digits, .. } => {
                     let typed: Vec<u8> =
@@ -133,14 +207,36 @@ impl Visit {
                 }
                 _ => self.over(VisitEnd::Refused),
             },
+            State::AskingName => self.hear_name(around),
+            State::HearingName(tap) => self.take_name(tap, around),
+            State::OfferingName { offers_left } | State::ChoosingName { offers_left }
+                if digit.is_some() =>
+            {
+                self.choose_name(digit.map(Digit::as_char), offers_left, around)
+            }
+            State::OfferingName { offers_left } => {
+                self.state = State::ChoosingName { offers_left };
+                around.channel.wait_digit(Some(CHOICE), around.now, around.out);
+                VisitProgress::Ongoing
+            }
+            State::ChoosingName { offers_left } => match offers_left.checked_sub(1) {
+                Some(offers_left) => self.offer_name(vec![], offers_left, around),
+                None => self.enter(around),
+            },
             State::Refusing => self.over(VisitEnd::Refused),
             State::SayingGoodbye(KickReason::LeaderLeft) => self.over(VisitEnd::EndMarked),
             State::SayingGoodbye(KickReason::ByAdmin) => self.over(VisitEnd::Kicked),
+            State::SayingGoodbye(KickReason::TimeIsUp) => self.over(VisitEnd::TimedOut),
             State::Greeting => {
                 self.state = State::Inside;
-                VisitProgress::SteppedInside(around.rooms.step_inside(self.channel))
+                self.until = self.user.timeout.and_then(|time| around.now.checked_add(time));
+                let effects = around.rooms.step_inside(self.channel, self.name.clone());
+                VisitProgress::SteppedInside(effects)
             }
-            State::Inside | State::Over => VisitProgress::Ongoing,
+            state @ (State::Inside | State::Away(_) | State::Over) => {
+                self.state = state;
+                VisitProgress::Ongoing
+            }
         }
     }
 
@@ -148,10 +244,11 @@ impl Visit {
     pub(crate) fn handle_kick(&mut self, reason: KickReason, around: &mut Surroundings<'_>) {
         self.state = State::SayingGoodbye(reason);
         let said = match reason {
-            KickReason::LeaderLeft => "conf-leaderhasleft",
-            KickReason::ByAdmin => "conf-kicked",
+            KickReason::LeaderLeft => self.sound(RoomSound::LeaderHasLeft),
+            KickReason::ByAdmin => self.sound(RoomSound::Kicked),
+            KickReason::TimeIsUp => vec![],
         };
-        self.say(said, around);
+        self.say(if self.user.quiet { vec![] } else { said }, around);
     }
 
     /// Whether this one has the administrator's keys.
@@ -162,14 +259,14 @@ impl Visit {
     fn ask_pin(
         &mut self,
         tries_left: u8,
-        prompt: &str,
+        prompt: RoomSound,
         around: &mut Surroundings<'_>,
     ) -> VisitProgress {
         self.state = State::AskingPin { tries_left };
         let request = PlayRequest {
             stop: DigitSet::ALL,
             others: OtherDigits::Keep,
-            ..PlayRequest::named([prompt])
+            ..PlayRequest::named(self.sound(prompt))
         };
         around.channel.play(request, None, around.now, around.out);
         VisitProgress::Ongoing
@@ -205,15 +302,27 @@ impl Visit {
         around: &mut Surroundings<'_>,
     ) -> VisitProgress {
         if self.user.pin.as_ref().is_none_or(|pin| pin.reveal() == typed) {
-            return self.enter(around);
+            return self.prepare(around);
         }
         match tries_left.checked_sub(1) {
-            Some(tries_left) => self.ask_pin(tries_left, "conf-invalidpin", around),
-            None => {
-                self.state = State::Refusing;
-                self.say("conf-invalidpin", around);
-                VisitProgress::Ongoing
+            Some(tries_left) => self.ask_pin(tries_left, RoomSound::InvalidPin, around),
+            None => self.refuse(RoomSound::InvalidPin, around),
+        }
+    }
+
+    fn refuse(&mut self, why: RoomSound, around: &mut Surroundings<'_>) -> VisitProgress {
+        self.state = State::Refusing;
+        self.say(self.sound(why), around);
+        VisitProgress::Ongoing
+    }
+
+    /// May come in: asks for the name first, if that will be said to the others.
+    fn prepare(&mut self, around: &mut Surroundings<'_>) -> VisitProgress {
+        match self.user.name_announcement {
+            NameAnnouncement::Recorded | NameAnnouncement::Reviewed if !self.user.quiet => {
+                self.ask_name(around)
             }
+            _ => self.enter(around),
         }
     }
 
@@ -231,32 +340,30 @@ impl Visit {
             }
             Err(refusal) => {
                 tracing::info!(channel = %self.channel, room = %Printable(&self.room), %refusal, "conference room refused");
-                self.state = State::Refusing;
-                self.say("conf-locked", around);
-                VisitProgress::Ongoing
+                self.refuse(RoomSound::Locked, around)
             }
         }
     }
 
     fn greeting(&self, found: Found, language: &BStr) -> Vec<BString> {
-        if self.user.quiet {
-            return Vec::new();
-        }
         let mut names: Vec<BString> = Vec::new();
-        if self.user.announce_user_count && found.others > 0 {
-            names = census(found.others, language);
+        if !self.user.quiet {
+            if self.user.announce_user_count && found.others > 0 {
+                names = self.census(found.others, language);
+            }
+            if found.others == 0 && self.user.announce_only_user {
+                names.extend(self.sound(RoomSound::OnlyPerson));
+            }
+            if found.waits {
+                names.extend(self.sound(RoomSound::WaitForLeader));
+            }
         }
-        if found.others == 0 && self.user.announce_only_user {
-            names.push("conf-onlyperson".into());
-        }
-        if found.waits {
-            names.push("conf-waitforleader".into());
-        }
+        names.extend(self.user.announcement.clone());
         names
     }
 
-    fn say(&self, prompt: &str, around: &mut Surroundings<'_>) {
-        around.channel.play(PlayRequest::named([prompt]), None, around.now, around.out);
+    fn say(&self, prompts: Vec<BString>, around: &mut Surroundings<'_>) {
+        around.channel.play(PlayRequest::named(prompts), None, around.now, around.out);
     }
 
     fn over(&mut self, end: VisitEnd) -> VisitProgress {
@@ -265,27 +372,8 @@ impl Visit {
     }
 }
 
-/// How many others are there, as prompts.
-pub(crate) fn census(others: usize, language: &BStr) -> Vec<BString> {
-    match others {
-        0 => vec!["conf-onlyperson".into()],
-        1 => vec!["conf-onlyone".into()],
-        others => {
-            let mut names: Vec<BString> = vec!["conf-thereare".into()];
-            names.extend(count(others, language));
-            names.push("conf-otherinparty".into());
-            names
-        }
-    }
-}
-
-/// A count as prompts; nothing when it can not be said.
-fn count(count: usize, language: &BStr) -> Vec<BString> {
-    let language = std::str::from_utf8(language).unwrap_or_default();
-    let number = i64::try_from(count).unwrap_or(i64::MAX);
-    let names = say::number(number, Gender::default(), Language::from_tag(language));
-    names.unwrap_or_default().into_iter().map(BString::from).collect()
-}
+/// How long the choice about a name is waited for.
+const CHOICE: Duration = Duration::from_secs(5);
 
 /// How often the PIN may be tried.
 const PIN_TRIES: u8 = 3;

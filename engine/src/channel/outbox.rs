@@ -97,7 +97,16 @@ pub(crate) enum Asker {
     /// A channel, for its own playback.
     Channel(ChannelId),
     /// A room, for all to hear.
-    Room { room: media::RoomId, shard: ShardId },
+    Room(AnnouncementPart),
+}
+
+/// The place of a prompt in what is said to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnnouncementPart {
+    pub(crate) room: media::RoomId,
+    /// Of all announcements.
+    pub(crate) number: u64,
+    pub(crate) part: usize,
 }
 
 impl Outbox {

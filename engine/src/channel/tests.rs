@@ -165,7 +165,7 @@ fn echo_sends_digits_back_and_ends_with_the_hash() {
 #[test]
 fn joining_a_room_of_another_shard_moves_the_stream_first() {
     let mut phone = Phone::new();
-    phone.channel.join(RoomId(1), ShardId(2), MuteState::Open, &mut phone.out);
+    phone.channel.join(RoomId(1), ShardId(2), MuteState::Open, TalkDetection::Off, &mut phone.out);
     let out: Vec<_> = std::iter::from_fn(|| phone.out.poll_media()).collect();
     assert!(matches!(out[0], (ShardId(0), Command::Move { to: ShardId(2), .. })));
     assert!(matches!(out[1], (ShardId(2), Command::Join { .. })));

@@ -12,10 +12,9 @@ const NOT_PERFORMED: [&str; 2] = ["ReadFile", "SIPDtmfMode"];
 
 /// Functions that the dialplan would run and the engine's host does not answer yet: they are empty, and a
 /// write changes nothing, with a line in the log.
-const NOT_ANSWERED: [&str; 25] = [
+const NOT_ANSWERED: [&str; 24] = [
     "AGC",
     "CHECKSIPDOMAIN",
-    "CONFBRIDGE",
     "DENOISE",
     "FEATURE",
     "FEATUREMAP",

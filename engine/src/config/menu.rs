@@ -56,27 +56,48 @@ pub enum MenuAction {
     ToggleLock,
     /// `admin_toggle_mute_participants`: all who are no administrators.
     ToggleMuteParticipants,
+    /// `increase_listening_volume` and its like.
+    Volume(VolumeOf, VolumeChange),
+    /// `dialplan_exec(context,extension,priority)`: run this outside of the room, and come back.
+    Dialplan {
+        /// Where to begin.
+        context: BString,
+        /// Where to begin.
+        extension: BString,
+        /// A number or a label.
+        priority: BString,
+    },
+}
+
+/// Which volume keys change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeOf {
+    /// Of what one hears.
+    Listening,
+    /// Of what the others hear of one.
+    Talking,
+}
+
+/// How keys change a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeChange {
+    /// Louder by a step.
+    Increase,
+    /// Quieter by a step.
+    Decrease,
+    /// As it was.
+    Reset,
 }
 
 /// The menu of those whose `ConfBridge` names none, when the file has it.
 pub const DEFAULT_MENU: &str = "default_menu";
 
-/// Actions that are not here yet.
-const LATER: [&str; 10] = [
-    "decrease_listening_volume",
-    "decrease_talking_volume",
-    "dialplan_exec",
-    "increase_listening_volume",
-    "increase_talking_volume",
-    "release_as_single_video_src",
-    "reset_listening_volume",
-    "reset_talking_volume",
-    "set_as_single_video_src",
-    "toggle_binaural",
-];
+/// Actions that are not here: rooms have neither video nor directions of sound.
+const ABSENT: [&str; 3] =
+    ["release_as_single_video_src", "set_as_single_video_src", "toggle_binaural"];
 
 /// Actions without an argument.
-const SIMPLE: [(&str, MenuAction); 7] = [
+const SIMPLE: [(&str, MenuAction); 13] = [
     ("no_op", MenuAction::Nothing),
     ("toggle_mute", MenuAction::ToggleMute),
     ("participant_count", MenuAction::CountParticipants),
@@ -84,12 +105,22 @@ const SIMPLE: [(&str, MenuAction); 7] = [
     ("admin_kick_last", MenuAction::KickLast),
     ("admin_toggle_conference_lock", MenuAction::ToggleLock),
     ("admin_toggle_mute_participants", MenuAction::ToggleMuteParticipants),
+    ("increase_listening_volume", MenuAction::Volume(VolumeOf::Listening, VolumeChange::Increase)),
+    ("decrease_listening_volume", MenuAction::Volume(VolumeOf::Listening, VolumeChange::Decrease)),
+    ("reset_listening_volume", MenuAction::Volume(VolumeOf::Listening, VolumeChange::Reset)),
+    ("increase_talking_volume", MenuAction::Volume(VolumeOf::Talking, VolumeChange::Increase)),
+    ("decrease_talking_volume", MenuAction::Volume(VolumeOf::Talking, VolumeChange::Decrease)),
+    ("reset_talking_volume", MenuAction::Volume(VolumeOf::Talking, VolumeChange::Reset)),
 ];
 
-/// Reads a section of `type=menu`. What is no key or no action is an error, and what is not here yet
-/// a warning.
+/// Actions with arguments, as they are written.
+const WITH_ARGUMENTS: [&str; 3] =
+    ["playback(file)", "playback_and_continue(file)", "dialplan_exec(context,extension,priority)"];
+
+/// Reads a section of `type=menu`. What is no key or no action is an error, and what is not here a
+/// warning.
 pub(super) fn read(section: &Block<'_>, notes: &mut Notes) -> MenuProfile {
-    let mut entries: Vec<MenuEntry> = vec![];
+    let mut menu = MenuProfile::new(section.name().to_owned());
     section.each(&keys::MENU, notes, |name, setting| {
         if name == b"type" {
             return;
@@ -97,59 +128,103 @@ pub(super) fn read(section: &Block<'_>, notes: &mut Notes) -> MenuProfile {
         if name == b"template" {
             return setting.judge();
         }
-        let digit = |byte: &u8| Digit::from_char(char::from(byte.to_ascii_uppercase()));
-        let Some(keys) = name.iter().map(digit).collect::<Option<Vec<_>>>() else {
-            let span = setting.span();
-            let message = format!("`{}` are no keys", BStr::new(name));
-            let help = "expected 0 to 9, *, # and A to D, such as *1=toggle_mute";
-            return setting.notes.error(codes::VALUE_INVALID, span, message, help);
-        };
-        if let Some(actions) = actions(setting) {
-            // A later line for the same keys counts, as in Asterisk.
-            entries.retain(|entry| entry.keys != keys);
-            entries.push(MenuEntry { keys, actions });
-        }
+        take(&mut menu, name, setting);
     });
-    MenuProfile { name: section.name().to_owned(), entries }
+    menu
 }
 
-/// The actions of a line, separated by commas; `None` when they are wrong and that was said.
-fn actions(mut setting: Setting<'_>) -> Option<Vec<MenuAction>> {
-    let mut actions = vec![];
-    for text in pieces(setting.value()) {
-        let (name, argument) = match text.split_once_str("(") {
-            Some((name, rest)) => (name, rest.strip_suffix(b")").unwrap_or(rest)),
-            None => (text.as_bytes(), &b""[..]),
-        };
-        let name = BStr::new(name.trim_ascii());
-        let files = || -> Vec<BString> {
-            let files = argument.split_str("&").map(|file| file.trim_ascii());
-            files.filter(|file| !file.is_empty()).map(Into::into).collect()
-        };
-        let simple = SIMPLE.iter().find(|(known, _)| *known == *name);
-        match (name.as_bytes(), simple) {
-            (_, Some((_, action))) => actions.push(action.clone()),
-            (b"playback", None) if !files().is_empty() => actions.push(MenuAction::Play(files())),
-            (b"playback_and_continue", None) if !files().is_empty() => {
-                actions.push(MenuAction::Offer(files()));
-            }
-            _ if LATER.iter().any(|known| *known == *name) => {
-                setting.later(name, "the keys do nothing of that");
-            }
-            _ => {
-                let known = SIMPLE.iter().map(|(name, _)| *name).chain(LATER);
-                let known = known.chain(["playback(file)", "playback_and_continue(file)"]);
-                let near = closest(name, known.map(BStr::new));
-                let expected = near.map_or_else(
-                    || "an action, such as toggle_mute".to_owned(),
-                    |near| format!("an action; did you mean `{near}`?"),
-                );
-                setting.invalid(&expected);
-                return None;
+fn take(menu: &mut MenuProfile, name: &[u8], mut setting: Setting<'_>) {
+    match menu.set(name, setting.value()) {
+        Ok(absent) => {
+            for action in absent {
+                setting.later(action.as_ref(), "the keys do nothing of that");
             }
         }
+        Err(MenuError::NoKeys) => {
+            let span = setting.span();
+            let message = format!("`{}` are no keys", BStr::new(name));
+            setting.notes.error(codes::VALUE_INVALID, span, message, MenuError::KEYS);
+        }
+        Err(MenuError::Expected(expected)) => setting.invalid(&expected),
     }
-    Some(actions)
+}
+
+/// Why a line of a menu is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MenuError {
+    /// What is left of the equals sign.
+    NoKeys,
+    /// An action is none, but this was expected.
+    Expected(String),
+}
+
+impl MenuError {
+    /// What keys are.
+    pub(crate) const KEYS: &'static str =
+        "expected 0 to 9, *, # and A to D, such as *1=toggle_mute";
+}
+
+impl MenuProfile {
+    /// A menu without keys.
+    pub fn new(name: impl Into<BString>) -> Self {
+        Self { name: name.into(), entries: vec![] }
+    }
+
+    /// Takes one line. A later line for the same keys counts, as in Asterisk. Gives the actions
+    /// that are not here.
+    pub(crate) fn set(&mut self, name: &[u8], value: &BStr) -> Result<Vec<BString>, MenuError> {
+        let digit = |byte: &u8| Digit::from_char(char::from(byte.to_ascii_uppercase()));
+        let keys = name.iter().map(digit).collect::<Option<Vec<_>>>();
+        let keys = keys.filter(|keys| !keys.is_empty()).ok_or(MenuError::NoKeys)?;
+        let (mut actions, mut absent) = (vec![], vec![]);
+        for text in pieces(value) {
+            match action(text)? {
+                Some(action) => actions.push(action),
+                None => absent.push(text.to_owned()),
+            }
+        }
+        self.entries.retain(|entry| entry.keys != keys);
+        self.entries.push(MenuEntry { keys, actions });
+        Ok(absent)
+    }
+}
+
+/// One action; `None` when it is one that is not here.
+fn action(text: &BStr) -> Result<Option<MenuAction>, MenuError> {
+    let (name, argument) = match text.split_once_str("(") {
+        Some((name, rest)) => (name, rest.strip_suffix(b")").unwrap_or(rest)),
+        None => (text.as_bytes(), &b""[..]),
+    };
+    let name = BStr::new(name.trim_ascii());
+    if let Some((_, action)) = SIMPLE.iter().find(|(known, _)| *known == *name) {
+        return Ok(Some(action.clone()));
+    }
+    let list = |by: &str| -> Vec<BString> {
+        argument.split_str(by).map(|part| part.trim_ascii().into()).collect()
+    };
+    let files = || list("&").into_iter().filter(|file| !file.is_empty()).collect::<Vec<_>>();
+    match name.as_bytes() {
+        b"playback" if !files().is_empty() => return Ok(Some(MenuAction::Play(files()))),
+        b"playback_and_continue" if !files().is_empty() => {
+            return Ok(Some(MenuAction::Offer(files())));
+        }
+        b"dialplan_exec" => {
+            if let [context, extension, priority] = &list(",")[..]
+                && ![context, extension, priority].iter().any(|part| part.is_empty())
+            {
+                let (context, extension) = (context.clone(), extension.clone());
+                let priority = priority.clone();
+                return Ok(Some(MenuAction::Dialplan { context, extension, priority }));
+            }
+        }
+        _ if ABSENT.iter().any(|known| *known == *name) => return Ok(None),
+        _ => {}
+    }
+    let known = SIMPLE.iter().map(|(name, _)| *name).chain(ABSENT).chain(WITH_ARGUMENTS);
+    Err(MenuError::Expected(closest(name, known.map(BStr::new)).map_or_else(
+        || "an action, such as toggle_mute".to_owned(),
+        |near| format!("an action; did you mean `{near}`?"),
+    )))
 }
 
 /// The parts between commas that are in no parentheses.

@@ -23,6 +23,7 @@ mod network;
 mod notes;
 mod parking;
 mod pjsip;
+mod profile;
 mod programs;
 mod prompts;
 mod registration;
@@ -43,26 +44,30 @@ mod watching;
 mod tests;
 
 pub use acl::{Access, AccessList, Verdict};
+pub(crate) use conference::ProfileError;
 pub use dialplan::{applications, dialplan_checks, functions};
 pub use directory::DirectoryFiles;
 pub use features::FeatureSettings;
 pub use load::{Configuration, Finding, Loaded};
 pub use machine::MachineDetection;
-pub use menu::{DEFAULT_MENU, MenuAction, MenuEntry, MenuProfile};
+pub use menu::{DEFAULT_MENU, MenuAction, MenuEntry, MenuProfile, VolumeChange, VolumeOf};
 pub use music::{MusicClass, MusicOrder, MusicSettings};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use parking::ParkingLot;
+pub use profile::{
+    BridgeProfile, ConferenceRecording, EndMarked, NameAnnouncement, RoomSound, RoomSounds,
+    UserProfile,
+};
 pub use programs::{MessageFormat, Permitted, ProgramSettings, WebSocketClient};
 pub use registration::{Line, Origin, Registration};
 pub use secret::Secret;
 pub use settings::{
-    Aor, AuthCredentials, AuthSecret, BanSettings, BridgeProfile, CallerId, ClientCertificate,
-    CodecName, CodecPreference, ConferenceRecording, ConferenceSettings, ConnectedLineMethod,
-    DEFAULT_BRIDGE, DEFAULT_USER, DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups,
-    IdentifyBy, Peer, Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings,
-    SystemSettings, TlsSettings, TlsVersions, TransportProtocol, TransportSettings, UserProfile,
-    WhenFull,
+    Aor, AuthCredentials, AuthSecret, BanSettings, CallerId, ClientCertificate, CodecName,
+    CodecPreference, ConferenceSettings, ConnectedLineMethod, DEFAULT_BRIDGE, DEFAULT_USER,
+    DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups, IdentifyBy, Peer, Qualify,
+    RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
+    TlsVersions, TransportProtocol, TransportSettings, WhenFull,
 };
 pub use socket_options::{SocketOptions, TcpKeepalive};
 pub use stack::StackSettings;

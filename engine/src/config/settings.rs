@@ -15,6 +15,7 @@ use super::acl::Access;
 use super::menu::MenuProfile;
 use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
+use super::profile::{BridgeProfile, UserProfile};
 use super::registration::Registration;
 use super::secret::Secret;
 use super::socket_options::SocketOptions;
@@ -627,95 +628,6 @@ pub const DEFAULT_BRIDGE: &str = "default_bridge";
 /// The participant profile that `ConfBridge` uses when it names none.
 pub const DEFAULT_USER: &str = "default_user";
 
-/// How a conference room behaves (`type=bridge`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BridgeProfile {
-    /// The section's name.
-    pub name: BString,
-    /// How many participants there may be; `None` is no limit of its own.
-    pub max_members: Option<usize>,
-    /// How the room is recorded (`record_conference`); `None`: it is not.
-    pub recording: Option<ConferenceRecording>,
-    /// The prompt when someone joins.
-    pub sound_join: BString,
-    /// The prompt when someone leaves.
-    pub sound_leave: BString,
-}
-
-/// How a room is recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConferenceRecording {
-    /// The file (`record_file`); empty is `confbridge-ROOM-TIME.wav`.
-    pub file: BString,
-    /// Whether the time of the beginning becomes part of its name (`record_file_timestamp`).
-    pub has_time: bool,
-    /// Whether a file that is there is gone on with (`record_file_append`).
-    pub appends: bool,
-}
-
-impl Default for ConferenceRecording {
-    /// As in Asterisk.
-    fn default() -> Self {
-        Self { file: BString::default(), has_time: true, appends: true }
-    }
-}
-
-impl BridgeProfile {
-    /// The profile of this name with all defaults.
-    pub fn new(name: impl Into<BString>) -> Self {
-        Self {
-            name: name.into(),
-            max_members: None,
-            recording: None,
-            sound_join: "confbridge-join".into(),
-            sound_leave: "confbridge-leave".into(),
-        }
-    }
-}
-
-/// How one participant of a conference is treated (`type=user`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserProfile {
-    /// The section's name.
-    pub name: BString,
-    /// Whether joining and leaving make no sound and no announcement, to and about this one.
-    pub quiet: bool,
-    /// Whether a participant who is alone is told so.
-    pub announce_only_user: bool,
-    /// Whether the number of participants is said to this one when joining.
-    pub announce_user_count: bool,
-    /// Whether this one joins without being heard.
-    pub start_muted: bool,
-    /// The digits to enter before joining.
-    pub pin: Option<Secret>,
-    /// Whether this one may use the administrator's controls.
-    pub admin: bool,
-    /// Whether others wait for this one.
-    pub marked: bool,
-    /// Whether this one waits until a marked participant is there.
-    pub wait_marked: bool,
-    /// Whether this one must leave when the last marked participant does.
-    pub end_marked: bool,
-}
-
-impl UserProfile {
-    /// The profile of this name with all defaults.
-    pub fn new(name: impl Into<BString>) -> Self {
-        Self {
-            name: name.into(),
-            quiet: false,
-            announce_only_user: true,
-            announce_user_count: false,
-            start_muted: false,
-            pin: None,
-            admin: false,
-            marked: false,
-            wait_marked: false,
-            end_marked: false,
-        }
-    }
-}
-
 /// Everything that `asterisk.conf` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemSettings {
@@ -786,7 +698,7 @@ macro_rules! named {
     };
 }
 
-named!(TransportSettings, Peer, AuthCredentials, Aor, BridgeProfile, UserProfile);
+named!(TransportSettings, Peer, AuthCredentials, Aor);
 
 #[cfg(test)]
 mod tests {

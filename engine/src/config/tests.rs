@@ -524,7 +524,8 @@ fn conference_profiles_are_read_and_defaults_stay() {
     assert!(host.admin && host.marked && !host.wait_marked);
     assert_eq!(host.pin, Some(Secret::new("4711")));
     let small = rooms.bridges.get("small".into()).unwrap();
-    assert_eq!((small.max_members, small.sound_join.to_string()), (Some(3), "beep".to_owned()));
+    let join = small.sounds.of(RoomSound::Join);
+    assert_eq!((small.max_members, join.to_string()), (Some(3), "beep".to_owned()));
     assert!(rooms.bridges.get(DEFAULT_BRIDGE.into()).is_some(), "it exists without a section");
 }
 
@@ -532,12 +533,12 @@ fn conference_profiles_are_read_and_defaults_stay() {
 fn conference_settings_that_are_not_here_yet_are_named() {
     let loaded = load(&[(
         "confbridge.conf",
-        "[u]\ntype=user\npin=12a4\nannounce_join_leave=yes\n[m]\ntype=menu\n1=dialplan_exec(a,b,1)\n[n]\n",
+        "[u]\ntype=user\npin=12a4\ndenoise=yes\n[m]\ntype=menu\n1=toggle_binaural\n[n]\n",
     )]);
     let said = said(&loaded);
     assert!(said[0].starts_with("1:2 error[C004] the `pin` of user profile [u]"), "{said:?}");
-    assert!(said[1].starts_with("4:1 warning[C003] `announce_join_leave`"), "{said:?}");
-    assert!(said[2].starts_with("7:3 warning[C005] `1=dialplan_exec`"), "{said:?}");
+    assert!(said[1].starts_with("4:1 warning[C003] `denoise`"), "{said:?}");
+    assert!(said[2].starts_with("7:3 warning[C005] `1=toggle_binaural`"), "{said:?}");
     assert!(said[3].starts_with("8:2 warning[C006] [n] has no `type`"), "{said:?}");
     assert_eq!(said.len(), 4);
 }

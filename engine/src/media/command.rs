@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Digit, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings, TapId, Tone,
-    VoiceId, Watch, WatchId,
+    Digit, Gain, MixRate, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings,
+    TalkRules, TapId, Tone, VoiceId, Watch, WatchId,
 };
 
 /// A request to one shard. All but `Open` and `ReturnPort` concern a stream or room that it has;
@@ -168,6 +168,22 @@ pub enum Command {
         /// The new state.
         mute: MuteState,
     },
+    /// Changes the volumes of a room member, which joins with neither raised nor lowered.
+    SetVolume {
+        /// Which stream.
+        stream: StreamId,
+        /// Of what it hears.
+        listening: Gain,
+        /// Of what the others hear of it.
+        talking: Gain,
+    },
+    /// Chooses what a room's mix holds; `Auto` if nothing does.
+    ShapeRoom {
+        /// Which room.
+        room: RoomId,
+        /// What it holds.
+        rate: MixRate,
+    },
     /// Mixes items into a room for all to hear, after those already queued there.
     /// `RoomPlayFinished` follows.
     PlayToRoom {
@@ -177,6 +193,8 @@ pub enum Command {
         play: PlayId,
         /// What to play, in order.
         items: Vec<PlayItem>,
+        /// A member that does not hear it.
+        except: Option<StreamId>,
     },
     /// Stops one play to a room, or all.
     StopRoomPlay {
@@ -232,9 +250,11 @@ impl Command {
             | Self::Join { stream, .. }
             | Self::Leave { stream }
             | Self::Mute { stream, .. }
+            | Self::SetVolume { stream, .. }
             | Self::Move { stream, .. } => Some(*stream),
             Self::Open { .. }
             | Self::ReturnPort { .. }
+            | Self::ShapeRoom { .. }
             | Self::PlayToRoom { .. }
             | Self::StopRoomPlay { .. }
             | Self::TapRoom { .. }
@@ -350,6 +370,18 @@ pub enum TalkDetection {
     /// They are not.
     #[default]
     Off,
-    /// They are, as [`Talking`](super::Event::Talking).
+    /// They are, as [`Talking`](super::Event::Talking), by the usual rules.
     On,
+    /// As these have it.
+    By(TalkRules),
+}
+
+impl TalkDetection {
+    pub(crate) fn rules(self) -> TalkRules {
+        match self {
+            Self::Off => TalkRules::default(),
+            Self::On => TalkRules { events: true, ..TalkRules::default() },
+            Self::By(rules) => rules,
+        }
+    }
 }

@@ -1,13 +1,22 @@
 //! Adds the speakers of a room up once, and gives every listener the sum without himself.
 //!
-//! The sum is kept in 32 bits and saturated last. All who do not speak hear the same, so that is
-//! encoded once per codec and shared; only speakers cost a subtraction and an encoding each. In a
+//! The sum is kept in 32 bits and made to fit last, by a limiter. All who do not speak hear the same,
+//! so that is encoded once per codec and shared; only speakers cost a subtraction and an encoding each. In a
 //! room where somebody hears more than 4 kHz, all is added up twice, at 8 kHz and at 16 kHz: then
 //! each speaker costs one conversion of rates, and a listener none.
 
+mod limiter;
+mod noise;
+
 use diesis_sounds::mix;
 
-use super::{Codec, FRAME, Law, OpusSettings, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder};
+pub use limiter::Limiter;
+
+use self::noise::{NOISE as ROOM_NOISE, Noise};
+use super::{
+    Codec, FRAME, Gain, Law, OpusSettings, OpusSilence, Rate, Samples, TalkRules, WIDE_FRAME,
+    codec::encoder::Encoder,
+};
 
 /// One room's 20 ms. A shard has one and uses it for all its rooms in turn.
 #[derive(Debug)]
@@ -16,13 +25,31 @@ pub struct Mixer {
     narrow: Sum<FRAME>,
     wide: Sum<WIDE_FRAME>,
     encoded: [Encoded; 2],
-    shared: Vec<SharedEncoder>,
+    /// What the room keeps from mix to mix.
+    room: RoomMix,
+    /// Whether something is said to the whole room.
+    announces: bool,
+    noise: &'static Noise,
+    /// Mixes begun.
+    nth: usize,
 }
 
 #[derive(Debug)]
 struct Sum<const N: usize> {
     sum: [i32; N],
     speakers: Vec<[i16; N]>,
+    /// What those hear who do not speak.
+    whole: [i16; N],
+    state: Freshness,
+}
+
+/// What a room keeps from mix to mix.
+#[derive(Debug, Default)]
+pub(crate) struct RoomMix {
+    /// One for each codec that keeps state and that a member hears.
+    encoders: Vec<SharedEncoder>,
+    /// Of 8 kHz and of 16 kHz.
+    limiters: [Limiter; 2],
 }
 
 #[derive(Debug)]
@@ -33,7 +60,7 @@ struct Encoded {
 
 /// What a room's listeners hear in one codec that keeps state: the state is the room's.
 #[derive(Debug)]
-pub(crate) struct SharedEncoder {
+struct SharedEncoder {
     encoder: Encoder,
     state: Freshness,
 }
@@ -63,7 +90,10 @@ impl Mixer {
             narrow: Sum::new(),
             wide: Sum::new(),
             encoded: [stale(), stale()],
-            shared: vec![],
+            room: RoomMix::default(),
+            announces: false,
+            noise: &ROOM_NOISE,
+            nth: 0,
         }
     }
 
@@ -79,12 +109,15 @@ impl Mixer {
 
     /// Begins the next mix, of 8 kHz.
     pub fn clear(&mut self) {
-        self.begin(Rate::Narrow, &mut vec![]);
+        let mut room = RoomMix::default();
+        self.begin(Rate::Narrow, &mut room);
     }
 
-    /// Begins the next mix, with a room's own encoders; [`end`](Self::end) gives them back.
-    pub(crate) fn begin(&mut self, rate: Rate, shared: &mut Vec<SharedEncoder>) {
+    /// Begins the next mix, with what the room keeps; [`end`](Self::end) gives it back.
+    pub(crate) fn begin(&mut self, rate: Rate, room: &mut RoomMix) {
         self.rate = rate;
+        self.announces = false;
+        self.nth = self.nth.wrapping_add(1);
         self.narrow.clear();
         if rate == Rate::Wide {
             self.wide.clear();
@@ -92,15 +125,15 @@ impl Mixer {
         for encoded in &mut self.encoded {
             encoded.state = Freshness::Stale;
         }
-        std::mem::swap(&mut self.shared, shared);
-        for shared in &mut self.shared {
+        std::mem::swap(&mut self.room, room);
+        for shared in &mut self.room.encoders {
             shared.state = Freshness::Stale;
         }
     }
 
     /// All have been given what they hear.
-    pub(crate) fn end(&mut self, shared: &mut Vec<SharedEncoder>) {
-        std::mem::swap(&mut self.shared, shared);
+    pub(crate) fn end(&mut self, room: &mut RoomMix) {
+        std::mem::swap(&mut self.room, room);
     }
 
     /// How much the present mix holds.
@@ -129,7 +162,30 @@ impl Mixer {
 
     /// Adds what everybody hears.
     pub fn add_announcement(&mut self, samples: &[i16]) {
+        self.announces = true;
         self.narrow.add(samples);
+    }
+
+    /// What somebody does not hear of what was added, or nothing else.
+    pub(crate) fn keep_from(
+        &mut self,
+        speaker: Option<Speaker>,
+        narrow: &[i16; FRAME],
+        wide: &[i16; WIDE_FRAME],
+    ) -> Speaker {
+        let is_wide = self.rate == Rate::Wide;
+        let Some(speaker) = speaker else {
+            if is_wide {
+                self.wide.speakers.push(*wide);
+            }
+            self.narrow.speakers.push(*narrow);
+            return Speaker((self.narrow.speakers.len() - 1) as u32);
+        };
+        self.narrow.keep_from(speaker, narrow);
+        if is_wide {
+            self.wide.keep_from(speaker, wide);
+        }
+        speaker
     }
 
     /// Adds what everybody hears to the mix of 16 kHz.
@@ -139,12 +195,16 @@ impl Mixer {
 
     /// What those hear who do not speak.
     pub fn for_listener(&mut self, law: Law) -> &[u8; FRAME] {
+        if self.is_silent(None) {
+            return self.noise.payload(self.nth, law);
+        }
         let encoded = &mut self.encoded[match law {
             Law::Mu => 0,
             Law::A => 1,
         }];
         if encoded.state == Freshness::Stale {
-            law.encode_into(&saturate(&self.narrow.sum), &mut encoded.payload);
+            let whole = self.narrow.whole(&mut self.room.limiters[0]);
+            law.encode_into(whole, &mut encoded.payload);
             encoded.state = Freshness::Fresh;
         }
         &encoded.payload
@@ -152,41 +212,77 @@ impl Mixer {
 
     /// The same in a codec that keeps state; `None` if the room has no encoder for it.
     pub(crate) fn for_coded_listener(&mut self, codec: Codec, opus: OpusSettings) -> Option<&[u8]> {
+        let is_silent = self.is_silent(None);
         let rate = self.rate_for(codec);
-        let shared = self.shared.iter_mut().find(|shared| shared.encoder.fits(codec, opus))?;
+        let RoomMix { encoders, limiters } = &mut self.room;
+        let shared = encoders.iter_mut().find(|shared| shared.encoder.fits(codec, opus))?;
         if shared.state == Freshness::Stale {
             shared.state = Freshness::Fresh;
-            match rate {
-                Rate::Narrow => {
-                    shared.encoder.encode(Samples::Narrow(&saturate(&self.narrow.sum)));
-                }
-                Rate::Wide => {
-                    shared.encoder.encode(Samples::Wide(&saturate(&self.wide.sum)));
-                }
-            }
+            // Who has silence left out makes noise of his own.
+            let makes_noise = codec == Codec::Opus && opus.silence == OpusSilence::LeftOut;
+            let noise = (is_silent && !makes_noise).then_some((self.noise, self.nth));
+            let samples = match (rate, noise) {
+                (Rate::Narrow, Some((noise, nth))) => Samples::Narrow(noise.narrow(nth)),
+                (Rate::Wide, Some((noise, nth))) => Samples::Wide(noise.wide(nth)),
+                (Rate::Narrow, None) => Samples::Narrow(self.narrow.whole(&mut limiters[0])),
+                (Rate::Wide, None) => Samples::Wide(self.wide.whole(&mut limiters[1])),
+            };
+            shared.encoder.encode(samples);
         }
         Some(shared.encoder.payload())
     }
 
     /// What a speaker hears: the others.
-    pub fn for_speaker(&self, speaker: Speaker, law: Law, payload: &mut [u8; FRAME]) {
-        law.encode_into(&self.narrow.without(speaker), payload);
+    pub fn for_speaker(
+        &self,
+        speaker: Speaker,
+        limiter: &mut Limiter,
+        law: Law,
+        payload: &mut [u8; FRAME],
+    ) {
+        if self.is_silent(Some(speaker)) {
+            *payload = *self.noise.payload(self.nth, law);
+            return;
+        }
+        law.encode_into(&self.narrow.without(speaker, limiter), payload);
     }
 
-    /// The same in a codec that keeps state.
-    pub(crate) fn for_coded_speaker(&self, speaker: Speaker, encoder: &mut Encoder) {
-        match self.rate_for(encoder.codec()) {
-            Rate::Narrow => encoder.encode(Samples::Narrow(&self.narrow.without(speaker))),
-            Rate::Wide => encoder.encode(Samples::Wide(&self.wide.without(speaker))),
-        };
+    /// What somebody hears in a codec that keeps state, in an encoder of his own, louder or quieter
+    /// than it is.
+    pub(crate) fn encode_for(
+        &mut self,
+        speaker: Option<Speaker>,
+        gain: Gain,
+        limiter: &mut Limiter,
+        encoder: &mut Encoder,
+    ) {
+        let is_silent = self.is_silent(speaker);
+        let limiters = &mut self.room.limiters;
+        match self.rate.min(encoder.codec().rate()) {
+            Rate::Narrow => {
+                let mut samples = match speaker {
+                    _ if is_silent => *self.noise.narrow(self.nth),
+                    Some(speaker) => self.narrow.without(speaker, limiter),
+                    None => *self.narrow.whole(&mut limiters[0]),
+                };
+                gain.apply(&mut samples);
+                encoder.encode(Samples::Narrow(&samples));
+            }
+            Rate::Wide => {
+                let mut samples = match speaker {
+                    _ if is_silent => *self.noise.wide(self.nth),
+                    Some(speaker) => self.wide.without(speaker, limiter),
+                    None => *self.wide.whole(&mut limiters[1]),
+                };
+                gain.apply(&mut samples);
+                encoder.encode(Samples::Wide(&samples));
+            }
+        }
     }
 
-    /// What those hear who do not speak, in an encoder of somebody's own.
-    pub(crate) fn encode_all(&self, encoder: &mut Encoder) {
-        match self.rate_for(encoder.codec()) {
-            Rate::Narrow => encoder.encode(Samples::Narrow(&saturate(&self.narrow.sum))),
-            Rate::Wide => encoder.encode(Samples::Wide(&saturate(&self.wide.sum))),
-        };
+    /// Whether somebody would hear nothing at all.
+    fn is_silent(&self, who: Option<Speaker>) -> bool {
+        !self.announces && self.narrow.speakers.len() <= usize::from(who.is_some())
     }
 
     fn rate_for(&self, codec: Codec) -> Rate {
@@ -194,19 +290,26 @@ impl Mixer {
     }
 
     /// The whole mix, for a recording.
-    pub fn samples(&self) -> [i16; FRAME] {
-        saturate(&self.narrow.sum)
+    pub fn samples(&mut self) -> [i16; FRAME] {
+        *self.narrow.whole(&mut self.room.limiters[0])
     }
 
     /// What a member hears, for a recording; `None` for those who do not speak.
-    pub(crate) fn heard_by(&self, speaker: Option<Speaker>) -> [i16; FRAME] {
-        speaker.map_or_else(|| self.samples(), |speaker| self.narrow.without(speaker))
+    pub(crate) fn heard_by(
+        &mut self,
+        speaker: Option<Speaker>,
+        limiter: &mut Limiter,
+    ) -> [i16; FRAME] {
+        match speaker {
+            Some(speaker) => self.narrow.without(speaker, limiter),
+            None => self.samples(),
+        }
     }
 }
 
 impl<const N: usize> Sum<N> {
     const fn new() -> Self {
-        Self { sum: [0; N], speakers: vec![] }
+        Self { sum: [0; N], speakers: vec![], whole: [0; N], state: Freshness::Stale }
     }
 
     fn reserve(&mut self, speakers: usize) {
@@ -216,35 +319,56 @@ impl<const N: usize> Sum<N> {
     fn clear(&mut self) {
         self.sum.fill(0);
         self.speakers.clear();
+        self.state = Freshness::Stale;
     }
 
     fn add(&mut self, samples: &[i16]) {
         mix::add(&mut self.sum, samples);
     }
 
-    fn without(&self, speaker: Speaker) -> [i16; N] {
-        let Some(own) = self.speakers.get(speaker.0 as usize) else { return saturate(&self.sum) };
-        let mut others = [0; N];
-        mix::without(&self.sum, own, &mut others);
-        others
+    fn keep_from(&mut self, speaker: Speaker, samples: &[i16; N]) {
+        let Some(own) = self.speakers.get_mut(speaker.0 as usize) else { return };
+        for (own, &sample) in own.iter_mut().zip(samples) {
+            *own = own.saturating_add(sample);
+        }
+    }
+
+    /// The sum of all, made to fit once.
+    fn whole(&mut self, limiter: &mut Limiter) -> &[i16; N] {
+        if self.state == Freshness::Stale {
+            self.state = Freshness::Fresh;
+            self.whole = limiter.apply(&self.sum);
+        }
+        &self.whole
+    }
+
+    fn without(&self, speaker: Speaker, limiter: &mut Limiter) -> [i16; N] {
+        match self.speakers.get(speaker.0 as usize) {
+            Some(own) => limiter.apply_without(&self.sum, own),
+            None => limiter.apply(&self.sum),
+        }
+    }
+}
+
+impl RoomMix {
+    /// Whether all hear G.711.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.encoders.is_empty()
+    }
+
+    /// Somebody hears this codec from now on.
+    pub(crate) fn prepare_for(&mut self, codec: Codec, opus: OpusSettings) {
+        let is_known = self.encoders.iter().any(|shared| shared.encoder.fits(codec, opus));
+        if codec.law().is_none() && !is_known && self.encoders.len() < MOST_ENCODERS {
+            self.encoders.push(SharedEncoder::new(codec, opus));
+        }
     }
 }
 
 impl SharedEncoder {
-    pub(crate) fn new(codec: Codec, opus: OpusSettings) -> Self {
+    fn new(codec: Codec, opus: OpusSettings) -> Self {
         Self { encoder: Encoder::new(codec, opus), state: Freshness::Stale }
     }
-
-    pub(crate) fn fits(&self, codec: Codec, opus: OpusSettings) -> bool {
-        self.encoder.fits(codec, opus)
-    }
-}
-
-#[inline]
-fn saturate<const N: usize>(sum: &[i32; N]) -> [i16; N] {
-    let mut samples = [0; N];
-    mix::saturate(sum, &mut samples);
-    samples
 }
 
 /// Decides from frame to frame whether a member's audio is worth mixing and whether he talks.
@@ -255,6 +379,9 @@ pub(crate) struct TalkDetector {
     loud: u8,
     quiet: u16,
     talking: bool,
+    rules: TalkRules,
+    /// Frames since the last one of talk, of a member whose silence is dropped.
+    since_talk: Option<u16>,
 }
 
 /// What one frame changed.
@@ -266,6 +393,10 @@ pub(crate) enum TalkChange {
 }
 
 impl TalkDetector {
+    pub(crate) fn new(rules: TalkRules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// Whether this frame, or the last half second, was more than the noise of a quantiser: a
     /// member of whom this is not so changes no mix by being left out.
     pub(crate) fn handle_frame<const N: usize>(
@@ -282,11 +413,29 @@ impl TalkDetector {
         } else {
             self.hang = self.hang.saturating_sub(1);
         }
-        (self.hang > 0, self.measure_talk(mean))
+        let change = self.measure_talk(mean);
+        (self.hang > 0 && !self.is_dropped(mean), change)
+    }
+
+    /// Whether it is silence that is to be left out.
+    fn is_dropped(&mut self, mean: u32) -> bool {
+        if !self.rules.drops_silence {
+            return false;
+        }
+        self.since_talk = match self.since_talk {
+            _ if mean >= self.rules.talking_threshold.into() => Some(0),
+            frames => frames.and_then(|frames| frames.checked_add(1)),
+        };
+        self.since_talk.is_none_or(|frames| frames >= self.quiet_after())
+    }
+
+    /// Frames without talk that end it.
+    fn quiet_after(&self) -> u16 {
+        (self.rules.silence_threshold.as_millis() / 20).clamp(1, u16::MAX.into()) as u16
     }
 
     fn measure_talk(&mut self, mean: u32) -> TalkChange {
-        if mean >= TALKING {
+        if mean >= self.rules.talking_threshold.into() {
             self.loud = self.loud.saturating_add(1);
             self.quiet = 0;
         } else {
@@ -297,7 +446,7 @@ impl TalkDetector {
             self.talking = true;
             return TalkChange::Started;
         }
-        if self.talking && self.quiet >= QUIET_AFTER {
+        if self.talking && self.quiet >= self.quiet_after() {
             self.talking = false;
             return TalkChange::Stopped;
         }
@@ -306,10 +455,14 @@ impl TalkDetector {
 
     /// Talking is over, whatever the audio: the member was muted or left.
     pub(crate) fn reset(&mut self) -> TalkChange {
-        let talking = std::mem::take(self).talking;
+        let fresh = Self::new(self.rules);
+        let talking = std::mem::replace(self, fresh).talking;
         if talking { TalkChange::Stopped } else { TalkChange::None }
     }
 }
+
+/// Listeners of different wishes; beyond that each has an encoder of his own at work.
+const MOST_ENCODERS: usize = 8;
 
 /// A peak of -60 dBov; the noise of an idle G.711 line peaks at 8.
 const NOISE: u16 = 32;
@@ -317,14 +470,8 @@ const NOISE: u16 = 32;
 /// Frames for which a member stays in the mix after the last one above the noise: 0.5 s.
 const HANG: u8 = 25;
 
-/// Mean magnitude from which a frame counts as talk: the default of ConfBridge.
-const TALKING: u32 = 160;
-
 /// Frames of talk that begin talking: 60 ms, longer than a click.
 const TALK_AFTER: u8 = 3;
-
-/// Frames without talk that end it: 2.5 s, the default of ConfBridge.
-const QUIET_AFTER: u16 = 125;
 
 #[cfg(test)]
 mod tests {
@@ -339,25 +486,55 @@ mod tests {
         let two = mixer.add_speaker(&[-4000; FRAME]);
         mixer.add_announcement(&[500; 10]);
         let mut payload = [0; FRAME];
-        mixer.for_speaker(one, Law::Mu, &mut payload);
+        let limiter = &mut Limiter::default();
+        mixer.for_speaker(one, limiter, Law::Mu, &mut payload);
         assert_eq!((payload[0], payload[10]), (g711::encode_ulaw(-3500), g711::encode_ulaw(-4000)));
-        mixer.for_speaker(two, Law::A, &mut payload);
+        mixer.for_speaker(two, limiter, Law::A, &mut payload);
         assert_eq!((payload[0], payload[10]), (g711::encode_alaw(1500), g711::encode_alaw(1000)));
         assert_eq!(mixer.for_listener(Law::Mu)[0], g711::encode_ulaw(-2500));
         assert_eq!(mixer.for_listener(Law::A)[159], g711::encode_alaw(-3000));
-        mixer.clear();
-        assert_eq!(mixer.for_listener(Law::Mu), &[0xff; FRAME]);
     }
 
     #[test]
-    fn the_sum_saturates_only_after_the_subtraction() {
+    fn where_nobody_talks_there_is_a_noise_that_is_no_contribution() {
+        let mut mixer = Mixer::new();
+        for _ in 0..100 {
+            mixer.clear();
+            let mut heard = [0; FRAME];
+            Law::Mu.decode_into(mixer.for_listener(Law::Mu), &mut heard);
+            let peak = heard.iter().map(|sample| sample.unsigned_abs()).max();
+            assert!(peak.is_some_and(|peak| (8..NOISE).contains(&peak)), "{peak:?}");
+            assert_eq!(mixer.samples(), [0; FRAME], "none of it is recorded");
+            mixer.clear();
+            let alone = mixer.add_speaker(&[1000; FRAME]);
+            let mut payload = [0; FRAME];
+            mixer.for_speaker(alone, &mut Limiter::default(), Law::A, &mut payload);
+            Law::A.decode_into(&payload, &mut heard);
+            assert!(heard.iter().all(|sample| sample.unsigned_abs() <= NOISE));
+        }
+    }
+
+    #[test]
+    fn the_sum_is_made_to_fit_only_after_the_subtraction() {
         let mut mixer = Mixer::new();
         let one = mixer.add_speaker(&[30_000; FRAME]);
         mixer.add_speaker(&[30_000; FRAME]);
-        assert_eq!(mixer.samples(), [i16::MAX; FRAME]);
+        assert!(mixer.samples().iter().all(|sample| *sample > 32_700));
         let mut payload = [0; FRAME];
-        mixer.for_speaker(one, Law::Mu, &mut payload);
+        mixer.for_speaker(one, &mut Limiter::default(), Law::Mu, &mut payload);
         assert_eq!(payload[0], g711::encode_ulaw(30_000));
+    }
+
+    #[test]
+    fn one_whose_silence_is_dropped_is_mixed_while_he_talks_and_a_moment_longer() {
+        let silence_threshold = std::time::Duration::from_millis(100);
+        let rules = TalkRules { drops_silence: true, silence_threshold, ..TalkRules::default() };
+        let mut detector = TalkDetector::new(rules);
+        let mut mixed = |level| detector.handle_frame(Some(&[level; FRAME])).0;
+        assert!(!mixed(100), "more than noise, but no talk");
+        assert!(mixed(1000));
+        let after: Vec<bool> = (0..6).map(|_| mixed(100)).collect();
+        assert_eq!(after, [true, true, true, true, false, false]);
     }
 
     #[test]

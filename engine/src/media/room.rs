@@ -6,9 +6,9 @@ use diesis_sounds::halfband::Upsampler;
 use slab::Slab;
 
 use super::{
-    Codec, Event, FRAME, OpusSettings, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId,
-    TapSource, TapState, WIDE_FRAME,
-    mixer::{Mixer, SharedEncoder},
+    Codec, Event, FRAME, MixRate, OpusSettings, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId,
+    TapId, TapSource, TapState, WIDE_FRAME,
+    mixer::{Mixer, RoomMix},
     packet_io::PacketIo,
     player::Player,
     stream::{Moment, Stream},
@@ -21,15 +21,25 @@ pub(crate) struct Room {
     id: RoomId,
     phase: usize,
     members: Vec<usize>,
-    plays: VecDeque<Player>,
+    plays: VecDeque<RoomPlay>,
     taps: Taps,
     kind: Kind,
-    /// Whether somebody hears more than 8 kHz hold.
+    /// Of the present mix.
     rate: Rate,
+    /// What that may be.
+    shape: MixRate,
     /// For what is played to a room that does.
     upsampler: Upsampler,
-    /// One for each codec that keeps state and that a member hears.
-    shared: Vec<SharedEncoder>,
+    /// What its mixes share.
+    mix: RoomMix,
+}
+
+/// Something that is said to a room.
+#[derive(Debug)]
+struct RoomPlay {
+    player: Player,
+    /// The slot of who does not hear it.
+    except: Option<usize>,
 }
 
 /// How its members hear each other.
@@ -57,8 +67,9 @@ impl Room {
             taps: Taps::new(Tapped::Room(id)),
             kind: Kind::Mix,
             rate: Rate::Narrow,
+            shape: MixRate::Auto,
             upsampler: Upsampler::new(),
-            shared: vec![],
+            mix: RoomMix::default(),
         }
     }
 
@@ -77,30 +88,39 @@ impl Room {
 
     pub(crate) fn remove(&mut self, slot: usize) {
         self.members.retain(|&member| member != slot);
+        // Another stream may get the slot.
+        for play in &mut self.plays {
+            play.except.take_if(|except| *except == slot);
+        }
     }
 
     /// A member joined, or hears another codec from now on.
     pub(crate) fn prepare_for(&mut self, codec: Codec, opus: OpusSettings) {
-        let is_known = self.shared.iter().any(|shared| shared.fits(codec, opus));
-        if codec.law().is_none() && !is_known && self.shared.len() < MOST_ENCODERS {
-            self.shared.push(SharedEncoder::new(codec, opus));
-        }
+        self.mix.prepare_for(codec, opus);
     }
 
     /// Begins the mix of a frame; [`end_mix`](Self::end_mix) ends it.
     pub(crate) fn begin_mix(&mut self, mixer: &mut Mixer, streams: &Slab<Box<Stream>>) {
         // Few rooms have a wide member: then one look at each is all it costs.
         let members = self.members.iter().filter_map(|&slot| streams.get(slot));
-        self.rate = match self.shared.is_empty() {
-            true => Rate::Narrow,
-            false => members.map(|member| member.codec().rate()).max().unwrap_or_default(),
+        self.rate = match (self.shape, self.mix.is_plain()) {
+            (MixRate::Wide, _) => Rate::Wide,
+            (MixRate::Narrow, _) | (MixRate::Auto, true) => Rate::Narrow,
+            (MixRate::Auto, false) => {
+                members.map(|member| member.codec().rate()).max().unwrap_or_default()
+            }
         };
-        mixer.begin(self.rate, &mut self.shared);
+        mixer.begin(self.rate, &mut self.mix);
+    }
+
+    /// Chooses what its mix holds.
+    pub(crate) fn shape(&mut self, rate: MixRate) {
+        self.shape = rate;
     }
 
     /// Everybody has been sent the mix.
     pub(crate) fn end_mix(&mut self, mixer: &mut Mixer) {
-        mixer.end(&mut self.shared);
+        mixer.end(&mut self.mix);
     }
 
     /// Finds out whether a mix is needed: two that only talk are better served with each other's
@@ -152,18 +172,21 @@ impl Room {
         self.kind == Kind::Mix
     }
 
-    /// Queues a play; one more than the queue holds is refused as stopped.
+    /// Queues a play that the member in the slot `except` does not hear; one more than the queue
+    /// holds is refused as stopped.
     pub(crate) fn play(
         &mut self,
         play: PlayId,
         items: Vec<PlayItem>,
+        except: Option<usize>,
         events: &mut VecDeque<Event>,
     ) {
         if self.plays.len() >= MOST_PLAYS {
             events.push_back(self.finished(play, PlayEnd::Stopped));
             return;
         }
-        self.plays.push_back(Player::new(play, items, Repeat::Once));
+        let player = Player::new(play, items, Repeat::Once);
+        self.plays.push_back(RoomPlay { player, except });
     }
 
     pub(crate) fn stop_play(&mut self, play: Option<PlayId>, events: &mut VecDeque<Event>) {
@@ -171,11 +194,11 @@ impl Room {
     }
 
     fn end_plays(&mut self, play: Option<PlayId>, end: PlayEnd, events: &mut VecDeque<Event>) {
-        let concerned = |player: &Player| play.is_none_or(|play| play == player.play());
-        for player in self.plays.iter().filter(|player| concerned(player)) {
-            events.push_back(self.finished(player.play(), end));
+        let concerned = |it: &RoomPlay| play.is_none_or(|play| play == it.player.play());
+        for it in self.plays.iter().filter(|it| concerned(it)) {
+            events.push_back(self.finished(it.player.play(), end));
         }
-        self.plays.retain(|player| !concerned(player));
+        self.plays.retain(|it| !concerned(it));
     }
 
     pub(crate) fn tap(
@@ -199,17 +222,26 @@ impl Room {
     }
 
     /// Adds what is played to the mix of the speakers, and records the whole.
-    pub(crate) fn handle_frame(&mut self, mixer: &mut Mixer, events: &mut VecDeque<Event>) {
-        while let Some(player) = self.plays.front_mut() {
+    pub(crate) fn handle_frame(
+        &mut self,
+        mixer: &mut Mixer,
+        streams: &mut Slab<Box<Stream>>,
+        events: &mut VecDeque<Event>,
+    ) {
+        while let Some(RoomPlay { player, except }) = self.plays.front_mut() {
             if let Some(frame) = player.next_frame() {
                 mixer.add_announcement(frame.samples());
+                let mut wide = [0; WIDE_FRAME];
                 if self.rate == Rate::Wide {
-                    let wide = frame.wide().unwrap_or_else(|| {
-                        let mut wide = [0; WIDE_FRAME];
-                        self.upsampler.process(&frame.filled(), &mut wide);
-                        wide
-                    });
+                    match frame.wide() {
+                        Some(samples) => wide = samples,
+                        None => self.upsampler.process(&frame.filled(), &mut wide),
+                    }
                     mixer.add_wide_announcement(&wide);
+                }
+                // It is taken out of what that member hears as if he had said it himself.
+                if let Some(member) = except.and_then(|slot| streams.get_mut(slot)) {
+                    member.say_also(&frame.filled(), &wide, mixer);
                 }
                 break;
             }
@@ -232,6 +264,3 @@ impl Room {
 
 /// Announcements that may wait: a crowd that joins at once is announced no longer than that.
 const MOST_PLAYS: usize = 64;
-
-/// Listeners of different wishes; beyond that each has an encoder of his own at work.
-const MOST_ENCODERS: usize = 8;

@@ -16,7 +16,8 @@ use std::{
 use slab::Slab;
 
 use super::{
-    Command, Event, OpenError, PlayEnd, Rate, RoomId, ShardId, SocketId, StreamId, StreamSettings,
+    Command, Event, MixRate, OpenError, PlayEnd, Rate, RoomId, ShardId, SocketId, StreamId,
+    StreamSettings,
     mixer::Mixer,
     packet_io::PacketIo,
     room::Room,
@@ -218,8 +219,11 @@ impl Shard {
                 self.join(stream, room, mute, talk_detection)
             }
             Command::Leave { stream } => self.leave(stream),
-            Command::PlayToRoom { room, play, items } => {
-                let found = self.with_room(room, |room, events| room.play(play, items, events));
+            Command::ShapeRoom { room, rate } => self.shape_room(room, rate),
+            Command::PlayToRoom { room, play, items, except } => {
+                let except = except.and_then(|stream| self.by_id.get(&stream).copied());
+                let found =
+                    self.with_room(room, |room, events| room.play(play, items, except, events));
                 if !found {
                     let end = PlayEnd::Closed;
                     self.events.push_back(Event::RoomPlayFinished { room, play, end });
@@ -277,6 +281,7 @@ impl Shard {
             Command::Watch { watch, what, .. } => stream.watch(watch, what),
             Command::Unwatch { watch, .. } => stream.unwatch(watch),
             Command::Mute { mute, .. } => stream.set_mute(mute, events),
+            Command::SetVolume { listening, talking, .. } => stream.set_volume(listening, talking),
             _ => return false,
         }
         true
@@ -451,7 +456,7 @@ impl Shard {
                     }
                 }
                 *working_on = None;
-                room.handle_frame(mixer, events);
+                room.handle_frame(mixer, streams, events);
             } else {
                 room.pass_noise(streams, moment, io);
             }
@@ -628,6 +633,13 @@ impl Shard {
             }
         }
         true
+    }
+
+    fn shape_room(&mut self, room: RoomId, rate: MixRate) -> bool {
+        if rate == MixRate::Wide {
+            self.reserve_mix(Rate::Wide);
+        }
+        self.with_room(room, |room, _| room.shape(rate))
     }
 
     fn with_room(

@@ -28,9 +28,9 @@ use self::{
 };
 pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
-    Codec, EchoState, Event, FRAME, InbandDigits, MuteState, OpusSettings, PayloadType, PlayEnd,
-    PlayId, PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings, StreamStatistics,
-    TalkDetection, TapId, TapState, WatchId,
+    Codec, EchoState, Event, FRAME, Gain, InbandDigits, MuteState, OpusSettings, PayloadType,
+    PlayEnd, PlayId, PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings,
+    StreamStatistics, TalkDetection, TapId, TapState, WIDE_FRAME, WatchId,
     codec::encoder::Encoder,
     dtmf::{
         inband::Detector,
@@ -38,7 +38,7 @@ use super::{
     },
     event::Talk,
     latch::Latch,
-    mixer::{Speaker, TalkChange, TalkDetector},
+    mixer::{Limiter, Mixer, Speaker, TalkChange, TalkDetector},
     player::Player,
     playout::Playout,
     rtcp::NtpTime,
@@ -151,6 +151,12 @@ pub(crate) struct Seat {
     pub(crate) mute: MuteState,
     talk_detection: TalkDetection,
     detector: TalkDetector,
+    /// Of what it hears.
+    listening: Gain,
+    /// Of what the others hear of it.
+    talking: Gain,
+    /// Of what it hears while it speaks.
+    limiter: Limiter,
     speaker: Option<Speaker>,
     /// The slot of the only other member, if packets go there as they are.
     partner: Option<usize>,
@@ -417,7 +423,10 @@ impl Stream {
             room,
             mute,
             talk_detection,
-            detector: TalkDetector::default(),
+            detector: TalkDetector::new(talk_detection.rules()),
+            listening: Gain::UNITY,
+            talking: Gain::UNITY,
+            limiter: Limiter::default(),
             speaker: None,
             partner: None,
             passage: None,
@@ -443,7 +452,10 @@ impl Stream {
         let is_plain = |stream: &Self| {
             let seat = stream.seat.as_ref();
             seat.is_some_and(|seat| {
-                seat.mute == MuteState::Open && seat.talk_detection == TalkDetection::Off
+                seat.mute == MuteState::Open
+                    && seat.talk_detection == TalkDetection::Off
+                    && seat.listening == Gain::UNITY
+                    && seat.talking == Gain::UNITY
             }) && !stream.taps.as_deref().is_some_and(Taps::hears_both)
                 && can_become(stream.arriving, stream.settings.codec)
                 && stream.voices.is_none()
@@ -460,7 +472,7 @@ impl Stream {
         seat.partner = partner;
         seat.passage = None;
         seat.speaker = None;
-        seat.detector = TalkDetector::default();
+        seat.detector.reset();
         self.update_playout();
     }
 
@@ -473,6 +485,33 @@ impl Stream {
         seat.mute = mute;
         if !mute.is_heard() && seat.detector.reset() == TalkChange::Stopped {
             report_talk(self.id, seat, Talk::Stopped, events);
+        }
+    }
+
+    /// Changes how loud it hears and is heard.
+    pub(crate) fn set_volume(&mut self, listening: Gain, talking: Gain) {
+        if let Some(seat) = &mut self.seat {
+            (seat.listening, seat.talking) = (listening, talking);
+        }
+    }
+
+    /// The mix of its room, as loud as it wants it.
+    fn heard_in_room(&mut self, mixer: &mut Mixer) -> [i16; FRAME] {
+        let Some(seat) = &mut self.seat else { return [0; FRAME] };
+        let mut samples = mixer.heard_by(seat.speaker, &mut seat.limiter);
+        seat.listening.apply(&mut samples);
+        samples
+    }
+
+    /// What all hear in this frame but this one.
+    pub(crate) fn say_also(
+        &mut self,
+        narrow: &[i16; FRAME],
+        wide: &[i16; WIDE_FRAME],
+        mixer: &mut Mixer,
+    ) {
+        if let Some(seat) = &mut self.seat {
+            seat.speaker = Some(mixer.keep_from(seat.speaker, narrow, wide));
         }
     }
 
@@ -581,7 +620,7 @@ fn can_become(codec: Codec, other: Codec) -> bool {
 }
 
 fn report_talk(stream: StreamId, seat: &Seat, talk: Talk, events: &mut VecDeque<Event>) {
-    if seat.talk_detection == TalkDetection::On {
+    if seat.talk_detection.rules().events {
         events.push_back(Event::Talking { stream, talk });
     }
 }

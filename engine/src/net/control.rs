@@ -5,6 +5,7 @@
 //! only makes copies of what is asked for.
 
 mod calls;
+mod conference;
 mod kept;
 mod listener;
 mod metrics;

@@ -168,6 +168,9 @@ pub(crate) trait Knowledge {
     /// See [`Host::conference`].
     fn conference(&self, name: &BStr) -> Option<ConferenceFacts>;
 
+    /// Whether the next conference may have this option: `user,admin`.
+    fn conference_option(&self, option: &BStr, value: &BStr) -> Result<(), FunctionError>;
+
     /// See [`Host::device_state`].
     fn device_state(&self, device: &BStr) -> DeviceState;
 }
@@ -347,6 +350,7 @@ impl Host for PbxHost<'_> {
                 *self.talk = Some(talk_told(arguments, value)?);
                 Ok(())
             }
+            b"CONFBRIDGE" => self.knowledge.conference_option(arguments.into(), value.into()),
             _ => Err(FunctionError::Unknown),
         }
     }

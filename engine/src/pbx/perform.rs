@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
-    AnswerMedia, AudioFork, AudioSocket, AwaitSound, Bridge, BridgeWait, ConferenceEnd, ControlEnd,
-    ControlPlay, DetectMachine, DetectTalk, Dial, DialPlace, DialProgram, Digit as PlanDigit,
-    DigitSet as PlanDigits, HangupScope, Judged, MissingFile, MixMonitor, MonitorState, Operation,
-    Originate, Outcome, Page, Park, Pickup, Record, Recorded, SendMessage, Sound,
+    AnswerMedia, AudioFork, AudioSocket, AwaitSound, Bridge, BridgeWait, ConferenceEnd,
+    ConferenceOrder, ControlEnd, ControlPlay, DetectMachine, DetectTalk, Dial, DialPlace,
+    DialProgram, Digit as PlanDigit, DigitSet as PlanDigits, HangupScope, Judged, MissingFile,
+    MixMonitor, MonitorState, Operation, Originate, Outcome, Page, Park, Pickup, Record, Recorded,
+    SendMessage, Sound,
 };
 use jiff::tz::TimeZone;
 
@@ -99,6 +100,8 @@ pub(crate) enum Elsewhere {
     Redirect { channel: BString, place: DialPlace },
     /// Send a text message.
     SendMessage(Box<SendMessage>),
+    /// Do something to a conference.
+    OrderConference(Box<ConferenceOrder>),
 }
 
 /// The two ways a dialplan refuses a call.
@@ -268,6 +271,9 @@ pub(crate) fn perform(
         Operation::Bridge(bridge) => Performed::Wish(Wish::Bridge(bridge)),
         Operation::BridgeWait(wait) => Performed::Wish(Wish::BridgeWait(wait)),
         Operation::Page(page) => Performed::Wish(Wish::Page(page)),
+        Operation::OrderConference(order) => {
+            Performed::Wish(Wish::Elsewhere(Elsewhere::OrderConference(order)))
+        }
         Operation::BridgeAdd { channel } => Performed::Wish(Wish::BridgeAdd(channel)),
         Operation::Originate(originate) => {
             Performed::Wish(Wish::Elsewhere(Elsewhere::Originate(originate)))
@@ -386,6 +392,7 @@ pub(crate) fn left_room(end: VisitEnd) -> Outcome {
         VisitEnd::EndMarked => ConferenceEnd::EndMarked,
         VisitEnd::Left | VisitEnd::Kicked => ConferenceEnd::Kicked,
         VisitEnd::LeftByKey => ConferenceEnd::Dtmf,
+        VisitEnd::TimedOut => ConferenceEnd::TimedOut,
     })
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     channel::{Cause, ChannelId, DigitSource},
     clock::Now,
-    media::{Digit, MuteState, RoomId, ShardId},
+    media::{Digit, MuteState, RoomId, ShardId, TalkDetection},
 };
 
 /// Names one bridge for as long as the process lives.
@@ -155,7 +155,8 @@ impl Switch {
         let Some(bridge) = self.bridges.get_mut(&bridged.bridge) else { return };
         bridged.audio = Audio::Joined;
         let (room, shard) = (bridge.room, *bridge.shard.get_or_insert(shard));
-        call.channel.join(room, shard, bridged.mute, &mut self.outbox);
+        let talk = TalkDetection::Off;
+        call.channel.join(room, shard, bridged.mute, talk, &mut self.outbox);
         self.follow_stream(call);
     }
 
@@ -262,7 +263,8 @@ impl Switch {
         let keys = call.keys.handle_timeout(now.instant);
         self.pass_keys(call, keys);
         if let Some(menu) = &mut call.menu {
-            menu.handle_timeout(now.instant);
+            let keys = menu.handle_timeout(now.instant);
+            self.pass_keys_in_room(call, keys);
         }
     }
 

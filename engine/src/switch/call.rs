@@ -301,7 +301,9 @@ impl Call {
         let keys = self.keys.deadline();
         let menu = self.menu.as_ref().and_then(|menu| menu.deadline());
         let channel = self.channel.deadline();
-        [phase, pbx, dial, page, program, info, keys, menu, channel].into_iter().flatten().min()
+        let visit = self.visit.as_ref().and_then(|visit| visit.deadline());
+        let all = [phase, pbx, dial, page, program, info, keys, menu, channel, visit];
+        all.into_iter().flatten().min()
     }
 
     /// How its media stands, or stood when it ended.

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 use bstr::BString;
 use diesis_dialplan::operation::OriginateStatus;
 
-use super::Originate;
+use super::{Originate, RoomOrder};
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits, ReadEnd},
     config::MessageFormat,
@@ -61,6 +61,15 @@ pub enum Command {
         call: ChannelId,
         /// What to do.
         verb: Verb,
+    },
+    /// Something to be done to a conference room.
+    Room {
+        /// Names the command in its completion.
+        id: CommandId,
+        /// The room's name.
+        room: BString,
+        /// What.
+        order: RoomOrder,
     },
     /// Says how many messages wait in a mailbox; whose lamp that is, is told.
     SetMailbox {

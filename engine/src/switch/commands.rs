@@ -22,6 +22,11 @@ impl Switch {
             Command::PlaceCall { id, call } => self.begin_placing(id, call, now),
             Command::Originate { id, originate } => self.originate_by_command(id, *originate, now),
             Command::Call { id, call, verb } => self.command_call(id, call, verb, now),
+            Command::Room { id, room, order } => {
+                let done = self.carry_out_in_room(room.as_ref(), order);
+                let failed = |error: super::RoomError| Completion::Failed(error.to_string());
+                self.complete(id, done.map_or_else(failed, |_| Completion::Done));
+            }
             Command::SetMailbox { id, mailbox, counts } => {
                 let set = self.change_mailbox(mailbox.as_ref(), counts, now);
                 let failed = |error: super::MailboxError| Completion::Failed(error.to_string());
@@ -156,7 +161,7 @@ impl Switch {
                     return Err("the call is in no room".into());
                 }
                 self.stop_task(call);
-                self.visited(call, crate::bridge::VisitProgress::Ended(VisitEnd::Left));
+                self.visited(call, crate::bridge::VisitProgress::Ended(VisitEnd::Left), now);
             }
             Verb::RunDialplan { context, extension } => {
                 self.stop_task(call);

@@ -13,11 +13,29 @@ use super::{BridgeId, Completion, ContactStatus, Feature, command::CommandId};
 use crate::{
     cdr,
     channel::{Cause, ChannelId},
-    media::{Digit, StreamStatistics},
+    media::{Digit, StreamStatistics, Talk},
     presence::{DeviceState, ExtensionState},
     program::{ProgramEnd, ProgramId},
     sip::registration::RegistrationEvent,
 };
+
+/// What happens to a conference room as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomChange {
+    /// Nobody but administrators comes in.
+    Locked,
+    /// All come in.
+    Unlocked,
+    /// Nobody but administrators is heard.
+    Muted,
+    /// All are heard, but for those who do not want to be.
+    Unmuted,
+    /// A recording begins.
+    RecordingStarted,
+    /// A recording ends.
+    RecordingStopped,
+}
 
 /// Something that happened, for an embedder, a monitor or a log.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,6 +202,32 @@ pub enum SwitchEvent {
         room: BString,
         /// How many remain.
         members: usize,
+    },
+    /// Somebody in a conference room begins to talk, or stops
+    /// (`talk_detection_events` of the user profile).
+    RoomTalking {
+        /// The call.
+        call: ChannelId,
+        /// The room.
+        room: BString,
+        /// Which of them.
+        talk: Talk,
+    },
+    /// A conference room was locked or unlocked, or its participants muted or let be heard.
+    RoomChanged {
+        /// The room.
+        room: BString,
+        /// What happened.
+        change: RoomChange,
+    },
+    /// A member of a conference room is not heard any more, or is again.
+    RoomMuted {
+        /// The call.
+        call: ChannelId,
+        /// The room.
+        room: BString,
+        /// Which of them.
+        is_muted: bool,
     },
     /// A recording ended.
     RecordingStopped {

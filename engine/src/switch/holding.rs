@@ -12,7 +12,7 @@ use super::{Switch, bridges::BridgeNews, call::Call, plan::resume};
 use crate::{
     channel::{ChannelId, OtherDigits, TaskOutcome},
     clock::Now,
-    media::{MuteState, PlayItem, RoomId, ShardId},
+    media::{MuteState, PlayItem, RoomId, ShardId, TalkDetection},
     pbx::perform,
     printable::Printable,
 };
@@ -119,7 +119,7 @@ impl Switch {
                 HoldingRole::Announcer => MuteState::Open,
                 HoldingRole::Participant => MuteState::Muted,
             };
-            call.channel.join(room, shard, mute, &mut self.outbox);
+            call.channel.join(room, shard, mute, TalkDetection::Off, &mut self.outbox);
             return self.follow_stream(call);
         }
         if heard == Hears::Announcers {

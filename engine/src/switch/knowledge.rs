@@ -1,7 +1,7 @@
 //! What the switch tells a dialplan that asks: other channels, endpoints and their contacts, conferences.
 
-use bstr::{BStr, BString};
-use diesis_dialplan::host::{ConferenceFacts, SipObject};
+use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::host::{ConferenceFacts, FunctionError, SipObject};
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
     bridge::Rooms,
     channel::ChannelId,
     clock::Now,
-    config::{Mailbox, SipSettings},
+    config::{ConferenceSettings, Mailbox, SipSettings},
     pbx::host::Knowledge,
     presence::{Device, DeviceState},
     sip::registrar::Registrar,
@@ -28,6 +28,7 @@ pub(super) struct Known<'a> {
     pub(super) sip: &'a SipSettings,
     pub(super) rooms: &'a Rooms,
     pub(super) devices: &'a Devices,
+    pub(super) conferences: &'a ConferenceSettings,
     pub(super) now: Now,
 }
 
@@ -70,8 +71,17 @@ impl Knowledge for Known<'_> {
             }
             facts.parties.push(channel);
         }
-        (facts.is_locked, facts.is_muted) = self.rooms.state(name);
+        let state = self.rooms.state(name);
+        (facts.is_locked, facts.is_muted) = (state.is_locked, state.is_muted);
         (!facts.parties.is_empty()).then_some(facts)
+    }
+
+    fn conference_option(&self, option: &BStr, value: &BStr) -> Result<(), FunctionError> {
+        let Some((kind, option)) = option.split_once_str(",") else {
+            return Err(FunctionError::Arguments("usage: CONFBRIDGE(kind,option)".into()));
+        };
+        let checked = self.conferences.check(kind, option.into(), value);
+        checked.map_err(|error| FunctionError::Arguments(error.to_string()))
     }
 
     fn device_state(&self, device: &BStr) -> DeviceState {

@@ -8,10 +8,7 @@ use super::{
 use crate::{
     channel::{Asker, Cause, DigitSource, Pressed, PromptReply},
     clock::Now,
-    media::{
-        Command as MediaCommand, Digit, Event, Noticed, PlayItem, ShardId, StreamId,
-        StreamStatistics,
-    },
+    media::{Command as MediaCommand, Digit, Event, Noticed, ShardId, StreamId, StreamStatistics},
 };
 
 impl Switch {
@@ -82,6 +79,9 @@ impl Switch {
                 // The cause that Asterisk gives.
                 switch.end(call, Cause::CHANNEL_UNAVAILABLE, EndedBy::Failure, now);
             }),
+            Event::Talking { stream, talk } => self.with_stream(stream, now, |switch, call| {
+                switch.tell_talking(call, talk);
+            }),
             Event::PortsExhausted { shard } => {
                 tracing::warn!(shard = shard.0, "no RTP port left: calls will be refused with 503");
             }
@@ -89,7 +89,6 @@ impl Switch {
             // What the switch asked for and assumes done: rooms and moves are ordered by the
             // commands themselves.
             Event::RoomPlayFinished { .. }
-            | Event::Talking { .. }
             | Event::Joined { .. }
             | Event::Left { .. }
             | Event::Moved { .. } => {}
@@ -123,12 +122,7 @@ impl Switch {
             Some(Asker::Channel(channel)) => self.with_call(channel, now, |switch, call| {
                 call.channel.handle_prompt(id, prompt, now.instant, &mut switch.outbox);
             }),
-            Some(Asker::Room { room, shard }) => {
-                if let Some(prompt) = prompt {
-                    let (play, items) = (self.outbox.next_play(), vec![PlayItem::Prompt(prompt)]);
-                    self.outbox.command(shard, MediaCommand::PlayToRoom { room, play, items });
-                }
-            }
+            Some(Asker::Room(part)) => self.take_announcement_part(part, prompt),
             None => {}
         }
     }

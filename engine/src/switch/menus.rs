@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::{
     Switch,
@@ -10,14 +10,14 @@ use super::{
     features::{Collected, KeyCollector},
 };
 use crate::{
-    bridge::{KickReason, RoomEffect, VisitEnd, VisitProgress, census},
+    bridge::{KickReason, RoomEffect, RoomMembers, VisitEnd, VisitProgress},
     channel::{DigitSource, PlayRequest},
     clock::Now,
-    config::{MenuAction, MenuProfile},
-    media::Digit,
+    config::{MenuAction, MenuProfile, RoomSound, VolumeChange, VolumeOf},
+    media::{Digit, Gain},
 };
 
-/// One caller's menu.
+/// One caller's keys in a room, and what they changed for that caller alone.
 #[derive(Debug)]
 pub(super) struct Menu {
     profile: MenuProfile,
@@ -25,6 +25,10 @@ pub(super) struct Menu {
     /// What the last keys asked for and is not done yet.
     todo: VecDeque<MenuAction>,
     hears: Hears,
+    /// Of what the caller hears.
+    listening: Gain,
+    /// Of what the others hear of the caller.
+    talking: Gain,
 }
 
 /// What is said to the caller by the menu.
@@ -33,6 +37,8 @@ enum Hears {
     Nothing,
     /// Keys are not heard meanwhile.
     Reply,
+    /// Something the room has to tell: no key asked for it.
+    News,
     /// A key goes on from those that asked for it.
     Offer {
         typed: Vec<Digit>,
@@ -43,7 +49,8 @@ impl Menu {
     pub(super) fn new(profile: MenuProfile, timeout: std::time::Duration) -> Self {
         let codes = profile.entries.iter().map(|entry| entry.keys.clone()).zip(0..).collect();
         let keys = KeyCollector::of(codes, timeout);
-        Self { profile, keys, todo: VecDeque::new(), hears: Hears::Nothing }
+        let (listening, talking) = (Gain::UNITY, Gain::UNITY);
+        Self { profile, keys, todo: VecDeque::new(), hears: Hears::Nothing, listening, talking }
     }
 
     /// When keys are no code any more.
@@ -52,8 +59,8 @@ impl Menu {
     }
 
     /// Forgets keys that became no code in time.
-    pub(super) fn handle_timeout(&mut self, now: std::time::Instant) {
-        self.keys.handle_timeout(now);
+    pub(super) fn handle_timeout(&mut self, now: std::time::Instant) -> Vec<(Digit, DigitSource)> {
+        self.keys.handle_timeout(now)
     }
 
     /// Whether the end of what the channel plays belongs to the menu.
@@ -77,6 +84,8 @@ impl Switch {
         let Some(menu) = &mut call.menu else { return false };
         match std::mem::replace(&mut menu.hears, Hears::Nothing) {
             Hears::Nothing => {}
+            // Keys count, and what the room has to tell goes on.
+            Hears::News => menu.hears = Hears::News,
             Hears::Reply => {
                 menu.hears = Hears::Reply;
                 return true;
@@ -88,7 +97,8 @@ impl Switch {
             }
         }
         match menu.keys.press(digit, source, now.instant) {
-            Collected::Waits | Collected::Pass(_) => {}
+            Collected::Waits => {}
+            Collected::Pass(keys) => self.pass_keys_in_room(call, keys),
             Collected::Asked(entry) => {
                 let Some(entry) = menu.profile.entries.get(entry) else { return true };
                 menu.todo = entry.actions.iter().cloned().collect();
@@ -104,9 +114,56 @@ impl Switch {
         let Some(menu) = &mut call.menu else { return };
         let typed = match std::mem::replace(&mut menu.hears, Hears::Nothing) {
             Hears::Offer { typed } => typed,
-            Hears::Nothing | Hears::Reply => vec![],
+            Hears::Nothing | Hears::Reply | Hears::News => vec![],
         };
         self.perform_menu(call, &typed, now);
+        let is_silent = call.menu.as_ref().is_some_and(|menu| !menu.is_saying());
+        if is_silent && let Some(class) = self.rooms.music_of(call.id) {
+            // What was said took the place of the music.
+            self.start_music(call, class);
+        }
+    }
+
+    /// Lets a caller hear what the room has to tell, after what is said already.
+    pub(super) fn tell_in_room(&mut self, call: &mut Call, prompts: Vec<BString>, now: Now) {
+        let Some(menu) = &mut call.menu else { return };
+        if menu.is_saying() {
+            return menu.todo.push_back(MenuAction::Play(prompts));
+        }
+        menu.hears = Hears::News;
+        call.channel.play(PlayRequest::named(prompts), None, now.instant, &mut self.outbox);
+    }
+
+    /// Keys that ask for nothing go to the others, if they may.
+    pub(super) fn pass_keys_in_room(&mut self, call: &Call, keys: Vec<(Digit, DigitSource)>) {
+        let passes = call.visit.as_ref().is_some_and(|visit| visit.user().dtmf_passthrough);
+        for (digit, source) in keys.into_iter().filter(|_| passes) {
+            for channel in self.rooms.others_in_mix(call.id) {
+                self.room_effects.push_back(RoomEffect::PassKey { channel, digit, source });
+            }
+        }
+    }
+
+    /// Lets a caller hear and be heard as loud as the keys have it.
+    pub(super) fn follow_volume(&mut self, call: &Call) {
+        let volumes = call.menu.as_ref().map(|menu| (menu.listening, menu.talking));
+        if let Some((listening, talking)) = volumes {
+            call.channel.set_volume(listening, talking, &mut self.outbox);
+        }
+    }
+
+    fn change_volume(&mut self, call: &mut Call, of: VolumeOf, change: VolumeChange) {
+        let Some(menu) = &mut call.menu else { return };
+        let gain = match of {
+            VolumeOf::Listening => &mut menu.listening,
+            VolumeOf::Talking => &mut menu.talking,
+        };
+        *gain = match change {
+            VolumeChange::Increase => gain.louder(),
+            VolumeChange::Decrease => gain.quieter(),
+            VolumeChange::Reset => Gain::UNITY,
+        };
+        self.follow_volume(call);
     }
 
     /// Does what the keys asked for, up to something that has to be said first.
@@ -114,7 +171,7 @@ impl Switch {
         while let Some(action) = call.menu.as_mut().and_then(|menu| menu.todo.pop_front()) {
             let (said, hears) = match action {
                 MenuAction::Offer(files) => (files, Hears::Offer { typed: typed.to_vec() }),
-                action => (self.act(call, &action), Hears::Reply),
+                action => (self.act(call, &action, now), Hears::Reply),
             };
             if said.is_empty() {
                 continue;
@@ -127,23 +184,27 @@ impl Switch {
     }
 
     /// Does one thing; what is said of it.
-    fn act(&mut self, call: &mut Call, action: &MenuAction) -> Vec<BString> {
-        let is_admin = call.visit.as_ref().is_some_and(|visit| visit.is_admin());
+    fn act(&mut self, call: &mut Call, action: &MenuAction, now: Now) -> Vec<BString> {
+        let Some(visit) = &call.visit else { return vec![] };
+        let is_admin = visit.is_admin();
+        let refused = || visit.sound(RoomSound::ErrorMenu);
         match action {
             MenuAction::Nothing => vec![],
             MenuAction::Play(files) | MenuAction::Offer(files) => files.clone(),
             MenuAction::ToggleMute => {
                 let Some(muted) = self.rooms.toggle_mute(call.id) else { return vec![] };
+                let said = if muted { RoomSound::Muted } else { RoomSound::Unmuted };
+                let said = visit.sound(said);
                 self.follow_mute(call);
-                vec![if muted { "conf-muted".into() } else { "conf-unmuted".into() }]
+                self.tell_muted(call, muted);
+                said
             }
             MenuAction::CountParticipants => {
-                let visit = call.visit.as_ref();
-                let count = visit.map_or(0, |visit| self.rooms.count(visit.room().as_ref()));
-                census(count.saturating_sub(1), call.channel.language.as_ref())
+                let count = self.rooms.count(visit.room().as_ref());
+                visit.census(count.saturating_sub(1), call.channel.language.as_ref())
             }
             MenuAction::Leave => {
-                self.visited(call, VisitProgress::Ended(VisitEnd::LeftByKey));
+                self.visited(call, VisitProgress::Ended(VisitEnd::LeftByKey), now);
                 vec![]
             }
             MenuAction::KickLast => match self.rooms.last_to_come(call.id) {
@@ -152,21 +213,34 @@ impl Switch {
                     self.room_effects.push_back(RoomEffect::Kick { channel, reason });
                     vec![]
                 }
-                _ => vec!["conf-errormenu".into()],
+                _ => refused(),
             },
-            MenuAction::ToggleLock if is_admin => match self.rooms.toggle_lock(call.id) {
-                Some(true) => vec!["conf-lockednow".into()],
-                Some(false) => vec!["conf-unlockednow".into()],
-                None => vec![],
-            },
+            MenuAction::ToggleLock if is_admin => {
+                let room = visit.room().clone();
+                let was_locked = self.rooms.state(room.as_ref()).is_locked;
+                let said = match was_locked {
+                    true => RoomSound::UnlockedNow,
+                    false => RoomSound::LockedNow,
+                };
+                let said = visit.sound(said);
+                self.lock_room(room.as_ref(), !was_locked);
+                said
+            }
             MenuAction::ToggleMuteParticipants if is_admin => {
-                for effect in self.rooms.toggle_mute_participants(call.id) {
-                    self.room_effects.push_back(effect);
-                }
+                let (room, said) = (visit.room().clone(), refused());
+                let was_muted = self.rooms.state(room.as_ref()).is_muted;
+                let done = self.mute_room(room.as_ref(), RoomMembers::Participants, !was_muted);
+                if done.is_err() { said } else { vec![] }
+            }
+            MenuAction::ToggleLock | MenuAction::ToggleMuteParticipants => refused(),
+            MenuAction::Volume(of, change) => {
+                self.change_volume(call, *of, *change);
                 vec![]
             }
-            MenuAction::ToggleLock | MenuAction::ToggleMuteParticipants => {
-                vec!["conf-errormenu".into()]
+            MenuAction::Dialplan { context, extension, priority } => {
+                let place = bstr::join(",", [context, extension, priority]);
+                let said = refused();
+                if self.step_out(call, place.as_bstr(), now) { vec![] } else { said }
             }
         }
     }

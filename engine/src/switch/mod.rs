@@ -8,12 +8,14 @@
 mod account;
 mod addresses;
 mod admission;
+mod announcer;
 mod bans;
 mod bridges;
 mod budget;
 mod call;
 mod command;
 mod commands;
+mod conferences;
 mod connected;
 mod device_state;
 mod dial;
@@ -79,7 +81,10 @@ pub use bridges::BridgeId;
 pub use command::{
     Command, CommandId, Completion, ForkAudio, JoinRoom, OutboundCredentials, PlaceCall, Verb,
 };
-pub use event::{AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, SwitchEvent};
+pub use conferences::{RoomError, RoomOrder};
+pub use event::{
+    AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, RoomChange, SwitchEvent,
+};
 pub use features::Feature;
 pub use originate::Originate;
 pub use qualify::ContactStatus;
@@ -90,8 +95,11 @@ pub use replace::Replacement;
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use subscriptions::MailboxError;
 pub use totals::{Histogram, MediaTotals, Totals};
-pub use view::{CallView, ContactView, HintView, PeerView, RoomView, SubscriptionView};
+pub use view::{
+    CallView, ContactView, HintView, PeerView, RoomMemberView, RoomView, SubscriptionView,
+};
 
+pub use crate::bridge::RoomMembers;
 use crate::{
     bridge::{RoomEffect, Rooms},
     cdr::Ledger,
@@ -103,6 +111,7 @@ use crate::{
     sip,
 };
 use admission::Gate;
+use announcer::Announcer;
 use bridges::{Bridge, BridgeNews};
 use call::Call;
 use dial::DialNews;
@@ -141,6 +150,7 @@ pub struct Switch {
     yielded: VecDeque<ChannelId>,
     rooms: Rooms,
     room_effects: VecDeque<RoomEffect>,
+    announcer: Announcer,
     /// Rooms that are recorded, or were and have members.
     room_recordings: HashMap<media::RoomId, recordings::RoomRecording>,
     /// What the calls of a Dial tell the one that dialled.
@@ -216,6 +226,7 @@ impl Switch {
             yielded: VecDeque::new(),
             rooms: Rooms::default(),
             room_effects: VecDeque::new(),
+            announcer: Announcer::default(),
             room_recordings: HashMap::new(),
             dial_news: VecDeque::new(),
             bridges: HashMap::new(),

@@ -174,6 +174,7 @@ impl Switch {
             sip: &self.config.sip,
             rooms: &self.rooms,
             devices: &self.devices,
+            conferences: &self.config.conferences,
             now,
         };
         let mut host = PbxHost {
@@ -285,6 +286,10 @@ impl Switch {
             Wish::Elsewhere(Elsewhere::SendMessage(send)) => {
                 let sent = self.send_message(call, &send, now);
                 return resume(call, Outcome::Message(sent));
+            }
+            Wish::Elsewhere(Elsewhere::OrderConference(order)) => {
+                let outcome = self.order_by_dialplan(call, *order);
+                return resume(call, outcome);
             }
             wish => wish,
         };

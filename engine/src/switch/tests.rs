@@ -24,6 +24,7 @@ mod nat;
 mod originate;
 mod page;
 mod parking;
+mod participants;
 mod path;
 mod pickup;
 mod programs;

@@ -4,14 +4,18 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::{
     ContactStatus, Direction, Parties, Switch,
     call::{Call, Control, Hold, Phase},
 };
 use crate::{
-    channel::ChannelId, clock::Now, media::StreamStatistics, presence::ExtensionState,
+    bridge::{MemberFacts, RoomFacts},
+    channel::ChannelId,
+    clock::Now,
+    media::StreamStatistics,
+    presence::ExtensionState,
     sip::Transport,
 };
 
@@ -135,8 +139,31 @@ pub struct SubscriptionView {
 pub struct RoomView {
     /// The room's name.
     pub name: BString,
-    /// The channels in it.
-    pub members: Vec<BString>,
+    /// Who is in it, in the order they came.
+    pub members: Vec<RoomMemberView>,
+    /// Whether nobody but administrators comes in.
+    pub is_locked: bool,
+    /// Whether nobody but administrators is heard.
+    pub is_muted: bool,
+    /// Whether it is recorded.
+    pub is_recorded: bool,
+}
+
+/// Somebody in a conference room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomMemberView {
+    /// The call.
+    pub call: ChannelId,
+    /// The channel's name.
+    pub channel: BString,
+    /// Whether it has the administrator's keys.
+    pub is_admin: bool,
+    /// Whether others wait for it.
+    pub is_marked: bool,
+    /// Whether it waits for a marked one.
+    pub is_waiting: bool,
+    /// Whether the others do not hear it.
+    pub is_muted: bool,
 }
 
 impl Switch {
@@ -199,17 +226,22 @@ impl Switch {
 
     /// All conference rooms with somebody inside, by name.
     pub fn view_rooms(&self) -> Vec<RoomView> {
-        let mut rooms: BTreeMap<BString, Vec<(ChannelId, BString)>> = BTreeMap::new();
-        for call in self.calls.values() {
-            if let Some(room) = self.rooms.name_of(call.id) {
-                rooms.entry(room.into()).or_default().push((call.id, call.name.clone()));
-            }
-        }
-        let view = |(name, mut members): (BString, Vec<(ChannelId, BString)>)| {
-            members.sort_unstable();
-            RoomView { name, members: members.into_iter().map(|(_, channel)| channel).collect() }
+        let mut rooms: Vec<RoomView> =
+            self.rooms.names().map(|name| self.view_room(name.as_ref())).collect();
+        rooms.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        rooms
+    }
+
+    fn view_room(&self, name: &BStr) -> RoomView {
+        let member = |it: MemberFacts| {
+            let channel = self.calls.get(&it.channel)?.name.clone();
+            let is_muted = self.rooms.is_muted(it.channel).unwrap_or_default();
+            let MemberFacts { channel: call, is_admin, is_marked, is_waiting, .. } = it;
+            Some(RoomMemberView { call, channel, is_admin, is_marked, is_waiting, is_muted })
         };
-        rooms.into_iter().map(view).collect()
+        let RoomFacts { is_locked, is_muted, is_recorded } = self.rooms.state(name);
+        let members = self.rooms.members(name).filter_map(member).collect();
+        RoomView { name: name.into(), members, is_locked, is_muted, is_recorded }
     }
 
     /// Entries of the dialplan's database at `family`, or `family/key`, and below; all for an empty
@@ -281,7 +313,7 @@ impl Switch {
         }
     }
 
-    fn view_contacts_of(&self, aor: &bstr::BStr, now: Now) -> Vec<ContactView> {
+    fn view_contacts_of(&self, aor: &BStr, now: Now) -> Vec<ContactView> {
         let Some(settings) = self.config.sip.aors.get(aor) else { return vec![] };
         let fixed = settings.contacts.iter().map(|contact| ContactView {
             aor: aor.into(),

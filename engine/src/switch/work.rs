@@ -103,6 +103,7 @@ impl Switch {
                 switch.release_keys(call, now);
                 switch.go_on_by_info(call, now);
                 switch.end_dialplan_if_late(call, now);
+                switch.end_visit_if_late(call, now);
             });
         }
         for id in std::mem::take(&mut self.yielded) {
@@ -197,7 +198,7 @@ impl Switch {
             // The caller settles, or hears something, while others are called; nobody waits for it.
             return;
         }
-        if let Some(mut visit) = call.visit.take_if(|visit| !visit.is_inside()) {
+        if let Some(mut visit) = call.visit.take_if(|visit| visit.takes_outcomes()) {
             let progress = visit.handle_outcome(
                 outcome,
                 &mut Surroundings {
@@ -208,7 +209,7 @@ impl Switch {
                 },
             );
             call.visit = Some(visit);
-            return self.visited(call, progress);
+            return self.visited(call, progress, now);
         }
         if call.menu.as_ref().is_some_and(|menu| menu.is_saying()) {
             return self.go_on_in_menu(call, now);
@@ -229,7 +230,7 @@ impl Switch {
     }
 
     /// A visit to a room went on.
-    pub(super) fn visited(&mut self, call: &mut Call, progress: VisitProgress) {
+    pub(super) fn visited(&mut self, call: &mut Call, progress: VisitProgress, now: Now) {
         match progress {
             VisitProgress::Ongoing => {}
             VisitProgress::SteppedInside(effects) => {
@@ -240,7 +241,7 @@ impl Switch {
                 self.devices.touch(Device::Conference(room.clone()));
                 self.tell(SwitchEvent::RoomJoined { call: call.id, room, members });
                 for effect in effects {
-                    self.apply_to_self_or_queue(call, effect);
+                    self.apply_to_self_or_queue(call, effect, now);
                 }
                 // The embedder's command is done; the dialplan's application lasts until the end.
                 if let Some(command) = call.take_running() {
@@ -261,7 +262,8 @@ impl Switch {
                                 VisitEnd::EndMarked
                                 | VisitEnd::Left
                                 | VisitEnd::LeftByKey
-                                | VisitEnd::Kicked => Completion::Done,
+                                | VisitEnd::Kicked
+                                | VisitEnd::TimedOut => Completion::Done,
                             };
                             self.complete(command, completion);
                         }
@@ -298,7 +300,8 @@ impl Switch {
                 self.errand_over(call, now);
                 Turn::Progressed
             }
-            // Only legs are started on a subroutine.
+            Advance::Returned if self.step_back(call, now) => Turn::Progressed,
+            // Only legs and members of rooms are started on a subroutine.
             Advance::Returned => Turn::Waits,
             Advance::Finished { cause } => {
                 call.control = Control::Nobody;

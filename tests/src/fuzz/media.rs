@@ -357,6 +357,7 @@ fn command(shard: &mut Shard, byte: u8, now: Instant) {
             room: RoomId(1),
             play: PlayId(9),
             items: vec![PlayItem::PromptFrom(prompt(), u32::from(byte) * 100)],
+            except: (byte & 1 == 0).then_some(stream),
         },
         _ => Command::Play {
             stream,

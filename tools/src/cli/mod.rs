@@ -1,6 +1,7 @@
 //! The command line, as typed arguments.
 
 pub(crate) mod cert;
+pub(crate) mod conference;
 pub(crate) mod dialplan;
 pub(crate) mod load;
 pub(crate) mod operate;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Database(operate::Database),
     /// Say how many messages wait in a mailbox, for the lamps of phones
     Mailbox(operate::Mailbox),
+    /// Look at conference rooms; send away, mute, lock and record
+    Confbridge(conference::Confbridge),
     /// End a call of a running engine
     Hangup(operate::Hangup),
     /// Call somebody, and hand whoever answers to the dialplan

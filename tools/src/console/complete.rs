@@ -89,6 +89,13 @@ impl Completer {
                 found.push("all".to_owned());
                 found.extend(self.column(What::Channels, "channel"));
             }
+            ("confbridge", 0) if !rest.is_empty() => {
+                found.extend(self.column(What::Conferences, "room"));
+            }
+            ("confbridge", 1) if rest.first().is_some_and(|it| it != "record") => {
+                found.extend(["all", "participants", "last"].map(str::to_owned));
+                found.extend(self.column(What::Channels, "channel"));
+            }
             ("trace", 0) => {
                 found.push("*".to_owned());
                 found.extend(self.column(What::Peers, "peer"));

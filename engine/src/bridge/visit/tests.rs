@@ -202,7 +202,11 @@ fn a_full_room_is_refused_with_a_word() {
 #[test]
 fn one_sent_away_hears_why() {
     let mut door = Door::new();
-    let caller = door.comes(&UserProfile { end_marked: true, announce_only_user: false, ..user() });
+    let caller = door.comes(&UserProfile {
+        end_marked: crate::config::EndMarked::WithLast,
+        announce_only_user: false,
+        ..user()
+    });
     let id = door.callers[caller].id;
     door.rooms.leave(id);
     let mut visit = door.callers[caller].visit.take().expect("a visit");

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Echo, Moment, Stream, can_become, send::DIGIT_TONES};
 use crate::media::{
-    Event, FRAME, PlayEnd, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder,
+    Event, FRAME, Gain, PlayEnd, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder,
     dtmf::telephone_event::Output, mixer::Mixer, packet_io::PacketIo, tap::Sent,
 };
 
@@ -82,25 +82,27 @@ impl Stream {
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
     ) {
-        let speaker = self.seat.as_ref().and_then(|seat| seat.speaker);
-        match speaker {
-            Some(speaker) => {
-                mixer.for_coded_speaker(speaker, encoder);
+        let Some(seat) = &self.seat else { return };
+        let (speaker, gain, mut before) = (seat.speaker, seat.listening, seat.limiter);
+        let mut limiter = before;
+        let (codec, opus) = (self.settings.codec, self.settings.opus);
+        let shared = match (speaker, gain) {
+            (None, Gain::UNITY) => mixer.for_coded_listener(codec, opus),
+            _ => None,
+        };
+        match shared {
+            Some(payload) => self.send_audio(payload, moment, io),
+            None => {
+                mixer.encode_for(speaker, gain, &mut limiter, encoder);
                 self.send_audio(encoder.payload(), moment, io);
             }
-            None => {
-                let (codec, opus) = (self.settings.codec, self.settings.opus);
-                match mixer.for_coded_listener(codec, opus) {
-                    Some(payload) => self.send_audio(payload, moment, io),
-                    None => {
-                        mixer.encode_all(encoder);
-                        self.send_audio(encoder.payload(), moment, io);
-                    }
-                }
-            }
+        }
+        if let Some(seat) = &mut self.seat {
+            seat.limiter = limiter;
         }
         if self.taps.is_some() {
-            self.record_sent(Sent::Samples(&mixer.heard_by(speaker)), events);
+            let heard = mixer.heard_by(speaker, &mut before);
+            self.record_sent(Sent::Samples(&heard), events);
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     report_talk,
 };
 use crate::media::{
-    Codec, Digit, Event, FRAME, Law, PayloadType, Rate, RtcpPath, WIDE_FRAME,
+    Codec, Digit, Event, FRAME, Gain, Law, PayloadType, Rate, RtcpPath, WIDE_FRAME,
     event::Talk,
     latch::Heard,
     mixer::{Mixer, TalkChange},
@@ -291,7 +291,7 @@ impl Stream {
     ) {
         let mut frame = [0; FRAME];
         let played = self.listen(&mut frame, events);
-        let heard = matches!(played, Played::Audio | Played::Concealed).then_some(&frame);
+        let is_heard = matches!(played, Played::Audio | Played::Concealed);
         let Some(seat) = &mut self.seat else { return };
         seat.speaker = None;
         if !seat.mute.is_heard() {
@@ -299,13 +299,26 @@ impl Stream {
         }
         // All of it counts, also what is above 4 kHz.
         let wide = self.playout.as_ref().and_then(Playout::wide);
-        let (worth_mixing, change) = match wide.filter(|_| heard.is_some()) {
+        let mut louder = [0; WIDE_FRAME];
+        let (worth_mixing, change) = match wide.filter(|_| is_heard) {
             Some(wide) => seat.detector.handle_frame(Some(wide)),
-            None => seat.detector.handle_frame(heard),
+            None => seat.detector.handle_frame(is_heard.then_some(&frame)),
         };
-        let noise = (played == Played::Noise && company == Company::One).then_some(&frame);
-        let wide = wide.filter(|_| noise.is_none());
-        if let Some(frame) = heard.filter(|_| worth_mixing).or(noise) {
+        let is_noise = played == Played::Noise && company == Company::One;
+        let wide = wide.filter(|_| !is_noise);
+        if is_heard && worth_mixing || is_noise {
+            let wide = match seat.talking {
+                Gain::UNITY => wide,
+                gain => {
+                    gain.apply(&mut frame);
+                    wide.map(|wide| {
+                        louder = *wide;
+                        gain.apply(&mut louder);
+                        &louder
+                    })
+                }
+            };
+            let frame = &frame;
             seat.speaker = Some(match (mixer.rate(), wide) {
                 (Rate::Narrow, _) => mixer.add_speaker(frame),
                 (Rate::Wide, Some(wide)) => mixer.add_wide_speaker(frame, wide),

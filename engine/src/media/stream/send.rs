@@ -4,7 +4,7 @@ use std::{collections::VecDeque, net::SocketAddr, sync::LazyLock, time::Duration
 
 use super::{Carried, Echo, Heartbeat, Moment, Origin, Passage, RelayEntry, Sending, Stream, Told};
 use crate::media::{
-    Codec, Digit, Event, FRAME, Law, PlayEnd, Prompt,
+    Codec, Digit, Event, FRAME, Gain, Law, PlayEnd, Prompt,
     dtmf::telephone_event::{self, Form, Output},
     mixer::Mixer,
     packet_io::{Outgoing, PacketIo, Sent},
@@ -69,11 +69,20 @@ impl Stream {
             }
         }
         let mut own = [0; FRAME];
+        let mut limiter = self.seat.as_ref().map(|seat| seat.limiter).unwrap_or_default();
         let payload = match (output, &self.seat) {
             (Output::Tone { digit, frame }, _) => Some(digit_tone(digit, frame, law)),
+            (_, Some(seat))
+                if is_mixed && seat.mute.is_hearing() && seat.listening != Gain::UNITY =>
+            {
+                let mut samples = mixer.heard_by(seat.speaker, &mut limiter);
+                seat.listening.apply(&mut samples);
+                law.encode_into(&samples, &mut own);
+                Some(&own)
+            }
             (_, Some(seat)) if is_mixed && seat.mute.is_hearing() => Some(match seat.speaker {
                 Some(speaker) => {
-                    mixer.for_speaker(speaker, law, &mut own);
+                    mixer.for_speaker(speaker, &mut limiter, law, &mut own);
                     &own
                 }
                 None => mixer.for_listener(law),
@@ -89,6 +98,9 @@ impl Stream {
             None if !is_told && self.is_keepalive_due(moment.frame) => Some(silence(law)),
             payload => payload,
         };
+        if let Some(seat) = &mut self.seat {
+            seat.limiter = limiter;
+        }
         if let Some(payload) = payload {
             self.send_audio(payload, moment, io);
         }

@@ -30,16 +30,14 @@ impl Stream {
     pub(super) fn handle_voiced_frame(
         &mut self,
         heard: &[i16; FRAME],
-        mixer: &Mixer,
+        mixer: &mut Mixer,
         moment: Moment,
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
     ) {
         let mut samples = match self.next_of_play(events).map(|(samples, _)| samples) {
             Some(samples) => samples,
-            None if self.hears_a_mix() => {
-                mixer.heard_by(self.seat.as_ref().and_then(|seat| seat.speaker))
-            }
+            None if self.hears_a_mix() => self.heard_in_room(mixer),
             None if matches!(self.echo, Echo::On { .. }) && self.seat.is_none() => *heard,
             None => [0; FRAME],
         };

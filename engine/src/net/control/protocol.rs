@@ -71,6 +71,19 @@ pub enum Command {
         /// Heard.
         old: u32,
     },
+    /// Do something to a conference room.
+    Conference {
+        /// The room's name.
+        room: String,
+        /// What.
+        action: ConferenceAction,
+        /// To whom: a channel's name or number, `all`, `participants` or `last`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+        /// The file to record to; as the bridge profile has it when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+    },
     /// End a call, or all of them.
     Hangup {
         /// The channel's name or number, or `all`.
@@ -157,6 +170,29 @@ pub enum DatabaseAction {
     Put,
     /// Delete one.
     Del,
+}
+
+/// What is done to a conference room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ConferenceAction {
+    /// Who is inside, and how they are.
+    List,
+    /// Send somebody away.
+    Kick,
+    /// Let the others not hear somebody.
+    Mute,
+    /// Let the others hear somebody.
+    Unmute,
+    /// Let nobody but administrators come in.
+    Lock,
+    /// Let all come in.
+    Unlock,
+    /// Record what is heard.
+    Record,
+    /// End the recording.
+    Stop,
 }
 
 /// What can be changed while the engine runs.

@@ -6,7 +6,7 @@ use bstr::ByteSlice;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{
-    Gone, Wires, calls, kept,
+    Gone, Wires, calls, conference, kept,
     listener::Answer,
     metrics::{self, Observed},
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
@@ -38,6 +38,9 @@ pub(super) async fn serve(
             kept::database(action, key, value, wires, answer).await
         }
         Command::Mailbox { name, new, old } => mailbox(name, new, old, wires).await,
+        Command::Conference { room, action, channel, file } => {
+            conference::order(room, action, channel, file, wires, answer).await
+        }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
         Command::Originate { destination, then, number, seconds } => {
             calls::originate(&destination, then, number, seconds, wires, answer).await

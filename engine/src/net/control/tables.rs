@@ -345,13 +345,39 @@ impl Range {
 }
 
 pub(super) fn rooms(rooms: &[RoomView]) -> Table {
-    let mut table = Table::new(&["room", "members", "channels"]);
+    let mut table = Table::new(&["room", "members", "marked", "state", "channels"]);
     for room in rooms {
         let channels: Vec<_> =
-            room.members.iter().map(|member| Printable(member).to_string()).collect();
-        table.push(vec![text(&room.name), json!(channels.len()), json!(channels)]);
+            room.members.iter().map(|it| Printable(&it.channel).to_string()).collect();
+        let marked = room.members.iter().filter(|it| it.is_marked).count();
+        let state = flags([
+            (room.is_locked, "locked"),
+            (room.is_muted, "muted"),
+            (room.is_recorded, "recorded"),
+        ]);
+        let name = text(&room.name);
+        table.push(vec![name, json!(channels.len()), json!(marked), state, json!(channels)]);
     }
     table
+}
+
+pub(super) fn room(room: &RoomView) -> Table {
+    let mut table = Table::new(&["call", "channel", "state"]);
+    for it in &room.members {
+        let state = flags([
+            (it.is_admin, "admin"),
+            (it.is_marked, "marked"),
+            (it.is_waiting, "waiting"),
+            (it.is_muted, "muted"),
+        ]);
+        table.push(vec![json!(it.call.to_string()), text(&it.channel), state]);
+    }
+    table
+}
+
+fn flags<const N: usize>(flags: [(bool, &str); N]) -> Value {
+    let set: Vec<_> = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, word)| *word).collect();
+    json!(set.join(" "))
 }
 
 pub(super) fn transports(bound: &[(Transport, SocketAddr, Option<usize>)]) -> Table {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::media::{
-    Command, Digit, Event, MuteState, Noticed, PlayEnd, PlayId, PlayItem, PortLease, Repeat,
+    Command, Digit, Event, Gain, MuteState, Noticed, PlayEnd, PlayId, PlayItem, PortLease, Repeat,
     RoomId, ShardId, SharedStatistics, SocketId, StreamId, StreamSettings, StreamStatistics, TapId,
     TapSource, TapState, VoiceId, WatchId,
 };
@@ -24,6 +24,10 @@ pub(in super::super) struct FakeMedia {
     pub(in super::super) updates: Vec<StreamSettings>,
     /// Plays to rooms.
     pub(in super::super) room_plays: Vec<RoomId>,
+    /// How many parts each of them had, and who did not hear it.
+    pub(in super::super) room_parts: Vec<(usize, Option<StreamId>)>,
+    /// What is heard as soon as somebody listens.
+    pub(in super::super) said: Vec<i16>,
     /// Digits sent to callers.
     pub(in super::super) sent_digits: usize,
     /// The kind of command that shards have no room for: "open" or "play".
@@ -56,6 +60,7 @@ struct FakeStream {
     room: Option<RoomId>,
     /// How it is in the room.
     mute: MuteState,
+    volume: (Gain, Gain),
     /// When it is reported that nothing is heard.
     idle: Option<Instant>,
 }
@@ -69,6 +74,8 @@ impl FakeMedia {
             sockets: 0,
             leased: BTreeSet::new(),
             updates: Vec::new(),
+            room_parts: Vec::new(),
+            said: Vec::new(),
             room_plays: Vec::new(),
             sent_digits: 0,
             refused: None,
@@ -126,6 +133,7 @@ impl FakeMedia {
                     playing: None,
                     room: None,
                     mute: MuteState::Open,
+                    volume: Default::default(),
                     idle,
                     shared: shared.clone(),
                 };
@@ -168,8 +176,9 @@ impl FakeMedia {
                 self.events.push_back(Event::Joined { stream, room });
             }
             Command::Leave { stream } => self.leave(shard, stream),
-            Command::PlayToRoom { room, play, .. } => {
+            Command::PlayToRoom { room, play, items, except } => {
                 self.room_plays.push(room);
+                self.room_parts.push((items.len(), except));
                 let end = PlayEnd::Completed;
                 self.events.push_back(Event::RoomPlayFinished { room, play, end });
             }
@@ -181,8 +190,12 @@ impl FakeMedia {
             Command::Echo { stream, .. } => {
                 self.stream(shard, stream);
             }
-            Command::Tap { stream, tap, source, state, silence, sink } => {
+            Command::Tap { stream, tap, source, state, silence, mut sink } => {
                 self.stream(shard, stream);
+                for sample in &self.said {
+                    // As much as there is room for.
+                    let _full = sink.push(*sample);
+                }
                 let silent = silence.filter(|_| self.silent).map(|silence| now + silence);
                 let tapped = FakeTap { stream, source, state, silent, _sink: sink };
                 assert!(self.taps.insert(tap, tapped).is_none(), "tap used twice");
@@ -212,6 +225,10 @@ impl FakeMedia {
                 self.stream(shard, stream);
                 assert!(self.watches.remove(&watch).is_some(), "watch ended twice");
             }
+            Command::SetVolume { stream, listening, talking } => {
+                self.stream(shard, stream).volume = (listening, talking);
+            }
+            Command::ShapeRoom { .. } => {}
             Command::StopRoomPlay { .. } | Command::TapRoom { .. } | Command::UntapRoom { .. } => {}
         }
     }
@@ -278,6 +295,11 @@ impl FakeMedia {
     pub(in super::super) fn muted(&self) -> Vec<bool> {
         let inside = self.streams.values().filter(|stream| stream.room.is_some());
         inside.map(|stream| stream.mute != MuteState::Open).collect()
+    }
+
+    /// How loud the nth stream hears and is heard.
+    pub(in super::super) fn volume(&self, nth: u64) -> (Gain, Gain) {
+        self.streams.get(&StreamId(nth)).map(|stream| stream.volume).unwrap_or_default()
     }
 
     /// Whether the nth stream plays anything.

@@ -277,7 +277,7 @@ fn a_conference_is_recorded_as_its_profile_says() {
     let mut settings = crate::config::ConferenceSettings::default();
     let mut profile = crate::config::BridgeProfile::new("recorded");
     let how = ConferenceRecording { file: "meet/room.ulaw".into(), ..Default::default() };
-    profile.recording = Some(how);
+    (profile.records, profile.recording) = (true, how);
     settings.bridges.insert(profile).expect("a new profile");
     let recordings = RecordingSettings {
         directory: Some("/spool/monitor".into()),

@@ -155,7 +155,7 @@ fn a_wide_prompt_is_heard_above_4_khz_where_the_codec_carries_it() {
             if in_room {
                 join(&mut world, stream);
                 let (room, play) = (RoomId(1), PlayId(1));
-                world.command(Command::PlayToRoom { room, play, items });
+                world.command(Command::PlayToRoom { room, play, items, except: None });
             } else {
                 world.play(stream, 1, items);
             }

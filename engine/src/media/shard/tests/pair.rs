@@ -185,7 +185,7 @@ fn two_codecs_a_muted_member_or_a_listener_make_it_a_mix() {
         }),
         (StreamSettings::new(peer(1), Codec::Pcmu), |world| {
             let items = vec![PlayItem::Silence(Duration::from_secs(9))];
-            world.command(Command::PlayToRoom { room: ROOM, play: PlayId(1), items });
+            world.command(Command::PlayToRoom { room: ROOM, play: PlayId(1), items, except: None });
             None
         }),
     ];
