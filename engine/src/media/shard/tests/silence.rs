@@ -226,5 +226,6 @@ fn noise_of_members_of_a_conference_does_not_add_up() {
     world.run_ms(2000);
     world.io.sent.clear();
     world.run_ms(200);
-    assert!(world.sent_by(0).iter().all(|packet| level(packet) < 10.0));
+    // The noise of the room is all there is.
+    assert!(world.sent_by(0).iter().all(|packet| level(packet) < 20.0));
 }
