@@ -4,11 +4,12 @@ use diesis_sounds::format::{EXTENSIONS, wav};
 use proptest::prelude::*;
 
 /// Reads the bytes as every format. Nothing may panic, and no reader may give more samples than
-/// bytes: what is allocated is bounded by what was handed in.
+/// its format packs into bytes (GSM 160 into 33): what is allocated is bounded by what was handed in.
 fn read_anything(bytes: &[u8]) {
     for (extension, format) in EXTENSIONS {
         if let Ok(sound) = format.parse(bytes) {
-            assert!(sound.samples.len() <= bytes.len(), "{extension}");
+            let most = if *extension == "gsm" { bytes.len() * 160 / 33 } else { bytes.len() };
+            assert!(sound.samples.len() <= most, "{extension}");
             assert!(sound.rate >= 1000, "{extension}");
         }
     }
