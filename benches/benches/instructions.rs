@@ -14,7 +14,7 @@ use bytes::Bytes;
 use diesis_engine::{
     media::{
         FRAME, Law, PayloadType,
-        mixer::Mixer,
+        mixer::{Limiter, Mixer},
         rtp::{Header, Marker, RtpTime, Seq, Ssrc},
     },
     sdp::{Capabilities, OfferAnswer, SessionDescription},
@@ -112,7 +112,7 @@ fn room_of_a_hundred((mut frame, mut mixer): (Box<Frame>, Mixer)) -> (Box<Frame>
     mixer.clear();
     let speakers = [0; 3].map(|_| mixer.add_speaker(&frame.samples));
     for speaker in speakers {
-        mixer.for_speaker(speaker, Law::Mu, &mut frame.octets);
+        mixer.for_speaker(speaker, &mut Limiter::default(), Law::Mu, &mut frame.octets);
     }
     for _ in 0..97 {
         black_box(mixer.for_listener(Law::Mu));
@@ -217,14 +217,14 @@ mod bound {
     pub(super) const ALAW_ENCODE: u64 = 400;
     pub(super) const ALAW_DECODE: u64 = 400;
     pub(super) const MIX: u64 = 400;
-    pub(super) const ROOM: u64 = 12_000;
+    pub(super) const ROOM: u64 = 8_000;
     pub(super) const G722_ENCODE: u64 = 184_000;
     pub(super) const G722_DECODE: u64 = 166_000;
     pub(super) const RATES: u64 = 22_000;
-    pub(super) const RTP_WRITE: u64 = 250;
-    pub(super) const RTP_READ: u64 = 250;
-    pub(super) const SIP_READ: u64 = 25_000;
-    pub(super) const SDP_ANSWER: u64 = 80_000;
+    pub(super) const RTP_WRITE: u64 = 180;
+    pub(super) const RTP_READ: u64 = 80;
+    pub(super) const SIP_READ: u64 = 21_500;
+    pub(super) const SDP_ANSWER: u64 = 56_000;
 }
 
 library_benchmark_group!(

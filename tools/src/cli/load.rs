@@ -27,7 +27,7 @@ Examples:
   diesis load 1002@127.0.0.1 --workload menu --rate 40 --digits 1             40 calls a second
   diesis load 127.0.0.1 --workload register --user phone --phones 1000 --password secret --calls 32")]
 pub(crate) struct Load {
-    /// USER@ADDRESS[:PORT] or a SIP URI; for registrations the ADDRESS of the registrar
+    /// USER@ADDRESS, USER@ADDRESS:PORT or a SIP URI; for registrations the ADDRESS of the registrar
     pub(crate) target: String,
     /// What the calls do
     #[arg(long, short = 'w', value_enum, default_value_t = WorkloadName::Playback)]
