@@ -1,6 +1,6 @@
 //! A socket for each stream, read and written by io_uring: one system call for a tick's packets.
 //!
-//! A measurement, not a backend: see docs/decisions/0023-ways-to-the-kernel.md. It knows connected
+//! A measurement, not a backend: see docs/decisions/0025-ways-to-the-kernel.md. It knows connected
 //! sockets of IPv4 alone, and never gives one back.
 #![allow(unsafe_code, reason = "io_uring reads and writes memory on its own")]
 
