@@ -180,19 +180,26 @@ fn off_the_grid(arrivals: &[(u16, Duration)], deviations: &mut Vec<f64>) -> u64 
     number + 1 - arrivals.len() as u64
 }
 
-/// A packet's sequence number and when the kernel had it.
+/// The next packet's sequence number and when the kernel had it. Reports of the neighbour, which go to
+/// the port above his, are passed over.
 fn receive(peer: &UdpSocket) -> Option<(u16, Duration)> {
-    let mut packet = [0; 256];
-    let mut space = nix::cmsg_space!(TimeSpec);
-    let mut slices = [IoSliceMut::new(&mut packet)];
-    let flags = MsgFlags::MSG_DONTWAIT;
-    let received =
-        recvmsg::<SockaddrStorage>(peer.as_raw_fd(), &mut slices, Some(&mut space), flags).ok()?;
-    let at = received.cmsgs().ok()?.find_map(|message| match message {
-        ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
-        _ => None,
-    })?;
-    Some((u16::from_be_bytes([packet[2], packet[3]]), at))
+    loop {
+        let mut packet = [0; 256];
+        let mut space = nix::cmsg_space!(TimeSpec);
+        let mut slices = [IoSliceMut::new(&mut packet)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let received =
+            recvmsg::<SockaddrStorage>(peer.as_raw_fd(), &mut slices, Some(&mut space), flags)
+                .ok()?;
+        let at = received.cmsgs().ok()?.find_map(|message| match message {
+            ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+            _ => None,
+        })?;
+        // Types of RTCP packets begin at 192 (RFC 5761 §4).
+        if !(192..224).contains(&packet[1]) {
+            return Some((u16::from_be_bytes([packet[2], packet[3]]), at));
+        }
+    }
 }
 
 fn drain(peer: &UdpSocket) {
