@@ -39,6 +39,19 @@ impl World {
 /// The database's family of custom device states.
 pub(crate) const CUSTOM_DEVICE_STATES: &[u8] = b"CustomDevstate";
 
+/// Names of device states, by their numbers.
+pub(crate) const DEVICE_STATES: [&str; 9] = [
+    "UNKNOWN",
+    "NOT_INUSE",
+    "INUSE",
+    "BUSY",
+    "INVALID",
+    "UNAVAILABLE",
+    "RINGING",
+    "RINGINUSE",
+    "ONHOLD",
+];
+
 /// A lock that a channel holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use diesis_engine::config::Configuration;
 use diesis_engine::switch::SwitchEvent;
-use diesis_engine::{Engine, Events};
+use diesis_engine::{Engine, EngineBuilder, Events};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -40,20 +40,10 @@ impl House {
     #[must_use]
     pub fn start_with(settings: &str, plan: &str, more: &[(&str, &str)]) -> Self {
         let etc = Scratch::new("house");
-        let pjsip = format!(
-            "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:0\n\
-             [all]\ntype=endpoint\ncontext=office\nidentify_by=ip\ndisallow=all\n{settings}\n\
-             [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8\n"
-        );
-        etc.write("pjsip.conf", &pjsip);
-        etc.write("extensions.conf", &format!("[office]\n{plan}\n"));
         for (name, text) in more {
             etc.write(name, text);
         }
-        let loaded = Configuration::load_directory(etc.path());
-        let findings: Vec<_> = loaded.findings().map(|finding| finding.to_string()).collect();
-        assert!(findings.is_empty(), "nothing is ignored: {findings:?}");
-        let builder = Engine::builder().configuration(loaded.configuration).shards(1);
+        let builder = builder(&etc, settings, &format!("[office]\n{plan}\n"));
         let builder = builder.rtp_ports(25_000..=27_999).trace_steps();
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let engine = runtime.block_on(builder.start()).expect("the engine starts");
@@ -132,6 +122,25 @@ impl Drop for House {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// An engine of one media thread, in whose directory `extensions.conf` says this, beside what is there
+/// already. All of loopback is the peer `all` with these settings, in context `office`.
+///
+/// # Panics
+/// When something of it is not understood.
+pub fn builder(etc: &Scratch, settings: &str, extensions: &str) -> EngineBuilder {
+    let pjsip = format!(
+        "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:0\n\
+         [all]\ntype=endpoint\ncontext=office\nidentify_by=ip\ndisallow=all\n{settings}\n\
+         [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8\n"
+    );
+    etc.write("pjsip.conf", &pjsip);
+    etc.write("extensions.conf", extensions);
+    let loaded = Configuration::load_directory(etc.path());
+    let findings: Vec<_> = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert!(findings.is_empty(), "nothing is ignored: {findings:?}");
+    Engine::builder().configuration(loaded.configuration).shards(1)
 }
 
 /// What `NoOp(NAME ...)` says after the name.

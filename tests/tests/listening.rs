@@ -3,13 +3,8 @@
 
 use std::{error::Error, time::Duration};
 
-use diesis_engine::{
-    Call, Engine, Events, OutgoingCall, config::Configuration, switch::SwitchEvent,
-};
-use diesis_tests::{
-    loopback::{ENGINE, free_port},
-    scratch::Scratch,
-};
+use diesis_engine::{Call, Engine, Events, OutgoingCall, switch::SwitchEvent};
+use diesis_tests::{house, scratch::Scratch};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -50,19 +45,8 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Result<Self, Box<dyn Error>> {
-        let port = free_port(ENGINE);
         let etc = Scratch::new("listening");
-        let pjsip = format!(
-            "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{port}\n\
-             [all]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
-             [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8\n"
-        );
-        etc.write("pjsip.conf", &pjsip);
-        etc.write("extensions.conf", PLAN);
-        let loaded = Configuration::load_directory(etc.path());
-        let findings: Vec<_> = loaded.findings().map(|finding| finding.to_string()).collect();
-        assert!(findings.is_empty(), "{findings:?}");
-        let house = Engine::builder().configuration(loaded.configuration).shards(1);
+        let house = house::builder(&etc, "allow=ulaw", PLAN);
         let house = house.rtp_ports(25_000..=25_499).trace_steps().start().await?;
         let caller = Engine::builder().listen("127.0.0.1:0".parse()?).shards(1);
         let caller = caller.rtp_ports(25_500..=25_999).start().await?;

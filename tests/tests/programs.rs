@@ -4,7 +4,6 @@ use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use diesis_engine::{
     Call, Engine, ForkAudio, OutgoingCall,
-    config::Configuration,
     program::audiosocket::{self, Decoder, Frame},
 };
 use diesis_sounds::{
@@ -12,10 +11,7 @@ use diesis_sounds::{
     prompts::Library,
     sound::Sound,
 };
-use diesis_tests::{
-    loopback::{ENGINE, free_port},
-    scratch::Scratch,
-};
+use diesis_tests::{house, scratch::Scratch};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::{
@@ -107,16 +103,8 @@ impl Scene {
         let alone = ALONE.lock().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let program = listener.local_addr()?.port().to_string();
-        let port = free_port(ENGINE);
         let etc = Scratch::new("programs");
-        let pjsip = format!(
-            "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{port}\n\
-             [all]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
-             [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8\n"
-        );
-        etc.write("pjsip.conf", &pjsip);
         etc.write("programs.conf", &programs.replace("@PORT@", &program));
-        etc.write("extensions.conf", &PLAN.replace("@PORT@", &program));
         let client = format!(
             "[robot]\ntype=websocket_client\nuri=ws://127.0.0.1:{program}/media\n\
              protocols=media\nusername=diesis\npassword=sesame\nreconnect_attempts=0\n\
@@ -136,10 +124,8 @@ impl Scene {
             .with_no_client_auth()
             .with_single_cert(vec![own.cert.der().clone()], key)?;
         etc.write("websocket_client.conf", &client);
-        let loaded = Configuration::load_directory(etc.path());
-        let findings: Vec<_> = loaded.findings().map(|finding| finding.to_string()).collect();
-        assert!(findings.is_empty(), "{findings:?}");
-        let house = Engine::builder().configuration(loaded.configuration).shards(1);
+        let plan = PLAN.replace("@PORT@", &program);
+        let house = house::builder(&etc, "allow=ulaw", &plan);
         let house = house.rtp_ports(25_000..=25_499).start().await?;
         let caller = Engine::builder().listen("127.0.0.1:0".parse()?).shards(1);
         let caller = caller.rtp_ports(25_500..=25_999).start().await?;

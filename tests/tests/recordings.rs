@@ -2,16 +2,13 @@
 
 use std::{error::Error, path::Path, time::Duration};
 
-use diesis_engine::{Engine, OutgoingCall, config::Configuration};
+use diesis_engine::{Engine, OutgoingCall};
 use diesis_sounds::{
     locate::{Located, Recording},
     prompts::Library,
     sound::Sound,
 };
-use diesis_tests::{
-    loopback::{ENGINE, free_port},
-    scratch::Scratch,
-};
+use diesis_tests::{house, scratch::Scratch};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -39,19 +36,8 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Result<Self, Box<dyn Error>> {
-        let port = free_port(ENGINE);
         let etc = Scratch::new("recordings");
-        let pjsip = format!(
-            "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{port}\n\
-             [all]\ntype=endpoint\nallow=ulaw\ncontext=office\nidentify_by=ip\n\
-             [all]\ntype=identify\nendpoint=all\nmatch=127.0.0.0/8\n"
-        );
-        etc.write("pjsip.conf", &pjsip);
-        etc.write("extensions.conf", PLAN);
-        let loaded = Configuration::load_directory(etc.path());
-        let findings: Vec<_> = loaded.findings().map(|finding| finding.to_string()).collect();
-        assert!(findings.is_empty(), "{findings:?}");
-        let house = Engine::builder().configuration(loaded.configuration).shards(1);
+        let house = house::builder(&etc, "allow=ulaw", PLAN);
         let house = house.rtp_ports(24_000..=24_499).start().await?;
         let caller = Engine::builder().listen("127.0.0.1:0".parse()?).shards(1);
         let caller = caller.rtp_ports(24_500..=24_999).start().await?;

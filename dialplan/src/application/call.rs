@@ -12,6 +12,7 @@ use crate::operation::{
     OriginateTarget, Outcome, SendMessage,
 };
 use crate::state::FrameKind;
+use crate::world::DEVICE_STATES;
 
 /// `Hangup([cause])`.
 pub(super) fn hangup(run: &mut Run<'_>, text: &[u8]) -> Flow {
@@ -456,16 +457,3 @@ pub(super) fn is_available(run: &mut Run<'_>, text: &[u8]) -> Flow {
 
 /// Options of ChanIsAvail.
 pub(crate) const AVAILABLE_OPTIONS: &[u8] = b"ast";
-
-/// Device states by their numbers.
-const DEVICE_STATES: [&str; 9] = [
-    "UNKNOWN",
-    "NOT_INUSE",
-    "INUSE",
-    "BUSY",
-    "INVALID",
-    "UNAVAILABLE",
-    "RINGING",
-    "RINGINUSE",
-    "ONHOLD",
-];

@@ -7,7 +7,7 @@ use crate::arguments::{scan_integer, split};
 use crate::host::FunctionError;
 use crate::plan::{NotFound, Target};
 use crate::scope::{HintPart, Scope};
-use crate::world::CUSTOM_DEVICE_STATES;
+use crate::world::{CUSTOM_DEVICE_STATES, DEVICE_STATES};
 
 /// `DIALPLAN_EXISTS(context[,extension[,priority or label]])`.
 pub(super) fn dialplan_exists(
@@ -217,21 +217,11 @@ fn state_of(scope: &Scope<'_>, device: &[u8]) -> BString {
 
 /// Set(DEVICE_STATE(Custom:name)=state).
 pub(super) fn set_device_state(scope: &mut Scope<'_>, device: &[u8], value: &[u8]) -> Writing {
-    const STATES: [&str; 9] = [
-        "UNKNOWN",
-        "NOT_INUSE",
-        "INUSE",
-        "BUSY",
-        "INVALID",
-        "UNAVAILABLE",
-        "RINGING",
-        "RINGINUSE",
-        "ONHOLD",
-    ];
     if device.len() < 8 || !device[..7].eq_ignore_ascii_case(b"Custom:") {
         return wrong("only Custom: device states can be set");
     }
-    let Some(state) = STATES.iter().find(|state| state.as_bytes().eq_ignore_ascii_case(value))
+    let Some(state) =
+        DEVICE_STATES.iter().find(|state| state.as_bytes().eq_ignore_ascii_case(value))
     else {
         return Err(FunctionError::Arguments(format!(
             "unknown device state '{}'",

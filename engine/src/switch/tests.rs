@@ -102,6 +102,20 @@ fn config() -> SwitchConfig {
     SwitchConfig { sip: Arc::new(sip()), trace_steps: StepTrace::On, ..SwitchConfig::default() }
 }
 
+/// An exchange of these two, the second of whom is Bob and has registered.
+fn exchange_of(peers: [Peer; 2], plan: &str) -> (Exchange, Phone) {
+    let mut settings = SipSettings::default();
+    for peer in peers {
+        settings.aors.insert(aor(&peer.name.to_string())).expect("a new name");
+        settings.peers.insert(peer).expect("a new name");
+    }
+    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
+    let mut exchange = Exchange::new(config, plan, &[]);
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    (exchange, bob)
+}
+
 fn embedded() -> SwitchConfig {
     SwitchConfig { incoming: IncomingCalls::Embedder, ..config() }
 }

@@ -12,17 +12,9 @@ exten => 501,1,Dial(PJSIP/bob,20)
 
 fn exchange() -> (Exchange, Phone, Phone) {
     use CodecName::{G722, Pcma, Pcmu};
-    let mut settings = SipSettings::default();
     let alices = Peer { codecs: vec![G722, Pcmu], ..peer("alice", "office") };
     let bobs = Peer { codecs: vec![Pcma, Pcmu, G722], ..peer("bob", "office") };
-    for peer in [alices, bobs] {
-        settings.aors.insert(aor(&peer.name.to_string())).expect("a new name");
-        settings.peers.insert(peer).expect("a new name");
-    }
-    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
-    let mut exchange = Exchange::new(config, PLAN, &[]);
-    let mut bob = Phone::new("bob", "bob-password", 2);
-    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    let (exchange, bob) = exchange_of([alices, bobs], PLAN);
     (exchange, alice(), bob)
 }
 

@@ -16,7 +16,6 @@ exten => 501,1,Dial(PJSIP/bob,20)
 
 /// Alice is told in P-Asserted-Identity; Bob is believed.
 fn exchange(method: ConnectedLineMethod) -> (Exchange, Phone, Phone) {
-    let mut settings = SipSettings::default();
     let alices = Peer { send_pai: true, connected_line_method: method, ..peer("alice", "office") };
     let bobs = Peer {
         caller_id: Some(CallerId { name: "Bob".into(), number: "200".into() }),
@@ -30,14 +29,7 @@ fn exchange(method: ConnectedLineMethod) -> (Exchange, Phone, Phone) {
         }],
         ..peer("bob", "office")
     };
-    for peer in [alices, bobs] {
-        settings.aors.insert(aor(&peer.name.to_string())).expect("a new name");
-        settings.peers.insert(peer).expect("a new name");
-    }
-    let config = SwitchConfig { sip: Arc::new(settings), ..config() };
-    let mut exchange = Exchange::new(config, PLAN, &[]);
-    let mut bob = Phone::new("bob", "bob-password", 2);
-    assert_eq!(bob.register(&mut exchange, "bob"), 200);
+    let (exchange, bob) = exchange_of([alices, bobs], PLAN);
     let mut alice = alice();
     alice.extra.push(HeaderName::Allow, "INVITE, ACK, BYE, CANCEL, UPDATE");
     (exchange, alice, bob)
