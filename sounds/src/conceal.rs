@@ -51,17 +51,8 @@ struct Ending {
 }
 
 impl Concealer {
-    /// For sound of 8 kHz.
-    pub fn narrow() -> Self {
-        Self::of(1)
-    }
-
-    /// For sound of 16 kHz.
-    pub fn wide() -> Self {
-        Self::of(2)
-    }
-
-    fn of(scale: usize) -> Self {
+    /// For sound of so many times 8 kHz.
+    pub fn of(scale: usize) -> Self {
         let silence = vec![0; HISTORY * scale];
         Self { scale, history: silence.clone(), source: silence, gap: None }
     }
@@ -376,7 +367,7 @@ mod tests {
 
     #[test]
     fn what_is_concealed_is_far_nearer_to_what_was_said_than_repetition_or_silence() {
-        for (scale, rate) in [(1, 8000.0), (2, 16_000.0)] {
+        for (scale, rate) in [(1, 8000.0), (2, 16_000.0), (6, 48_000.0)] {
             let ratios = |sound: &[i16]| {
                 [Way::Concealed, Way::Repeated, Way::Silent]
                     .map(|way| ratio(sound, &play(sound, scale, way)))
@@ -401,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_gap_fades_from_10_ms_on_and_is_silent_after_60() {
-        let mut concealer = Concealer::narrow();
+        let mut concealer = Concealer::of(1);
         for frame in tone(8000.0, 440.0, 1).chunks_exact(160) {
             concealer.receive(&mut frame.to_vec());
         }
@@ -423,7 +414,7 @@ mod tests {
 
     #[test]
     fn nothing_leaps_at_the_edges_of_a_gap() {
-        for (scale, rate) in [(1, 8000.0), (2, 16_000.0)] {
+        for (scale, rate) in [(1, 8000.0), (2, 16_000.0), (6, 48_000.0)] {
             for hertz in [97.0, 210.0, 333.0, 487.0] {
                 let sound = tone(rate, hertz, 1);
                 let steepest = |samples: &[i16]| {
@@ -452,7 +443,7 @@ mod tests {
 
     #[test]
     fn any_pieces_whatever_do() {
-        let mut concealer = Concealer::wide();
+        let mut concealer = Concealer::of(2);
         let mut seed = 1_u32;
         for _ in 0..3000 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

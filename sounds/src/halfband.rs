@@ -100,7 +100,8 @@ fn filter(line: &[f32; NARROW + PAST]) -> [f32; NARROW] {
     sums
 }
 
-fn round(value: f32) -> i16 {
+/// To the nearest sample there is.
+pub(crate) fn round(value: f32) -> i16 {
     // `as` saturates. The shift of half a step is towards the sign.
     (value + 0.5_f32.copysign(value)) as i16
 }
@@ -137,12 +138,12 @@ const COEFFICIENTS: [f32; HALF] = [
 ];
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const FRAMES: usize = 100;
 
-    fn tone(hertz: f64, rate: f64, len: usize) -> Vec<i16> {
+    pub(crate) fn tone(hertz: f64, rate: f64, len: usize) -> Vec<i16> {
         let step = std::f64::consts::TAU * hertz / rate;
         (0..len).map(|n| (16_000.0 * (step * n as f64).sin()).round() as i16).collect()
     }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     /// Level of one frequency relative to what [`tone`] makes, and of all else, in dB.
-    fn analyse(samples: &[i16], hertz: f64, rate: f64) -> (f64, f64) {
+    pub(crate) fn analyse(samples: &[i16], hertz: f64, rate: f64) -> (f64, f64) {
         let samples = &samples[samples.len() / 4..samples.len() * 3 / 4];
         let step = std::f64::consts::TAU * hertz / rate;
         let project = |f: fn(f64) -> f64| {

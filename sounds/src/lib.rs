@@ -16,4 +16,5 @@ pub mod resample;
 pub mod say;
 pub mod sound;
 pub mod stretch;
+pub mod thirdband;
 mod vector;

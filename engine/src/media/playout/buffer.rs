@@ -46,10 +46,7 @@ impl<S: Source> Buffer<S> {
             source,
             delay: None,
             spurt: Spurt::Over,
-            concealer: match widest {
-                Rate::Narrow => Concealer::narrow(),
-                Rate::Wide => Concealer::wide(),
-            },
+            concealer: Concealer::of(widest.frame() / FRAME),
             noise: None,
             frame: [0; WIDE_FRAME],
             noise_before: 0,
@@ -67,10 +64,7 @@ impl<S: Source> Buffer<S> {
 
     fn end_spurt(&mut self) {
         self.source.clear();
-        self.concealer.restart(match self.source.rate() {
-            Rate::Narrow => 1,
-            Rate::Wide => 2,
-        });
+        self.concealer.restart(self.source.rate().frame() / FRAME);
         self.spurt = Spurt::Over;
     }
 
