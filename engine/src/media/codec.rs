@@ -201,6 +201,11 @@ impl Codec {
             Self::Opus => opus::duration(payload),
         }
     }
+
+    /// Whether a payload says of itself, before it is decoded, that nobody speaks in it.
+    pub(crate) fn is_silent(self, payload: &[u8]) -> bool {
+        self == Self::Opus && opus::is_silent(payload)
+    }
 }
 
 impl Rate {

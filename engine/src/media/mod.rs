@@ -19,6 +19,7 @@ mod player;
 mod playout;
 pub mod prompt;
 pub mod quality;
+mod rest;
 mod room;
 pub mod rtcp;
 pub mod rtp;

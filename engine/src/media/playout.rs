@@ -15,7 +15,8 @@ mod tests;
 
 use diesis_sounds::{halfband::Downsampler, noise::NoiseGenerator};
 
-use self::{buffer::Buffer, coded::Packets, ring::Ring};
+pub(crate) use self::buffer::Unheard;
+use self::{buffer::Buffer, coded::Packets, ring::Ring, source::Source};
 use super::{Codec, FRAME, Rate, StreamSettings, WIDE_FRAME, rtp::RtpTime};
 
 /// The playout buffer of one receiving stream.
@@ -129,6 +130,23 @@ impl Playout {
                 }
                 played
             }
+        }
+    }
+
+    /// Lets the next 20 ms pass unheard, which costs next to nothing; `false` if they are to be taken
+    /// out, since somebody may speak in them.
+    pub(crate) fn pass(&mut self, whom: Unheard) -> bool {
+        match self {
+            Self::Law(buffer) => buffer.pass(whom),
+            Self::Coded(coded) => coded.buffer.pass(whom),
+        }
+    }
+
+    /// Whether what waits says of itself that nobody speaks in it.
+    pub(crate) fn is_silent(&self) -> bool {
+        match self {
+            Self::Law(buffer) => buffer.source.is_silent(),
+            Self::Coded(coded) => coded.buffer.source.is_silent(),
         }
     }
 

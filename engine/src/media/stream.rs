@@ -41,6 +41,7 @@ use super::{
     mixer::{Limiter, Mixer, Speaker, TalkChange, TalkDetector},
     player::Player,
     playout::Playout,
+    rest::Rest,
     rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
     talk::{Watch, Watches},
@@ -151,6 +152,7 @@ pub(crate) struct Seat {
     pub(crate) mute: MuteState,
     talk_detection: TalkDetection,
     detector: TalkDetector,
+    rest: Rest,
     /// Of what it hears.
     listening: Gain,
     /// Of what the others hear of it.
@@ -424,6 +426,7 @@ impl Stream {
             mute,
             talk_detection,
             detector: TalkDetector::new(talk_detection.rules()),
+            rest: Rest::default(),
             listening: Gain::UNITY,
             talking: Gain::UNITY,
             limiter: Limiter::default(),

@@ -1,6 +1,10 @@
 //! Opus (RFC 6716) at 16 kHz and in mono, by `audiopus`. Without the feature `opus` nothing is
 //! encoded and nothing decoded: then no configuration and no offer leads here.
 
+mod activity;
+
+pub(super) use self::activity::is_silent;
+
 /// Octets of one frame at most: far more than the bits a second chosen here need.
 pub(super) const MOST_OCTETS: usize = 400;
 
@@ -28,7 +32,6 @@ pub(super) fn duration(payload: &[u8]) -> usize {
 const LONGEST: usize = 5760;
 
 /// Whether a packet is made of speech alone or in part (SILK), not of sound as such (CELT).
-#[cfg(any(feature = "opus", test))]
 fn is_speech(payload: &[u8]) -> bool {
     payload.first().is_some_and(|head| head >> 3 < 16)
 }

@@ -27,6 +27,8 @@ pub(crate) struct Buffer<S> {
     noise_before: i16,
     /// Samples that the codec invented in a row.
     invented: usize,
+    /// The frame before passed unheard.
+    passing: bool,
 }
 
 /// Whether somebody speaks.
@@ -40,6 +42,15 @@ enum Spurt {
     Heard,
 }
 
+/// Of whom nothing needs to be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// One who says nothing.
+    Silence,
+    /// One whom nobody hears, whatever he says.
+    Muted,
+}
+
 impl<S: Source> Buffer<S> {
     pub(super) fn new(source: S, widest: Rate) -> Self {
         Self {
@@ -51,6 +62,7 @@ impl<S: Source> Buffer<S> {
             frame: [0; WIDE_FRAME],
             noise_before: 0,
             invented: 0,
+            passing: false,
         }
     }
 
@@ -112,6 +124,7 @@ impl<S: Source> Buffer<S> {
 
     /// Plays the next 20 ms; `generator` makes the noise that the peer told.
     pub(super) fn pop(&mut self, generator: Option<&mut NoiseGenerator>) -> Played {
+        self.passing = false;
         let Some(delay) = &mut self.delay else { return self.play_nothing(generator) };
         if self.spurt != Spurt::Over && delay.is_over() {
             self.end_spurt();
@@ -127,6 +140,40 @@ impl<S: Source> Buffer<S> {
             delay.tick();
         }
         played
+    }
+
+    /// Lets 20 ms pass as if they were played, but decodes nothing, if nobody speaks in what waits
+    /// or it is not to be heard in any case. Whether they passed; else they are to be played.
+    pub(super) fn pass(&mut self, whom: Unheard) -> bool {
+        let Some(delay) = &mut self.delay else { return false };
+        if self.spurt != Spurt::Heard || delay.is_over() || self.noise.is_some() {
+            return false;
+        }
+        if whom == Unheard::Silence && !self.source.is_silent() {
+            return false;
+        }
+        let size = self.source.rate().frame();
+        // Nobody hears that some of it is left out, or waited for.
+        let taken = match delay.wanted_change() {
+            Some(Change::Shorter(_)) => size + size / 4,
+            Some(Change::Longer(_)) => size - size / 4,
+            None => size,
+        };
+        if taken != size {
+            delay.handle_change();
+        }
+        let steps = self.source.steps(taken);
+        match self.source.pass(delay.next(), steps) {
+            true => delay.play(steps),
+            false => delay.miss(steps),
+        }
+        delay.tick();
+        if !std::mem::replace(&mut self.passing, true) {
+            self.frame.fill(0);
+            self.invented = 0;
+            self.concealer.restart(size / FRAME);
+        }
+        true
     }
 
     fn play_nothing(&mut self, generator: Option<&mut NoiseGenerator>) -> Played {

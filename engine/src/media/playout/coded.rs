@@ -19,6 +19,9 @@ pub(super) struct Packets {
     /// Which of them the packets that wait are for; their clock and rate are those of all here.
     present: usize,
     packets: Vec<Packet>,
+    /// Those that passed unheard last, the newest at the end: what comes after them is decoded better
+    /// by who has heard them.
+    passed: [Packet; LOOK_BACK],
     /// Samples decoded and not yet played.
     decoded: Vec<i16>,
     /// How many of them the codec invented.
@@ -34,18 +37,25 @@ struct Packet {
     /// In steps of the RTP clock; nothing waits here if it is 0.
     duration: i32,
     payload: Vec<u8>,
+    /// It says itself that nobody speaks in it.
+    is_silent: bool,
 }
 
 impl Packets {
     pub(super) fn new(settings: &StreamSettings) -> Self {
         let codecs = settings.receive.iter().map(|&(_, codec)| codec);
         let octets = codecs.clone().map(Codec::frame_octets).max().unwrap_or(0);
-        let packet =
-            || Packet { time: RtpTime(0), duration: 0, payload: Vec::with_capacity(octets) };
+        let packet = || Packet {
+            time: RtpTime(0),
+            duration: 0,
+            payload: Vec::with_capacity(octets),
+            is_silent: false,
+        };
         Self {
             decoders: codecs.map(Decoder::new).collect(),
             present: 0,
             packets: std::iter::repeat_with(packet).take(MOST_PACKETS).collect(),
+            passed: std::array::from_fn(|_| packet()),
             decoded: Vec::with_capacity(MOST_DECODED),
             invented: 0,
             end: RtpTime(0),
@@ -86,9 +96,11 @@ impl Packets {
 
     /// Takes a packet, unless there are too many.
     pub(super) fn store(&mut self, time: RtpTime, duration: i32, payload: &[u8]) -> bool {
+        let codec = self.codec();
         let Some(free) = self.packets.iter_mut().find(|packet| packet.duration == 0) else {
             return false;
         };
+        free.is_silent = codec.is_silent(payload);
         free.time = time;
         free.duration = duration;
         free.payload.clear();
@@ -134,6 +146,23 @@ impl Packets {
         self.end = end;
     }
 
+    /// The decoder hears what passed just before `at`, since it is to go on from there.
+    fn catch_up(&mut self, at: RtpTime) {
+        let reach = LOOK_BACK as i32 * 2 * self.codec().frame_time() as i32;
+        for index in 0..LOOK_BACK {
+            let packet = &mut self.passed[index];
+            let is_near = packet.duration > 0 && at.since(packet.time) <= reach;
+            packet.duration = 0;
+            if is_near {
+                let before = self.decoded.len();
+                self.decoded.resize(MOST_DECODED.max(before), 0);
+                let decoder = &mut self.decoders[self.present];
+                decoder.decode(&packet.payload, &mut self.decoded[before..]);
+                self.decoded.truncate(before);
+            }
+        }
+    }
+
     /// Samples in so many steps of the RTP clock.
     fn samples(&self, steps: i32) -> usize {
         let codec = self.codec();
@@ -152,7 +181,7 @@ impl Source for Packets {
     }
 
     fn clear(&mut self) {
-        for packet in &mut self.packets {
+        for packet in self.packets.iter_mut().chain(&mut self.passed) {
             packet.duration = 0;
         }
         self.decoded.clear();
@@ -161,6 +190,9 @@ impl Source for Packets {
 
     fn ready(&mut self, at: RtpTime, most: usize) -> Ready {
         self.move_to(at);
+        if self.passed.iter().any(|packet| packet.duration > 0) {
+            self.catch_up(at);
+        }
         while self.invented == 0 && self.decoded.len() < most {
             match self.nearest() {
                 Some((ahead, index)) if ahead <= 0 => self.decode(index, self.samples(ahead)),
@@ -207,10 +239,38 @@ impl Source for Packets {
         }
         invented
     }
+
+    fn is_silent(&self) -> bool {
+        self.packets.iter().all(|packet| packet.duration == 0 || packet.is_silent)
+    }
+
+    fn pass(&mut self, at: RtpTime, steps: i32) -> bool {
+        self.move_to(at);
+        self.decoded.clear();
+        self.invented = 0;
+        self.end = at.plus(steps);
+        let mut is_there = false;
+        while let Some((ahead, index)) = self.nearest().filter(|&(ahead, _)| ahead < 0) {
+            is_there = true;
+            let packet = &mut self.packets[index];
+            if ahead + packet.duration > 0 {
+                break;
+            }
+            self.passed.rotate_left(1);
+            if let Some(newest) = self.passed.last_mut() {
+                std::mem::swap(newest, packet);
+            }
+            packet.duration = 0;
+        }
+        is_there
+    }
 }
 
 /// Packets that may wait: 320 ms of the shortest in use.
 const MOST_PACKETS: usize = 32;
+
+/// Packets by which a decoder finds its way back: of speech some 40 ms matter.
+const LOOK_BACK: usize = 3;
 
 /// How far ahead of what is played they may be, in 8 kHz samples: 400 ms.
 pub(super) const REACH: i32 = 3200;

@@ -76,6 +76,17 @@ impl Source for Ring {
     fn invent(&mut self, _at: RtpTime) -> bool {
         false
     }
+
+    fn is_silent(&self) -> bool {
+        false
+    }
+
+    fn pass(&mut self, at: RtpTime, steps: i32) -> bool {
+        let samples = steps.unsigned_abs() as usize;
+        let is_there = self.gap(at, samples) < samples;
+        self.skip(at, samples);
+        is_there
+    }
 }
 
 impl std::fmt::Debug for Ring {

@@ -28,6 +28,12 @@ pub(crate) trait Source {
 
     /// Lets the codec invent something at `at`, if it knows how: then that is ready.
     fn invent(&mut self, at: RtpTime) -> bool;
+
+    /// Whether all that waits says that nobody speaks in it.
+    fn is_silent(&self) -> bool;
+
+    /// Lets what there is pass from `at` on for so many steps, unheard; whether there was something.
+    fn pass(&mut self, at: RtpTime, steps: i32) -> bool;
 }
 
 /// What is ready.

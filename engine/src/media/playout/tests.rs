@@ -4,6 +4,7 @@ use super::*;
 use crate::media::{Law, OpusSettings, PayloadType, Samples, codec::encoder::Encoder};
 
 mod network;
+mod rest;
 
 fn playout(codec: Codec) -> Playout {
     Playout::new(&StreamSettings::new(([127, 0, 0, 1], 4000).into(), codec))

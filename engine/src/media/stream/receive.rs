@@ -14,7 +14,7 @@ use crate::media::{
     event::Talk,
     latch::Heard,
     mixer::{Mixer, TalkChange},
-    playout::{Played, Playout, Pushed},
+    playout::{Played, Playout, Pushed, Unheard},
     room::Company,
     rtcp::packet::is_rtcp,
     rtp::{Arrival, Marker, Reception, RtpTime, Seq, Ssrc},
@@ -281,6 +281,18 @@ impl Stream {
         played
     }
 
+    /// Lets what the peer says in this frame pass undecoded, if nobody needs to hear it. Whether it did.
+    fn pass_unheard(&mut self, company: Company) -> bool {
+        let is_observed = self.taps.is_some() || self.watches.is_some() || self.detector.is_some();
+        let Some(seat) = self.seat.as_mut().filter(|_| !is_observed) else { return false };
+        let whom = match (seat.mute.is_heard(), company) {
+            (false, _) => Unheard::Muted,
+            (true, Company::Many) if seat.rest.is_due() => Unheard::Silence,
+            _ => return false,
+        };
+        self.playout.as_mut().is_some_and(|playout| playout.pass(whom))
+    }
+
     /// Adds what the peer says to the mix of its room. The noise of its line is no speech, and only
     /// one that is alone with it hears it: those of many would add up.
     pub(crate) fn contribute(
@@ -290,7 +302,10 @@ impl Stream {
         events: &mut VecDeque<Event>,
     ) {
         let mut frame = [0; FRAME];
-        let played = self.listen(&mut frame, events);
+        let played = match self.pass_unheard(company) {
+            true => Played::Nothing,
+            false => self.listen(&mut frame, events),
+        };
         let is_heard = matches!(played, Played::Audio | Played::Concealed);
         let Some(seat) = &mut self.seat else { return };
         seat.speaker = None;
@@ -304,6 +319,8 @@ impl Stream {
             Some(wide) => seat.detector.handle_frame(Some(wide)),
             None => seat.detector.handle_frame(is_heard.then_some(&frame)),
         };
+        let says = self.playout.as_ref().is_some_and(Playout::is_silent);
+        seat.rest.handle_frame(is_heard.then_some(&frame), worth_mixing, says);
         let is_noise = played == Played::Noise && company == Company::One;
         let wide = wide.filter(|_| !is_noise);
         if is_heard && worth_mixing || is_noise {

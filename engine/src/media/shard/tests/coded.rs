@@ -360,3 +360,50 @@ fn silence_that_the_peer_does_not_want_is_not_sent() {
     assert_eq!(u64::from(steps), (sent[sent.len() - 1].at_ms - sent[0].at_ms) * 48);
     assert!(sent.iter().skip(1).any(|packet| packet.read().mark()));
 }
+
+/// A room of three: one listens in G.711, one is silent in Opus for seconds and then says a syllable.
+/// What the first hears; `watched` keeps the other from ever resting.
+#[cfg(feature = "opus")]
+fn syllable_after_silence(watched: bool) -> Vec<i16> {
+    let mut world = World::new();
+    let listener = world.open(1);
+    let speaker = world.open_with(2, settings(2, Codec::Opus));
+    let third = world.open_with(3, settings(3, Codec::Opus));
+    for stream in [listener, speaker, third] {
+        join(&mut world, stream);
+    }
+    let (sink, _taken) = rtrb::RingBuffer::new(200_000);
+    if watched {
+        world.command(tap(speaker, TapSource::Received, sink));
+    }
+    let mut phone = Coded::new(2, Codec::Opus, 0.0);
+    for frame in 0..240 {
+        phone.hertz = if frame < 200 { 0.0 } else { 700.0 };
+        phone.speak(&mut world);
+        world.run_ms(20);
+    }
+    let mut heard = vec![];
+    for packet in world.sent_by(1) {
+        let mut samples = [0; FRAME];
+        Law::Mu.decode_into(packet.read().payload(), &mut samples);
+        heard.extend(samples);
+    }
+    heard
+}
+
+#[cfg(feature = "opus")]
+#[test]
+fn the_first_syllable_of_one_who_was_silent_in_opus_is_heard_whole() {
+    let (always, rested) = (syllable_after_silence(true), syllable_after_silence(false));
+    let loud = |heard: &[i16]| heard.iter().position(|it| it.unsigned_abs() > 500).unwrap();
+    let (start, end) = (loud(&always), always.len());
+    assert!(start.abs_diff(loud(&rested)) <= 4, "{start} {}", loud(&rested));
+    let product = |a: &[i16], b: &[i16]| -> f64 {
+        a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    };
+    for part in [start..start + 4 * FRAME, start..end] {
+        let (one, two) = (&always[part.clone()], &rested[part.clone()]);
+        let alike = product(one, two) / (product(one, one) * product(two, two)).sqrt();
+        assert!(alike > 0.97, "{part:?}: {alike}");
+    }
+}
