@@ -658,10 +658,10 @@ impl Channel {
         now: Instant,
         out: &mut Outbox,
     ) {
-        if let Some(music) = &mut self.music {
-            music.handle_play_finished(play, end, self.id, out);
-        }
         let stream = self.stream();
+        if let Some(music) = &mut self.music {
+            music.handle_play_finished(play, end, self.id, stream, out);
+        }
         match &mut self.task {
             Task::Playing { playback, .. } => {
                 let progress = playback.handle_play_finished(play);

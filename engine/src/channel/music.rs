@@ -1,4 +1,5 @@
-//! Music that a channel hears while it waits: files one after the other for ever, or a tone.
+//! Music that a channel hears while it waits: files one after the other for ever, what a program
+//! makes, or a tone.
 //!
 //! It plays below whatever the channel does: a prompt takes its place on the stream and the music
 //! stays silent until it is started anew. A file that is missing is passed over; when all are, there
@@ -15,7 +16,9 @@ use super::{
 use crate::{
     channel::PromptId,
     entropy::Entropy,
-    media::{Command, PlayEnd, PlayId, PlayItem, Prompt, Repeat, ShardId, StreamId, Tone},
+    media::{
+        Command, LiveListener, PlayEnd, PlayId, PlayItem, Prompt, Repeat, ShardId, StreamId, Tone,
+    },
 };
 
 /// What is played.
@@ -23,6 +26,8 @@ use crate::{
 pub(crate) enum MusicSource {
     /// Prompts by name, and what is heard before each.
     Files { names: Arc<[BString]>, order: PlayOrder, announcement: Option<BString> },
+    /// What is made elsewhere; and the tone that is heard when that ends.
+    Live(Box<LiveListener>, Arc<Tone>),
     /// A tone that repeats.
     Tone(Arc<Tone>),
 }
@@ -44,6 +49,8 @@ pub(crate) struct Music {
     announcement: Announcement,
     /// Files in a row that were not there.
     missing: usize,
+    /// What is heard once that ends which is made elsewhere.
+    then: Option<Arc<Tone>>,
     state: State,
 }
 
@@ -71,26 +78,40 @@ impl Music {
         source: MusicSource,
         out: &mut Outbox,
     ) -> Self {
+        let stream = (shard, stream);
         match source {
-            MusicSource::Tone(tone) => {
-                let play = out.next_play();
-                let (items, repeat) = (vec![PlayItem::Tone(tone)], Repeat::Forever);
-                out.command(shard, Command::Play { stream, play, items, repeat });
-                Self {
-                    names: Arc::new([]),
-                    order: PlayOrder::From(0),
-                    announcement: Announcement::None,
-                    missing: 0,
-                    state: State::Playing(play),
-                }
+            MusicSource::Tone(tone) => Self::without_files(PlayItem::Tone(tone), None, stream, out),
+            MusicSource::Live(listener, then) => {
+                Self::without_files(PlayItem::Live(listener), Some(then), stream, out)
             }
             MusicSource::Files { names, order, announcement } => {
                 let announcement = announcement.map_or(Announcement::None, Announcement::Due);
                 let state = State::Silent;
-                let mut music = Self { names, order, announcement, missing: 0, state };
+                let mut music = Self { names, order, announcement, missing: 0, then: None, state };
                 music.load(channel, out);
                 music
             }
+        }
+    }
+
+    fn without_files(
+        item: PlayItem,
+        then: Option<Arc<Tone>>,
+        (shard, stream): (ShardId, StreamId),
+        out: &mut Outbox,
+    ) -> Self {
+        let play = out.next_play();
+        out.command(
+            shard,
+            Command::Play { stream, play, items: vec![item], repeat: Repeat::Forever },
+        );
+        Self {
+            names: Arc::new([]),
+            order: PlayOrder::From(0),
+            announcement: Announcement::None,
+            missing: 0,
+            then,
+            state: State::Playing(play),
         }
     }
 
@@ -129,13 +150,21 @@ impl Music {
         play: PlayId,
         end: PlayEnd,
         channel: ChannelId,
+        stream: Option<(ShardId, StreamId)>,
         out: &mut Outbox,
     ) {
-        if self.state == State::Playing(play) {
-            self.state = State::Silent;
-            if end == PlayEnd::Completed {
-                self.load(channel, out);
+        if self.state != State::Playing(play) {
+            return;
+        }
+        self.state = State::Silent;
+        if end != PlayEnd::Completed {
+            return;
+        }
+        match (self.then.take(), stream) {
+            (Some(tone), Some(stream)) => {
+                *self = Self::without_files(PlayItem::Tone(tone), None, stream, out);
             }
+            _ => self.load(channel, out),
         }
     }
 

@@ -381,18 +381,23 @@ pub(super) const MUSIC_GENERAL: KeyTable = KeyTable {
 
 pub(super) const MUSIC: KeyTable = KeyTable {
     kind: "music class",
-    read: &["mode", "directory", "announcement", "digit", "entry", "random", "sort"],
+    read: &[
+        "mode",
+        "directory",
+        "announcement",
+        "application",
+        "digit",
+        "entry",
+        "format",
+        "kill_escalation_delay",
+        "kill_method",
+        "random",
+        "sort",
+    ],
     later: &[Later {
         instead: "it has no effect",
         severity: Warn,
-        keys: &[
-            ("answeredonly", Off),
-            ("application", Never),
-            ("format", Always),
-            ("kill_escalation_delay", Always),
-            ("kill_method", Always),
-            ("loop_last", Off),
-        ],
+        keys: &[("answeredonly", Off), ("loop_last", Off)],
     }],
 };
 

@@ -51,7 +51,7 @@ pub use features::FeatureSettings;
 pub use load::{Configuration, Finding, Loaded};
 pub use machine::MachineDetection;
 pub use menu::{DEFAULT_MENU, MenuAction, MenuEntry, MenuProfile, VolumeChange, VolumeOf};
-pub use music::{MusicClass, MusicOrder, MusicSettings};
+pub use music::{KillMethod, MusicClass, MusicOrder, MusicProgram, MusicSettings};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};
 pub use parking::ParkingLot;

@@ -1,8 +1,9 @@
-//! `musiconhold.conf`: classes of music, of which those with `mode=files` and `mode=playlist`
-//! can be played.
+//! `musiconhold.conf`: classes of music, out of files or out of programs.
+
+mod program;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
@@ -13,6 +14,8 @@ use super::keys;
 use super::notes::Notes;
 use super::setting::Block;
 use crate::media::Digit;
+use program::Wanted;
+pub use program::{KillMethod, MusicProgram};
 
 /// Music on hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct MusicClass {
     pub digit: Option<Digit>,
     /// Heard first, and between two files.
     pub announcement: Option<BString>,
+    /// The program that makes it, in place of files.
+    pub program: Option<Arc<MusicProgram>>,
 }
 
 /// The order in which the files of a class are played.
@@ -63,6 +68,7 @@ pub(super) fn read(
         let (mut mode, mut directory) = (BString::default(), None);
         let mut class = MusicClass::default();
         let mut entries = Vec::new();
+        let mut wanted = Wanted::default();
         let mut span = section.header;
         section.each(&keys::MUSIC, notes, |name, setting| match name {
             b"mode" => {
@@ -70,6 +76,9 @@ pub(super) fn read(
                 setting.text(&mut mode);
             }
             b"directory" => setting.optional_text(&mut directory),
+            b"application" | b"format" | b"kill_escalation_delay" | b"kill_method" => {
+                wanted.take(name, setting);
+            }
             b"announcement" => setting.optional_text(&mut class.announcement),
             b"digit" => {
                 let mut keys = setting.value().iter().map(|byte| Digit::from_char(*byte as char));
@@ -112,20 +121,30 @@ pub(super) fn read(
             settings.classes.insert(section.name().to_owned(), class);
             continue;
         }
+        let directory = directory.map(|directory| {
+            let directory = directory.to_str_lossy().into_owned();
+            match data {
+                Some(data) => data.join(directory),
+                None => PathBuf::from(directory),
+            }
+        });
+        if mode.eq_ignore_ascii_case(b"custom") {
+            let program = wanted.program(section.name(), section.header, directory, files, notes);
+            class.program = program.map(Arc::new);
+            if class.announcement.take().is_some() {
+                let message = format!("[{}] has an announcement and no files", section.name());
+                let help = "it is heard between files alone";
+                notes.warn(codes::CONTRADICTION, section.place_of("announcement"), message, help);
+            }
+            settings.classes.insert(section.name().to_owned(), class);
+            continue;
+        }
         if !mode.eq_ignore_ascii_case(b"files") {
             notes.warn(
                 codes::VALUE_LATER,
                 span,
                 format!("music of [{}] can not be played: mode=`{mode}`", section.name()),
-                match mode.eq_ignore_ascii_case(b"custom") {
-                    true => {
-                        "no program is run: put its sound into files (mode=files); until then \
-                         who waits hears a quiet tone"
-                    }
-                    false => {
-                        "only mode=files and mode=playlist are here; who waits hears a quiet tone"
-                    }
-                },
+                "mode=files, mode=playlist and mode=custom are here; who waits hears a quiet tone",
             );
             continue;
         }
@@ -138,13 +157,7 @@ pub(super) fn read(
             );
             continue;
         };
-        let directory = directory.to_str_lossy().into_owned();
-        let directory = match data {
-            Some(data) if !Path::new(&directory).is_absolute() => {
-                data.join(&directory).to_string_lossy().into_owned()
-            }
-            _ => directory,
-        };
+        let directory = directory.to_string_lossy();
         let names = sounds(&directory, files);
         if names.is_empty() {
             notes.warn(

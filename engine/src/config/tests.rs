@@ -683,7 +683,7 @@ fn key_codes_and_music_are_read_and_what_is_not_here_is_named() {
         .with("/moh/readme.txt", "");
     let loaded = Configuration::load(&files);
     let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
-    for part in ["##x", "mode=`custom`"] {
+    for part in ["##x", "`x` is not the full path of a program"] {
         assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
     }
     let features = &loaded.configuration.features;
@@ -717,6 +717,47 @@ fn the_order_and_the_announcement_of_music_are_read() {
     for part in ["loudest", "http://", "no `entry`"] {
         assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
     }
+}
+
+#[test]
+fn a_program_that_makes_music_is_read_and_doubts_are_named() {
+    let music = "[stream]\nmode=custom\napplication=/bin/play -q  http://127.0.0.1/x\nformat=ulaw\n\
+                 kill_escalation_delay=100\nkill_method=process\n\
+                 [songs]\nmode=custom\ndirectory=/moh\napplication=/bin/play\n\
+                 [empty]\nmode=custom\ndirectory=/none\napplication=/bin/play\n\
+                 [shell]\nmode=custom\napplication=/bin/other 'a'|b\n\
+                 [odd]\nmode=custom\napplication=/bin/play\nformat=gsm\n\
+                 [none]\nmode=custom\n";
+    let files = MemoryFiles::new()
+        .with("musiconhold.conf", music)
+        .with("/bin/play", "")
+        .with("/moh/b.mp3", "")
+        .with("/moh/a.sln", "")
+        .with("/moh/c.wav", "");
+    let loaded = Configuration::load(&files);
+    let program = |name: &str| loaded.configuration.music.classes[BStr::new(name)].program.clone();
+    let stream = program("stream").unwrap();
+    assert_eq!(stream.words, ["/bin/play", "-q", "http://127.0.0.1/x"]);
+    assert_eq!(stream.format.name(), "ulaw");
+    assert_eq!((stream.kill_delay.as_millis(), stream.kill_method), (100, KillMethod::Process));
+    let songs = program("songs").unwrap();
+    assert_eq!(songs.words, ["/bin/play", "a.sln", "b.mp3"]);
+    assert_eq!(songs.directory.as_deref(), Some(Path::new("/moh")));
+    assert_eq!(songs.format.name(), "slin");
+    assert_eq!(program("shell").unwrap().words.len(), 2);
+    assert!(["empty", "odd", "none"].iter().all(|name| program(name).is_none()));
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    let doubts = [
+        "there is no .raw, .sln or .mp3 in /none",
+        "there is no program /bin/other",
+        "`'` has no meaning here",
+        "`gsm` is no value for `format`",
+        "[none] has no `application`",
+    ];
+    for part in doubts {
+        assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
+    }
+    assert!(!said.iter().any(|text| text.contains("no program /bin/play")), "{said:?}");
 }
 
 #[test]

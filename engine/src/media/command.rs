@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Digit, Gain, MixRate, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId, StreamSettings,
-    TalkRules, TapId, Tone, VoiceId, Watch, WatchId,
+    Digit, Gain, LiveListener, MixRate, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId,
+    StreamSettings, TalkRules, TapId, Tone, VoiceId, Watch, WatchId,
 };
 
 /// A request to one shard. All but `Open` and `ReturnPort` concern a stream or room that it has;
@@ -283,6 +283,8 @@ pub enum PlayItem {
     Silence(Duration),
     /// A tone. One with a repeating part never ends by itself.
     Tone(Arc<Tone>),
+    /// What somebody else makes while it is heard. Ends when that does.
+    Live(Box<LiveListener>),
 }
 
 /// How often the items of a play are played.

@@ -5,12 +5,14 @@
 //! It reads no clock and opens no socket: `net::media` runs one shard on each core. Nothing here
 //! knows SIP or SDP; what they negotiated arrives as [`StreamSettings`].
 
+mod audio_format;
 mod codec;
 pub mod command;
 pub mod dtmf;
 pub mod event;
 pub mod id;
 mod latch;
+pub mod live;
 pub mod load;
 mod member;
 pub mod mixer;
@@ -32,6 +34,7 @@ mod tap;
 pub mod tone;
 mod voice;
 
+pub use audio_format::AudioFormat;
 pub(crate) use codec::Samples;
 pub use codec::{Codec, ForwardCorrection, Law, OpusSettings, OpusSilence, Rate};
 pub use command::{
@@ -40,6 +43,7 @@ pub use command::{
 pub use dtmf::Digit;
 pub use event::{Event, OpenError, PlayEnd, Talk};
 pub use id::{PlayId, PortLease, RoomId, ShardId, SocketId, StreamId, TapId, VoiceId, WatchId};
+pub use live::{Live, LiveFrame, LiveListener};
 pub use load::{LoadState, OverloadBounds, ShardLoad};
 pub use member::{Gain, MixRate, TalkRules};
 pub use prompt::Prompt;

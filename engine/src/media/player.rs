@@ -1,6 +1,6 @@
 //! Walks through the items of a play, a frame of 20 ms at a time.
 
-use super::{FRAME, Law, PlayId, PlayItem, Prompt, Repeat, WIDE_FRAME};
+use super::{FRAME, Law, LiveFrame, PlayId, PlayItem, Prompt, Repeat, WIDE_FRAME};
 
 /// One play in progress.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Player {
 pub(crate) enum Frame<'a> {
     /// A frame of a prompt or tone.
     Prompt(&'a Prompt, usize),
+    /// What is being made elsewhere.
+    Live(&'a LiveFrame),
     /// Nothing, but sent all the same.
     Silence,
 }
@@ -28,6 +30,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn payload(self, law: Law) -> &'a [u8; FRAME] {
         match self {
             Self::Prompt(prompt, index) => prompt.frame(index, law).unwrap_or_else(|| silence(law)),
+            Self::Live(frame) => frame.payload(law),
             Self::Silence => silence(law),
         }
     }
@@ -36,6 +39,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn filled(self) -> [i16; FRAME] {
         match self {
             Self::Prompt(prompt, index) => prompt.filled_frame(index),
+            Self::Live(frame) => *frame.samples(),
             Self::Silence => [0; FRAME],
         }
     }
@@ -44,6 +48,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn wide(self) -> Option<[i16; WIDE_FRAME]> {
         match self {
             Self::Prompt(prompt, index) => prompt.wide_frame(index),
+            Self::Live(frame) => frame.wide(),
             Self::Silence => None,
         }
     }
@@ -52,6 +57,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn samples(self) -> &'a [i16] {
         match self {
             Self::Prompt(prompt, index) => prompt.frame_samples(index),
+            Self::Live(frame) => frame.samples(),
             Self::Silence => &[],
         }
     }
@@ -100,10 +106,13 @@ impl Player {
         }
         let index = self.frame;
         self.frame += 1;
+        if let Some(PlayItem::Live(listener)) = self.items.get_mut(self.item) {
+            listener.advance();
+        }
         let frame = frame_of(self.items.get(self.item)?, index)?;
         self.played += match frame {
             Frame::Prompt(prompt, index) => prompt.frame_samples(index).len() as u64,
-            Frame::Silence => FRAME as u64,
+            Frame::Live(_) | Frame::Silence => FRAME as u64,
         };
         Some(frame)
     }
@@ -129,6 +138,7 @@ fn frame_of(item: &PlayItem, index: usize) -> Option<Frame<'_>> {
             let frames = duration.as_millis().div_ceil(20);
             ((index as u128) < frames).then_some(Frame::Silence)
         }
+        PlayItem::Live(listener) => (!listener.is_over()).then(|| Frame::Live(listener.frame())),
         PlayItem::Tone(tone) => {
             let lead = tone.lead().map_or(0, |lead| lead.frames());
             match (tone.lead(), tone.cycle()) {

@@ -26,6 +26,7 @@ use super::{
     engine::{EngineBuilder, StartError},
     local_address::LocalAddresses,
     media::{MediaThreads, SendError, Unsent},
+    music::MusicPrograms,
     outgoing::Resolved,
     program::Programs,
     prompts::PromptLoader,
@@ -116,6 +117,7 @@ struct Signalling {
     traces: Traces,
     /// What each shard had to do when it was asked last.
     loads: Vec<ShardLoad>,
+    music: MusicPrograms,
     handles: Handles,
 }
 
@@ -231,6 +233,7 @@ impl Signalling {
             store,
             traces: Traces::default(),
             loads: Vec::new(),
+            music: MusicPrograms::default(),
             handles,
         };
         Ok((signalling, addresses))
@@ -276,6 +279,7 @@ impl Signalling {
         // Those whose dialplan still cleans up are recorded as they are.
         self.switch.close_records(clock::now());
         self.carry_out();
+        self.music.stop().await;
         // Waits for the disk.
         self.handles.recorder.stop().await;
         self.handles.records = None;
@@ -445,6 +449,9 @@ impl Signalling {
                     quiet = false;
                     self.switch.handle_program(news, clock::now());
                 }
+            }
+            while let Some(music) = self.switch.poll_music() {
+                self.music.look_at(music);
             }
             while let Some(question) = self.switch.poll_question() {
                 self.name_servers.ask(question);

@@ -6,7 +6,6 @@
 //! Every `Connect` is followed by exactly one [`ProgramNews::Ended`], whoever ends it.
 
 pub mod audiosocket;
-mod format;
 #[cfg(feature = "net")]
 pub mod messages;
 pub mod speech;
@@ -15,11 +14,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bstr::{BString, ByteSlice};
 
-pub use format::AudioFormat;
-
 use crate::{
     config::{MessageFormat, Permitted, WebSocketClient},
-    media::{Digit, TapSource},
+    media::{AudioFormat, Digit, TapSource},
 };
 
 /// Names one connection with a program for as long as the process lives.

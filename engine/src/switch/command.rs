@@ -12,9 +12,9 @@ use super::{Originate, RoomOrder};
 use crate::{
     channel::{Cause, ChannelId, DigitSet, PlayPart, ReadDigits, ReadEnd},
     config::MessageFormat,
-    media::{Digit, TapSource},
+    media::{AudioFormat, Digit, TapSource},
     presence::MessageCounts,
-    program::{AudioFormat, ProgramId, SpeechUse},
+    program::{ProgramId, SpeechUse},
     sip::auth::{OwnCredentials, OwnSecret},
 };
 

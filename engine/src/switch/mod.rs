@@ -86,6 +86,7 @@ pub use event::{
     AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, RoomChange, SwitchEvent,
 };
 pub use features::Feature;
+pub use music::MadeMusic;
 pub use originate::Originate;
 pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};
@@ -116,6 +117,7 @@ use bridges::{Bridge, BridgeNews};
 use call::Call;
 use dial::DialNews;
 use local::LocalNews;
+use music::MusicPrograms;
 use placing::{Elsewhere, Unplaced};
 use ports::PortStock;
 
@@ -184,6 +186,7 @@ pub struct Switch {
     ports: PortStock,
     overload: overload::Overload,
     outbox: Outbox,
+    music: MusicPrograms,
     tones: Tones,
     events: VecDeque<SwitchEvent>,
     /// Events that nobody took in time.
@@ -246,6 +249,7 @@ impl Switch {
             ports: PortStock::default(),
             overload: overload::Overload::default(),
             outbox: Outbox::default(),
+            music: MusicPrograms::default(),
             tones: Tones::default(),
             events: VecDeque::new(),
             config,

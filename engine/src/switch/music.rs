@@ -1,16 +1,89 @@
-//! Music on hold: which class a call hears, from `musiconhold.conf`.
+//! Music on hold: which class a call hears, from `musiconhold.conf`, and which programs make some.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bstr::{BString, ByteSlice};
 
 use super::{Switch, bridges::BridgeNews, call::Call};
 use crate::{
     channel::{MusicSource, PlayOrder},
-    config::MusicOrder,
-    media::Digit,
+    config::{MusicClass, MusicOrder, MusicProgram, MusicSettings},
+    media::{Digit, Live, LiveListener, Tone},
     printable::Printable,
 };
 
+/// Music that a program is to make. Whoever runs programs does so while `live` has listeners and is
+/// not over, and looks at it whenever [`Switch::poll_music`] gives it out.
+#[derive(Debug, Clone)]
+pub struct MadeMusic {
+    /// The class.
+    pub class: BString,
+    /// The program.
+    pub program: Arc<MusicProgram>,
+    /// Where its sound goes to.
+    pub live: Arc<Live>,
+    /// What is heard while the program can not be run.
+    pub meanwhile: Arc<Tone>,
+}
+
+/// The music of programs that somebody heard since the settings were read.
+#[derive(Debug, Default)]
+pub(super) struct MusicPrograms {
+    classes: BTreeMap<BString, MadeMusic>,
+    /// Those to be looked at.
+    changed: VecDeque<MadeMusic>,
+}
+
+impl MusicPrograms {
+    /// Somebody who listens to a class from now on.
+    fn listen(
+        &mut self,
+        class: &BString,
+        program: &Arc<MusicProgram>,
+        meanwhile: &Arc<Tone>,
+    ) -> Box<LiveListener> {
+        let made = self.classes.entry(class.clone()).or_insert_with(|| MadeMusic {
+            class: class.clone(),
+            program: Arc::clone(program),
+            live: Arc::new(Live::new()),
+            meanwhile: Arc::clone(meanwhile),
+        });
+        let is_first = made.live.listeners() == 0;
+        let listener = Box::new(LiveListener::new(&made.live));
+        if is_first {
+            self.changed.push_back(made.clone());
+        }
+        listener
+    }
+
+    /// Ends the music of the classes that these settings do not have any more, or other than before.
+    fn keep(&mut self, settings: &MusicSettings) {
+        self.classes.retain(|name, made| {
+            let class = settings.classes.get(name);
+            let stays = class.and_then(|class| class.program.as_ref()) == Some(&made.program);
+            if !stays {
+                made.live.end();
+                self.changed.push_back(made.clone());
+            }
+            stays
+        });
+    }
+}
+
 impl Switch {
+    /// Music of a program that somebody begins to hear, or that is over.
+    pub fn poll_music(&mut self) -> Option<MadeMusic> {
+        self.music.changed.pop_front()
+    }
+
+    /// Other settings are in force.
+    pub(super) fn review_music(&mut self) {
+        self.music.keep(&self.config.music);
+    }
+
     /// What a call tells its partner when it holds it.
     pub(super) fn holds(&self, call: &Call) -> BridgeNews {
         BridgeNews::Holds(self.music_suggested_by(call))
@@ -49,8 +122,12 @@ impl Switch {
         let class =
             class.filter(named).or_else(|| own.filter(named)).unwrap_or_else(|| "default".into());
         let found = self.config.music.classes.get(class.as_bstr());
-        let files = found.filter(|it| !it.files.is_empty());
-        let source = match files {
+        let found = found.filter(|it| !it.files.is_empty() || it.program.is_some());
+        let source = match found {
+            Some(MusicClass { program: Some(program), .. }) => {
+                let Some(tone) = self.tones.named(HOLD_TONE.into()) else { return };
+                MusicSource::Live(self.music.listen(&class, program, &tone), tone)
+            }
             Some(class) => {
                 let order = match class.order {
                     MusicOrder::AnyFirst => {

@@ -12,11 +12,11 @@ use super::{Completion, ForkAudio, Switch, SwitchEvent, call::Call, plan::resume
 use crate::{
     clock::Now,
     config::{MessageFormat, WebSocketClient},
-    media::TapSource,
+    media::{AudioFormat, TapSource},
     printable::Printable,
     program::{
-        AudioFormat, Origin, ProgramEnd, ProgramNews, ProgramRequest, Protocol, SpeechUse,
-        WantedProgram, WebSocket,
+        Origin, ProgramEnd, ProgramNews, ProgramRequest, Protocol, SpeechUse, WantedProgram,
+        WebSocket,
     },
 };
 pub(super) use dial::ProgramCall;

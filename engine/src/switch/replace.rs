@@ -101,6 +101,7 @@ impl Switch {
         self.endpoint
             .set_presentation(sip.user_agent.to_string(), addresses::public_addresses(&sip));
         self.gate.set_settings(&sip);
+        self.review_music();
         let unbound = self.review_bindings(now);
         self.review_contacts(now);
         self.review_devices(&before, now);

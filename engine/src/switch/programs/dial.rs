@@ -13,8 +13,8 @@ use super::{format_named, no_client, web_socket};
 use crate::{
     channel::Cause,
     clock::Now,
-    media::{Law, TapSource},
-    program::{AudioFormat, Origin, ProgramEnd, ProgramId, ProgramNews, SpeechUse, WantedProgram},
+    media::{AudioFormat, Law, TapSource},
+    program::{Origin, ProgramEnd, ProgramId, ProgramNews, SpeechUse, WantedProgram},
     switch::{
         EndedBy, Switch,
         call::{Call, Settle},

@@ -57,6 +57,8 @@ struct FakeStream {
     settings: StreamSettings,
     shared: SharedStatistics,
     playing: Option<(PlayId, Option<Instant>)>,
+    /// What it plays.
+    items: Vec<PlayItem>,
     room: Option<RoomId>,
     /// How it is in the room.
     mute: MuteState,
@@ -131,6 +133,7 @@ impl FakeMedia {
                     socket,
                     settings,
                     playing: None,
+                    items: Vec::new(),
                     room: None,
                     mute: MuteState::Open,
                     volume: Default::default(),
@@ -156,12 +159,18 @@ impl FakeMedia {
                     Repeat::Forever => None,
                 };
                 let playing = Some((play, length.map(|length| now + length)));
-                let before = std::mem::replace(&mut self.stream(shard, stream).playing, playing);
+                let fake = self.stream(shard, stream);
+                fake.items = items;
+                let before = std::mem::replace(&mut fake.playing, playing);
                 self.finish(stream, before, PlayEnd::Replaced);
             }
             Command::StopPlay { stream, play } => {
-                let playing = &mut self.stream(shard, stream).playing;
-                let stopped = playing.take_if(|(playing, _)| play.is_none_or(|p| p == *playing));
+                let fake = self.stream(shard, stream);
+                let is_meant = |(playing, _): &mut (PlayId, _)| play.is_none_or(|p| p == *playing);
+                let stopped = fake.playing.take_if(is_meant);
+                if stopped.is_some() {
+                    fake.items.clear();
+                }
                 self.finish(stream, stopped, PlayEnd::Stopped);
             }
             Command::SendDigits { stream, signals, .. } => {
@@ -382,6 +391,7 @@ fn item_length(item: &PlayItem) -> Option<Duration> {
             Some(prompt.duration().saturating_sub(Duration::from_micros(u64::from(*from) * 125)))
         }
         PlayItem::Silence(length) => Some(*length),
+        PlayItem::Live(_) => None,
         PlayItem::Tone(tone) => tone
             .cycle()
             .is_none()

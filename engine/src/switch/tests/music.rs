@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{MusicClass, MusicOrder, MusicSettings};
+use crate::{
+    config::{KillMethod, MusicClass, MusicOrder, MusicProgram, MusicSettings},
+    media::AudioFormat,
+};
 
 const PLAN: &str = "
 [office]
@@ -170,4 +173,51 @@ fn who_is_held_hears_what_the_holder_suggests() {
     alice.reinvite(&mut exchange, "sendonly");
     let asked: Vec<_> = exchange.asked.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(asked, ["rock"]);
+}
+
+fn made_by(words: &[&str]) -> MusicClass {
+    let program = MusicProgram {
+        words: words.iter().map(|&word| word.into()).collect(),
+        directory: None,
+        format: AudioFormat::Linear(8000),
+        kill_delay: secs(1),
+        kill_method: KillMethod::ProcessGroup,
+    };
+    MusicClass { program: Some(Arc::new(program)), ..MusicClass::default() }
+}
+
+fn settings(jazz: MusicClass) -> Arc<MusicSettings> {
+    Arc::new(MusicSettings { classes: BTreeMap::from([("jazz".into(), jazz)]) })
+}
+
+#[test]
+fn music_of_a_program_is_one_for_all_who_listen_and_goes_with_its_class() {
+    let config = SwitchConfig { music: settings(made_by(&["/bin/play"])), ..config() };
+    let mut exchange = Exchange::lenient(config.clone(), PLAN, &[]);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "104");
+    alice.ack(&mut exchange);
+    exchange.run_for(secs(1));
+    let made = exchange.switch.poll_music().expect("it is asked for");
+    assert_eq!((made.class.to_string(), made.live.listeners()), ("jazz".into(), 1));
+    let mut bob = Phone::new("bob", "bob-password", 2);
+    bob.dial(&mut exchange, "104");
+    bob.ack(&mut exchange);
+    exchange.run_for(secs(1));
+    assert!(exchange.switch.poll_music().is_none(), "it is there already");
+    assert_eq!(made.live.listeners(), 2);
+    assert!(exchange.media.is_playing(1) && exchange.media.is_playing(2));
+    bob.bye(&mut exchange);
+    exchange.run_for(secs(1));
+    assert_eq!(made.live.listeners(), 1);
+
+    let now = exchange.now;
+    let same = SwitchConfig { music: settings(made_by(&["/bin/play"])), ..config.clone() };
+    exchange.switch.replace(same.into(), now);
+    assert!(!made.live.is_over() && exchange.switch.poll_music().is_none());
+    let other = SwitchConfig { music: settings(made_by(&["/bin/other"])), ..config };
+    exchange.switch.replace(other.into(), now);
+    assert!(made.live.is_over() && exchange.switch.poll_music().is_some());
+    alice.bye(&mut exchange);
+    exchange.assert_nothing_left();
 }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     config::{MessageFormat, Permitted, ProgramSettings, WebSocketClient},
-    media::{TapSource, TapState},
-    program::{AudioFormat, Origin, ProgramNews, Protocol, SpeechUse, WebSocket},
+    media::{AudioFormat, TapSource, TapState},
+    program::{Origin, ProgramNews, Protocol, SpeechUse, WebSocket},
 };
 
 const TALK: &str = "AudioSocket(40325ec2-5efd-4bd3-805f-53576e581d13,robot.example:9092)";

@@ -1,6 +1,6 @@
-//! How samples are octets for a program.
+//! How samples are octets for programs, whether those hear, speak or make music.
 
-use crate::media::Law;
+use super::Law;
 
 /// A codec by its name in Asterisk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
