@@ -326,11 +326,6 @@ impl Rooms {
         Some(Departure { room: name, members: room.members.len(), effects, heard_music })
     }
 
-    /// Whether there is a room of this number.
-    pub(crate) fn is_open(&self, room: RoomId) -> bool {
-        self.rooms.values().any(|it| it.id == room)
-    }
-
     /// The room the channel is in.
     pub(crate) fn name_of(&self, channel: ChannelId) -> Option<&BStr> {
         self.whereabouts.get(&channel).map(|name| name.as_ref())

@@ -3,7 +3,7 @@
 use bstr::{BStr, BString};
 
 use super::{KickReason, Member, Room, RoomEffect, Rooms};
-use crate::{channel::ChannelId, config::ConferenceRecording};
+use crate::{channel::ChannelId, config::ConferenceRecording, media::RoomId};
 
 /// Members of a room, as they are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,18 +79,40 @@ impl Rooms {
         Some(asked.into_iter().map(mute).collect())
     }
 
-    /// Records a room from now on, or no more; what follows now.
-    pub(crate) fn record(&mut self, name: &BStr, wish: RecordWish) -> Option<RoomEffect> {
-        let room = self.rooms.get_mut(name)?;
-        room.recording = match wish {
+    /// How a room would be recorded; `None`: not at all.
+    pub(crate) fn recording_of(
+        &self,
+        name: &BStr,
+        wish: &RecordWish,
+    ) -> Option<ConferenceRecording> {
+        let how = self.rooms.get(name)?.profile.recording.clone();
+        match wish {
             RecordWish::Start { file: Some(file) } => {
-                let how = room.profile.recording.clone();
-                Some(ConferenceRecording { file, has_time: false, ..how })
+                Some(ConferenceRecording { file: file.clone(), has_time: false, ..how })
             }
-            RecordWish::Start { file: None } => Some(room.profile.recording.clone()),
+            RecordWish::Start { file: None } => Some(how),
             RecordWish::Stop => None,
-        };
+        }
+    }
+
+    /// Records a room from now on, or no more; what follows now.
+    pub(crate) fn record(&mut self, name: &BStr, wish: &RecordWish) -> Option<RoomEffect> {
+        let recording = self.recording_of(name, wish);
+        let room = self.rooms.get_mut(name)?;
+        room.recording = recording;
         room.follow_recording(&name.into())
+    }
+
+    /// The file of a room can not be written: it is not recorded any more. Gives the room's name.
+    pub(crate) fn recording_failed(&mut self, room: RoomId) -> Option<BString> {
+        let (name, room) = self.rooms.iter_mut().find(|(_, it)| it.id == room)?;
+        room.is_recorded = false;
+        room.recording.take().map(|_| name.clone())
+    }
+
+    /// Whether a room is to be recorded whenever somebody is heard in it.
+    pub(crate) fn wants_recording(&self, room: RoomId) -> bool {
+        self.rooms.values().any(|it| it.id == room && it.recording.is_some())
     }
 }
 

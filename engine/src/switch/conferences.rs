@@ -49,6 +49,9 @@ pub enum RoomError {
     /// There is no recording to be ended.
     #[error("the conference is not recorded")]
     NotRecorded,
+    /// No recording can be written there.
+    #[error("the conference can not be recorded: {0}")]
+    NoFile(String),
 }
 
 impl Switch {
@@ -168,7 +171,11 @@ impl Switch {
             (false, RecordWish::Start { .. }) => RoomChange::RecordingStarted,
             (true, RecordWish::Stop) => RoomChange::RecordingStopped,
         };
-        let effect = self.rooms.record(room, wish);
+        if let Some(how) = self.rooms.recording_of(room, &wish) {
+            let file = self.room_recording_file(&room.into(), &how, self.worked_at);
+            let _ = file.map_err(|(_, reason)| RoomError::NoFile(reason))?;
+        }
+        let effect = self.rooms.record(room, &wish);
         self.room_effects.extend(effect);
         self.tell_change(room, change);
         Ok(())
@@ -180,7 +187,7 @@ impl Switch {
         if count == 0 { Err(RoomError::NoMember) } else { Ok(count) }
     }
 
-    fn tell_change(&mut self, room: &BStr, change: RoomChange) {
+    pub(super) fn tell_change(&mut self, room: &BStr, change: RoomChange) {
         let room: BString = room.into();
         self.tell(SwitchEvent::RoomChanged { room, change });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bstr::{BStr, BString, ByteSlice, ByteVec};
 use diesis_dialplan::operation::{MixMonitor, Outcome, Record, Recorded};
 
-use super::{Switch, SwitchEvent, call::Call, plan::resume};
+use super::{RoomChange, Switch, SwitchEvent, call::Call, plan::resume};
 use crate::{
     channel::{Beeps, BegunBy, ChannelId, During, Ending, MonitorRequest, RecordRequest, Recorder},
     clock::Now,
@@ -253,32 +253,51 @@ impl Switch {
     ) {
         let file = match self.room_recordings.get(&room) {
             Some(before) => NewFile { existing: Existing::Continued, ..before.file.clone() },
-            None => {
-                let file = room_file(name, how, now);
-                let (stem, format) = stem_and_format(file.as_ref());
-                match self.new_file(stem, format, Base::Recordings) {
-                    Ok(file) if how.appends => NewFile { existing: Existing::Continued, ..file },
-                    Ok(file) => file,
-                    Err(reason) => {
-                        let (room, file) = (Printable(name), Printable(&file));
-                        tracing::error!(%room, %file, "a conference is not recorded: {reason}");
-                        return;
-                    }
+            None => match self.room_recording_file(name, how, now) {
+                Ok(file) => file,
+                Err((file, reason)) => {
+                    let (shown, file) = (Printable(name), Printable(&file));
+                    tracing::error!(room = %shown, %file, "a conference is not recorded: {reason}");
+                    return self.room_recording_failed(room);
                 }
-            }
+            },
         };
         let (recorder, files) = (Recorder::Room { room, shard }, vec![file.clone()]);
         let id = self.outbox.open_recording(recorder, Input::Mono, Volumes::default(), files);
         self.room_recordings.insert(room, RoomRecording { id: Some(id), file });
     }
 
-    /// Nobody is heard in a room any more, or nobody is there.
+    /// The file a room is recorded to; else its name, and why there is none.
+    pub(super) fn room_recording_file(
+        &self,
+        name: &BString,
+        how: &ConferenceRecording,
+        now: Now,
+    ) -> Result<NewFile, (BString, String)> {
+        let file = room_file(name, how, now);
+        let (stem, format) = stem_and_format(file.as_ref());
+        match self.new_file(stem, format, Base::Recordings) {
+            Ok(new) if how.appends => Ok(NewFile { existing: Existing::Continued, ..new }),
+            Ok(new) => Ok(new),
+            Err(reason) => Err((file, reason)),
+        }
+    }
+
+    /// Nothing is written of a room any more: it does not count as recorded.
+    fn room_recording_failed(&mut self, room: RoomId) {
+        self.room_recordings.remove(&room);
+        if let Some(name) = self.rooms.recording_failed(room) {
+            self.tell_change(name.as_ref(), RoomChange::RecordingStopped);
+        }
+    }
+
+    /// Nobody is heard in a room any more, nobody is there, or it is not to be recorded any more.
     pub(super) fn end_room_recording(&mut self, room: RoomId) {
         let Some(recording) = self.room_recordings.get_mut(&room) else { return };
         if let Some(id) = recording.id.take() {
             self.outbox.close_recording(id, Duration::ZERO, Fate::Kept);
         }
-        if !self.rooms.is_open(room) {
+        if !self.rooms.wants_recording(room) {
             self.room_recordings.remove(&room);
         }
     }
@@ -293,13 +312,13 @@ impl Switch {
                 let tap = TapId(id.number());
                 self.outbox.command(shard, MediaCommand::TapRoom { room, tap, sink });
             }
-            (RecordingNews::Failed { reason, .. }, Some(recording)) => {
+            (RecordingNews::Failed { reason, .. }, Some(_)) => {
                 tracing::error!("a conference is not recorded: {reason}");
-                recording.id = None;
+                self.room_recording_failed(room);
             }
-            (RecordingNews::Broken { id, reason }, Some(recording)) => {
+            (RecordingNews::Broken { id, reason }, Some(_)) => {
                 tracing::error!("the recording of a conference ends early: {reason}");
-                recording.id = None;
+                self.room_recording_failed(room);
                 let tap = TapId(id.number());
                 self.outbox.command(shard, MediaCommand::UntapRoom { room, tap });
                 self.outbox.close_recording(id, Duration::ZERO, Fate::Kept);

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     config::Configuration,
     media::{Gain, Talk},
+    recording::RecordingSettings,
     switch::{Originate, RoomChange, RoomError, RoomMembers, RoomOrder},
 };
 
@@ -97,7 +98,11 @@ impl Room {
     fn of(numbers: &[&str]) -> Self {
         let files = diesis_dialplan::conf::MemoryFiles::new().with("confbridge.conf", ROOMS);
         let rooms = Configuration::load(&files).configuration.conferences;
-        let config = SwitchConfig { conferences: Arc::new(rooms), ..config() };
+        let recordings = RecordingSettings {
+            directory: Some("/spool/monitor".into()),
+            ..RecordingSettings::default()
+        };
+        let config = SwitchConfig { recordings, conferences: Arc::new(rooms), ..config() };
         let exchange = Exchange::lenient(config, PLAN, &PROMPTS);
         let mut room = Self { exchange, phones: vec![] };
         for number in numbers {

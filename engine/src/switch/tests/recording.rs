@@ -5,6 +5,7 @@ use crate::{
     config::ConferenceRecording,
     media::{TapSource, TapState},
     recording::{Existing, Fate, FileFormat, RecordingSettings, Track},
+    switch::{RoomChange, RoomError, RoomOrder},
 };
 
 /// Alice has dialled 100, which runs these applications, with an `h` extension that tells how it was.
@@ -299,5 +300,54 @@ fn a_conference_is_recorded_as_its_profile_says() {
     assert_eq!(begun[0].files[0].existing, Existing::Continued);
     alice.bye(&mut exchange);
     assert_eq!(exchange.recorder.ended.len(), 1);
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn an_operator_records_a_conference_in_one_file_after_another_and_is_told_what_fails() {
+    let recordings = RecordingSettings {
+        directory: Some("/spool/monitor".into()),
+        ..RecordingSettings::default()
+    };
+    let config = SwitchConfig { recordings, ..config() };
+    let plan = "[office]\nexten => 100,1,Answer()\nsame => n,ConfBridge(7)\n";
+    let mut exchange = Exchange::new(config, plan, &[]);
+    let mut alice = alice();
+    alice.dial(&mut exchange, "100");
+    alice.ack(&mut exchange);
+    exchange.run_for(secs(1));
+    let order = |exchange: &mut Exchange, order| {
+        let done = exchange.switch.order_room("7".into(), order, exchange.now);
+        exchange.tick();
+        done
+    };
+    let record = |file: &str| RoomOrder::Record { file: Some(file.into()) };
+    for refused in ["/etc/board.wav", "../board.wav", "board.gsm"] {
+        let done = order(&mut exchange, record(refused));
+        assert!(matches!(done, Err(RoomError::NoFile(_))), "{refused}: {done:?}");
+        assert!(!exchange.switch.view_rooms()[0].is_recorded);
+    }
+    for file in ["one.wav", "two.wav"] {
+        assert_eq!(order(&mut exchange, record(file)), Ok(1));
+        assert_eq!(order(&mut exchange, RoomOrder::StopRecording), Ok(1));
+    }
+    let begun = exchange.recorder.begun.iter().map(|it| it.files[0].path.display().to_string());
+    assert_eq!(begun.collect::<Vec<_>>(), ["/spool/monitor/one.wav", "/spool/monitor/two.wav"]);
+    assert_eq!(exchange.recorder.ended.len(), 2);
+
+    // A full disk, and a file that can not be begun: neither counts as recorded.
+    assert_eq!(order(&mut exchange, record("three.wav")), Ok(1));
+    let failure = exchange.recorder.failure();
+    exchange.switch.handle_recording(failure, exchange.now);
+    exchange.tick();
+    assert!(!exchange.switch.view_rooms()[0].is_recorded);
+    exchange.recorder.refuses = true;
+    assert_eq!(order(&mut exchange, record("four.wav")), Ok(1));
+    exchange.tick();
+    assert!(!exchange.switch.view_rooms()[0].is_recorded);
+    let stopped =
+        SwitchEvent::RoomChanged { room: "7".into(), change: RoomChange::RecordingStopped };
+    assert_eq!(exchange.events.iter().filter(|&it| *it == stopped).count(), 4);
+    alice.bye(&mut exchange);
     exchange.assert_nothing_left();
 }
