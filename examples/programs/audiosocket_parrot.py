@@ -66,7 +66,7 @@ async def talk(reader, writer, greeting):
             elif kind in (HANGUP, ERROR):
                 print("over")
                 return
-    except asyncio.IncompleteReadError:
+    except (asyncio.IncompleteReadError, ConnectionError):
         print("gone")
     finally:
         writer.close()
@@ -79,8 +79,12 @@ async def main():
         with wave.open(sys.argv[2]) as file:
             greeting = file.readframes(file.getnframes())
     server = await asyncio.start_server(lambda r, w: talk(r, w, greeting), "127.0.0.1", port)
+    print("listening on %s:%d" % server.sockets[0].getsockname(), flush=True)
     async with server:
         await server.serve_forever()
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    pass

@@ -130,6 +130,7 @@ async def talk(reader, writer, greeting):
             elif kind == PING:
                 send(writer, PONG, message)
             elif kind == CLOSE:
+                print("over")
                 send(writer, CLOSE, message)
                 await writer.drain()
                 return
@@ -147,8 +148,12 @@ async def main():
         with wave.open(sys.argv[2]) as file:
             greeting = file.readframes(file.getnframes())
     server = await asyncio.start_server(lambda r, w: talk(r, w, greeting), "127.0.0.1", port)
+    print("listening on %s:%d" % server.sockets[0].getsockname(), flush=True)
     async with server:
         await server.serve_forever()
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    pass
