@@ -99,10 +99,10 @@ pub(super) const BRIDGE: KeyTable = KeyTable {
     ],
     later: &[
         Later {
-            instead: "rooms mix 20 ms at 8 or 16 kHz, whichever is nearer",
+            instead: "rooms mix 20 ms at 8, 16 or 48 kHz, whichever comes next",
             severity: Warn,
             keys: &[
-                ("internal_sample_rate", Words(&["auto", "8000", "16000"])),
+                ("internal_sample_rate", Words(&["auto", "8000", "16000", "48000"])),
                 ("maximum_sample_rate", Words(&["none", "0", "8000", "16000", "48000"])),
                 ("mixing_interval", Words(&["20"])),
             ],

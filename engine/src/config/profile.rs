@@ -10,7 +10,7 @@ use bstr::{BStr, BString};
 use super::named::Name;
 use super::secret::Secret;
 use super::value::{parsed, yes_no};
-use crate::media::{MixRate, TalkRules};
+use crate::media::{MixRate, Rate, TalkRules};
 
 /// How a conference room behaves (`type=bridge`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,10 @@ pub struct BridgeProfile {
     pub recording: ConferenceRecording,
     /// In which language its prompts are (`language`); `None`: in the default one.
     pub language: Option<BString>,
-    /// What frequencies its mix holds (`internal_sample_rate`).
-    pub rate: MixRate,
-    /// What it holds at most (`maximum_sample_rate`).
-    pub maximum_rate: MixRate,
+    /// The rate of its mix (`internal_sample_rate`); `None` is as much as its members have use for.
+    pub rate: Option<Rate>,
+    /// The highest that it may be (`maximum_sample_rate`).
+    pub maximum_rate: Rate,
     /// What it says.
     pub sounds: RoomSounds,
 }
@@ -173,17 +173,17 @@ impl BridgeProfile {
             records: false,
             recording: ConferenceRecording::default(),
             language: None,
-            rate: MixRate::Auto,
-            maximum_rate: MixRate::Auto,
+            rate: None,
+            maximum_rate: Rate::Full,
             sounds: RoomSounds::default(),
         }
     }
 
     /// What its mix holds, all told.
     pub(crate) fn mixing_rate(&self) -> MixRate {
-        match (self.rate, self.maximum_rate) {
-            (_, MixRate::Narrow) => MixRate::Narrow,
-            (rate, _) => rate,
+        match self.rate {
+            Some(rate) => MixRate::At(rate.min(self.maximum_rate)),
+            None => MixRate::UpTo(self.maximum_rate),
         }
     }
 
@@ -201,14 +201,14 @@ impl BridgeProfile {
             b"language" => self.language = text(value),
             b"internal_sample_rate" => {
                 self.rate = if value.eq_ignore_ascii_case(b"auto") {
-                    MixRate::Auto
+                    None
                 } else {
-                    rate(value, "`auto` or a number such as 16000")?
+                    Some(rate(value, "`auto` or a number such as 16000")?)
                 };
             }
             b"maximum_sample_rate" => {
                 self.maximum_rate = if value.eq_ignore_ascii_case(b"none") || value == "0" {
-                    MixRate::Auto
+                    Rate::Full
                 } else {
                     rate(value, "`none` or a number such as 16000")?
                 };
@@ -425,11 +425,13 @@ fn text(value: &BStr) -> Option<BString> {
     (!value.is_empty()).then(|| value.into())
 }
 
-/// What Asterisk mixes at, as the nearest that is mixed here.
-fn rate(value: &BStr, expected: &'static str) -> Result<MixRate, OptionError> {
+/// What Asterisk mixes at (8, 12, 16, 24, 32, 44.1, 48, 96 and 192 kHz), as the next that is mixed
+/// here.
+fn rate(value: &BStr, expected: &'static str) -> Result<Rate, OptionError> {
     match number(value, 192_000, expected)? {
-        8000..12_000 => Ok(MixRate::Narrow),
-        12_000.. => Ok(MixRate::Wide),
+        8000 => Ok(Rate::Narrow),
+        8001..=16_000 => Ok(Rate::Wide),
+        16_001.. => Ok(Rate::Full),
         _ => Err(OptionError::Expected(expected)),
     }
 }

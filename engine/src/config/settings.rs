@@ -253,6 +253,8 @@ pub enum CodecName {
     L16,
     /// Plain samples of 16 kHz: `slin16`.
     L16Wide,
+    /// Plain samples of 48 kHz: `slin48`.
+    L16Full,
     /// GSM 06.10 full rate: `gsm`.
     Gsm,
     /// Opus: `opus`. Only where the library is built with its feature.
@@ -282,6 +284,7 @@ impl CodecName {
         Self::Gsm,
         Self::L16,
         Self::L16Wide,
+        Self::L16Full,
         Self::G722,
         #[cfg(feature = "opus")]
         Self::Opus,
@@ -299,6 +302,7 @@ impl CodecName {
             b"gsm" => Self::Gsm,
             b"slin" => Self::L16,
             b"slin16" => Self::L16Wide,
+            b"slin48" => Self::L16Full,
             #[cfg(feature = "opus")]
             b"opus" => Self::Opus,
             _ => return None,

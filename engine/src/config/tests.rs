@@ -437,11 +437,14 @@ fn codecs_are_taken_in_order_and_taken_back() {
         let text = format!("{TRANSPORT}[x]\ntype=endpoint\nidentify_by=ip\n{lines}");
         pjsip(&text).configuration.sip.peers[0].codecs.clone()
     };
-    use CodecName::{G722, Gsm, L16, L16Wide, Opus, Pcma, Pcmu};
+    use CodecName::{G722, Gsm, L16, L16Full, L16Wide, Opus, Pcma, Pcmu};
     assert_eq!(codecs("disallow=all\nallow=alaw\nallow=ulaw\n"), [Pcma, Pcmu]);
     assert_eq!(codecs("allow=!all,alaw\n"), [Pcma]);
-    assert_eq!(codecs("allow=all\ndisallow=ulaw\n"), [Pcma, Gsm, L16, L16Wide, G722, Opus]);
-    assert_eq!(codecs("allow=all\nallow=!alaw,!slin,!slin16\n"), [Pcmu, Gsm, G722, Opus]);
+    assert_eq!(
+        codecs("allow=all\ndisallow=ulaw\n"),
+        [Pcma, Gsm, L16, L16Wide, L16Full, G722, Opus]
+    );
+    assert_eq!(codecs("allow=all\nallow=!alaw,!slin,!slin16,!slin48\n"), [Pcmu, Gsm, G722, Opus]);
     assert_eq!(codecs("allow=g722,ulaw\n"), [G722, Pcmu]);
     assert_eq!(codecs("allow=alaw:20,ulaw\nallow=alaw\n"), [Pcma, Pcmu]);
     assert_eq!(codecs(""), [Pcmu, Pcma]);

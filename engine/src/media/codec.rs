@@ -10,7 +10,7 @@ mod opus;
 
 use diesis_sounds::{g711, g722, gsm};
 
-use super::{FRAME, PayloadType, WIDE_FRAME};
+use super::{FRAME, FULL_FRAME, PayloadType, WIDE_FRAME};
 
 /// An audio encoding of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,12 +27,15 @@ pub enum Codec {
     L16Wide,
     /// GSM 06.10 full rate: 13 kbit/s.
     Gsm,
-    /// Opus (RFC 6716, RFC 7587), here up to 8 kHz and in mono.
+    /// Plain samples of 48 kHz, big-endian.
+    L16Full,
+    /// Opus (RFC 6716, RFC 7587), here in mono.
     Opus,
 }
 
-/// What a peer says of the Opus it wants (RFC 7587 §6.1). What it says of stereo does not matter:
-/// we send mono, and every decoder makes of stereo what it needs.
+/// What a peer says of the Opus it wants and sends (RFC 7587 §6.1). What it says of stereo
+/// (`stereo`, `sprop-stereo`) does not matter: we send mono, which every decoder can play on two
+/// sides, and what comes in stereo is decoded to mono.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct OpusSettings {
     /// It can use redundancy in the packet after a lost one. Default: it can not.
@@ -41,8 +44,10 @@ pub struct OpusSettings {
     pub silence: OpusSilence,
     /// Bits a second that it takes at most.
     pub most_bits: Option<u32>,
-    /// The highest rate that it can make heard.
+    /// The highest rate that it can make heard (`maxplaybackrate`).
     pub most_rate: Option<u32>,
+    /// The highest rate of what it says (`sprop-maxcapturerate`).
+    pub most_said: Option<u32>,
 }
 
 /// Whether packets hold what was said in the one before once more.
@@ -73,6 +78,8 @@ pub enum Rate {
     Narrow,
     /// 16 kHz: up to 8 kHz can be heard.
     Wide,
+    /// 48 kHz: all that people hear.
+    Full,
 }
 
 /// One of the two encodings of G.711.
@@ -84,17 +91,18 @@ pub enum Law {
     A,
 }
 
-/// 20 ms of sound.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Samples<'a> {
-    Narrow(&'a [i16; FRAME]),
-    Wide(&'a [i16; WIDE_FRAME]),
-}
-
 impl Codec {
     /// Every codec.
-    pub const ALL: [Self; 7] =
-        [Self::Pcmu, Self::Pcma, Self::G722, Self::L16, Self::L16Wide, Self::Gsm, Self::Opus];
+    pub const ALL: [Self; 8] = [
+        Self::Pcmu,
+        Self::Pcma,
+        Self::G722,
+        Self::L16,
+        Self::L16Wide,
+        Self::L16Full,
+        Self::Gsm,
+        Self::Opus,
+    ];
 
     /// Which of G.711's two it is, if it is one.
     #[inline]
@@ -102,16 +110,17 @@ impl Codec {
         match self {
             Self::Pcmu => Some(Law::Mu),
             Self::Pcma => Some(Law::A),
-            Self::G722 | Self::L16 | Self::L16Wide | Self::Gsm | Self::Opus => None,
+            _ => None,
         }
     }
 
-    /// The rate of the sound it carries.
+    /// The rate of the sound it carries, at most.
     #[inline]
     pub const fn rate(self) -> Rate {
         match self {
             Self::Pcmu | Self::Pcma | Self::L16 | Self::Gsm => Rate::Narrow,
-            Self::G722 | Self::L16Wide | Self::Opus => Rate::Wide,
+            Self::G722 | Self::L16Wide => Rate::Wide,
+            Self::L16Full | Self::Opus => Rate::Full,
         }
     }
 
@@ -121,7 +130,7 @@ impl Codec {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
-            Self::L16 | Self::L16Wide => "L16",
+            Self::L16 | Self::L16Wide | Self::L16Full => "L16",
             Self::Gsm => "GSM",
             Self::Opus => "opus",
         }
@@ -135,6 +144,7 @@ impl Codec {
             Self::G722 => "g722",
             Self::L16 => "slin",
             Self::L16Wide => "slin16",
+            Self::L16Full => "slin48",
             Self::Gsm => "gsm",
             Self::Opus => "opus",
         }
@@ -146,7 +156,7 @@ impl Codec {
             // RFC 3551 §4.5.2: G.722's is 8000 by an error that was kept.
             Self::Pcmu | Self::Pcma | Self::G722 | Self::L16 | Self::Gsm => 8000,
             Self::L16Wide => 16_000,
-            Self::Opus => 48_000,
+            Self::L16Full | Self::Opus => 48_000,
         }
     }
 
@@ -163,7 +173,7 @@ impl Codec {
             Self::Pcma => Some(PayloadType::PCMA),
             Self::G722 => Some(PayloadType::G722),
             Self::Gsm => Some(PayloadType::GSM),
-            Self::L16 | Self::L16Wide | Self::Opus => None,
+            Self::L16 | Self::L16Wide | Self::L16Full | Self::Opus => None,
         }
     }
 
@@ -186,6 +196,7 @@ impl Codec {
             Self::G722 => WIDE_FRAME / g722::SAMPLES_PER_OCTET,
             Self::L16 => 2 * FRAME,
             Self::L16Wide => 2 * WIDE_FRAME,
+            Self::L16Full => 2 * FULL_FRAME,
             Self::Gsm => gsm::OCTETS,
             Self::Opus => opus::MOST_OCTETS,
         }
@@ -196,7 +207,7 @@ impl Codec {
     pub(crate) fn duration(self, payload: &[u8]) -> usize {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => payload.len(),
-            Self::L16 | Self::L16Wide => payload.len() / 2,
+            Self::L16 | Self::L16Wide | Self::L16Full => payload.len() / 2,
             Self::Gsm => payload.len() / gsm::OCTETS * gsm::SAMPLES,
             Self::Opus => opus::duration(payload),
         }
@@ -208,6 +219,23 @@ impl Codec {
     }
 }
 
+impl OpusSettings {
+    /// The rate of what its peer can make heard.
+    pub(crate) fn heard(self) -> Rate {
+        opus_rate(self.most_rate)
+    }
+
+    /// The rate of what its peer says.
+    pub(crate) fn said(self) -> Rate {
+        opus_rate(self.most_said)
+    }
+}
+
+/// Opus is handled at 16 kHz at least: less would not be cheaper.
+fn opus_rate(most: Option<u32>) -> Rate {
+    if most.is_some_and(|most| most <= 16_000) { Rate::Wide } else { Rate::Full }
+}
+
 impl Rate {
     /// Samples of a frame of 20 ms.
     #[inline]
@@ -215,7 +243,19 @@ impl Rate {
         match self {
             Self::Narrow => FRAME,
             Self::Wide => WIDE_FRAME,
+            Self::Full => FULL_FRAME,
         }
+    }
+
+    /// Samples a second.
+    pub const fn hertz(self) -> u32 {
+        self.frame() as u32 * 50
+    }
+
+    /// How many times 8 kHz it is.
+    #[inline]
+    pub(crate) const fn scale(self) -> usize {
+        self.frame() / FRAME
     }
 }
 

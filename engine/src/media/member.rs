@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Rate;
+
 /// A volume, in steps of 3 dB from how it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gain {
@@ -79,16 +81,18 @@ impl Default for TalkRules {
 }
 
 /// What frequencies a room's mix holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MixRate {
-    /// As much as the best of its listeners takes.
-    #[default]
-    Auto,
-    /// Up to 4 kHz: 8000 samples a second.
-    Narrow,
-    /// Up to 8 kHz: 16000 samples a second.
-    Wide,
+    /// As much as is of use to its members, up to this.
+    UpTo(Rate),
+    /// This, whoever is there.
+    At(Rate),
+}
+
+impl Default for MixRate {
+    fn default() -> Self {
+        Self::UpTo(Rate::Full)
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //!
 //! The sum is kept in 32 bits and made to fit last, by a limiter. All who do not speak hear the same,
 //! so that is encoded once per codec and shared; only speakers cost a subtraction and an encoding each. In a
-//! room where somebody hears more than 4 kHz, all is added up twice, at 8 kHz and at 16 kHz: then
-//! each speaker costs one conversion of rates, and a listener none.
+//! room where somebody hears more than 4 kHz, all is added up twice, at 8 kHz and at 16 kHz, and once
+//! more at 48 kHz where that is of use: then each speaker costs one conversion of rates, and a listener
+//! none.
 
 mod limiter;
 mod noise;
@@ -14,8 +15,9 @@ pub use limiter::Limiter;
 
 use self::noise::{NOISE as ROOM_NOISE, Noise};
 use super::{
-    Codec, FRAME, Gain, Law, OpusSettings, OpusSilence, Rate, Samples, TalkRules, WIDE_FRAME,
+    Codec, FRAME, FULL_FRAME, Gain, Law, OpusSettings, OpusSilence, Rate, TalkRules, WIDE_FRAME,
     codec::encoder::Encoder,
+    sound::{Samples, Sound},
 };
 
 /// One room's 20 ms. A shard has one and uses it for all its rooms in turn.
@@ -24,6 +26,7 @@ pub struct Mixer {
     rate: Rate,
     narrow: Sum<FRAME>,
     wide: Sum<WIDE_FRAME>,
+    full: Sum<FULL_FRAME>,
     encoded: [Encoded; 2],
     /// What the room keeps from mix to mix.
     room: RoomMix,
@@ -48,8 +51,8 @@ struct Sum<const N: usize> {
 pub(crate) struct RoomMix {
     /// One for each codec that keeps state and that a member hears.
     encoders: Vec<SharedEncoder>,
-    /// Of 8 kHz and of 16 kHz.
-    limiters: [Limiter; 2],
+    /// Of 8 kHz, of 16 kHz and of 48 kHz.
+    limiters: [Limiter; 3],
 }
 
 #[derive(Debug)]
@@ -89,6 +92,7 @@ impl Mixer {
             rate: Rate::Narrow,
             narrow: Sum::new(),
             wide: Sum::new(),
+            full: Sum::new(),
             encoded: [stale(), stale()],
             room: RoomMix::default(),
             announces: false,
@@ -102,9 +106,14 @@ impl Mixer {
         self.narrow.reserve(speakers);
     }
 
-    /// The same, of those who are heard above 4 kHz as well.
-    pub(crate) fn reserve_wide(&mut self, speakers: usize) {
-        self.wide.reserve(speakers);
+    /// The same for what is added up of higher rates.
+    pub(crate) fn reserve_up_to(&mut self, rate: Rate, speakers: usize) {
+        if rate >= Rate::Wide {
+            self.wide.reserve(speakers);
+        }
+        if rate >= Rate::Full {
+            self.full.reserve(speakers);
+        }
     }
 
     /// Begins the next mix, of 8 kHz.
@@ -119,8 +128,11 @@ impl Mixer {
         self.announces = false;
         self.nth = self.nth.wrapping_add(1);
         self.narrow.clear();
-        if rate == Rate::Wide {
+        if rate >= Rate::Wide {
             self.wide.clear();
+        }
+        if rate >= Rate::Full {
+            self.full.clear();
         }
         for encoded in &mut self.encoded {
             encoded.state = Freshness::Stale;
@@ -149,15 +161,17 @@ impl Mixer {
         Speaker((self.narrow.speakers.len() - 1) as u32)
     }
 
-    /// Adds a member who speaks to a mix of both rates.
-    pub(crate) fn add_wide_speaker(
-        &mut self,
-        narrow: &[i16; FRAME],
-        wide: &[i16; WIDE_FRAME],
-    ) -> Speaker {
-        self.wide.add(wide);
-        self.wide.speakers.push(*wide);
-        self.add_speaker(narrow)
+    /// Adds a member who speaks, at all rates of the mix: `sound` has as many.
+    pub(crate) fn add(&mut self, sound: Sound<'_>) -> Speaker {
+        if let Some(wide) = sound.wide.filter(|_| self.rate >= Rate::Wide) {
+            self.wide.add(wide);
+            self.wide.speakers.push(*wide);
+        }
+        if let Some(full) = sound.full.filter(|_| self.rate >= Rate::Full) {
+            self.full.add(full);
+            self.full.speakers.push(*full);
+        }
+        self.add_speaker(sound.narrow)
     }
 
     /// Adds what everybody hears.
@@ -166,31 +180,27 @@ impl Mixer {
         self.narrow.add(samples);
     }
 
-    /// What somebody does not hear of what was added, or nothing else.
-    pub(crate) fn keep_from(
-        &mut self,
-        speaker: Option<Speaker>,
-        narrow: &[i16; FRAME],
-        wide: &[i16; WIDE_FRAME],
-    ) -> Speaker {
-        let is_wide = self.rate == Rate::Wide;
-        let Some(speaker) = speaker else {
-            if is_wide {
-                self.wide.speakers.push(*wide);
-            }
-            self.narrow.speakers.push(*narrow);
-            return Speaker((self.narrow.speakers.len() - 1) as u32);
-        };
-        self.narrow.keep_from(speaker, narrow);
-        if is_wide {
-            self.wide.keep_from(speaker, wide);
+    /// The same at all rates of the mix.
+    pub(crate) fn announce(&mut self, sound: Sound<'_>) {
+        self.add_announcement(sound.narrow);
+        if let Some(wide) = sound.wide.filter(|_| self.rate >= Rate::Wide) {
+            self.wide.add(wide);
         }
-        speaker
+        if let Some(full) = sound.full.filter(|_| self.rate >= Rate::Full) {
+            self.full.add(full);
+        }
     }
 
-    /// Adds what everybody hears to the mix of 16 kHz.
-    pub(crate) fn add_wide_announcement(&mut self, samples: &[i16; WIDE_FRAME]) {
-        self.wide.add(samples);
+    /// What somebody does not hear of what was added, or nothing else.
+    pub(crate) fn keep_from(&mut self, speaker: Option<Speaker>, sound: Sound<'_>) -> Speaker {
+        let at = speaker.map(|Speaker(at)| at as usize);
+        if let Some(wide) = sound.wide.filter(|_| self.rate >= Rate::Wide) {
+            self.wide.keep_from(at, wide);
+        }
+        if let Some(full) = sound.full.filter(|_| self.rate >= Rate::Full) {
+            self.full.keep_from(at, full);
+        }
+        self.narrow.keep_from(at, sound.narrow)
     }
 
     /// What those hear who do not speak.
@@ -213,19 +223,17 @@ impl Mixer {
     /// The same in a codec that keeps state; `None` if the room has no encoder for it.
     pub(crate) fn for_coded_listener(&mut self, codec: Codec, opus: OpusSettings) -> Option<&[u8]> {
         let is_silent = self.is_silent(None);
-        let rate = self.rate_for(codec);
         let RoomMix { encoders, limiters } = &mut self.room;
         let shared = encoders.iter_mut().find(|shared| shared.encoder.fits(codec, opus))?;
         if shared.state == Freshness::Stale {
             shared.state = Freshness::Fresh;
             // Who has silence left out makes noise of his own.
             let makes_noise = codec == Codec::Opus && opus.silence == OpusSilence::LeftOut;
-            let noise = (is_silent && !makes_noise).then_some((self.noise, self.nth));
-            let samples = match (rate, noise) {
-                (Rate::Narrow, Some((noise, nth))) => Samples::Narrow(noise.narrow(nth)),
-                (Rate::Wide, Some((noise, nth))) => Samples::Wide(noise.wide(nth)),
-                (Rate::Narrow, None) => Samples::Narrow(self.narrow.whole(&mut limiters[0])),
-                (Rate::Wide, None) => Samples::Wide(self.wide.whole(&mut limiters[1])),
+            let samples = match self.rate.min(shared.encoder.rate()) {
+                rate if is_silent && !makes_noise => self.noise.samples(self.nth, rate),
+                Rate::Narrow => Samples::Narrow(self.narrow.whole(&mut limiters[0])),
+                Rate::Wide => Samples::Wide(self.wide.whole(&mut limiters[1])),
+                Rate::Full => Samples::Full(self.full.whole(&mut limiters[2])),
             };
             shared.encoder.encode(samples);
         }
@@ -258,24 +266,23 @@ impl Mixer {
     ) {
         let is_silent = self.is_silent(speaker);
         let limiters = &mut self.room.limiters;
-        match self.rate.min(encoder.codec().rate()) {
+        let rate = self.rate.min(encoder.rate());
+        if is_silent {
+            encoder.encode(self.noise.samples(self.nth, rate));
+            return;
+        }
+        match rate {
             Rate::Narrow => {
-                let mut samples = match speaker {
-                    _ if is_silent => *self.noise.narrow(self.nth),
-                    Some(speaker) => self.narrow.without(speaker, limiter),
-                    None => *self.narrow.whole(&mut limiters[0]),
-                };
-                gain.apply(&mut samples);
+                let samples = self.narrow.for_one(speaker, gain, &mut limiters[0], limiter);
                 encoder.encode(Samples::Narrow(&samples));
             }
             Rate::Wide => {
-                let mut samples = match speaker {
-                    _ if is_silent => *self.noise.wide(self.nth),
-                    Some(speaker) => self.wide.without(speaker, limiter),
-                    None => *self.wide.whole(&mut limiters[1]),
-                };
-                gain.apply(&mut samples);
+                let samples = self.wide.for_one(speaker, gain, &mut limiters[1], limiter);
                 encoder.encode(Samples::Wide(&samples));
+            }
+            Rate::Full => {
+                let samples = self.full.for_one(speaker, gain, &mut limiters[2], limiter);
+                encoder.encode(Samples::Full(&samples));
             }
         }
     }
@@ -283,10 +290,6 @@ impl Mixer {
     /// Whether somebody would hear nothing at all.
     fn is_silent(&self, who: Option<Speaker>) -> bool {
         !self.announces && self.narrow.speakers.len() <= usize::from(who.is_some())
-    }
-
-    fn rate_for(&self, codec: Codec) -> Rate {
-        codec.rate().min(self.rate)
     }
 
     /// The whole mix, for a recording.
@@ -326,11 +329,33 @@ impl<const N: usize> Sum<N> {
         mix::add(&mut self.sum, samples);
     }
 
-    fn keep_from(&mut self, speaker: Speaker, samples: &[i16; N]) {
-        let Some(own) = self.speakers.get_mut(speaker.0 as usize) else { return };
-        for (own, &sample) in own.iter_mut().zip(samples) {
-            *own = own.saturating_add(sample);
+    fn keep_from(&mut self, speaker: Option<usize>, samples: &[i16; N]) -> Speaker {
+        let at = speaker.unwrap_or(self.speakers.len());
+        match self.speakers.get_mut(at) {
+            Some(own) => {
+                for (own, &sample) in own.iter_mut().zip(samples) {
+                    *own = own.saturating_add(sample);
+                }
+            }
+            None => self.speakers.push(*samples),
         }
+        Speaker(at as u32)
+    }
+
+    /// What a speaker hears, or all others, louder or quieter than it is.
+    fn for_one(
+        &mut self,
+        speaker: Option<Speaker>,
+        gain: Gain,
+        shared: &mut Limiter,
+        own: &mut Limiter,
+    ) -> [i16; N] {
+        let mut samples = match speaker {
+            Some(speaker) => self.without(speaker, own),
+            None => *self.whole(shared),
+        };
+        gain.apply(&mut samples);
+        samples
     }
 
     /// The sum of all, made to fit once.
@@ -351,23 +376,20 @@ impl<const N: usize> Sum<N> {
 }
 
 impl RoomMix {
-    /// Whether all hear G.711.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.encoders.is_empty()
+    /// The rate of the mix is another from now on.
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self::default();
     }
 
-    /// Somebody hears this codec from now on.
-    pub(crate) fn prepare_for(&mut self, codec: Codec, opus: OpusSettings) {
-        let is_known = self.encoders.iter().any(|shared| shared.encoder.fits(codec, opus));
-        if codec.law().is_none() && !is_known && self.encoders.len() < MOST_ENCODERS {
-            self.encoders.push(SharedEncoder::new(codec, opus));
+    /// Somebody hears this codec from now on, in a mix of that rate.
+    pub(crate) fn prepare_for(&mut self, codec: Codec, opus: OpusSettings, rate: Rate) {
+        if codec.law().is_some() || self.encoders.len() >= MOST_ENCODERS {
+            return;
         }
-    }
-}
-
-impl SharedEncoder {
-    fn new(codec: Codec, opus: OpusSettings) -> Self {
-        Self { encoder: Encoder::new(codec, opus), state: Freshness::Stale }
+        if !self.encoders.iter().any(|shared| shared.encoder.fits(codec, opus)) {
+            let encoder = Encoder::new(codec, opus, rate);
+            self.encoders.push(SharedEncoder { encoder, state: Freshness::Stale });
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod settings;
 pub mod shard;
+mod sound;
 pub mod statistics;
 pub mod stream;
 pub mod talk;
@@ -35,7 +36,6 @@ pub mod tone;
 mod voice;
 
 pub use audio_format::AudioFormat;
-pub(crate) use codec::Samples;
 pub use codec::{Codec, ForwardCorrection, Law, OpusSettings, OpusSilence, Rate};
 pub use command::{
     Command, EchoState, MuteState, PlayItem, Repeat, Signal, TalkDetection, TapSource, TapState,
@@ -61,3 +61,6 @@ pub const FRAME: usize = 160;
 
 /// Samples in one frame of 16 kHz.
 pub const WIDE_FRAME: usize = 2 * FRAME;
+
+/// Samples in one frame of 48 kHz.
+pub const FULL_FRAME: usize = 6 * FRAME;

@@ -1,6 +1,6 @@
 //! Walks through the items of a play, a frame of 20 ms at a time.
 
-use super::{FRAME, Law, LiveFrame, PlayId, PlayItem, Prompt, Repeat, WIDE_FRAME};
+use super::{FRAME, Law, LiveFrame, PlayId, PlayItem, Prompt, Rate, Repeat, sound::Sound};
 
 /// One play in progress.
 #[derive(Debug)]
@@ -44,22 +44,16 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The samples at 16 kHz, if it holds more than 8 kHz do.
-    pub(crate) fn wide(self) -> Option<[i16; WIDE_FRAME]> {
-        match self {
-            Self::Prompt(prompt, index) => prompt.wide_frame(index),
-            Self::Live(frame) => frame.wide(),
-            Self::Silence => None,
-        }
-    }
-
-    /// The samples; fewer than a frame at a prompt's end, none of silence.
-    pub(crate) fn samples(self) -> &'a [i16] {
-        match self {
-            Self::Prompt(prompt, index) => prompt.frame_samples(index),
-            Self::Live(frame) => frame.samples(),
-            Self::Silence => &[],
-        }
+    /// All that there is of it, filled up with silence.
+    pub(crate) fn with_sound<T>(self, then: impl FnOnce(Sound<'_>) -> T) -> T {
+        let narrow = self.filled();
+        let (wide, full) = match self {
+            Self::Prompt(prompt, index) => (prompt.wide_frame(index), prompt.full_frame(index)),
+            Self::Live(frame) => (frame.wide(), None),
+            Self::Silence => (None, None),
+        };
+        let full = full.filter(|_| wide.is_some());
+        then(Sound { narrow: &narrow, wide: wide.as_ref(), full: full.as_ref() })
     }
 }
 
@@ -81,6 +75,16 @@ impl Player {
 
     pub(crate) fn play(&self) -> PlayId {
         self.play
+    }
+
+    /// The highest rate of what it plays.
+    pub(crate) fn rate(&self) -> Rate {
+        let of = |item: &PlayItem| match item {
+            PlayItem::Prompt(prompt) | PlayItem::PromptFrom(prompt, _) => prompt.rate(),
+            PlayItem::Live(_) => Rate::Wide,
+            PlayItem::Silence(_) | PlayItem::Tone(_) => Rate::Narrow,
+        };
+        self.items.iter().map(of).max().unwrap_or_default()
     }
 
     /// Samples played so far, filling not counted.
@@ -164,9 +168,12 @@ mod tests {
     }
 
     fn frames(player: &mut Player) -> Vec<usize> {
-        std::iter::from_fn(|| player.next_frame().map(|frame| frame.samples().len()))
-            .take(1000)
-            .collect()
+        let mut next = || {
+            let before = player.played();
+            player.next_frame()?;
+            Some((player.played() - before) as usize)
+        };
+        std::iter::from_fn(&mut next).take(1000).collect()
     }
 
     #[test]
@@ -178,7 +185,7 @@ mod tests {
             PlayItem::PromptFrom(prompt(480), 200),
         ];
         let mut player = Player::new(PlayId(1), items, Repeat::Once);
-        assert_eq!(frames(&mut player), [160, 160, 10, 0, 0, 160, 160]);
+        assert_eq!(frames(&mut player), [160, 160, 10, 160, 160, 160, 160]);
         assert_eq!(player.played(), 330 + 320 + 320);
         assert!(player.next_frame().is_none());
     }
@@ -206,7 +213,7 @@ mod tests {
         let mut loud = vec![];
         for _ in 0..6 {
             let frame = player.next_frame().unwrap();
-            loud.push(frame.samples().iter().any(|&sample| sample != 0));
+            loud.push(frame.filled().iter().any(|&sample| sample != 0));
         }
         assert_eq!(loud, [true, true, true, false, true, false]);
     }

@@ -13,11 +13,11 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use diesis_sounds::{halfband::Downsampler, noise::NoiseGenerator};
+use diesis_sounds::{halfband::Downsampler, noise::NoiseGenerator, thirdband};
 
 pub(crate) use self::buffer::Unheard;
 use self::{buffer::Buffer, coded::Packets, ring::Ring, source::Source};
-use super::{Codec, FRAME, Rate, StreamSettings, WIDE_FRAME, rtp::RtpTime};
+use super::{Codec, FRAME, Rate, StreamSettings, WIDE_FRAME, rtp::RtpTime, sound::Sound};
 
 /// The playout buffer of one receiving stream.
 #[derive(Debug)]
@@ -33,6 +33,15 @@ pub(crate) enum Playout {
 pub(crate) struct CodedPlayout {
     buffer: Buffer<Packets>,
     downsampler: Downsampler,
+    /// Where 48 kHz may be played.
+    thirds: Option<Box<Thirds>>,
+}
+
+/// What there is below 8 kHz of frames of 48 kHz.
+#[derive(Debug)]
+struct Thirds {
+    downsampler: thirdband::Downsampler,
+    wide: [i16; WIDE_FRAME],
 }
 
 /// What became of an arriving packet.
@@ -57,15 +66,27 @@ pub(crate) enum Played {
 }
 
 impl Playout {
-    /// A buffer for what `settings` say may arrive.
-    pub(crate) fn new(settings: &StreamSettings) -> Self {
+    /// A buffer for what `settings` say may arrive; of Opus as much is played as `rate` holds.
+    pub(crate) fn new(settings: &StreamSettings, rate: Rate) -> Self {
         if !is_coded(settings) {
             return Self::Law(Box::new(Buffer::new(Ring::new(), Rate::Narrow)));
         }
-        let rates = settings.receive.iter().map(|(_, codec)| codec.rate());
-        let widest = rates.max().unwrap_or_default();
-        let buffer = Buffer::new(Packets::new(settings), widest);
-        Self::Coded(Box::new(CodedPlayout { buffer, downsampler: Downsampler::new() }))
+        let packets = Packets::new(settings, rate);
+        let widest = packets.widest();
+        let buffer = Buffer::new(packets, widest);
+        let downsampler = Downsampler::new();
+        Self::Coded(Box::new(CodedPlayout { buffer, downsampler, thirds: thirds(widest) }))
+    }
+
+    /// From now on as much of Opus is played as `rate` holds.
+    pub(crate) fn set_rate(&mut self, rate: Rate) {
+        let Self::Coded(coded) = self else { return };
+        if coded.buffer.source.set_rate(rate) {
+            let widest = coded.buffer.source.widest();
+            coded.buffer.set_widest(widest);
+            coded.downsampler = Downsampler::new();
+            coded.thirds = thirds(widest);
+        }
     }
 
     /// Whether it takes what `settings` say may arrive.
@@ -123,10 +144,15 @@ impl Playout {
             }
             Self::Coded(coded) => {
                 let played = coded.buffer.pop(generator);
-                let CodedPlayout { buffer, downsampler } = &mut **coded;
-                match buffer.frame().try_into() {
-                    Ok(wide) => downsampler.process(wide, out),
-                    Err(_) => out.copy_from_slice(buffer.frame()),
+                let CodedPlayout { buffer, downsampler, thirds } = &mut **coded;
+                let frame = buffer.frame();
+                match (frame.try_into(), frame.try_into(), thirds) {
+                    (Ok(wide), ..) => downsampler.process(wide, out),
+                    (_, Ok(full), Some(thirds)) => {
+                        thirds.downsampler.process(full, &mut thirds.wide);
+                        downsampler.process(&thirds.wide, out);
+                    }
+                    _ => out.copy_from_slice(&frame[..FRAME]),
                 }
                 played
             }
@@ -150,11 +176,15 @@ impl Playout {
         }
     }
 
-    /// All of the frame taken out last, if it may hold more than that.
-    pub(crate) fn wide(&self) -> Option<&[i16; WIDE_FRAME]> {
-        match self {
-            Self::Law(_) => None,
-            Self::Coded(coded) => coded.wide(),
+    /// All of the frame taken out last, of which `narrow` is what [`pop`](Self::pop) gave.
+    pub(crate) fn sound<'a>(&'a self, narrow: &'a [i16; FRAME]) -> Sound<'a> {
+        let Self::Coded(coded) = self else { return Sound::narrow(narrow) };
+        let frame = coded.buffer.frame();
+        match (frame.try_into(), &coded.thirds) {
+            (Ok(full), Some(thirds)) => {
+                Sound { narrow, wide: Some(&thirds.wide), full: Some(full) }
+            }
+            _ => Sound { narrow, wide: frame.try_into().ok(), full: None },
         }
     }
 
@@ -190,6 +220,9 @@ impl CodedPlayout {
         self.buffer.reset();
         self.buffer.source.reset();
         self.downsampler = Downsampler::new();
+        if let Some(thirds) = &mut self.thirds {
+            thirds.downsampler = thirdband::Downsampler::new();
+        }
     }
 
     fn push(&mut self, time: RtpTime, codec: Codec, payload: &[u8]) -> Pushed {
@@ -212,11 +245,13 @@ impl CodedPlayout {
             Pushed::Late
         }
     }
+}
 
-    /// All of the frame taken out last, if it is more than 8 kHz hold.
-    fn wide(&self) -> Option<&[i16; WIDE_FRAME]> {
-        self.buffer.frame().try_into().ok()
-    }
+fn thirds(widest: Rate) -> Option<Box<Thirds>> {
+    (widest == Rate::Full).then(|| {
+        let downsampler = thirdband::Downsampler::new();
+        Box::new(Thirds { downsampler, wide: [0; WIDE_FRAME] })
+    })
 }
 
 fn is_coded(settings: &StreamSettings) -> bool {

@@ -1,12 +1,12 @@
-//! A prompt ready to be sent: its samples, and its RTP payload once for each law of G.711; at
-//! 16 kHz as well, if the file holds more than 8 kHz do.
+//! A prompt ready to be sent: its samples, and its RTP payload once for each law of G.711; at 16 kHz
+//! and at 48 kHz as well, if the file holds more than the lower rate does.
 //!
 //! Encoded when it is loaded and shared by `Arc`, so that playing it costs a header and a slice
 //! however many callers hear it. Reading and decoding files is `diesis_sounds`.
 
 use std::time::Duration;
 
-use super::{FRAME, Law, WIDE_FRAME};
+use super::{FRAME, FULL_FRAME, Law, Rate, WIDE_FRAME};
 
 /// A piece of mono audio. Immutable; shared by `Arc`.
 pub struct Prompt {
@@ -16,6 +16,8 @@ pub struct Prompt {
     pcma: Box<[u8]>,
     /// The samples of 16 kHz; none if those of 8 kHz are all there is.
     wide: Box<[i16]>,
+    /// Those of 48 kHz; none if those of 16 kHz are all there is.
+    full: Box<[i16]>,
 }
 
 impl Prompt {
@@ -26,6 +28,7 @@ impl Prompt {
             pcmu: encode(Law::Mu, samples),
             pcma: encode(Law::A, samples),
             wide: Box::default(),
+            full: Box::default(),
         }
     }
 
@@ -34,6 +37,22 @@ impl Prompt {
     pub fn with_wide(mut self, samples: Vec<i16>) -> Self {
         self.wide = samples.into_boxed_slice();
         self
+    }
+
+    /// The same, with the sound at 48 kHz as well.
+    #[must_use]
+    pub fn with_full(mut self, wide: Vec<i16>, full: Vec<i16>) -> Self {
+        self.full = full.into_boxed_slice();
+        self.with_wide(wide)
+    }
+
+    /// The highest rate at which it is there.
+    pub fn rate(&self) -> Rate {
+        match (self.wide.is_empty(), self.full.is_empty()) {
+            (true, _) => Rate::Narrow,
+            (false, true) => Rate::Wide,
+            (false, false) => Rate::Full,
+        }
     }
 
     /// The samples, without filling.
@@ -53,7 +72,9 @@ impl Prompt {
 
     /// Octets held, for whoever keeps a cache.
     pub fn size(&self) -> usize {
-        (self.samples.len() + self.wide.len()) * 2 + self.pcmu.len() + self.pcma.len()
+        (self.samples.len() + self.wide.len() + self.full.len()) * 2
+            + self.pcmu.len()
+            + self.pcma.len()
     }
 
     /// The payload of one frame; `None` past the end.
@@ -76,11 +97,12 @@ impl Prompt {
 
     /// One frame at 16 kHz, filled up with silence, if there is more than 8 kHz hold.
     pub(crate) fn wide_frame(&self, index: usize) -> Option<[i16; WIDE_FRAME]> {
-        let rest = self.wide.get(index.checked_mul(WIDE_FRAME)?..)?;
-        let samples = &rest[..rest.len().min(WIDE_FRAME)];
-        let mut frame = [0; WIDE_FRAME];
-        frame[..samples.len()].copy_from_slice(samples);
-        (!samples.is_empty()).then_some(frame)
+        filled(&self.wide, index)
+    }
+
+    /// One frame at 48 kHz, filled up with silence, if there is more than 16 kHz hold.
+    pub(crate) fn full_frame(&self, index: usize) -> Option<[i16; FULL_FRAME]> {
+        filled(&self.full, index)
     }
 
     /// The samples of one frame, fewer than a frame at the end, none past it.
@@ -94,6 +116,15 @@ impl std::fmt::Debug for Prompt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Prompt").field("duration", &self.duration()).finish_non_exhaustive()
     }
+}
+
+/// A frame of so many samples, filled up with silence; `None` past the end.
+fn filled<const N: usize>(samples: &[i16], index: usize) -> Option<[i16; N]> {
+    let rest = samples.get(index.checked_mul(N)?..)?;
+    let samples = &rest[..rest.len().min(N)];
+    let mut frame = [0; N];
+    frame[..samples.len()].copy_from_slice(samples);
+    (!samples.is_empty()).then_some(frame)
 }
 
 fn encode(law: Law, samples: &[i16]) -> Box<[u8]> {

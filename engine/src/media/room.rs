@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use diesis_sounds::halfband::Upsampler;
 use slab::Slab;
 
 use super::{
-    Codec, Event, FRAME, MixRate, OpusSettings, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId,
-    TapId, TapSource, TapState, WIDE_FRAME,
+    Event, FRAME, MixRate, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId, TapSource,
+    TapState,
     mixer::{Mixer, RoomMix},
     packet_io::PacketIo,
     player::Player,
+    sound::{Space, Widener},
     stream::{Moment, Stream},
     tap::{NewTap, Sent, Tapped, Taps},
 };
@@ -24,12 +24,12 @@ pub(crate) struct Room {
     plays: VecDeque<RoomPlay>,
     taps: Taps,
     kind: Kind,
-    /// Of the present mix.
+    /// Of its mix.
     rate: Rate,
     /// What that may be.
     shape: MixRate,
     /// For what is played to a room that does.
-    upsampler: Upsampler,
+    widener: Widener,
     /// What its mixes share.
     mix: RoomMix,
 }
@@ -67,8 +67,8 @@ impl Room {
             taps: Taps::new(Tapped::Room(id)),
             kind: Kind::Mix,
             rate: Rate::Narrow,
-            shape: MixRate::Auto,
-            upsampler: Upsampler::new(),
+            shape: MixRate::default(),
+            widener: Widener::default(),
             mix: RoomMix::default(),
         }
     }
@@ -94,26 +94,51 @@ impl Room {
         }
     }
 
-    /// A member joined, or hears another codec from now on.
-    pub(crate) fn prepare_for(&mut self, codec: Codec, opus: OpusSettings) {
-        self.mix.prepare_for(codec, opus);
+    /// Members came or went, or hear another codec from now on: finds out which rates its mix is to
+    /// hold, and gives the highest.
+    pub(crate) fn settle(&mut self, streams: &mut Slab<Box<Stream>>) -> Rate {
+        let rate = match self.shape {
+            MixRate::At(rate) => rate,
+            MixRate::UpTo(most) => self.useful_rate(streams).min(most),
+        };
+        if rate != self.rate {
+            self.rate = rate;
+            self.mix.begin_anew();
+        }
+        for &member in &self.members {
+            let Some(stream) = streams.get_mut(member) else { continue };
+            self.mix.prepare_for(stream.codec(), stream.opus(), rate);
+            stream.set_room_rate(rate);
+        }
+        rate
+    }
+
+    /// What is of use to one at least: 16 kHz to whoever hears them, since prompts may have as much;
+    /// 48 kHz, which cost more than all else, only where another says as much.
+    fn useful_rate(&self, streams: &Slab<Box<Stream>>) -> Rate {
+        let members = || self.members.iter().filter_map(|&slot| streams.get(slot));
+        let heard = members().map(|member| member.hears()).max().unwrap_or_default();
+        if heard < Rate::Full {
+            return heard;
+        }
+        let mut said = members().filter(|member| member.says() == Rate::Full);
+        let has_use = match (said.next(), said.next()) {
+            (None, _) => false,
+            (Some(one), None) => {
+                let mut others = members().filter(|member| member.id() != one.id());
+                others.any(|other| other.hears() == Rate::Full)
+            }
+            (Some(_), Some(_)) => true,
+        };
+        if has_use { Rate::Full } else { Rate::Wide }
     }
 
     /// Begins the mix of a frame; [`end_mix`](Self::end_mix) ends it.
-    pub(crate) fn begin_mix(&mut self, mixer: &mut Mixer, streams: &Slab<Box<Stream>>) {
-        // Few rooms have a wide member: then one look at each is all it costs.
-        let members = self.members.iter().filter_map(|&slot| streams.get(slot));
-        self.rate = match (self.shape, self.mix.is_plain()) {
-            (MixRate::Wide, _) => Rate::Wide,
-            (MixRate::Narrow, _) | (MixRate::Auto, true) => Rate::Narrow,
-            (MixRate::Auto, false) => {
-                members.map(|member| member.codec().rate()).max().unwrap_or_default()
-            }
-        };
+    pub(crate) fn begin_mix(&mut self, mixer: &mut Mixer) {
         mixer.begin(self.rate, &mut self.mix);
     }
 
-    /// Chooses what its mix holds.
+    /// Chooses what its mix holds; it is to be settled then.
     pub(crate) fn shape(&mut self, rate: MixRate) {
         self.shape = rate;
     }
@@ -230,19 +255,16 @@ impl Room {
     ) {
         while let Some(RoomPlay { player, except }) = self.plays.front_mut() {
             if let Some(frame) = player.next_frame() {
-                mixer.add_announcement(frame.samples());
-                let mut wide = [0; WIDE_FRAME];
-                if self.rate == Rate::Wide {
-                    match frame.wide() {
-                        Some(samples) => wide = samples,
-                        None => self.upsampler.process(&frame.filled(), &mut wide),
+                let Self { widener, rate, .. } = self;
+                frame.with_sound(|sound| {
+                    let mut space = Space::new();
+                    let sound = sound.widened(*rate, widener, &mut space);
+                    mixer.announce(sound);
+                    // It is taken out of what that member hears as if he had said it himself.
+                    if let Some(member) = except.and_then(|slot| streams.get_mut(slot)) {
+                        member.say_also(sound, mixer);
                     }
-                    mixer.add_wide_announcement(&wide);
-                }
-                // It is taken out of what that member hears as if he had said it himself.
-                if let Some(member) = except.and_then(|slot| streams.get_mut(slot)) {
-                    member.say_also(&frame.filled(), &wide, mixer);
-                }
+                });
                 break;
             }
             let play = player.play();

@@ -68,7 +68,7 @@ pub struct Shard {
     rooms: HashMap<RoomId, usize>,
     room_table: Slab<Room>,
     mixer: Mixer,
-    /// The widest sound of any stream so far, and the most members of any room.
+    /// The highest rate of any room so far, and the most members of any.
     widest: Rate,
     largest_room: usize,
     relay: Relay,
@@ -257,13 +257,11 @@ impl Shard {
         let events = &mut self.events;
         match command {
             Command::Update { settings, .. } => {
-                let (codec, opus) = (settings.codec, settings.opus);
                 stream.update(*settings, frame);
-                let room = stream.seat().and_then(|seat| self.rooms.get(&seat.room));
-                if let Some(room) = room.and_then(|&room| self.room_table.get_mut(room)) {
-                    room.prepare_for(codec, opus);
+                let room = stream.seat().map(|seat| seat.room);
+                if let Some(room) = room {
+                    self.settle(room);
                 }
-                self.reserve_mix(codec.rate());
             }
             Command::Play { play, items, repeat, .. } => stream.play(play, items, repeat, events),
             Command::StopPlay { play, .. } => stream.stop_play(play, events),
@@ -447,7 +445,7 @@ impl Shard {
         }
         for (_, room) in self.room_table.iter_mut().filter(|(_, room)| room.phase() == phase) {
             if room.is_mixed() {
-                room.begin_mix(mixer, streams);
+                room.begin_mix(mixer);
                 let company = room.company();
                 for &slot in room.members() {
                     *working_on = Some(slot);
@@ -518,12 +516,11 @@ impl Shard {
             // The clock stood still while there was nothing to send.
             self.next_tick = self.next_tick.max(self.tick_at(now) + 1);
         }
-        let (id, socket, rate) = (stream.id(), stream.socket(), stream.codec().rate());
+        let (id, socket) = (stream.id(), stream.socket());
         let next_frame = stream.last_frame().map(|last| last + 1);
         let slot = self.streams.insert(stream);
         self.by_id.insert(id, slot);
         self.by_socket.insert(socket, slot);
-        self.reserve_mix(rate);
         // The emptiest phase; of several the one whose turn comes first. What comes from another
         // shard goes where its next frame is due, if that is still to come.
         let turns = (0..PHASES as u64).map(|ahead| self.next_tick + ahead);
@@ -539,13 +536,15 @@ impl Shard {
         self.lanes[phase].push(socket, slot);
     }
 
-    /// Makes room for what one room can speak. Once there is a wide stream, it may be in any room.
-    fn reserve_mix(&mut self, rate: Rate) {
+    /// Members of a room came or went, or hear another codec: what it is to mix is found out, and
+    /// the memory taken for as many as can speak.
+    fn settle(&mut self, room: RoomId) {
+        let index = self.rooms.get(&room);
+        let Some(room) = index.and_then(|&index| self.room_table.get_mut(index)) else { return };
+        self.widest = self.widest.max(room.settle(&mut self.streams));
+        self.largest_room = self.largest_room.max(room.members().len());
         self.mixer.reserve(self.largest_room);
-        self.widest = self.widest.max(rate);
-        if self.widest == Rate::Wide {
-            self.mixer.reserve_wide(self.largest_room);
-        }
+        self.mixer.reserve_up_to(self.widest, self.largest_room);
     }
 
     /// Takes a stream out of everything.
@@ -595,19 +594,17 @@ impl Shard {
         self.leave(stream);
         let Some(&slot) = self.by_id.get(&stream) else { return false };
         let Some(member) = self.streams.get_mut(slot) else { return false };
-        let (socket, codec, opus) = (member.socket(), member.codec(), member.opus());
+        let socket = member.socket();
         member.sit_down(room, mute, talk_detection, &mut self.events);
         let present = self.lanes.iter().position(|lane| lane.slots.contains(&slot));
         let index = *self.rooms.entry(room).or_insert_with(|| {
             // A room of one sends when its founder did.
             self.room_table.insert(Room::new(room, present.unwrap_or(0)))
         });
-        let Some(room) = self.room_table.get_mut(index) else { return false };
-        room.add(slot);
-        room.prepare_for(codec, opus);
-        self.largest_room = self.largest_room.max(room.members().len());
-        let phase = room.phase();
-        self.reserve_mix(codec.rate());
+        let Some(founded) = self.room_table.get_mut(index) else { return false };
+        founded.add(slot);
+        let phase = founded.phase();
+        self.settle(room);
         if present != Some(phase) {
             for lane in &mut self.lanes {
                 lane.remove(slot);
@@ -632,14 +629,14 @@ impl Shard {
                 self.rooms.remove(&id);
             }
         }
+        self.settle(id);
         true
     }
 
     fn shape_room(&mut self, room: RoomId, rate: MixRate) -> bool {
-        if rate == MixRate::Wide {
-            self.reserve_mix(Rate::Wide);
-        }
-        self.with_room(room, |room, _| room.shape(rate))
+        let is_there = self.with_room(room, |room, _| room.shape(rate));
+        self.settle(room);
+        is_there
     }
 
     fn with_room(

@@ -20,8 +20,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesis_sounds::halfband::Upsampler;
-
 use self::{
     control::Control,
     silence::{Silence, Told},
@@ -29,8 +27,8 @@ use self::{
 pub(crate) use self::{control::Goodbye, send::DIGIT_TONES};
 use super::{
     Codec, EchoState, Event, FRAME, Gain, InbandDigits, MuteState, OpusSettings, PayloadType,
-    PlayEnd, PlayId, PlayItem, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings,
-    StreamStatistics, TalkDetection, TapId, TapState, WIDE_FRAME, WatchId,
+    PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, Signal, SocketId, StreamId, StreamSettings,
+    StreamStatistics, TalkDetection, TapId, TapState, WatchId,
     codec::encoder::Encoder,
     dtmf::{
         inband::Detector,
@@ -44,6 +42,7 @@ use super::{
     rest::Rest,
     rtcp::NtpTime,
     rtp::{Marker, Reception, RtpTime, Seq, Ssrc},
+    sound::{Sound, Widener},
     talk::{Watch, Watches},
     tap::{NewTap, Sent, Tapped, Taps},
     voice::Voices,
@@ -82,6 +81,8 @@ pub struct Stream {
     sending: Sending,
     /// For codecs other than G.711.
     encoder: Option<Box<Encoder>>,
+    /// The highest rate of what it sends for the present.
+    reach: Rate,
     /// What the packet received last was encoded in.
     arriving: Codec,
     player: Option<Player>,
@@ -164,8 +165,10 @@ pub(crate) struct Seat {
     partner: Option<usize>,
     /// How the packets of that one are numbered here.
     passage: Option<Passage>,
+    /// Of the mix of its room.
+    rate: Rate,
     /// For rooms that hear more than it has to say.
-    upsampler: Upsampler,
+    widener: Option<Box<Widener>>,
 }
 
 /// Our numbers less the partner's, from its first packet on that was passed: what it lost is
@@ -258,6 +261,7 @@ impl Stream {
             id,
             latch: Latch::new(settings.remote, &settings),
             encoder: None,
+            reach: Rate::Narrow,
             arriving: settings.codec,
             settings,
             sending,
@@ -339,7 +343,10 @@ impl Stream {
         events: &mut VecDeque<Event>,
     ) {
         self.end_play(PlayEnd::Replaced, events);
-        self.player = Some(Player::new(play, items, repeat));
+        let player = Player::new(play, items, repeat);
+        self.reach = self.reach.max(player.rate());
+        self.player = Some(player);
+        self.update_encoder();
         self.sending.begins = Marker::Set;
     }
 
@@ -433,7 +440,8 @@ impl Stream {
             speaker: None,
             partner: None,
             passage: None,
-            upsampler: Upsampler::new(),
+            rate: Rate::Narrow,
+            widener: None,
         }));
         self.update_playout();
         events.push_back(Event::Joined { stream: self.id, room });
@@ -445,8 +453,45 @@ impl Stream {
                 report_talk(self.id, &seat, Talk::Stopped, events);
             }
             events.push_back(Event::Left { stream: self.id, room: seat.room });
+            self.set_reach(Rate::Narrow);
             self.update_playout();
         }
+    }
+
+    /// Its room's mix has that rate from now on.
+    pub(crate) fn set_room_rate(&mut self, rate: Rate) {
+        let Some(seat) = self.seat.as_mut().filter(|seat| seat.rate != rate) else { return };
+        seat.rate = rate;
+        seat.widener = (rate > Rate::Narrow).then(Box::default);
+        self.set_reach(rate);
+        self.update_playout();
+    }
+
+    /// What it is sent has that rate, or that of what is played to it.
+    fn set_reach(&mut self, rate: Rate) {
+        self.reach = self.player.as_ref().map_or(rate, |player| player.rate().max(rate));
+        self.update_encoder();
+    }
+
+    /// The rate of what its peer can make heard.
+    pub(crate) fn hears(&self) -> Rate {
+        match self.settings.codec {
+            Codec::Opus => self.settings.opus.heard(),
+            codec => codec.rate(),
+        }
+    }
+
+    /// The rate of what its peer says.
+    pub(crate) fn says(&self) -> Rate {
+        match self.settings.codec {
+            Codec::Opus => self.settings.opus.said(),
+            codec => codec.rate(),
+        }
+    }
+
+    /// As much of what its peer says as somebody hears.
+    fn heard_rate(&self) -> Rate {
+        self.seat.as_ref().map_or(Rate::Narrow, |seat| seat.rate).min(self.says())
     }
 
     /// Whether packets may go from one to the other as they are: both only talk and listen, in one
@@ -507,14 +552,9 @@ impl Stream {
     }
 
     /// What all hear in this frame but this one.
-    pub(crate) fn say_also(
-        &mut self,
-        narrow: &[i16; FRAME],
-        wide: &[i16; WIDE_FRAME],
-        mixer: &mut Mixer,
-    ) {
+    pub(crate) fn say_also(&mut self, sound: Sound<'_>, mixer: &mut Mixer) {
         if let Some(seat) = &mut self.seat {
-            seat.speaker = Some(mixer.keep_from(seat.speaker, narrow, wide));
+            seat.speaker = Some(mixer.keep_from(seat.speaker, sound));
         }
     }
 
@@ -559,8 +599,11 @@ impl Stream {
         if !wanted || self.playout.as_ref().is_some_and(|playout| !playout.fits(&self.settings)) {
             self.playout = None;
         }
-        if wanted && self.playout.is_none() {
-            let playout = self.playout.insert(Playout::new(&self.settings));
+        let rate = self.heard_rate();
+        if let Some(playout) = &mut self.playout {
+            playout.set_rate(rate);
+        } else if wanted {
+            let playout = self.playout.insert(Playout::new(&self.settings, rate));
             if let Some(since) = self.silence.since() {
                 playout.handle_noise(since);
             }
@@ -571,8 +614,11 @@ impl Stream {
         let codec = self.settings.codec;
         if codec.law().is_some() {
             self.encoder = None;
-        } else if self.encoder.as_ref().is_none_or(|encoder| !encoder.fits(codec, self.opus())) {
-            self.encoder = Some(Box::new(Encoder::new(codec, self.opus())));
+            return;
+        }
+        let (opus, rate) = (self.opus(), self.reach);
+        if self.encoder.as_ref().is_none_or(|encoder| !encoder.is_for(codec, opus, rate)) {
+            self.encoder = Some(Box::new(Encoder::new(codec, opus, rate)));
         }
     }
 

@@ -17,7 +17,6 @@ use bstr::{BString, ByteSlice};
 use dashmap::{DashMap, Entry};
 use diesis_sounds::{
     error::SoundError,
-    pcm::TELEPHONE_RATE,
     prompts::{Library, PromptError, Source},
     sound::Sound,
 };
@@ -26,7 +25,7 @@ use tokio::sync::mpsc;
 use super::clock;
 use crate::{
     channel::{PromptId, PromptReply, PromptRequest},
-    media::Prompt,
+    media::{Prompt, Rate},
 };
 
 /// Answers prompt requests: at once from memory, else later through a queue.
@@ -170,21 +169,19 @@ impl Shared {
     }
 }
 
-/// What is sent of a sound: at 8 kHz, and at 16 kHz if there is more in it.
+/// What is sent of a sound: at 8 kHz, at 16 kHz if there is more in it, and at 48 kHz if there is
+/// still more.
 fn prompt_of(sound: Sound) -> Result<Prompt, SoundError> {
-    let wide = match sound.rate > TELEPHONE_RATE {
-        true => Some(sound.clone().into_rate(WIDE_RATE)?.samples),
-        false => None,
-    };
-    let prompt = Prompt::from_samples(&sound.into_rate(TELEPHONE_RATE)?.samples);
-    Ok(match wide {
-        Some(wide) => prompt.with_wide(wide),
-        None => prompt,
+    let at = |rate: Rate| sound.clone().into_rate(rate.hertz()).map(|sound| sound.samples);
+    let prompt = Prompt::from_samples(&at(Rate::Narrow)?);
+    Ok(if sound.rate > Rate::Wide.hertz() {
+        prompt.with_full(at(Rate::Wide)?, at(Rate::Full)?)
+    } else if sound.rate > Rate::Narrow.hertz() {
+        prompt.with_wide(at(Rate::Wide)?)
+    } else {
+        prompt
     })
 }
-
-/// What G.722 and Opus carry here.
-const WIDE_RATE: u32 = 16_000;
 
 fn refuse(error: &PromptError) -> Option<Arc<Prompt>> {
     let reason: &dyn std::error::Error = error;

@@ -118,6 +118,7 @@ pub(super) fn opus_settings(media: &MediaDescription, number: PayloadType) -> Op
             "usedtx" if value == "1" => settings.silence = OpusSilence::LeftOut,
             "maxaveragebitrate" => settings.most_bits = value.parse().ok(),
             "maxplaybackrate" => settings.most_rate = value.parse().ok(),
+            "sprop-maxcapturerate" => settings.most_said = value.parse().ok(),
             _ => {}
         }
     }
@@ -157,8 +158,9 @@ pub(super) fn stream(
     }
 }
 
-/// What we say of it: there is no sound above 8 kHz here.
-pub(super) const OPUS: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;useinbandfec=1";
+/// What we say of it: all that people hear, in mono both ways; what comes in stereo is taken.
+pub(super) const OPUS: &str =
+    "maxplaybackrate=48000;sprop-maxcapturerate=48000;stereo=0;sprop-stereo=0;useinbandfec=1";
 
 /// A stream of the peer's that we do not take: port 0, its formats repeated (RFC 3264 §6).
 pub(super) fn refused(media: &MediaDescription) -> MediaDescription {

@@ -684,7 +684,8 @@ mod tests {
         assert!(media.parameters(107).any(|parameter| parameter == "useinbandfec=1"));
         let answer = phone(
             "m=audio 4000 RTP/AVP 111 110\na=rtpmap:111 opus/48000/2\n\
-             a=fmtp:111 useinbandfec=1; usedtx=1;maxaveragebitrate=16000;maxplaybackrate=8000\n\
+             a=fmtp:111 useinbandfec=1; usedtx=1;maxaveragebitrate=16000;maxplaybackrate=8000;\
+             sprop-maxcapturerate=12000;stereo=1;sprop-stereo=1\n\
              a=rtpmap:110 telephone-event/48000\n",
         );
         let negotiated = session.handle_answer(&answer).unwrap();
@@ -695,6 +696,7 @@ mod tests {
             silence: OpusSilence::LeftOut,
             most_bits: Some(16_000),
             most_rate: Some(8000),
+            most_said: Some(12_000),
         };
         assert_eq!(negotiated.opus, wanted);
         assert_eq!(negotiated.telephone_event, Some(number(110)));

@@ -319,6 +319,7 @@ pub(super) fn codec(name: CodecName) -> Codec {
         CodecName::G722 => Codec::G722,
         CodecName::L16 => Codec::L16,
         CodecName::L16Wide => Codec::L16Wide,
+        CodecName::L16Full => Codec::L16Full,
         CodecName::Gsm => Codec::Gsm,
         CodecName::Opus => Codec::Opus,
     }

@@ -62,7 +62,7 @@ pub(super) fn apply(verb: Verb, codecs: &mut Vec<CodecName>, mut setting: Settin
                 if verb == Verb::Allow {
                     setting.later(
                         name,
-                        "the codec is left out; here are ulaw, alaw, gsm, g722, opus, slin and slin16",
+                        "the codec is left out; here are ulaw, alaw, gsm, g722, opus, slin, slin16 and slin48",
                     );
                 }
             }

@@ -2,12 +2,13 @@
 
 use diesis_sounds::{g722, gsm};
 
-use super::{Codec, Law, opus};
+use super::{Codec, Law, Rate, opus};
 
 /// The decoder of one received stream.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     codec: Codec,
+    rate: Rate,
     state: State,
 }
 
@@ -21,20 +22,32 @@ enum State {
 }
 
 impl Decoder {
-    pub(crate) fn new(codec: Codec) -> Self {
+    /// Of Opus as much is decoded as `rate` holds.
+    pub(crate) fn new(codec: Codec, rate: Rate) -> Self {
+        let rate = Self::rate_of(codec, rate);
         let state = match codec {
             Codec::Pcmu => State::Law(Law::Mu),
             Codec::Pcma => State::Law(Law::A),
             Codec::G722 => State::G722(Box::default()),
             Codec::Gsm => State::Gsm(Box::default()),
-            Codec::L16 | Codec::L16Wide => State::L16,
-            Codec::Opus => State::Opus(opus::Decoder::new()),
+            Codec::L16 | Codec::L16Wide | Codec::L16Full => State::L16,
+            Codec::Opus => State::Opus(opus::Decoder::new(rate)),
         };
-        Self { codec, state }
+        Self { codec, rate, state }
     }
 
     pub(crate) fn codec(&self) -> Codec {
         self.codec
+    }
+
+    /// Of what one would make.
+    pub(crate) fn rate_of(codec: Codec, rate: Rate) -> Rate {
+        if codec == Codec::Opus { rate.max(Rate::Wide) } else { codec.rate() }
+    }
+
+    /// Of what it makes.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Another source begins.
@@ -47,7 +60,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes one payload at the codec's rate, as much as there is room for; gives the number of
+    /// Decodes one payload at its rate, as much as there is room for; gives the number of
     /// samples.
     pub(crate) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
         match &mut self.state {

@@ -1,17 +1,18 @@
 //! Turns a stream's sound into payloads, for codecs that keep state or are not G.711.
 
-use diesis_sounds::{g722, gsm, halfband::Upsampler};
+use diesis_sounds::{g722, gsm};
 
-use super::{Codec, Law, OpusSettings, Rate, Samples, opus};
-use crate::media::{FRAME, WIDE_FRAME};
+use super::{Codec, Law, OpusSettings, Rate, opus};
+use crate::media::sound::{Samples, Space, Widener};
 
 /// The encoder of one stream, or of all who hear the same in a room.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     codec: Codec,
     opus: OpusSettings,
+    rate: Rate,
     state: State,
-    upsampler: Upsampler,
+    widener: Widener,
     /// The payload made last; its memory is kept.
     payload: Vec<u8>,
 }
@@ -26,22 +27,30 @@ enum State {
 }
 
 impl Encoder {
-    /// `opus` is what the peer wants, if that is the codec.
-    pub(crate) fn new(codec: Codec, opus: OpusSettings) -> Self {
+    /// `opus` is what the peer wants, if that is the codec; then as much is encoded as `rate` holds and
+    /// the peer hears.
+    pub(crate) fn new(codec: Codec, opus: OpusSettings, rate: Rate) -> Self {
+        let rate = rate_of(codec, opus, rate);
         let state = match codec {
             Codec::Pcmu => State::Law(Law::Mu),
             Codec::Pcma => State::Law(Law::A),
             Codec::G722 => State::G722(Box::default()),
             Codec::Gsm => State::Gsm(Box::default()),
-            Codec::L16 | Codec::L16Wide => State::L16,
-            Codec::Opus => State::Opus(opus::Encoder::new(opus)),
+            Codec::L16 | Codec::L16Wide | Codec::L16Full => State::L16,
+            Codec::Opus => State::Opus(opus::Encoder::new(opus, rate)),
         };
         let payload = Vec::with_capacity(codec.frame_octets());
-        Self { codec, opus, state, upsampler: Upsampler::new(), payload }
+        Self { codec, opus, rate, state, widener: Widener::default(), payload }
     }
 
-    pub(crate) fn codec(&self) -> Codec {
-        self.codec
+    /// Of what it encodes.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Whether it encodes what [`Encoder::new`] would be asked to.
+    pub(crate) fn is_for(&self, codec: Codec, opus: OpusSettings, rate: Rate) -> bool {
+        self.fits(codec, opus) && self.rate == rate_of(codec, opus, rate)
     }
 
     /// Whether it encodes what a peer of such settings takes.
@@ -54,21 +63,31 @@ impl Encoder {
         &self.payload
     }
 
-    /// Encodes the next 20 ms. A wide codec takes both; a narrow one is given narrow sound: what
-    /// it may be of a wide one is left to who has it in both. Nothing comes of silence that is not to
-    /// be sent.
+    /// Encodes the next 20 ms. What is of a lower rate than its own is brought there; none is of a
+    /// higher one: that is left to who has it in both. Nothing comes of silence that is not to be sent.
     pub(crate) fn encode(&mut self, samples: Samples<'_>) -> &[u8] {
-        let mut wide = [0; WIDE_FRAME];
-        let samples: &[i16] = match (samples, self.codec.rate()) {
-            (Samples::Narrow(narrow), Rate::Narrow) => narrow,
+        let Self { widener, rate, .. } = self;
+        let mut space;
+        let samples: &[i16] = match (samples, *rate) {
             (Samples::Narrow(narrow), Rate::Wide) => {
-                self.upsampler.process(narrow, &mut wide);
-                &wide
+                space = Space::new();
+                widener.widen(narrow, &mut space.wide);
+                &space.wide
             }
-            (Samples::Wide(wide), Rate::Wide) => wide,
-            (Samples::Wide(_), Rate::Narrow) => {
-                debug_assert!(false, "{:?} is given wide sound", self.codec);
-                &wide[..FRAME]
+            (Samples::Narrow(narrow), Rate::Full) => {
+                space = Space::new();
+                widener.widen(narrow, &mut space.wide);
+                widener.widen_fully(&space.wide, &mut space.full);
+                &space.full
+            }
+            (Samples::Wide(wide), Rate::Full) => {
+                space = Space::new();
+                widener.widen_fully(wide, &mut space.full);
+                &space.full
+            }
+            (samples, rate) => {
+                debug_assert!(samples.as_slice().len() == rate.frame(), "{:?}", self.codec);
+                samples.as_slice()
             }
         };
         self.payload.clear();
@@ -94,5 +113,13 @@ impl Encoder {
             }
         }
         &self.payload
+    }
+}
+
+/// Opus is encoded at the rate that is wanted, all others at their own.
+fn rate_of(codec: Codec, opus: OpusSettings, rate: Rate) -> Rate {
+    match codec {
+        Codec::Opus => rate.max(Rate::Wide).min(opus.heard()),
+        _ => codec.rate(),
     }
 }

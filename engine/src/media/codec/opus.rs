@@ -1,4 +1,4 @@
-//! Opus (RFC 6716) at 16 kHz and in mono, by `audiopus`. Without the feature `opus` nothing is
+//! Opus (RFC 6716) at 16 kHz or 48 kHz and in mono, by `audiopus`. Without the feature `opus` nothing is
 //! encoded and nothing decoded: then no configuration and no offer leads here.
 
 mod activity;
@@ -92,13 +92,13 @@ fn length(octets: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// Whether a packet of one frame repeats the one before, which sounds as long as `samples` of 16 kHz
+/// Whether a packet of one frame repeats the one before, which sounds so many steps of 48 kHz
 /// (RFC 6716 §4.2.4): the bits of speech and repetition come first, of each channel.
 #[cfg(any(feature = "opus", test))]
-fn repeats(payload: &[u8], samples: usize) -> bool {
+fn repeats(payload: &[u8], steps: usize) -> bool {
     let Some(&[head, bits]) = payload.first_chunk() else { return false };
     let of_all = if head & 0x04 == 0 { 0x40 } else { 0x50 };
-    head & 3 == 0 && duration(payload) == 3 * samples && bits & of_all == of_all
+    head & 3 == 0 && duration(payload) == steps && bits & of_all == of_all
 }
 
 #[cfg(feature = "opus")]
@@ -116,7 +116,7 @@ mod present {
     };
 
     use super::{
-        super::{ForwardCorrection, OpusSettings, OpusSilence},
+        super::{ForwardCorrection, OpusSettings, OpusSilence, Rate},
         duration, has_empty_frame, is_speech, repeats,
     };
 
@@ -132,13 +132,15 @@ mod present {
     pub(in super::super) struct Decoder {
         /// `None` if there was no memory for it.
         decoder: Option<coder::Decoder>,
+        /// Steps of 48 kHz in a sample.
+        steps: usize,
         /// What was decoded last was speech.
         speech: bool,
     }
 
     impl Encoder {
-        pub(in super::super) fn new(settings: OpusSettings) -> Self {
-            Self(build(settings).ok())
+        pub(in super::super) fn new(settings: OpusSettings, rate: Rate) -> Self {
+            Self(build(settings, rate).ok())
         }
 
         /// Encodes a frame of 20 ms; gives the number of octets, 0 if there is nothing to send.
@@ -150,11 +152,12 @@ mod present {
         }
     }
 
-    fn build(settings: OpusSettings) -> audiopus::Result<coder::Encoder> {
+    fn build(settings: OpusSettings, rate: Rate) -> audiopus::Result<coder::Encoder> {
         let mut encoder =
-            coder::Encoder::new(SampleRate::Hz16000, Channels::Mono, Application::Voip)?;
+            coder::Encoder::new(sample_rate(rate), Channels::Mono, Application::Voip)?;
         encoder.set_complexity(COMPLEXITY)?;
-        let bits = settings.most_bits.unwrap_or(BITS).clamp(6000, BITS);
+        let best = if rate == Rate::Full { FULL_BITS } else { BITS };
+        let bits = settings.most_bits.unwrap_or(best).clamp(6000, best);
         encoder.set_bitrate(Bitrate::BitsPerSecond(bits as i32))?;
         if settings.forward_correction == ForwardCorrection::On {
             encoder.enable_inband_fec()?;
@@ -163,19 +166,21 @@ mod present {
         if settings.silence == OpusSilence::LeftOut {
             encoder.enable_dtx()?;
         }
-        let bandwidth = match settings.most_rate.unwrap_or(u32::MAX) {
-            0..12_000 => Bandwidth::Narrowband,
-            12_000..16_000 => Bandwidth::Mediumband,
-            _ => Bandwidth::Wideband,
+        let bandwidth = match (settings.most_rate.unwrap_or(u32::MAX), rate) {
+            (0..12_000, _) => Bandwidth::Narrowband,
+            (12_000..16_000, _) => Bandwidth::Mediumband,
+            (_, Rate::Narrow | Rate::Wide) => Bandwidth::Wideband,
+            (0..48_000, Rate::Full) => Bandwidth::Superwideband,
+            _ => Bandwidth::Fullband,
         };
         encoder.set_max_bandwidth(bandwidth)?;
         Ok(encoder)
     }
 
     impl Decoder {
-        pub(in super::super) fn new() -> Self {
-            let decoder = coder::Decoder::new(SampleRate::Hz16000, Channels::Mono).ok();
-            Self { decoder, speech: false }
+        pub(in super::super) fn new(rate: Rate) -> Self {
+            let decoder = coder::Decoder::new(sample_rate(rate), Channels::Mono).ok();
+            Self { decoder, steps: 48_000 / rate.hertz() as usize, speech: false }
         }
 
         pub(in super::super) fn reset(&mut self) {
@@ -187,7 +192,7 @@ mod present {
 
         pub(in super::super) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
             if (self.speech || is_speech(payload)) && has_empty_frame(payload) {
-                let silence = out.len().min(duration(payload) / 3);
+                let silence = out.len().min(duration(payload) / self.steps);
                 out[..silence].fill(0);
                 return silence;
             }
@@ -201,7 +206,8 @@ mod present {
             if !self.speech {
                 return self.run(None, out, false) == wanted;
             }
-            let repeated = next.filter(|next| is_speech(next) && repeats(next, wanted));
+            let repeated =
+                next.filter(|next| is_speech(next) && repeats(next, wanted * self.steps));
             repeated.is_some() && self.run(repeated, out, true) == wanted
         }
 
@@ -217,8 +223,19 @@ mod present {
         }
     }
 
+    fn sample_rate(rate: Rate) -> SampleRate {
+        match rate {
+            Rate::Narrow => SampleRate::Hz8000,
+            Rate::Wide => SampleRate::Hz16000,
+            Rate::Full => SampleRate::Hz48000,
+        }
+    }
+
     /// Bits a second: speech up to 8 kHz is as good as it gets in Opus.
     const BITS: u32 = 24_000;
+
+    /// The same up to 20 kHz (RFC 7587 §3.1.1 has 28 to 40 kbit/s for speech, 48 to 64 for music).
+    const FULL_BITS: u32 = 48_000;
 
     /// Half of what there is: a third of the work for speech that nobody tells from the best.
     const COMPLEXITY: u8 = 5;
@@ -230,7 +247,7 @@ mod present {
 #[cfg(not(feature = "opus"))]
 #[allow(clippy::needless_pass_by_ref_mut, reason = "as it is with the feature")]
 mod absent {
-    use super::super::OpusSettings;
+    use super::super::{OpusSettings, Rate};
 
     #[derive(Debug)]
     pub(in super::super) struct Encoder;
@@ -239,7 +256,7 @@ mod absent {
     pub(in super::super) struct Decoder;
 
     impl Encoder {
-        pub(in super::super) fn new(_: OpusSettings) -> Self {
+        pub(in super::super) fn new(_: OpusSettings, _: Rate) -> Self {
             Self
         }
 
@@ -249,7 +266,7 @@ mod absent {
     }
 
     impl Decoder {
-        pub(in super::super) fn new() -> Self {
+        pub(in super::super) fn new(_: Rate) -> Self {
             Self
         }
 
@@ -315,7 +332,7 @@ mod tests {
     #[cfg(feature = "opus")]
     #[test]
     fn what_is_missing_is_never_louder_than_what_was_said() {
-        use super::super::{ForwardCorrection, OpusSettings};
+        use super::super::{ForwardCorrection, OpusSettings, Rate};
 
         let sample = |n: usize, level: f64| (level * (n as f64 * 0.1).sin()) as i16;
         for (forward_correction, level) in [
@@ -324,8 +341,10 @@ mod tests {
             (ForwardCorrection::Off, 4000.0),
             (ForwardCorrection::On, 4000.0),
         ] {
-            let mut encoder =
-                Encoder::new(OpusSettings { forward_correction, ..OpusSettings::default() });
+            let mut encoder = Encoder::new(
+                OpusSettings { forward_correction, ..OpusSettings::default() },
+                Rate::Wide,
+            );
             let packets = (0..80).map(|frame| {
                 let samples: Vec<i16> = (0..320).map(|n| sample(320 * frame + n, level)).collect();
                 let mut octets = vec![0; MOST_OCTETS];
@@ -334,7 +353,7 @@ mod tests {
                 octets
             });
             let packets: Vec<_> = packets.collect();
-            let mut decoder = Decoder::new();
+            let mut decoder = Decoder::new(Rate::Wide);
             let mut repeated = 0;
             for n in 0..79 {
                 let mut out = [0; 320];

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::{FRAME, Law, WIDE_FRAME};
+use super::super::{FRAME, FULL_FRAME, Law, Rate, WIDE_FRAME, sound::Samples};
 use crate::entropy::Entropy;
 
 /// A second and more of noise that goes round, in all the forms in which it is sent.
@@ -10,6 +10,7 @@ use crate::entropy::Entropy;
 pub(super) struct Noise {
     narrow: Vec<[i16; FRAME]>,
     wide: Vec<[i16; WIDE_FRAME]>,
+    full: Vec<[i16; FULL_FRAME]>,
     laws: [Vec<[u8; FRAME]>; 2],
 }
 
@@ -20,6 +21,7 @@ pub(super) static NOISE: LazyLock<Noise> = LazyLock::new(|| {
     let narrow: Vec<[i16; FRAME]> =
         (0..FRAMES).map(|_| std::array::from_fn(|_| sample())).collect();
     let wide = (0..FRAMES).map(|_| std::array::from_fn(|_| sample())).collect();
+    let full = (0..FRAMES).map(|_| std::array::from_fn(|_| sample())).collect();
     let laws = [Law::Mu, Law::A].map(|law| {
         let encoded = |frame: &[i16; FRAME]| {
             let mut payload = [0; FRAME];
@@ -28,16 +30,17 @@ pub(super) static NOISE: LazyLock<Noise> = LazyLock::new(|| {
         };
         narrow.iter().map(encoded).collect()
     });
-    Noise { narrow, wide, laws }
+    Noise { narrow, wide, full, laws }
 });
 
 impl Noise {
-    pub(super) fn narrow(&self, nth: usize) -> &[i16; FRAME] {
-        &self.narrow[nth % FRAMES]
-    }
-
-    pub(super) fn wide(&self, nth: usize) -> &[i16; WIDE_FRAME] {
-        &self.wide[nth % FRAMES]
+    pub(super) fn samples(&self, nth: usize, rate: Rate) -> Samples<'_> {
+        let nth = nth % FRAMES;
+        match rate {
+            Rate::Narrow => Samples::Narrow(&self.narrow[nth]),
+            Rate::Wide => Samples::Wide(&self.wide[nth]),
+            Rate::Full => Samples::Full(&self.full[nth]),
+        }
     }
 
     pub(super) fn payload(&self, nth: usize, law: Law) -> &[u8; FRAME] {

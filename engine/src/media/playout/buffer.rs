@@ -9,7 +9,7 @@ use super::{
     delay::{Change, PlayoutDelay, is_quiet},
     source::{Ready, Source},
 };
-use crate::media::{FRAME, Rate, WIDE_FRAME, rtp::RtpTime};
+use crate::media::{FRAME, FULL_FRAME, Rate, rtp::RtpTime};
 
 /// The playout of one stream, whatever its sound comes from.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub(crate) struct Buffer<S> {
     concealer: Concealer,
     /// From when on the peer says that there is only noise.
     noise: Option<RtpTime>,
-    /// The frame played last.
-    frame: [i16; WIDE_FRAME],
+    /// The frame played last, and room for the widest.
+    frame: Box<[i16]>,
     /// The last sample of noise, for the one between it and the next.
     noise_before: i16,
     /// Samples that the codec invented in a row.
@@ -57,13 +57,21 @@ impl<S: Source> Buffer<S> {
             source,
             delay: None,
             spurt: Spurt::Over,
-            concealer: Concealer::of(widest.frame() / FRAME),
+            concealer: Concealer::of(widest.scale()),
             noise: None,
-            frame: [0; WIDE_FRAME],
+            frame: frame(widest),
             noise_before: 0,
             invented: 0,
             passing: false,
         }
+    }
+
+    /// The source gives another rate from now on, and at most that one.
+    pub(super) fn set_widest(&mut self, widest: Rate) {
+        self.concealer = Concealer::of(widest.scale());
+        self.concealer.restart(self.source.rate().scale());
+        self.frame = frame(widest);
+        self.noise_before = 0;
     }
 
     /// Forgets everything: another source begins.
@@ -76,7 +84,7 @@ impl<S: Source> Buffer<S> {
 
     fn end_spurt(&mut self) {
         self.source.clear();
-        self.concealer.restart(self.source.rate().frame() / FRAME);
+        self.concealer.restart(self.source.rate().scale());
         self.spurt = Spurt::Over;
     }
 
@@ -197,7 +205,7 @@ impl<S: Source> Buffer<S> {
             return false;
         };
         let rate = self.source.rate();
-        let (size, scale) = (rate.frame(), rate.frame() / FRAME);
+        let (size, scale) = (rate.frame(), rate.scale());
         let wanted = match change {
             Change::Shorter(_) => size + stretch::longest(scale),
             Change::Longer(_) => size,
@@ -206,7 +214,7 @@ impl<S: Source> Buffer<S> {
         if self.source.ready(next, wanted) != Ready::Received(wanted) {
             return false;
         }
-        let mut line = [0; WIDE_FRAME + stretch::longest(2)];
+        let mut line = [0; FULL_FRAME + stretch::longest(Rate::Full.scale())];
         let line = &mut line[..wanted];
         self.source.peek(next, line);
         let whatever = stretch::Likeness(-1.0);
@@ -290,21 +298,24 @@ impl<S: Source> Buffer<S> {
         made.played()
     }
 
-    /// Fills part of the frame with noise. It is made at 8 kHz; what a wide frame has between is the
-    /// mean of its neighbours.
+    /// Fills part of the frame with noise. It is made at 8 kHz; what frames of higher rates have between
+    /// lies on a line from one to the next.
     fn make_noise(&mut self, part: Range<usize>, generator: &mut NoiseGenerator) {
         let out = &mut self.frame[part];
         match self.source.rate() {
             Rate::Narrow => generator.fill(out),
-            Rate::Wide => {
+            rate @ (Rate::Wide | Rate::Full) => {
+                let scale = rate.scale();
                 let mut narrow = [0; FRAME];
-                let narrow = &mut narrow[..out.len().div_ceil(2)];
+                let narrow = &mut narrow[..out.len().div_ceil(scale)];
                 generator.fill(narrow);
-                for (pair, &sample) in out.chunks_mut(2).zip(&*narrow) {
-                    let mean = (i32::from(self.noise_before) + i32::from(sample)) / 2;
+                for (piece, &sample) in out.chunks_mut(scale).zip(&*narrow) {
+                    let from = i32::from(self.noise_before);
+                    let step = i32::from(sample) - from;
                     self.noise_before = sample;
-                    pair.fill(sample);
-                    pair[0] = mean as i16;
+                    for (between, nth) in piece.iter_mut().zip(1..) {
+                        *between = (from + step * nth / scale as i32) as i16;
+                    }
                 }
             }
         }
@@ -316,6 +327,10 @@ impl<S: Source> Buffer<S> {
     pub(super) fn delays(&self) -> (i32, i32) {
         self.delay.as_ref().map_or((0, 0), PlayoutDelay::delays)
     }
+}
+
+fn frame(widest: Rate) -> Box<[i16]> {
+    vec![0; widest.frame()].into_boxed_slice()
 }
 
 /// What a frame consists of, in samples.

@@ -8,9 +8,7 @@
 use smallvec::SmallVec;
 
 use super::source::{Ready, Source};
-use crate::media::{
-    Codec, Rate, StreamSettings, WIDE_FRAME, codec::decoder::Decoder, rtp::RtpTime,
-};
+use crate::media::{Codec, FRAME, Rate, StreamSettings, codec::decoder::Decoder, rtp::RtpTime};
 
 /// The packets of a stream in which other than G.711 may arrive.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ struct Packet {
 }
 
 impl Packets {
-    pub(super) fn new(settings: &StreamSettings) -> Self {
+    pub(super) fn new(settings: &StreamSettings, rate: Rate) -> Self {
         let codecs = settings.receive.iter().map(|&(_, codec)| codec);
         let octets = codecs.clone().map(Codec::frame_octets).max().unwrap_or(0);
         let packet = || Packet {
@@ -51,12 +49,14 @@ impl Packets {
             payload: Vec::with_capacity(octets),
             is_silent: false,
         };
+        let decoders: SmallVec<[Decoder; 2]> =
+            codecs.map(|codec| Decoder::new(codec, rate)).collect();
         Self {
-            decoders: codecs.map(Decoder::new).collect(),
             present: 0,
             packets: std::iter::repeat_with(packet).take(MOST_PACKETS).collect(),
             passed: std::array::from_fn(|_| packet()),
-            decoded: Vec::with_capacity(MOST_DECODED),
+            decoded: Vec::with_capacity(most_decoded(widest(&decoders))),
+            decoders,
             invented: 0,
             end: RtpTime(0),
         }
@@ -66,6 +66,27 @@ impl Packets {
     pub(super) fn fits(&self, settings: &StreamSettings) -> bool {
         let wanted = settings.receive.iter().map(|&(_, codec)| codec);
         wanted.eq(self.decoders.iter().map(Decoder::codec))
+    }
+
+    /// The highest rate of what may come out.
+    pub(super) fn widest(&self) -> Rate {
+        widest(&self.decoders)
+    }
+
+    /// From now on as much of Opus is decoded as `rate` holds. Whether that is not as it was.
+    pub(super) fn set_rate(&mut self, rate: Rate) -> bool {
+        let mut changes = false;
+        for decoder in &mut self.decoders {
+            if Decoder::rate_of(decoder.codec(), rate) != decoder.rate() {
+                *decoder = Decoder::new(decoder.codec(), rate);
+                changes = true;
+            }
+        }
+        if changes {
+            self.decoded = Vec::with_capacity(most_decoded(self.widest()));
+            self.invented = 0;
+        }
+        changes
     }
 
     /// Another source begins: decoders know nothing of it.
@@ -133,7 +154,8 @@ impl Packets {
     fn decode(&mut self, index: usize, late: usize) {
         let packet = &mut self.packets[index];
         let before = self.decoded.len();
-        self.decoded.resize(MOST_DECODED.max(before), 0);
+        let most = most_decoded(self.decoders[self.present].rate());
+        self.decoded.resize(most.max(before), 0);
         let decoder = &mut self.decoders[self.present];
         let count = decoder.decode(&packet.payload, &mut self.decoded[before..]);
         self.decoded.truncate(before + count);
@@ -141,7 +163,7 @@ impl Packets {
         packet.duration = 0;
         // What a damaged packet lacks is silence.
         let wanted = self.samples(end.since(self.end)) + late;
-        self.decoded.resize((before + wanted).min(MOST_DECODED), 0);
+        self.decoded.resize((before + wanted).min(most), 0);
         self.decoded.drain(before..(before + late).min(self.decoded.len()));
         self.end = end;
     }
@@ -155,7 +177,8 @@ impl Packets {
             packet.duration = 0;
             if is_near {
                 let before = self.decoded.len();
-                self.decoded.resize(MOST_DECODED.max(before), 0);
+                let most = most_decoded(self.decoders[self.present].rate());
+                self.decoded.resize(most.max(before), 0);
                 let decoder = &mut self.decoders[self.present];
                 decoder.decode(&packet.payload, &mut self.decoded[before..]);
                 self.decoded.truncate(before);
@@ -165,19 +188,18 @@ impl Packets {
 
     /// Samples in so many steps of the RTP clock.
     fn samples(&self, steps: i32) -> usize {
-        let codec = self.codec();
-        steps.unsigned_abs() as usize * codec.rate().frame() / codec.frame_time() as usize
+        let frame_time = self.codec().frame_time() as usize;
+        steps.unsigned_abs() as usize * self.rate().frame() / frame_time
     }
 }
 
 impl Source for Packets {
     fn rate(&self) -> Rate {
-        self.codec().rate()
+        self.decoders[self.present].rate()
     }
 
     fn steps(&self, samples: usize) -> i32 {
-        let codec = self.codec();
-        (samples * codec.frame_time() as usize / codec.rate().frame()) as i32
+        (samples * self.codec().frame_time() as usize / self.rate().frame()) as i32
     }
 
     fn clear(&mut self) {
@@ -279,4 +301,10 @@ pub(super) const REACH: i32 = 3200;
 const LONGEST_PACKET: usize = 960;
 
 /// The longest packet and what is left of the ones before.
-const MOST_DECODED: usize = 120 * 16 + 3 * WIDE_FRAME;
+fn most_decoded(rate: Rate) -> usize {
+    (LONGEST_PACKET + 3 * FRAME) * rate.scale()
+}
+
+fn widest(decoders: &[Decoder]) -> Rate {
+    decoders.iter().map(Decoder::rate).max().unwrap_or_default()
+}

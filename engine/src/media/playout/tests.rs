@@ -1,13 +1,13 @@
 //! Playout of whole streams, under virtual time.
 
 use super::*;
-use crate::media::{Law, OpusSettings, PayloadType, Samples, codec::encoder::Encoder};
+use crate::media::{Law, OpusSettings, PayloadType, codec::encoder::Encoder, sound::Samples};
 
 mod network;
 mod rest;
 
 fn playout(codec: Codec) -> Playout {
-    Playout::new(&StreamSettings::new(([127, 0, 0, 1], 4000).into(), codec))
+    Playout::new(&StreamSettings::new(([127, 0, 0, 1], 4000).into(), codec), Rate::Wide)
 }
 
 fn pop(playout: &mut Playout) -> (Played, [i16; FRAME]) {
@@ -28,15 +28,12 @@ fn tone(codec: Codec, hertz: f64, frame: usize) -> Vec<i16> {
 }
 
 fn encode(encoder: &mut Encoder, samples: &[i16]) -> Vec<u8> {
-    match samples.try_into() {
-        Ok(narrow) => encoder.encode(Samples::Narrow(narrow)).to_vec(),
-        Err(_) => encoder.encode(Samples::Wide(samples.try_into().unwrap())).to_vec(),
-    }
+    encoder.encode(Samples::of(samples)).to_vec()
 }
 
 /// Packets of a sine wave, 20 ms each.
 fn packets(codec: Codec, hertz: f64, count: usize) -> Vec<Vec<u8>> {
-    let mut encoder = Encoder::new(codec, OpusSettings::default());
+    let mut encoder = Encoder::new(codec, OpusSettings::default(), codec.rate());
     (0..count).map(|frame| encode(&mut encoder, &tone(codec, hertz, frame))).collect()
 }
 
@@ -194,7 +191,7 @@ fn no_packet_whatever_panics() {
         if codec.law().is_none() {
             settings.receive.push((PayloadType::PCMU, Codec::Pcmu));
         }
-        let mut playout = Playout::new(&settings);
+        let mut playout = Playout::new(&settings, Rate::Wide);
         let mut generator = diesis_sounds::noise::NoiseShape::parse(&[40, 90])
             .map(|shape| NoiseGenerator::new(shape, 3));
         let mut seed = 1_u64;
@@ -214,9 +211,13 @@ fn no_packet_whatever_panics() {
             if seed.is_multiple_of(29) {
                 playout.handle_noise(time);
             }
+            if seed.is_multiple_of(97) {
+                playout.set_rate([Rate::Narrow, Rate::Wide, Rate::Full][seed as usize / 97 % 3]);
+            }
             if seed.is_multiple_of(3) {
                 let mut out = [0; FRAME];
                 playout.pop(generator.as_mut(), &mut out);
+                let _all = playout.sound(&out);
             }
         }
     }
@@ -225,7 +226,7 @@ fn no_packet_whatever_panics() {
 /// Opus of a sound whose pitch changes from frame to frame, so that it can not be guessed.
 #[cfg(feature = "opus")]
 fn level_of_lost_frame(settings: OpusSettings) -> f64 {
-    let mut encoder = Encoder::new(Codec::Opus, settings);
+    let mut encoder = Encoder::new(Codec::Opus, settings, Rate::Wide);
     let mut playout = playout(Codec::Opus);
     let pitch = |frame: usize| 300.0 + 170.0 * (frame * 7 % 11) as f64;
     let mut lost: f64 = 0.0;
@@ -240,13 +241,13 @@ fn level_of_lost_frame(settings: OpusSettings) -> f64 {
         if frame != 40 {
             playout.push(RtpTime(frame as u32 * 960), Codec::Opus, &payload);
         }
-        let (played, _) = pop(&mut playout);
+        let (played, narrow) = pop(&mut playout);
         // One frame of playout delay, and less than one of the codec's own.
         if frame == 41 {
             assert_eq!(played, Played::Concealed);
             let project = |f: fn(f64) -> f64| {
                 let step = std::f64::consts::TAU * pitch(40) / 16_000.0;
-                let terms = playout.wide().unwrap().iter().enumerate();
+                let terms = playout.sound(&narrow).wide.unwrap().iter().enumerate();
                 terms.map(|(n, &s)| f64::from(s) * f(step * n as f64)).sum::<f64>() / 160.0
             };
             lost = lost.max(project(f64::sin).hypot(project(f64::cos)));

@@ -4,8 +4,13 @@ use std::collections::VecDeque;
 
 use super::{Echo, Moment, Stream, can_become, send::DIGIT_TONES};
 use crate::media::{
-    Event, FRAME, Gain, PlayEnd, Rate, Samples, WIDE_FRAME, codec::encoder::Encoder,
-    dtmf::telephone_event::Output, mixer::Mixer, packet_io::PacketIo, tap::Sent,
+    Event, FRAME, Gain, PlayEnd,
+    codec::encoder::Encoder,
+    dtmf::telephone_event::Output,
+    mixer::Mixer,
+    packet_io::PacketIo,
+    sound::{Samples, Sound},
+    tap::Sent,
 };
 
 impl Stream {
@@ -19,24 +24,20 @@ impl Stream {
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
     ) {
+        let is_tone = matches!(output, Output::Tone { .. });
+        if self.player.is_some() && !is_tone && self.send_play(moment, io, events) {
+            return;
+        }
         let Some(mut encoder) = self.encoder.take() else { return };
         if let Output::Tone { digit, frame } = output {
             let tone = DIGIT_TONES.get(usize::from(digit.event()));
             let samples =
                 tone.map_or([0; FRAME], |tone| tone.filled_frame(frame % tone.frames().max(1)));
-            self.send_samples(&samples, &mut encoder, moment, io, events);
-        } else if let Some((samples, wide)) = self.next_of_play(events) {
-            match wide.filter(|_| encoder.codec().rate() == Rate::Wide) {
-                Some(wide) => {
-                    self.send_audio(encoder.encode(Samples::Wide(&wide)), moment, io);
-                    self.record_sent(Sent::Samples(&samples), events);
-                }
-                None => self.send_samples(&samples, &mut encoder, moment, io, events),
-            }
+            self.send_sound(Sound::narrow(&samples), &mut encoder, moment, io, events);
         } else if self.hears_a_mix() {
             self.send_mix(mixer, &mut encoder, moment, io, events);
         } else if self.echoes_decoded() {
-            self.send_samples(heard, &mut encoder, moment, io, events);
+            self.send_sound(Sound::narrow(heard), &mut encoder, moment, io, events);
         } else {
             if !self.tell_silence(moment, io) && self.is_keepalive_due(moment.frame) {
                 let payload = encoder.encode(Samples::Narrow(&[0; FRAME]));
@@ -47,14 +48,32 @@ impl Stream {
         self.encoder = Some(encoder);
     }
 
-    /// The next frame of the play, and the same at 16 kHz if it holds more than 8 kHz do; reports its
-    /// end.
-    pub(super) fn next_of_play(
+    /// Sends the next frame of the play, or reports its end. Whether there was one.
+    fn send_play(
         &mut self,
+        moment: Moment,
+        io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
-    ) -> Option<([i16; FRAME], Option<[i16; WIDE_FRAME]>)> {
+    ) -> bool {
+        let (Some(mut player), Some(mut encoder)) = (self.player.take(), self.encoder.take())
+        else {
+            return false;
+        };
+        let is_there = player.next_frame().is_some_and(|frame| {
+            frame.with_sound(|sound| self.send_sound(sound, &mut encoder, moment, io, events));
+            true
+        });
+        (self.player, self.encoder) = (Some(player), Some(encoder));
+        if !is_there {
+            self.end_play(PlayEnd::Completed, events);
+        }
+        is_there
+    }
+
+    /// The next frame of the play; reports its end.
+    pub(super) fn next_of_play(&mut self, events: &mut VecDeque<Event>) -> Option<[i16; FRAME]> {
         let player = self.player.as_mut()?;
-        let samples = player.next_frame().map(|frame| (frame.filled(), frame.wide()));
+        let samples = player.next_frame().map(|frame| frame.filled());
         if samples.is_none() {
             self.end_play(PlayEnd::Completed, events);
         }
@@ -106,15 +125,15 @@ impl Stream {
         }
     }
 
-    fn send_samples(
+    fn send_sound(
         &mut self,
-        samples: &[i16; FRAME],
+        sound: Sound<'_>,
         encoder: &mut Encoder,
         moment: Moment,
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
     ) {
-        self.send_audio(encoder.encode(Samples::Narrow(samples)), moment, io);
-        self.record_sent(Sent::Samples(samples), events);
+        self.send_audio(encoder.encode(sound.up_to(encoder.rate())), moment, io);
+        self.record_sent(Sent::Samples(sound.narrow), events);
     }
 }

@@ -6,18 +6,19 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use rtp_rs::RtpReader;
 
 use super::{
-    Carried, Delivery, Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Stream, can_become,
-    report_talk,
+    Carried, Delivery, Echo, Heartbeat, Moment, Origin, Relay, RelayEntry, Seat, Stream,
+    can_become, report_talk,
 };
 use crate::media::{
-    Codec, Digit, Event, FRAME, Gain, Law, PayloadType, Rate, RtcpPath, WIDE_FRAME,
+    Codec, Digit, Event, FRAME, Gain, Law, PayloadType, Rate, RtcpPath,
     event::Talk,
     latch::Heard,
-    mixer::{Mixer, TalkChange},
+    mixer::{Mixer, Speaker, TalkChange},
     playout::{Played, Playout, Pushed, Unheard},
     room::Company,
     rtcp::packet::is_rtcp,
     rtp::{Arrival, Marker, Reception, RtpTime, Seq, Ssrc},
+    sound::{Samples, Sound, Space},
 };
 
 impl Stream {
@@ -312,37 +313,25 @@ impl Stream {
         if !seat.mute.is_heard() {
             return;
         }
+        let playout = self.playout.as_ref();
+        let sound = playout.map_or_else(|| Sound::narrow(&frame), |playout| playout.sound(&frame));
         // All of it counts, also what is above 4 kHz.
-        let wide = self.playout.as_ref().and_then(Playout::wide);
-        let mut louder = [0; WIDE_FRAME];
-        let (worth_mixing, change) = match wide.filter(|_| is_heard) {
-            Some(wide) => seat.detector.handle_frame(Some(wide)),
-            None => seat.detector.handle_frame(is_heard.then_some(&frame)),
+        let (worth_mixing, change) = match sound.up_to(Rate::Full) {
+            _ if !is_heard => seat.detector.handle_frame::<FRAME>(None),
+            Samples::Narrow(samples) => seat.detector.handle_frame(Some(samples)),
+            Samples::Wide(samples) => seat.detector.handle_frame(Some(samples)),
+            Samples::Full(samples) => seat.detector.handle_frame(Some(samples)),
         };
         let says = self.playout.as_ref().is_some_and(Playout::is_silent);
         seat.rest.handle_frame(is_heard.then_some(&frame), worth_mixing, says);
         let is_noise = played == Played::Noise && company == Company::One;
-        let wide = wide.filter(|_| !is_noise);
         if is_heard && worth_mixing || is_noise {
-            let wide = match seat.talking {
-                Gain::UNITY => wide,
+            let sound = if is_noise { Sound::narrow(&frame) } else { sound };
+            seat.speaker = Some(match seat.talking {
+                Gain::UNITY => seat.speak(sound, mixer),
                 gain => {
-                    gain.apply(&mut frame);
-                    wide.map(|wide| {
-                        louder = *wide;
-                        gain.apply(&mut louder);
-                        &louder
-                    })
-                }
-            };
-            let frame = &frame;
-            seat.speaker = Some(match (mixer.rate(), wide) {
-                (Rate::Narrow, _) => mixer.add_speaker(frame),
-                (Rate::Wide, Some(wide)) => mixer.add_wide_speaker(frame, wide),
-                (Rate::Wide, None) => {
-                    let mut wide = [0; WIDE_FRAME];
-                    seat.upsampler.process(frame, &mut wide);
-                    mixer.add_wide_speaker(frame, &wide)
+                    let (mut narrow, mut space) = ([0; FRAME], Space::new());
+                    seat.speak(sound.amplified(gain, &mut narrow, &mut space), mixer)
                 }
             });
         }
@@ -351,6 +340,18 @@ impl Stream {
             TalkChange::Started => report_talk(self.id, seat, Talk::Started, events),
             TalkChange::Stopped => report_talk(self.id, seat, Talk::Stopped, events),
         }
+    }
+}
+
+impl Seat {
+    /// Adds what its stream says, at all rates of the mix.
+    fn speak(&mut self, sound: Sound<'_>, mixer: &mut Mixer) -> Speaker {
+        if mixer.rate() <= sound.rate() {
+            return mixer.add(sound);
+        }
+        let mut space = Space::new();
+        let widener = self.widener.get_or_insert_default();
+        mixer.add(sound.widened(mixer.rate(), widener, &mut space))
     }
 }
 

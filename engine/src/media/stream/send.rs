@@ -154,7 +154,16 @@ impl Stream {
             time,
             ssrc: sending.ssrc,
         };
-        self.transmit(header, payload, destination, moment, io);
+        if self.settings.codec != Codec::L16Full {
+            return self.transmit(header, payload, destination, moment, io);
+        }
+        // 1920 octets would be cut in two on the way.
+        let (first, second) = payload.split_at(payload.len() / 2);
+        self.transmit(header, first, destination, moment, io);
+        let seq = self.sending.take_seq();
+        let time = time.plus(self.sending.frame_time as i32 / 2);
+        let header = Header { marker: Marker::Clear, seq, time, ..header };
+        self.transmit(header, second, destination, moment, io);
     }
 
     fn send_event(

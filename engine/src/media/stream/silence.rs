@@ -6,9 +6,10 @@ use rtp_rs::RtpReader;
 
 use super::{Carried, Moment, Origin, Relay, RelayEntry, Sending, Stream};
 use crate::media::{
-    FRAME, PayloadType, Samples,
+    FRAME, PayloadType,
     packet_io::PacketIo,
     rtp::{Header, Marker, RtpTime, Seq, Ssrc},
+    sound::Samples,
 };
 
 /// What is known of a peer's pauses.

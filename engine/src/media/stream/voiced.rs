@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use super::{Echo, Moment, Stream};
-use crate::media::{Event, FRAME, Samples, VoiceId, mixer::Mixer, packet_io::PacketIo, tap::Sent};
+use crate::media::{
+    Event, FRAME, VoiceId, mixer::Mixer, packet_io::PacketIo, sound::Samples, tap::Sent,
+};
 
 impl Stream {
     pub(crate) fn add_voice(&mut self, id: VoiceId, samples: rtrb::Consumer<i16>) {
@@ -35,7 +37,7 @@ impl Stream {
         io: &mut impl PacketIo,
         events: &mut VecDeque<Event>,
     ) {
-        let mut samples = match self.next_of_play(events).map(|(samples, _)| samples) {
+        let mut samples = match self.next_of_play(events) {
             Some(samples) => samples,
             None if self.hears_a_mix() => self.heard_in_room(mixer),
             None if matches!(self.echo, Echo::On { .. }) && self.seat.is_none() => *heard,

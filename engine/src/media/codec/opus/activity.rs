@@ -97,10 +97,13 @@ mod tests {
     #[cfg(feature = "opus")]
     #[test]
     fn an_encoder_tells_speech_from_the_noise_of_a_line() {
-        use super::super::{super::OpusSettings, Encoder, MOST_OCTETS};
+        use super::super::{
+            super::{OpusSettings, Rate},
+            Encoder, MOST_OCTETS,
+        };
 
         let mut random = crate::entropy::Entropy::new(9);
-        let mut encoder = Encoder::new(OpusSettings::default());
+        let mut encoder = Encoder::new(OpusSettings::default(), Rate::Wide);
         let mut silent = |level: i32, syllable: bool| {
             let mut samples = [0; 320];
             for (n, sample) in samples.iter_mut().enumerate() {

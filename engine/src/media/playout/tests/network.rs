@@ -56,7 +56,7 @@ impl Way {
     /// Plays a tone, or what `sound` says, over it.
     fn run(mut self) -> Heard {
         let mut random = Entropy::new(7);
-        let mut encoder = Encoder::new(self.codec, OpusSettings::default());
+        let mut encoder = Encoder::new(self.codec, OpusSettings::default(), Rate::Wide);
         let frame_ms = 20.0 / (1.0 + self.drift * 1e-6);
         let frames = (self.seconds as f64 * 1000.0 / frame_ms) as usize;
         let mut heard = Heard::default();

@@ -5,7 +5,7 @@ use super::*;
 /// Packets of the noise of a line for so many frames, and then of a voice.
 fn onset(quiet: usize, loud: usize) -> Vec<Vec<u8>> {
     let mut random = crate::entropy::Entropy::new(3);
-    let mut encoder = Encoder::new(Codec::Opus, OpusSettings::default());
+    let mut encoder = Encoder::new(Codec::Opus, OpusSettings::default(), Rate::Wide);
     (0..quiet + loud)
         .map(|frame| {
             let mut samples = [0; WIDE_FRAME];
@@ -29,7 +29,7 @@ fn play(packets: &[Vec<u8>], rests: usize) -> (Vec<i16>, usize) {
         playout.push(RtpTime(960 * frame as u32), Codec::Opus, packet);
         if frame >= rests && playout.pass(Unheard::Silence) {
             passed += 1;
-            assert!(playout.wide().is_some_and(|frame| *frame == [0; WIDE_FRAME]));
+            assert!(playout.sound(&[0; FRAME]).wide.is_some_and(|frame| *frame == [0; WIDE_FRAME]));
             all.extend([0; FRAME]);
         } else {
             all.extend(pop(&mut playout).1);

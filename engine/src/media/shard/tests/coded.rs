@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::media::{
-    OpusSettings, Rate, Samples, WIDE_FRAME,
+    OpusSettings, Rate,
     codec::{decoder::Decoder, encoder::Encoder},
+    sound::Samples,
 };
 
 /// A phone of any codec that says a tone and remembers what it hears.
@@ -22,7 +23,7 @@ impl Coded {
         let header = Header { payload_type: settings.payload_type, ..Phone::new(n).header };
         Self {
             codec,
-            encoder: Encoder::new(codec, OpusSettings::default()),
+            encoder: Encoder::new(codec, OpusSettings::default(), codec.rate()),
             header,
             n,
             frame: 0,
@@ -33,20 +34,14 @@ impl Coded {
     /// Sends its next 20 ms.
     fn speak(&mut self, world: &mut World) {
         let start = self.frame;
-        let sample = |n: usize, rate: f64| {
-            let angle = std::f64::consts::TAU * self.hertz * n as f64 / rate;
+        let size = self.codec.rate().frame();
+        let sample = |n: usize| {
+            let angle =
+                std::f64::consts::TAU * self.hertz * (start * size + n) as f64 / (50 * size) as f64;
             (8000.0 * angle.sin()) as i16
         };
-        let payload = match self.codec.rate() {
-            Rate::Narrow => {
-                let frame = std::array::from_fn(|n| sample(start * FRAME + n, 8000.0));
-                self.encoder.encode(Samples::Narrow(&frame))
-            }
-            Rate::Wide => {
-                let frame = std::array::from_fn(|n| sample(start * WIDE_FRAME + n, 16_000.0));
-                self.encoder.encode(Samples::Wide(&frame))
-            }
-        };
+        let frame: Vec<i16> = (0..size).map(sample).collect();
+        let payload = self.encoder.encode(Samples::of(&frame));
         let octets = [&self.header.write(), payload].concat();
         world.io.arrive(SocketId(self.n as u32), peer(self.n), octets);
         self.frame += 1;
@@ -56,7 +51,7 @@ impl Coded {
 
     /// What it was sent, and at which rate.
     fn heard(&self, world: &World) -> (Vec<i16>, f64) {
-        let mut decoder = Decoder::new(self.codec);
+        let mut decoder = Decoder::new(self.codec, self.codec.rate());
         let mut all = vec![];
         for packet in world.sent_by(self.n as u32) {
             let rtp = packet.read();
@@ -121,13 +116,19 @@ fn a_prompt_is_heard_in_every_codec_with_even_numbers() {
         world.play(stream, 7, vec![PlayItem::Prompt(Arc::new(Prompt::from_samples(&samples)))]);
         world.run_ms(2100);
         let sent = world.sent_by(1);
-        assert_eq!(sent.len(), 100, "{codec:?}");
+        // What is too long for a packet goes in two.
+        let packets = if codec == Codec::L16Full { 2 } else { 1 };
+        assert_eq!(sent.len(), 100 * packets, "{codec:?}");
         for pair in sent.windows(2) {
             let (one, two) = (pair[0].read(), pair[1].read());
+            let step = codec.frame_time() / packets as u32;
             assert_eq!(two.sequence_number() - one.sequence_number(), 1);
-            assert_eq!(two.timestamp().wrapping_sub(one.timestamp()), codec.frame_time());
-            assert_eq!(pair[1].at_ms - pair[0].at_ms, 20);
-            assert_eq!(codec.duration(two.payload()), codec.frame_time() as usize, "{codec:?}");
+            assert_eq!(two.timestamp().wrapping_sub(one.timestamp()), step);
+            assert!(two.payload().len() < 1200);
+            assert_eq!(codec.duration(two.payload()), step as usize, "{codec:?}");
+        }
+        for pair in sent.windows(1 + packets) {
+            assert_eq!(pair[packets].at_ms - pair[0].at_ms, 20);
         }
         let heard = Coded::new(1, codec, 0.0).heard(&world);
         let (tone, rest) = level(&heard, 1000.0);
@@ -137,35 +138,61 @@ fn a_prompt_is_heard_in_every_codec_with_even_numbers() {
     }
 }
 
-#[test]
-fn a_wide_prompt_is_heard_above_4_khz_where_the_codec_carries_it() {
-    let sine = |hertz: f64, rate: f64, n: usize| {
-        (5000.0 * (std::f64::consts::TAU * hertz * n as f64 / rate).sin()) as i16
+/// A prompt of one tone for each rate at which it is there.
+fn full_prompt() -> Arc<Prompt> {
+    let tones = |rate: Rate, tones: &[f64]| -> Vec<i16> {
+        let size = 75 * rate.frame();
+        let sine = |hertz: f64, n: usize| {
+            5000.0 * (std::f64::consts::TAU * hertz * n as f64 / f64::from(rate.hertz())).sin()
+        };
+        (0..size).map(|n| tones.iter().map(|&hertz| sine(hertz, n)).sum::<f64>() as i16).collect()
     };
-    let narrow: Vec<i16> = (0..12_000).map(|n| sine(1000.0, 8000.0, n)).collect();
-    let both = |n| sine(1000.0, 16_000.0, n) + sine(5000.0, 16_000.0, n);
-    let prompt = Prompt::from_samples(&narrow).with_wide((0..24_000).map(both).collect());
-    let prompt = Arc::new(prompt);
+    let prompt = Prompt::from_samples(&tones(Rate::Narrow, &[1000.0]));
+    let wide = tones(Rate::Wide, &[1000.0, 5000.0]);
+    Arc::new(prompt.with_full(wide, tones(Rate::Full, &[1000.0, 5000.0, 12_000.0])))
+}
+
+#[test]
+fn a_prompt_of_48_khz_is_heard_as_far_up_as_the_codec_goes() {
     for codec in Codec::ALL {
-        // Alone, and in a room in which it is announced.
-        for in_room in [false, true] {
-            let mut world = World::new();
-            let stream = world.open_with(1, settings(1, codec));
-            let items = vec![PlayItem::Prompt(Arc::clone(&prompt))];
-            if in_room {
-                join(&mut world, stream);
-                let (room, play) = (RoomId(1), PlayId(1));
-                world.command(Command::PlayToRoom { room, play, items, except: None });
-            } else {
-                world.play(stream, 1, items);
+        let mut world = World::new();
+        let stream = world.open_with(1, settings(1, codec));
+        world.play(stream, 1, vec![PlayItem::Prompt(full_prompt())]);
+        world.run_ms(1400);
+        let heard = Coded::new(1, codec, 0.0).heard(&world);
+        for (hertz, rate) in [(1000.0, Rate::Narrow), (5000.0, Rate::Wide), (12_000.0, Rate::Full)]
+        {
+            let (tone, _) = level(&heard, hertz);
+            if codec.rate() >= rate {
+                assert!((4000.0..5600.0).contains(&tone), "{codec:?} {hertz}: {tone}");
             }
+        }
+    }
+}
+
+/// Announcements are heard above 8 kHz where members can talk to each other there.
+#[test]
+fn an_announcement_of_48_khz_is_heard_as_far_up_as_its_room_goes() {
+    for codec in Codec::ALL {
+        for alone in [true, false] {
+            let mut world = World::new();
+            for n in if alone { 1..2 } else { 1..3 } {
+                let stream = world.open_with(n, settings(n, codec));
+                join(&mut world, stream);
+            }
+            let items = vec![PlayItem::Prompt(full_prompt())];
+            let (room, play) = (RoomId(1), PlayId(1));
+            world.command(Command::PlayToRoom { room, play, items, except: None });
             world.run_ms(1400);
             let heard = Coded::new(1, codec, 0.0).heard(&world);
-            let (low, _) = level(&heard, 1000.0);
-            assert!((4000.0..5600.0).contains(&low), "{codec:?} {in_room}: {low}");
-            if codec.rate() == Rate::Wide {
-                let (high, _) = level(&heard, 5000.0);
-                assert!((4000.0..5600.0).contains(&high), "{codec:?} {in_room}: {high}");
+            let room = if alone { codec.rate().min(Rate::Wide) } else { codec.rate() };
+            for (hertz, rate) in
+                [(1000.0, Rate::Narrow), (5000.0, Rate::Wide), (12_000.0, Rate::Full)]
+            {
+                let (tone, _) = level(&heard, hertz);
+                if room >= rate {
+                    assert!((4000.0..5600.0).contains(&tone), "{codec:?} {hertz}: {tone}");
+                }
             }
         }
     }
@@ -203,7 +230,7 @@ fn two_of_one_codec_alone_get_each_others_packets() {
             let stream = world.open_with(phone.n, settings(phone.n, codec));
             join(&mut world, stream);
         }
-        let mut said = Encoder::new(codec, OpusSettings::default());
+        let mut said = Encoder::new(codec, OpusSettings::default(), codec.rate());
         run(&mut world, &mut phones, 50);
         let first = std::array::from_fn(|n| {
             (8000.0 * (std::f64::consts::TAU * 1900.0 * n as f64 / 16_000.0).sin()) as i16
@@ -236,6 +263,111 @@ fn wide_members_of_a_room_hear_each_other_above_4_khz_and_narrow_ones_are_spared
     // Nothing of the high tones is left, nor comes back as their mirror.
     for hertz in [5000.0, 6200.0, 3000.0, 1800.0, 900.0] {
         assert!(level(&heard[2], hertz).0 < 40.0, "{hertz}: {:?}", level(&heard[2], hertz));
+    }
+}
+
+/// Opens a phone for each codec and tone, and lets them join a room.
+fn conference(world: &mut World, members: &[(Codec, f64)]) -> Vec<Coded> {
+    let phones = (1..).zip(members).map(|(n, &(codec, hertz))| Coded::new(n, codec, hertz));
+    let phones: Vec<_> = phones.collect();
+    for phone in &phones {
+        let stream = world.open_with(phone.n, settings(phone.n, phone.codec));
+        join(world, stream);
+    }
+    phones
+}
+
+#[test]
+fn members_that_can_hear_each_other_up_to_20_khz_and_others_are_spared() {
+    let mut world = World::new();
+    let members = [
+        (Codec::Opus, 12_000.0),
+        (Codec::Opus, 10_500.0),
+        (Codec::L16Full, 15_000.0),
+        (Codec::G722, 5000.0),
+        (Codec::Pcmu, 900.0),
+        (Codec::Pcma, 0.0),
+    ];
+    let mut phones = conference(&mut world, &members);
+    run(&mut world, &mut phones, 150);
+    let heard: Vec<_> = phones.iter().map(|phone| phone.heard(&world)).collect();
+    for (listener, phone) in heard.iter().zip(&phones) {
+        for &(codec, hertz) in &members[..5] {
+            let top = f64::from(phone.codec.rate().hertz()) / 2.0;
+            // Opus is made to sound right, not to be the same.
+            let off = if [codec, phone.codec].contains(&Codec::Opus) { 2500.0 } else { 800.0 };
+            let (tone, _) = level(listener, hertz);
+            let shown = format!("{:?} of {hertz} Hz hears {hertz}: {tone:.0}", phone.codec);
+            if hertz == phone.hertz {
+                assert!(tone < 100.0, "{shown} of himself");
+            } else if hertz < top {
+                assert!((tone - 8000.0).abs() < off, "{shown}");
+            }
+        }
+    }
+    // Nothing of the high tones comes back as their mirror: 50 dB below what was said.
+    for (listener, mirrors) in [
+        (&heard[3], &[4000.0, 5500.0, 1000.0, 7900.0][..]),
+        (&heard[4], &[4000.0, 2500.0, 1000.0, 3000.0]),
+        (&heard[5], &[4000.0, 2500.0, 1000.0, 3000.0]),
+    ] {
+        for &hertz in mirrors {
+            let (tone, _) = level(listener, hertz);
+            assert!(tone < 8000.0 / 316.0, "{hertz}: {tone}");
+        }
+    }
+}
+
+#[test]
+fn a_room_holds_as_much_as_two_of_its_members_or_its_settings_can() {
+    let opus = |n, said| {
+        let mut settings = settings(n, Codec::Opus);
+        settings.opus.most_said = said;
+        settings
+    };
+    let loud = |members: [Option<u32>; 2], rate: MixRate| {
+        let mut world = World::new();
+        let mut phones = vec![];
+        for (n, said) in (1..).zip(members) {
+            phones.push(Coded::new(n, Codec::Opus, 12_000.0));
+            let stream = world.open_with(n, opus(n, said));
+            join(&mut world, stream);
+        }
+        // A third, so that nobody is sent another's packets as they are.
+        let third = world.open_with(3, settings(3, Codec::Pcmu));
+        join(&mut world, third);
+        world.command(Command::ShapeRoom { room: RoomId(1), rate });
+        run(&mut world, &mut phones[..1], 100);
+        level(&phones[1].heard(&world), 12_000.0).0 > 4000.0
+    };
+    assert!(loud([None, None], MixRate::default()));
+    assert!(!loud([Some(16_000), None], MixRate::default()), "it says that there is none");
+    assert!(!loud([None, None], MixRate::UpTo(Rate::Wide)));
+    assert!(!loud([None, None], MixRate::At(Rate::Narrow)));
+    assert!(loud([None, Some(8000)], MixRate::default()), "it hears what it does not say");
+}
+
+#[test]
+fn who_comes_and_goes_changes_what_a_room_holds_and_no_number() {
+    let mut world = World::new();
+    let members = [(Codec::Opus, 12_000.0), (Codec::Pcmu, 900.0), (Codec::Opus, 700.0)];
+    let mut phones = conference(&mut world, &members);
+    run(&mut world, &mut phones, 60);
+    let leaves = StreamId(1);
+    world.command(Command::Leave { stream: leaves });
+    run(&mut world, &mut phones, 60);
+    let (low, high) = (|heard| level(heard, 900.0).0, |heard| level(heard, 12_000.0).0);
+    let heard = phones[2].heard(&world);
+    assert!(low(&heard) > 6000.0 && high(&heard) < 100.0);
+    join(&mut world, leaves);
+    run(&mut world, &mut phones, 60);
+    let heard = phones[2].heard(&world);
+    assert!(low(&heard) > 6000.0 && high(&heard) > 5000.0, "{} {}", low(&heard), high(&heard));
+    let sent = world.sent_by(3);
+    for pair in sent.windows(2) {
+        let (one, two) = (pair[0].read(), pair[1].read());
+        assert_eq!(two.sequence_number() - one.sequence_number(), 1);
+        assert_eq!(two.timestamp().wrapping_sub(one.timestamp()), 960);
     }
 }
 
