@@ -4,7 +4,7 @@
 //!
 //! What packets say is not trusted for ever: once a second one of them is decoded all the same.
 
-use super::{FRAME, talk::mean_magnitude};
+use super::talk::mean_magnitude;
 
 /// Whether a member is quiet enough.
 #[derive(Debug, Default)]
@@ -21,13 +21,8 @@ impl Rest {
 
     /// Takes note of a frame: what was heard in it, if it was decoded, whether that was worth mixing,
     /// and whether what comes says that nobody speaks.
-    pub(crate) fn handle_frame(
-        &mut self,
-        heard: Option<&[i16; FRAME]>,
-        is_mixed: bool,
-        is_silent: bool,
-    ) {
-        let is_faint = |frame: &[i16; FRAME]| is_silent && mean_magnitude(frame) < FAINT;
+    pub(crate) fn handle_frame(&mut self, heard: Option<&[i16]>, is_mixed: bool, is_silent: bool) {
+        let is_faint = |frame: &[i16]| is_silent && mean_magnitude(frame) < FAINT;
         self.quiet = match heard {
             Some(frame) if is_mixed && !is_faint(frame) => 0,
             _ if self.quiet >= AFTER + LOOK => AFTER,
@@ -48,12 +43,13 @@ const FAINT: u32 = 80;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::FRAME;
 
     fn frames(rest: &mut Rest, level: i16, count: usize, is_silent: bool) -> Vec<bool> {
         let handle = |_| {
             let due = rest.is_due();
             let heard = (!due).then_some([level; FRAME]);
-            rest.handle_frame(heard.as_ref(), level > 32, is_silent);
+            rest.handle_frame(heard.as_ref().map(|it| &it[..]), level > 32, is_silent);
             due
         };
         (0..count).map(handle).collect()

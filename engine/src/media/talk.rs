@@ -272,9 +272,9 @@ impl Watches {
 }
 
 /// How loud a frame is.
-pub(crate) fn mean_magnitude(frame: &[i16; FRAME]) -> u32 {
+pub(crate) fn mean_magnitude(frame: &[i16]) -> u32 {
     let sum: u32 = frame.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
-    sum / FRAME as u32
+    sum / frame.len().max(1) as u32
 }
 
 /// Frames until so much time is over.

@@ -316,14 +316,15 @@ impl Stream {
         let playout = self.playout.as_ref();
         let sound = playout.map_or_else(|| Sound::narrow(&frame), |playout| playout.sound(&frame));
         // All of it counts, also what is above 4 kHz.
-        let (worth_mixing, change) = match sound.up_to(Rate::Full) {
+        let all = sound.up_to(Rate::Full);
+        let (worth_mixing, change) = match all {
             _ if !is_heard => seat.detector.handle_frame::<FRAME>(None),
             Samples::Narrow(samples) => seat.detector.handle_frame(Some(samples)),
             Samples::Wide(samples) => seat.detector.handle_frame(Some(samples)),
             Samples::Full(samples) => seat.detector.handle_frame(Some(samples)),
         };
         let says = self.playout.as_ref().is_some_and(Playout::is_silent);
-        seat.rest.handle_frame(is_heard.then_some(&frame), worth_mixing, says);
+        seat.rest.handle_frame(is_heard.then_some(all.as_slice()), worth_mixing, says);
         let is_noise = played == Played::Noise && company == Company::One;
         if is_heard && worth_mixing || is_noise {
             let sound = if is_noise { Sound::narrow(&frame) } else { sound };
