@@ -24,23 +24,25 @@ pub(super) fn missing(conf: &Conf, library: &Library, languages: &[String]) -> V
         let StatementKind::Step(step) = &statement.kind else { continue };
         let value = entry.value();
         let application = value[step.application.clone()].as_bstr();
+        let mut look_for = |text, part: Range<usize>| {
+            let error = languages.iter().find_map(|language| library.find(text, language).err());
+            if let Some(error) = error.filter(|_| seen.insert(text)) {
+                let span = entry.part_span(part);
+                let warning = Diagnostic::warning(codes::PROMPT_MISSING, span, error.to_string());
+                let help = "the call goes on without it; PLAYBACKSTATUS is FAILED";
+                diagnostics.push(warning.with_help(help));
+            }
+        };
+        for name in said_by(application) {
+            look_for(BStr::new(name), step.application.clone());
+        }
         let Some(list) = prompts(application, value, step.arguments.clone()) else { continue };
         for name in parts(value, list, b'&') {
             let text = value[name.clone()].trim_ascii().as_bstr();
             // An empty part is skipped by the application as well; a URI is no prompt of ours.
             let is_literal = !text.contains(&b'$') && !text.contains_str("://");
-            if text.is_empty() || !is_literal || !seen.insert(text) {
-                continue;
-            }
-            let error = languages.iter().find_map(|language| library.find(text, language).err());
-            if let Some(error) = error {
-                let warning = Diagnostic::warning(
-                    codes::PROMPT_MISSING,
-                    entry.part_span(name),
-                    error.to_string(),
-                );
-                let help = "the call goes on without it; PLAYBACKSTATUS is FAILED";
-                diagnostics.push(warning.with_help(help));
+            if !text.is_empty() && is_literal {
+                look_for(text, name);
             }
         }
     }
@@ -65,6 +67,23 @@ fn prompts(application: &BStr, value: &BStr, arguments: Range<usize>) -> Option<
         None
     }
 }
+
+/// Prompts that an application of words needs whatever it says: one of each set that it has.
+fn said_by(application: &BStr) -> &'static [&'static str] {
+    let known = SAID.iter().find(|(name, _)| application.eq_ignore_ascii_case(name.as_bytes()));
+    known.map_or(&[], |(_, prompts)| prompts)
+}
+
+const SAID: [(&str, &[&str]); 8] = [
+    ("SayAlpha", &["letters/a", "digits/1"]),
+    ("SayAlphaCase", &["letters/a", "uppercase", "lowercase"]),
+    ("SayDigits", &["digits/1"]),
+    ("SayMoney", &["dollars", "and", "cents", "cent"]),
+    ("SayNumber", &["digits/1", "digits/hundred", "digits/thousand"]),
+    ("SayOrdinal", &["digits/h-1", "digits/h-hundred", "digits/h-thousand"]),
+    ("SayPhonetic", &["phonetic/a_p"]),
+    ("SayUnixTime", &["digits/day-0", "digits/mon-0", "digits/1"]),
+];
 
 /// The parts of a range of `text` between separators.
 fn parts(text: &BStr, range: Range<usize>, separator: u8) -> impl Iterator<Item = Range<usize>> {
@@ -93,6 +112,18 @@ mod tests {
                 format!("{}:{} {}", at.line.unwrap(), at.column.unwrap(), at.message)
             })
             .collect()
+    }
+
+    #[test]
+    fn sets_of_words_that_are_not_there_are_named_once() {
+        let there = "exten => 1,1,SayNumber(21,f)\nexten => 1,2,SayUnixTime()\n\
+                     exten => 1,3,SayAlphaCase(a,bC)\nexten => 1,4,SayPhonetic(d)\n\
+                     exten => 1,5,SayDigits(12)\nexten => 1,6,SayAlpha(x)\n";
+        assert_eq!(said(there), Vec::<String>::new());
+        let lines = "exten => 1,1,SayMoney(3.50)\nexten => 2,1,SayMoney(1)\n";
+        let said = said(lines);
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert!(said[0].starts_with("2:14 ") && said[0].contains("dollars"), "{said:?}");
     }
 
     #[test]
