@@ -5,6 +5,7 @@
 
 mod analysis;
 mod arithmetic;
+pub mod microsoft;
 mod prediction;
 mod synthesis;
 

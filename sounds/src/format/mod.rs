@@ -67,6 +67,8 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
     ("ulw", ULAW),
     ("alw", ALAW),
     ("gsm", Format::Gsm),
+    ("WAV", Format::Wav),
+    ("wav49", Format::Wav),
     ("wav16", Format::Wav),
     ("sln16", linear(16_000)),
     ("sln12", linear(12_000)),
@@ -80,7 +82,7 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
 
 /// The same for messages.
 pub(crate) const KNOWN_EXTENSIONS: &str = "wav, wav16, sln (raw, sln8, sln12, sln16, sln24, sln32, sln44, sln48, sln96, sln192), ulaw \
-     (ul, mu, ulw, pcm), alaw (al, alw), gsm";
+     (ul, mu, ulw, pcm), alaw (al, alw), gsm, WAV (wav49)";
 
 const ULAW: Format = Format::Raw { encoding: Encoding::Ulaw, rate: 8000 };
 const ALAW: Format = Format::Raw { encoding: Encoding::Alaw, rate: 8000 };

@@ -1,6 +1,6 @@
 //! RIFF WAVE: a reader that takes what is there, a writer of what every player accepts.
 //!
-//! Reads PCM of 8 to 32 bits, float, μ-law and A-law, plain or EXTENSIBLE, in RIFF, RIFX (big
+//! Reads PCM of 8 to 32 bits, float, μ-law, A-law and GSM 06.10, plain or EXTENSIBLE, in RIFF, RIFX (big
 //! endian) and RF64/BW64. Stated sizes are hints: streams leave them 0 or 0xFFFFFFFF, recorders
 //! that crashed leave them wrong. No size of the file is ever allocated before it is seen.
 //! Channels are averaged, as sox does. Writing is plain 16-bit PCM with a 44-byte header.
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::SoundError;
 use crate::g711;
+use crate::gsm;
+use crate::gsm::microsoft;
 use crate::sound::{MAX_RATE, MIN_RATE, Sound};
 
 /// Whether these bytes begin as a WAV file.
@@ -206,6 +208,8 @@ enum Encoding {
     Float64,
     Ulaw,
     Alaw,
+    /// Pairs of frames.
+    Gsm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +258,9 @@ impl Layout {
             (FLOAT, 8) => Encoding::Float64,
             (ULAW, 1) => Encoding::Ulaw,
             (ALAW, 1) => Encoding::Alaw,
+            (GSM, _) if channels == 1 && usize::from(block) == microsoft::PAIR_OCTETS => {
+                Encoding::Gsm
+            }
             _ => return Err(SoundError::UnsupportedEncoding { tag, bits }),
         };
         Ok(Self { encoding, width, channels: usize::from(channels), rate })
@@ -287,6 +294,7 @@ impl Layout {
                     Order::Big => f64::from_be_bytes(bytes),
                 })
             }),
+            (Encoding::Gsm, _) => decode_gsm(data),
             (Encoding::Ulaw, _) => g711(g711::decode_ulaw),
             (Encoding::Alaw, _) => g711(g711::decode_alaw),
         }
@@ -306,6 +314,19 @@ impl Layout {
     }
 }
 
+/// Pairs of GSM frames; half a pair at the end is nothing.
+fn decode_gsm(data: &[u8]) -> Vec<i16> {
+    let mut decoder = gsm::Decoder::new();
+    let frames = data.as_chunks().0.iter().flat_map(microsoft::unpack);
+    frames
+        .flat_map(|frame| {
+            let mut samples = [0; gsm::SAMPLES];
+            decoder.decode_into(&frame, &mut samples);
+            samples
+        })
+        .collect()
+}
+
 /// -1.0..1.0 to a left-justified value; saturated, and silence for what is not a number.
 fn float(value: f64) -> i32 {
     (value * 2_147_483_648.0) as i32
@@ -315,6 +336,7 @@ const PCM: u16 = 0x0001;
 const FLOAT: u16 = 0x0003;
 const ALAW: u16 = 0x0006;
 const ULAW: u16 = 0x0007;
+const GSM: u16 = 0x0031;
 const EXTENSIBLE: u16 = 0xfffe;
 
 #[cfg(test)]

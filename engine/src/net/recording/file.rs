@@ -21,6 +21,7 @@ use diesis_sounds::format::{
     raw::{self, Encoding},
 };
 
+use super::frames::Frames;
 use crate::recording::{Existing, Fate, FileFormat, NewFile};
 
 /// A file that is recorded to.
@@ -31,6 +32,8 @@ pub(super) struct SoundFile {
     format: FileFormat,
     rate: u32,
     channels: u16,
+    /// What is not written sample by sample.
+    frames: Option<Box<Frames>>,
     /// Bytes of samples in the file, and how many of them were there before.
     data: u64,
     before: u64,
@@ -50,7 +53,9 @@ impl SoundFile {
                 (plain(options().create(true).open(&new.path)?)?, new.path.clone(), None)
             }
         };
-        let mut file = Self { file, path, format: new.format, rate, channels, data: 0, before: 0 };
+        let format = new.format;
+        let frames = Frames::of(format, rate, channels)?.map(Box::new);
+        let mut file = Self { file, path, format, rate, channels, frames, data: 0, before: 0 };
         if new.existing == Existing::Continued {
             file.go_on()?;
         } else {
@@ -69,44 +74,54 @@ impl SoundFile {
     fn go_on(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         let data = length.saturating_sub(self.header_length());
-        if self.format == FileFormat::Wav && length > 0 {
-            let mut found = [0; HEADER];
+        let header = self.header(0);
+        if !header.is_empty() && length > 0 {
+            let mut found = vec![0; header.len()];
             let is_ours = self.file.read_exact(&mut found).is_ok() && {
-                let sizes_apart = |header: &[u8; HEADER]| {
-                    let mut header = *header;
+                let sizes_apart = |mut header: Vec<u8>| {
                     header[4..8].fill(0);
-                    header[40..].fill(0);
+                    if self.format == FileFormat::WavGsm {
+                        // The number of samples.
+                        header[48..52].fill(0);
+                    }
+                    let end = header.len() - 4;
+                    header[end..].fill(0);
                     header
                 };
-                sizes_apart(&found) == sizes_apart(&wav_header(self.rate, self.channels, 0))
+                sizes_apart(found) == sizes_apart(header)
             };
             if !is_ours {
-                let what = "it is no WAV file of this rate and 16 bits a sample to go on with";
+                let what = "it is no WAV file of this kind and rate to go on with";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
         }
-        self.data = data - data % self.moment();
+        self.data = data - data % self.unit();
         self.before = self.data;
         Ok(())
     }
 
     /// Writes samples behind the others; on an error those that found room are in the file.
     pub(super) fn write(&mut self, samples: &[i16]) -> io::Result<()> {
-        let encoding = match self.format {
-            FileFormat::Wav => Encoding::Linear,
-            FileFormat::Raw(encoding) => encoding,
+        let bytes = match (&mut self.frames, self.format) {
+            (Some(frames), _) => frames.push(samples),
+            (None, FileFormat::Raw(encoding)) => raw::write(samples, encoding),
+            (None, _) => raw::write(samples, Encoding::Linear),
         };
-        let bytes = raw::write(samples, encoding);
-        if self.format == FileFormat::Wav && self.data + bytes.len() as u64 > LONGEST_WAV {
+        self.write_octets(&bytes)
+    }
+
+    fn write_octets(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let header = self.header_length();
+        if header > 0 && self.data + bytes.len() as u64 > LONGEST_WAV {
             let what = "a WAV file holds no more than 4 GiB";
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
         }
-        let mut rest = bytes.as_slice();
+        let mut rest = bytes;
         let written = loop {
             if rest.is_empty() {
                 break Ok(());
             }
-            match self.file.write_at(rest, self.header_length() + self.data) {
+            match self.file.write_at(rest, header + self.data) {
                 Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     rest = &rest[count..];
@@ -116,19 +131,23 @@ impl SoundFile {
                 Err(error) => break Err(error),
             }
         };
-        self.data -= self.data % self.moment();
+        self.data -= self.data % self.unit();
         let told = self.write_header();
         written.and(told)
     }
 
     /// Cuts off the end, and keeps the file or deletes it; how long the recording is.
     pub(super) fn finish(mut self, trim: Duration, fate: Fate) -> io::Result<Duration> {
-        let moment = self.moment();
-        let moments = |bytes: u64| bytes / moment;
+        if fate == Fate::Kept
+            && let Some(rest) = self.frames.as_mut().map(|frames| frames.finish())
+        {
+            self.write_octets(&rest)?;
+        }
+        let (unit, (_, samples)) = (self.unit(), self.format.unit());
         let cut = (trim.as_millis() * u128::from(self.rate) / 1000) as u64;
-        let own = moments(self.data - self.before).saturating_sub(cut);
+        let own = ((self.data - self.before) / unit * samples).saturating_sub(cut) / samples;
         let kept = match fate {
-            Fate::Kept => self.before + own * moment,
+            Fate::Kept => self.before + own * unit,
             // What was there before is not this recording's to delete.
             Fate::Deleted if self.before > 0 => self.before,
             Fate::Deleted => {
@@ -140,29 +159,33 @@ impl SoundFile {
         self.file.set_len(self.header_length() + kept)?;
         self.write_header()?;
         Ok(Duration::from_secs_f64(
-            (kept - self.before) as f64 / moment as f64 / f64::from(self.rate),
+            ((kept - self.before) / unit * samples) as f64 / f64::from(self.rate),
         ))
     }
 
     fn write_header(&self) -> io::Result<()> {
+        self.file.write_all_at(&self.header(self.data), 0)
+    }
+
+    fn header(&self, data: u64) -> Vec<u8> {
         match self.format {
-            FileFormat::Wav => {
-                self.file.write_all_at(&wav_header(self.rate, self.channels, self.data), 0)
-            }
-            FileFormat::Raw(_) => Ok(()),
+            FileFormat::Wav => wav_header(self.rate, self.channels, data).to_vec(),
+            FileFormat::WavGsm => wav_gsm_header(data).to_vec(),
+            FileFormat::Raw(_) | FileFormat::Gsm => Vec::new(),
         }
     }
 
     fn header_length(&self) -> u64 {
         match self.format {
             FileFormat::Wav => HEADER as u64,
-            FileFormat::Raw(_) => 0,
+            FileFormat::WavGsm => GSM_HEADER as u64,
+            FileFormat::Raw(_) | FileFormat::Gsm => 0,
         }
     }
 
-    /// Bytes of one sample of each channel.
-    fn moment(&self) -> u64 {
-        self.format.sample_bytes() * u64::from(self.channels)
+    /// Bytes of the least that is written.
+    fn unit(&self) -> u64 {
+        self.format.unit().0 * u64::from(self.channels)
     }
 }
 
@@ -232,15 +255,49 @@ fn wav_header(rate: u32, channels: u16, data: u64) -> [u8; HEADER] {
         b"data",
         &data.to_le_bytes(),
     ];
+    fill(&mut header, &fields);
+    header
+}
+
+/// RIFF, format, number of samples and data chunk of pairs of GSM frames.
+fn wav_gsm_header(data: u64) -> [u8; GSM_HEADER] {
+    let data = u32::try_from(data).unwrap_or(u32::MAX - GSM_HEADER as u32);
+    let (octets, samples) = FileFormat::WavGsm.unit();
+    let (octets, samples) = (octets as u32, samples as u32);
+    let mut header = [0; GSM_HEADER];
+    let fields: [&[u8]; 17] = [
+        b"RIFF",
+        &(data + GSM_HEADER as u32 - 8).to_le_bytes(),
+        b"WAVE",
+        b"fmt ",
+        &20_u32.to_le_bytes(),
+        &0x31_u16.to_le_bytes(),
+        &1_u16.to_le_bytes(),
+        &8000_u32.to_le_bytes(),
+        &(8000 * octets / samples).to_le_bytes(),
+        &(octets as u16).to_le_bytes(),
+        &0_u16.to_le_bytes(),
+        &[2, 0, samples as u8, (samples >> 8) as u8],
+        b"fact",
+        &4_u32.to_le_bytes(),
+        &(data / octets).saturating_mul(samples).to_le_bytes(),
+        b"data",
+        &data.to_le_bytes(),
+    ];
+    fill(&mut header, &fields);
+    header
+}
+
+fn fill(header: &mut [u8], fields: &[&[u8]]) {
     let mut at = 0;
     for field in fields {
         header[at..at + field.len()].copy_from_slice(field);
         at += field.len();
     }
-    header
 }
 
 const HEADER: usize = 44;
+const GSM_HEADER: usize = 60;
 
 /// What the header's 32 bits can tell.
 const LONGEST_WAV: u64 = u32::MAX as u64 - HEADER as u64;
@@ -250,6 +307,8 @@ const MOST_NUMBERS: u32 = 100_000;
 
 #[cfg(test)]
 mod tests {
+    use diesis_sounds::sound::Sound;
+
     use super::*;
     use crate::recording::Track;
 
@@ -293,6 +352,8 @@ mod tests {
             ("x.wav", FileFormat::Wav),
             ("x.ulaw", FileFormat::Raw(Encoding::Ulaw)),
             ("x.sln", FileFormat::Raw(Encoding::Linear)),
+            ("x.gsm", FileFormat::Gsm),
+            ("x.WAV", FileFormat::WavGsm),
         ] {
             let path = directory.join(name);
             let open = |existing| {
@@ -301,7 +362,9 @@ mod tests {
             let mut file = open(Existing::Replaced);
             file.write(&[100; 8000]).unwrap();
             let length = file.finish(Duration::from_millis(250), Fate::Kept).unwrap();
-            assert_eq!(length, Duration::from_millis(750));
+            // 750 ms are no whole number of frames.
+            let frames = Duration::from_millis(if format.unit().1 == 1 { 750 } else { 720 });
+            assert!(length >= frames && length <= Duration::from_millis(750), "{length:?}");
             let before = fs::metadata(&path).unwrap().len();
             let mut file = open(Existing::Continued);
             file.write(&[100; 80]).unwrap();
@@ -313,6 +376,35 @@ mod tests {
             assert_eq!(fs::metadata(&path).unwrap().len(), before);
             open(Existing::Replaced).finish(Duration::ZERO, Fate::Deleted).unwrap();
             assert!(!path.exists());
+        }
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_is_recorded_in_gsm_is_read_again() {
+        let directory = scratch("gsm");
+        let tone: Vec<i16> =
+            (0..8000).map(|n| (8000.0 * (f64::from(n) * 0.3).sin()) as i16).collect();
+        for (name, format) in [("x.gsm", FileFormat::Gsm), ("x.WAV", FileFormat::WavGsm)] {
+            let path = directory.join(name);
+            let new = new(path.clone(), format, Existing::Replaced);
+            let mut file = SoundFile::open(&new, 8000, 1).unwrap().0;
+            for piece in tone.chunks(777) {
+                file.write(piece).unwrap();
+            }
+            file.finish(Duration::ZERO, Fate::Kept).unwrap();
+            let read = Sound::read(&path).unwrap();
+            assert_eq!((read.rate, read.samples.len()), (8000, 8000), "{name}");
+            let energy = |samples: &mut dyn Iterator<Item = i32>| {
+                samples.map(|it| f64::from(it).powi(2)).sum::<f64>()
+            };
+            let both = tone.iter().zip(&read.samples).skip(800);
+            let noise = energy(&mut both.map(|(a, b)| i32::from(*a) - i32::from(*b)));
+            let signal = energy(&mut tone.iter().map(|it| i32::from(*it)));
+            assert!(noise < signal / 10.0, "{name}: {noise} of {signal}");
+            // There is one channel in it.
+            assert!(SoundFile::open(&new, 8000, 2).is_err());
+            assert!(SoundFile::open(&new, 16_000, 1).is_err());
         }
         fs::remove_dir_all(directory).unwrap();
     }
@@ -355,8 +447,16 @@ mod tests {
     fn a_full_disk_is_an_error_and_no_more_is_claimed_than_is_there() {
         let file = options().open("/dev/full").unwrap();
         let (path, format) = (PathBuf::from("/dev/full"), FileFormat::Raw(Encoding::Linear));
-        let mut file =
-            SoundFile { file, path, format, rate: 8000, channels: 1, data: 0, before: 0 };
+        let mut file = SoundFile {
+            file,
+            path,
+            format,
+            rate: 8000,
+            channels: 1,
+            frames: None,
+            data: 0,
+            before: 0,
+        };
         let error = file.write(&[1; 160]).unwrap_err();
         assert_eq!((error.kind(), file.data), (io::ErrorKind::StorageFull, 0));
     }

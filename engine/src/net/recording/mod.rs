@@ -5,6 +5,7 @@
 //! A file that can not be written on ends its recording and nothing else.
 
 mod file;
+mod frames;
 
 use std::{
     io,

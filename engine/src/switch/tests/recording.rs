@@ -124,7 +124,7 @@ fn a_hang_up_deletes_it_unless_the_dialplan_keeps_it() {
 #[test]
 fn what_can_not_be_recorded_is_an_error_and_the_call_goes_on() {
     for (record, prepare) in [
-        ("Record(m.gsm)", false),
+        ("Record(m.mp3)", false),
         ("Record(../m.wav)", false),
         ("Record(/etc/m.wav)", false),
         ("Record(m.wav)", true),
@@ -241,7 +241,7 @@ fn a_monitor_pauses_where_it_is_told_to_and_outside_of_bridges() {
 
 #[test]
 fn a_call_that_can_not_be_monitored_goes_on() {
-    for monitor in ["MixMonitor(x.gsm)", "MixMonitor(/etc/x.wav)", "MixMonitor(../x.wav)"] {
+    for monitor in ["MixMonitor(x.mp3)", "MixMonitor(/etc/x.wav)", "MixMonitor(../x.wav)"] {
         let (exchange, ..) = dialled(&["Answer()", monitor, "NoOp(on)", "Wait(9)"]);
         assert!(exchange.steps().contains(&"100,3 NoOp(on)".into()), "{monitor}");
         assert!(exchange.recorder.begun.is_empty());
@@ -322,7 +322,7 @@ fn an_operator_records_a_conference_in_one_file_after_another_and_is_told_what_f
         done
     };
     let record = |file: &str| RoomOrder::Record { file: Some(file.into()) };
-    for refused in ["/etc/board.wav", "../board.wav", "board.gsm"] {
+    for refused in ["/etc/board.wav", "../board.wav", "board.mp3"] {
         let done = order(&mut exchange, record(refused));
         assert!(matches!(done, Err(RoomError::NoFile(_))), "{refused}: {done:?}");
         assert!(!exchange.switch.view_rooms()[0].is_recorded);
