@@ -18,12 +18,12 @@ pub struct OverloadBounds {
     /// A tick that begins later than this is late. Default 20 ms: a packet that is late by more than
     /// its own length is missed at many a phone.
     pub late: Duration,
-    /// How many of a thousand ticks may be late. Default 100.
+    /// For how many thousandths of the time ticks may be late. Default 100.
     pub most_late: u16,
     /// How much of a thousand parts of the time may be work. Default 850: beyond, the next burst makes
     /// ticks late.
     pub most_busy: u16,
-    /// Taken again below so many late ticks of a thousand. Default 20.
+    /// Taken again below so many thousandths. Default 20.
     pub late_again: u16,
     /// And below so many parts of work. Default 700.
     pub busy_again: u16,
@@ -46,7 +46,7 @@ impl Default for OverloadBounds {
 pub struct ShardLoad {
     /// Work, in thousandths of the time.
     pub busy: u16,
-    /// Late ticks of a thousand.
+    /// Time in which a tick was late, in thousandths.
     pub late: u16,
     /// Whether it takes calls.
     pub state: LoadState,
@@ -87,6 +87,8 @@ pub struct LoadMeter {
     bounds: OverloadBounds,
     load: ShardLoad,
     window: Option<Window>,
+    /// When the tick before this one began.
+    began: Option<Instant>,
     /// Windows in a row that speak against the present state.
     against: u32,
 }
@@ -94,15 +96,14 @@ pub struct LoadMeter {
 #[derive(Debug)]
 struct Window {
     since: Instant,
-    ticks: u32,
-    late: u32,
+    late: Duration,
     work: Duration,
 }
 
 impl LoadMeter {
     /// A shard that has done nothing yet.
     pub fn new(bounds: OverloadBounds) -> Self {
-        Self { bounds, load: ShardLoad::default(), window: None, against: 0 }
+        Self { bounds, load: ShardLoad::default(), window: None, began: None, against: 0 }
     }
 
     /// How it stands.
@@ -115,27 +116,22 @@ impl LoadMeter {
     pub fn handle_tick(&mut self, due: Instant, began: Instant, ended: Instant) -> bool {
         let window = self.window.get_or_insert(Window {
             since: began,
-            ticks: 0,
-            late: 0,
+            late: Duration::ZERO,
             work: Duration::ZERO,
         });
-        window.ticks += 1;
-        window.late += u32::from(began.saturating_duration_since(due) > self.bounds.late);
+        // How many ticks there are depends on the streams: what counts is for how long one was overdue.
+        let lateness = began.saturating_duration_since(due);
+        let since_last =
+            self.began.replace(began).map(|last| began.saturating_duration_since(last));
+        if lateness > self.bounds.late {
+            window.late += lateness.min(since_last.unwrap_or(TICK));
+        }
         window.work += ended.saturating_duration_since(began);
         let lasted = ended.saturating_duration_since(window.since);
         if lasted < WINDOW {
             return false;
         }
-        // A thread that did not run at all has few ticks to show: those it missed were late too.
-        let wanted = u32::try_from(lasted.as_micros() / TICK.as_micros()).unwrap_or(u32::MAX);
-        let missed = wanted.saturating_sub(window.ticks).saturating_sub(1);
-        let late = match window.late {
-            0 => 0,
-            late => thousandths(
-                f64::from(late.saturating_add(missed)),
-                f64::from(window.ticks.saturating_add(missed)),
-            ),
-        };
+        let late = thousandths(window.late.as_secs_f64(), lasted.as_secs_f64());
         let busy = thousandths(window.work.as_secs_f64(), lasted.as_secs_f64());
         self.window = None;
         self.judge(busy, late);
@@ -145,6 +141,7 @@ impl LoadMeter {
     /// Nothing is open any more. Whether `load` says something new.
     pub fn handle_idle(&mut self) -> bool {
         self.window = None;
+        self.began = None;
         self.against = 0;
         let before = std::mem::take(&mut self.load);
         before != self.load

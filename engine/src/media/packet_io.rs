@@ -48,6 +48,9 @@ pub trait PacketIo {
         deliver: &mut dyn FnMut(usize, SocketAddr, &[u8]),
     );
 
+    /// After a stall: more may wait on `sockets` than usual.
+    fn expect_more(&mut self, _sockets: &[SocketId]) {}
+
     /// Sends one packet, now or by the next `flush`.
     fn send(&mut self, packet: Outgoing<'_>) -> Sent;
 

@@ -30,8 +30,10 @@ pub(crate) struct Room {
     shape: MixRate,
     /// For what is played to a room that does.
     widener: Widener,
-    /// What its mixes share.
+    /// What its mixes share, where it is not in a mixer of its own.
     mix: RoomMix,
+    /// Whether it is.
+    is_in_mixer: bool,
 }
 
 /// Something that is said to a room.
@@ -70,6 +72,7 @@ impl Room {
             shape: MixRate::default(),
             widener: Widener::default(),
             mix: RoomMix::default(),
+            is_in_mixer: false,
         }
     }
 
@@ -95,13 +98,21 @@ impl Room {
     }
 
     /// Members came or went, or hear another codec from now on: finds out which rates its mix is to
-    /// hold, and gives the highest.
-    pub(crate) fn settle(&mut self, streams: &mut Slab<Box<Stream>>) -> Rate {
+    /// hold, and gives the highest. `own` is the mixer that is its own.
+    pub(crate) fn settle(
+        &mut self,
+        mut own: Option<&mut Mixer>,
+        streams: &mut Slab<Box<Stream>>,
+    ) -> Rate {
         let rate = match self.shape {
             MixRate::At(rate) => rate,
             MixRate::UpTo(most) => self.useful_rate(streams).min(most),
         };
-        if rate != self.rate {
+        let is_new = rate != self.rate;
+        if let Some(mixer) = &mut own {
+            mixer.end(&mut self.mix);
+        }
+        if is_new {
             self.rate = rate;
             self.mix.begin_anew();
         }
@@ -109,6 +120,12 @@ impl Room {
             let Some(stream) = streams.get_mut(member) else { continue };
             self.mix.prepare_for(stream.codec(), stream.opus(), rate);
             stream.set_room_rate(rate);
+        }
+        match own {
+            // What was mixed at the other rate is of no use to those who are still to be sent it.
+            Some(mixer) if is_new => mixer.begin(rate, &mut self.mix),
+            Some(mixer) => mixer.end(&mut self.mix),
+            None => {}
         }
         rate
     }
@@ -135,6 +152,9 @@ impl Room {
 
     /// Begins the mix of a frame; [`end_mix`](Self::end_mix) ends it.
     pub(crate) fn begin_mix(&mut self, mixer: &mut Mixer) {
+        if self.is_in_mixer {
+            mixer.end(&mut self.mix);
+        }
         mixer.begin(self.rate, &mut self.mix);
     }
 
@@ -143,9 +163,17 @@ impl Room {
         self.shape = rate;
     }
 
-    /// Everybody has been sent the mix.
+    /// Everybody has been sent the mix, unless it is kept for some.
     pub(crate) fn end_mix(&mut self, mixer: &mut Mixer) {
+        if !self.is_in_mixer {
+            mixer.end(&mut self.mix);
+        }
+    }
+
+    /// From now on the mixer is its own, and keeps what its mixes share.
+    pub(crate) fn take_mixer(&mut self, mixer: &mut Mixer) {
         mixer.end(&mut self.mix);
+        self.is_in_mixer = true;
     }
 
     /// Finds out whether a mix is needed: two that only talk are better served with each other's

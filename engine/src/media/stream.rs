@@ -146,10 +146,20 @@ enum Echo {
     },
 }
 
+/// When a member is sent what a room hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// With the room's others, as soon as it is mixed.
+    Together,
+    /// In a step of its own.
+    Apart,
+}
+
 /// A place in a room.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) room: RoomId,
+    pub(crate) place: Place,
     pub(crate) mute: MuteState,
     talk_detection: TalkDetection,
     detector: TalkDetector,
@@ -430,6 +440,7 @@ impl Stream {
     ) {
         self.seat = Some(Box::new(Seat {
             room,
+            place: Place::Together,
             mute,
             talk_detection,
             detector: TalkDetector::new(talk_detection.rules()),
@@ -445,6 +456,17 @@ impl Stream {
         }));
         self.update_playout();
         events.push_back(Event::Joined { stream: self.id, room });
+    }
+
+    /// The room's step has enough to send.
+    pub(crate) fn sit_apart(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.place = Place::Apart;
+        }
+    }
+
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.seat.as_ref().map(|seat| seat.place)
     }
 
     pub(crate) fn stand_up(&mut self, events: &mut VecDeque<Event>) {

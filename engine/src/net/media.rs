@@ -205,9 +205,9 @@ pub enum SendError {
 pub struct ShardStatistics {
     /// Streams open now.
     pub streams: u64,
-    /// How often the thread woke up: 200 times a second with streams, not at all without.
+    /// How often the thread woke up: 50 to 800 times a second with streams, not at all without.
     pub turns: u64,
-    /// Ticks worked on after their time, to make up for a stall.
+    /// Steps worked on after their time by 5 ms or more, to make up for a stall.
     pub late_ticks: u64,
     /// Ticks given up after a long stall.
     pub skipped_ticks: u64,

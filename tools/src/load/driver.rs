@@ -20,7 +20,7 @@ use rustix::event::Timespec;
 use super::{
     crowd::{Crowd, Doing},
     histogram::Histogram,
-    process::{Clocks, Machine, Usage, own_cpu},
+    process::{Clocks, Machine, Usage, keep_off, own_cpu},
     report::{LevelReport, Measured, Sample},
     schedule::{Level, Mark, Plan, Schedule},
     sockets::Sockets,
@@ -67,6 +67,9 @@ impl Link {
 
 /// Runs to the end of the plan, or until it is stopped.
 pub(super) fn run(setup: Setup, seed: u64, link: &Link) -> io::Result<Vec<LevelReport>> {
+    if let Some(pid) = setup.pid {
+        keep_off(pid);
+    }
     let target = setup.task.target.address;
     let ports = setup.media_ports.clone();
     let (sockets, places) = Sockets::bind(&setup.from, target, setup.seats, ports)?;

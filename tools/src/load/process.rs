@@ -1,8 +1,14 @@
-//! What the system says: CPU time and memory of a process, the machine's other work, clock steps.
+//! What the system says: CPU time and memory of a process, the machine's other work, clock steps. And
+//! where the callers run: not on the cores that a process under load keeps its threads on.
 
 use std::{
     fs, io,
     time::{Duration, Instant, SystemTime},
+};
+
+use rustix::{
+    process::Pid,
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 
 /// CPU time and memory of one process, so far.
@@ -77,6 +83,31 @@ pub(super) fn own_cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// Keeps the calling thread off the cores to which threads of a process are bound, if any others are
+/// left: who is measured is not to wait for who measures.
+pub(super) fn keep_off(process: u32) {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    if let Some(rest) = without(&allowed, &bound_cores(process)) {
+        let _unpermitted = sched_setaffinity(None, &rest);
+    }
+}
+
+/// The cores that are left, if any are and not all.
+fn without(allowed: &CpuSet, bound: &[usize]) -> Option<CpuSet> {
+    let mut rest = *allowed;
+    bound.iter().for_each(|&core| rest.unset(core));
+    (rest.count() > 0 && rest != *allowed).then_some(rest)
+}
+
+/// The cores of threads that may run on no other.
+fn bound_cores(process: u32) -> Vec<usize> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let numbers = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
+    let sets = numbers.filter_map(|number| sched_getaffinity(Pid::from_raw(number)).ok());
+    let bound = sets.filter(|set| set.count() == 1);
+    bound.filter_map(|set| (0..CpuSet::MAX_CPU).find(|&core| set.is_set(core))).collect()
+}
+
 /// The two clocks read together: the system's may be set, the other may not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clocks {
@@ -130,6 +161,34 @@ mod tests {
     fn this_process_is_found() {
         assert!(Usage::of(std::process::id()).unwrap().resident_kib > 0);
         assert!(own_cpu() > Duration::ZERO && Machine::now().is_ok());
+    }
+
+    #[test]
+    fn callers_keep_off_the_core_of_a_bound_thread() {
+        let allowed = sched_getaffinity(None).unwrap();
+        let core = (0..CpuSet::MAX_CPU).find(|&core| allowed.is_set(core)).unwrap();
+        let (bound, is_bound) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let busy = std::thread::spawn(move || {
+            let mut one = CpuSet::new();
+            one.set(core);
+            sched_setaffinity(None, &one).unwrap();
+            bound.send(()).unwrap();
+            let _gone = ended.recv();
+        });
+        is_bound.recv().unwrap();
+        assert!(bound_cores(std::process::id()).contains(&core));
+        let cores = |cores: &[usize]| {
+            let mut set = CpuSet::new();
+            cores.iter().for_each(|&core| set.set(core));
+            set
+        };
+        let all = cores(&[0, 1, 5]);
+        assert_eq!(without(&all, &[1, 1]), Some(cores(&[0, 5])));
+        assert_eq!(without(&all, &[3]), None);
+        assert_eq!(without(&all, &[5, 1, 0]), None, "somewhere they have to be");
+        drop(end);
+        busy.join().unwrap();
     }
 
     #[test]

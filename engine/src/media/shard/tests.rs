@@ -20,6 +20,7 @@ mod clocks;
 mod coded;
 mod moves;
 mod pair;
+mod punctual;
 mod reports;
 mod rooms;
 mod silence;

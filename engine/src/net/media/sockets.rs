@@ -1,6 +1,7 @@
 //! The tick-loop backend: a non-blocking UDP socket per stream, polled when its stream's turn is, and
 //! one on the port above for RTCP, polled when the system's readiness set names it: what comes each
-//! five seconds is not worth a call for each socket.
+//! five seconds is not worth a call for each socket. Nor is finding out each time that a socket is
+//! empty, where one packet came each time before: see [`Habit`].
 
 use std::{
     io::{self, ErrorKind},
@@ -44,6 +45,44 @@ pub(super) struct SocketPair {
     control: UdpSocket,
     address: SocketAddr,
     connected: Option<SocketAddr>,
+    habit: Habit,
+}
+
+/// What comes by a socket from turn to turn, and so whether it is worth asking for more than that.
+///
+/// A sender of one packet a turn is asked for one, and each eighth turn whether there is another. What
+/// is left by that is read a turn later, as if it had come when it was due: it came before. Whenever
+/// nothing comes, or something of another length (a key among sound, a codec that is free in it), the
+/// socket is read until it is empty again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Habit {
+    /// Datagrams of the last turn in which it was read until it was empty.
+    usual: usize,
+    /// Their length.
+    length: usize,
+    /// Turns since.
+    turns: u8,
+}
+
+impl Habit {
+    /// Whether a turn ends with this datagram, its `count`th, without asking for one more.
+    fn is_enough(&mut self, count: usize, length: usize) -> bool {
+        let is_usual = length == self.length && self.turns < TRUSTED;
+        self.length = length;
+        if !is_usual {
+            // Until it is empty.
+            self.turns = TRUSTED;
+        }
+        let is_enough = is_usual && count == self.usual;
+        self.turns += u8::from(is_enough);
+        is_enough
+    }
+
+    /// The socket was found empty after so many.
+    fn handle_empty(&mut self, count: usize) {
+        self.usual = count;
+        self.turns = 0;
+    }
 }
 
 impl SocketTable {
@@ -70,7 +109,8 @@ impl SocketTable {
         // Bounds what a flood can occupy: some hundred packets, two seconds of a call.
         let socket = self.bind_one(address, RECEIVE_BUFFER)?;
         let control = self.bind_one((address.ip(), above).into(), CONTROL_BUFFER)?;
-        self.add(SocketPair { socket, control, address, connected: None })
+        let habit = Habit::default();
+        self.add(SocketPair { socket, control, address, connected: None, habit })
     }
 
     fn bind_one(&self, address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
@@ -146,14 +186,32 @@ impl PacketIo for SocketTable {
         deliver: &mut dyn FnMut(usize, SocketAddr, &[u8]),
     ) {
         for (index, id) in sockets.iter().enumerate() {
-            let Some(entry) = self.sockets.get(id.0 as usize) else { continue };
+            let Some(entry) = self.sockets.get_mut(id.0 as usize) else { continue };
+            let mut count = 0;
             for _ in 0..RECEIVE_LIMIT {
                 match entry.socket.recv_from(&mut self.buffer[..]) {
-                    Ok((length, from)) => deliver(index, from, &self.buffer[..length]),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Ok((length, from)) => {
+                        count += 1;
+                        deliver(index, from, &self.buffer[..length]);
+                        if entry.habit.is_enough(count, length) {
+                            break;
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        entry.habit.handle_empty(count);
+                        break;
+                    }
                     // An ICMP answer to something sent; it is taken off by having been reported.
                     Err(_) => {}
                 }
+            }
+        }
+    }
+
+    fn expect_more(&mut self, sockets: &[SocketId]) {
+        for id in sockets {
+            if let Some(entry) = self.sockets.get_mut(id.0 as usize) {
+                entry.habit = Habit::default();
             }
         }
     }
@@ -245,6 +303,9 @@ impl PacketIo for SocketTable {
 /// The longest datagram looked at; RTP of audio is far shorter, an Ethernet frame hardly longer.
 const LONGEST_DATAGRAM: usize = 2048;
 
+/// Turns for which a socket is taken to hold no more than usual: 140 ms.
+const TRUSTED: u8 = 7;
+
 /// Octets of the kernel's receive queue, which counts some 700 for a packet of 172.
 const RECEIVE_BUFFER: usize = 65_536;
 
@@ -253,3 +314,84 @@ const CONTROL_BUFFER: usize = 8192;
 
 /// Control sockets looked at in one tick; the others have their turn in the next.
 const READY_LIMIT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Datagrams by their lengths, in the turns in which they come: in which they are read, and how
+    /// many calls that takes.
+    fn read(turns: &[&[usize]]) -> (Vec<Vec<usize>>, usize) {
+        let (mut habit, mut waiting, mut calls) = (Habit::default(), vec![], 0);
+        let turn = |came: &&[usize]| {
+            waiting.extend_from_slice(came);
+            let mut taken = vec![];
+            loop {
+                calls += 1;
+                if waiting.is_empty() {
+                    habit.handle_empty(taken.len());
+                    break;
+                }
+                taken.push(waiting.remove(0));
+                if habit.is_enough(taken.len(), taken[taken.len() - 1]) {
+                    break;
+                }
+            }
+            taken
+        };
+        (turns.iter().map(turn).collect(), calls)
+    }
+
+    #[test]
+    fn one_packet_a_turn_takes_hardly_more_than_one_call() {
+        for one in [&[172][..], &[92, 92]] {
+            let (taken, calls) = read(&[one; 800]);
+            assert!(taken.iter().all(|turn| turn == one));
+            let calls = calls - 800 * one.len();
+            assert!((100..=102).contains(&calls), "{calls}");
+        }
+    }
+
+    #[test]
+    fn what_varies_in_length_is_read_until_nothing_is_left() {
+        let lengths: Vec<[usize; 1]> = (0..100).map(|n| [60 + n * 7 % 50]).collect();
+        let turns: Vec<&[usize]> = lengths.iter().map(|length| &length[..]).collect();
+        assert_eq!(read(&turns).1, 200);
+    }
+
+    /// How many datagrams wait after a turn.
+    fn behind(turns: &[&[usize]], taken: &[Vec<usize>], turn: usize) -> usize {
+        let came: usize = turns[..=turn].iter().map(|turn| turn.len()).sum();
+        came - taken[..=turn].iter().map(Vec::len).sum::<usize>()
+    }
+
+    #[test]
+    fn a_key_among_sound_waits_a_turn_at_most_and_its_three_ends_hold_up_nothing() {
+        let sound: &[usize] = &[172];
+        for before in 10..20 {
+            let mut turns = vec![sound; before];
+            turns.extend([&[172, 16][..], &[172, 16], &[172, 16, 16, 16]]);
+            turns.extend([sound; 10]);
+            let taken = read(&turns).0;
+            assert!(behind(&turns, &taken, before) <= 1);
+            assert!((before + 1..turns.len()).all(|turn| behind(&turns, &taken, turn) == 0));
+        }
+    }
+
+    #[test]
+    fn a_gap_is_made_good_in_the_turn_after_it_and_haste_within_eight() {
+        let sound: &[usize] = &[172];
+        let mut turns = vec![sound; 20];
+        turns.extend([&[][..], &[172; 2]]);
+        turns.extend([sound; 20]);
+        assert_eq!(read(&turns).0, turns, "what was late is read at once");
+        for before in 10..20 {
+            let mut turns = vec![sound; before];
+            turns.push(&[172; 3]);
+            turns.extend([sound; 20]);
+            let taken = read(&turns).0;
+            assert!((before..before + 8).all(|turn| behind(&turns, &taken, turn) <= 2));
+            assert!((before + 8..turns.len()).all(|turn| behind(&turns, &taken, turn) == 0));
+        }
+    }
+}

@@ -149,12 +149,11 @@ impl ShardThread {
 
     /// Sleeps until the next tick, or with nothing to send until a message comes.
     fn rest(&mut self, clock: &SleepClock) -> Flow {
-        if let Some(due) = self.shard.poll_timeout() {
-            clock.sleep_until(due);
-            return Flow::Go;
-        }
-        if !self.undelivered.is_empty() || !self.outbox.is_empty() || self.pool.is_filling(now()) {
-            clock.sleep_until(now() + BUSY_REST);
+        let has_chores =
+            !self.undelivered.is_empty() || !self.outbox.is_empty() || self.pool.is_filling(now());
+        let soon = has_chores.then(|| now() + BUSY_REST);
+        if let Some(wake) = self.shard.poll_timeout().into_iter().chain(soon).min() {
+            clock.sleep_until(wake);
             return Flow::Go;
         }
         let message = match self.pool.poll_timeout() {
@@ -289,7 +288,7 @@ pub(super) fn wall() -> Duration {
 
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// The rest of a thread without streams that has ports to bind or events to deliver.
+/// The longest rest of a thread that has ports to bind or events to deliver.
 const BUSY_REST: Duration = Duration::from_millis(5);
 
 /// Events that wait here when their queue is full, before peers can add no more.
