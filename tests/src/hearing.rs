@@ -20,6 +20,18 @@ pub fn holds(recording: &[u8], sound: &[i16]) -> bool {
     pieces_after(&heard, sound, first.start).windows(3).all(|three| three.contains(&true))
 }
 
+/// How far what was heard of a sound, from its beginning on, stands above all that differs from it, in
+/// decibels.
+#[must_use]
+pub fn signal_to_noise(heard: &[i16], sound: &[i16]) -> f64 {
+    let pairs =
+        heard.iter().zip(sound).map(|(&heard, &sound)| (f64::from(heard), f64::from(sound)));
+    let (signal, noise) = pairs.fold((0.0, 0.0), |(signal, noise), (heard, sound)| {
+        (signal + sound * sound, noise + (heard - sound) * (heard - sound))
+    });
+    10.0 * (signal / f64::max(noise, 1.0)).log10()
+}
+
 /// How many eighths of a second of a sound are heard where they are due, and of how many.
 #[must_use]
 pub fn pieces_heard(heard: &[i16], sound: &[i16]) -> (usize, usize) {
@@ -129,6 +141,14 @@ mod tests {
         assert_eq!(blocks_of_tone(&heard, 440.0), 10);
         assert_eq!(blocks_of_tone(&heard, 1000.0), 20);
         assert_eq!(blocks_of_tone(&heard, 700.0), 0);
+    }
+
+    #[test]
+    fn noise_of_a_tenth_is_twenty_decibels_below() {
+        let sound = tone(1000.0, 8000);
+        let heard: Vec<i16> = sound.iter().map(|it| it + it / 10).collect();
+        assert!((signal_to_noise(&heard, &sound) - 20.0).abs() < 0.1);
+        assert!(signal_to_noise(&sound, &sound) > 90.0);
     }
 
     #[test]

@@ -10,4 +10,5 @@ mod media {
     mod hostile;
     mod keys;
     mod network;
+    mod quality;
 }

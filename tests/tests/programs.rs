@@ -11,14 +11,15 @@ use diesis_sounds::{
     prompts::Library,
     sound::Sound,
 };
-use diesis_tests::{house, scratch::Scratch};
+use diesis_tests::{hearing::signal_to_noise, house, scratch::Scratch};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{Mutex, MutexGuard},
+    sync::{Semaphore, SemaphorePermit},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
@@ -88,11 +89,12 @@ struct Scene {
     caller: Engine,
     listener: TcpListener,
     tls: TlsAcceptor,
-    /// Sound in real time wants the machine for itself.
-    _alone: MutexGuard<'static, ()>,
+    /// Sound in real time wants a share of the machine.
+    _place: SemaphorePermit<'static>,
 }
 
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// How many calls with programs there are at a time.
+static PLACES: Semaphore = Semaphore::const_new(4);
 
 impl Scene {
     async fn new() -> Result<Self, Box<dyn Error>> {
@@ -100,7 +102,7 @@ impl Scene {
     }
 
     async fn with(programs: &str) -> Result<Self, Box<dyn Error>> {
-        let alone = ALONE.lock().await;
+        let place = PLACES.acquire().await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let program = listener.local_addr()?.port().to_string();
         let etc = Scratch::new("programs");
@@ -135,7 +137,7 @@ impl Scene {
             caller,
             listener,
             tls: TlsAcceptor::from(Arc::new(server)),
-            _alone: alone,
+            _place: place,
         })
     }
 
@@ -179,6 +181,9 @@ struct Program {
     said: Vec<i16>,
 }
 
+/// What does not come within this does not come: a test that fails is better than one that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What a program is told beside audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Told {
@@ -206,7 +211,7 @@ impl Program {
                 Some(frame) => panic!("{frame:?}"),
                 None => {}
             }
-            let length = self.stream.read(&mut buffer).await?;
+            let length = timeout(PATIENCE, self.stream.read(&mut buffer)).await??;
             if length == 0 {
                 return Ok(Told::Closed);
             }
@@ -269,7 +274,7 @@ impl WebProgram {
     /// The next event, or "CLOSED"; audio is kept.
     async fn event(&mut self) -> Result<String, Box<dyn Error>> {
         loop {
-            match self.stream.next().await {
+            match timeout(PATIENCE, self.stream.next()).await? {
                 Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
                 Some(Ok(Message::Binary(octets))) => self.heard.extend_from_slice(&octets),
                 Some(Ok(Message::Close(_))) | None => return Ok("CLOSED".into()),
@@ -302,11 +307,7 @@ fn find(samples: &[i16], sound: &[i16], name: &str) -> Located {
     let found = found.unwrap_or_else(|| panic!("{name} is not there"));
     assert!(found.score > 0.97, "{name}: {found:?}");
     assert_eq!(found.length, sound.len(), "{name} was cut");
-    let heard = &samples[found.start..found.start + found.length];
-    let energy = |of: &mut dyn Iterator<Item = f64>| of.map(|value| value * value).sum::<f64>();
-    let noise = energy(&mut heard.iter().zip(sound).map(|(a, b)| f64::from(*a) - f64::from(*b)));
-    let signal = energy(&mut sound.iter().map(|value| f64::from(*value)));
-    let ratio = 10.0 * (signal / noise).log10();
+    let ratio = signal_to_noise(&samples[found.start..found.start + found.length], sound);
     assert!(ratio > 20.0, "{name}: {ratio} dB");
     found
 }
@@ -427,13 +428,13 @@ async fn one_that_dies_within_a_frame_fails_the_application() -> Outcome {
 
 #[tokio::test]
 async fn where_nobody_listens_the_application_fails() -> Outcome {
-    let Scene { etc, house, caller, listener, tls, _alone } = Scene::new().await?;
+    let Scene { etc, house, caller, listener, tls, _place } = Scene::new().await?;
     let gone: SocketAddr = listener.local_addr()?;
     drop(listener);
     // Another place, so that nobody takes it meanwhile.
     let elsewhere = TcpListener::bind("127.0.0.2:0").await?;
     assert_ne!(elsewhere.local_addr()?, gone);
-    let scene = Scene { etc, house, caller, listener: elsewhere, tls, _alone };
+    let scene = Scene { etc, house, caller, listener: elsewhere, tls, _place };
     let heard = scene.heard("200").await?;
     find(&heard, &prompt("digits/2"), "the way of failure");
     scene.stop().await;
@@ -520,7 +521,9 @@ async fn a_program_on_a_websocket_is_dialled_speaks_and_hears() -> Outcome {
     said?;
     let key: serde_json::Value = serde_json::from_str(&key?)?;
     assert_eq!((key["event"].as_str(), key["digit"].as_str()), (Some("DTMF_END"), Some("9")));
-    // Much is queued, and most of it thrown away.
+    // Much is queued, and all of it thrown away. Nothing of it is heard meanwhile: however long it takes
+    // to come, it is more than may wait.
+    program.command("PAUSE_MEDIA").await?;
     program.say(&tone(500.0, 16_000, 19.0)).await?;
     let full: serde_json::Value = serde_json::from_str(&program.event().await?)?;
     assert_eq!(full["event"], "MEDIA_XOFF");

@@ -34,6 +34,8 @@ pub use call::{Call, CallError, CallState, Ended};
 pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};
 pub use log_control::LogControl;
 pub use outgoing::OutgoingCall;
+#[doc(hidden)]
+pub use program::converse;
 pub use recording::Recording;
 pub use reload::{ReloadError, Reloaded};
 pub use spool::{CallFileError, check_call_file};

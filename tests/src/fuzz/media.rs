@@ -253,6 +253,8 @@ fn run(input: &[u8]) -> Shape {
         }
         if what == 0xff {
             rest.iter().take(8).for_each(|&byte| command(&mut shard, byte, now));
+            // Each may end what came before it.
+            drain(&mut shard, &mut shape);
             continue;
         }
         let stream = u64::from(what & 7) % STREAMS;
@@ -308,6 +310,10 @@ fn run(input: &[u8]) -> Shape {
 
 fn tick(shard: &mut Shard, sockets: &mut Sockets, now: Instant, shape: &mut Shape) {
     shard.tick(now, sockets);
+    drain(shard, shape);
+}
+
+fn drain(shard: &mut Shard, shape: &mut Shape) {
     let mut events = 0;
     while let Some(event) = shard.poll_event() {
         events += 1;
@@ -394,7 +400,8 @@ fn seeds() -> Vec<Vec<u8>> {
         b"\xfe\x02\x00\xff\x00\x00\x80\x10\x10\x1e\x40\x80\x0d\0\x01\0\0\0\x07\0\0\0\x07\x40\x1e\xfe\x00\xff\xff\xff",
         b"\xff\x00\x08\x18\x20\x28\x30\x38\x40\x1e\xe0x\x1e\xff\x41\x1e\xe1",
         b"\x40\x80\xc8\0\x01\0\0\0\x07\0\0\x1e\x50\x80\0\0\x01\0\0\0\0\0\0\0\x07abc\x1e\x58\x91\0\0\x02\0\0\0\0\0\0\0\x07\xbe\xde\0\x01abcd",
-        b"\x41\0\x01\0\x08!\x12\xa4B",
+        // Binding requests (RFC 5389) on both ports, of the peer, of another port of its and of a stranger.
+        b"\x41\0\x01\0\x08!\x12\xa4B0123456789ab\0\x24\0\x04\0\0\0\x01\x1e\x51\0\x01\0\0!\x12\xa4B0123456789ab\x1e\x59\x01\x01\0\0!\x12\xa4B0123456789ab\x1e\x05\0\x01\0\0!\x12\xa4B0123456789ab",
         b"\x05\x81\xc9\0\x07\0\0\0\x07\0\0\0\x08\0\0\0\0\0\0\0\x05\0\0\0\x01\0\0\0\0\0\0\0\0\x81\xcb\0\x01\0\0\0\x07\x1e\xe0",
     ]));
     seeds
@@ -428,4 +435,6 @@ const TOKENS: &[&[u8]] = &[
     b"\x1e\xff",
     b"\x1e\xfe",
     b"\xbe\xde\0\x01",
+    b"\0\x01\0\0!\x12\xa4B",
+    b"\x01\x01\0\x0c!\x12\xa4B",
 ];

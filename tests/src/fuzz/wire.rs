@@ -7,8 +7,8 @@ use diesis_engine::entropy::Entropy;
 use diesis_engine::net::check_call_file;
 use diesis_engine::sip::refer::{Refer, Replaces, Report};
 use diesis_engine::sip::{
-    Body, Endpoint, EndpointConfig, Event, Flow, HeaderName, Headers, Limits, Message, Request,
-    SessionTimers, Subscribe, Terms, TimerPolicy, Uri,
+    Body, Endpoint, EndpointConfig, Event, Flow, HeaderName, Headers, Limits, Message, Method,
+    Request, Response, SessionTimers, StatusCode, Subscribe, Terms, TimerPolicy, Uri,
 };
 
 use super::{SLOW, Shape, Target, owned, parts};
@@ -118,10 +118,23 @@ fn referral(input: &[u8]) -> Shape {
     shape
 }
 
-/// The parts are Session-Expires, Min-SE, Supported and Require of an INVITE.
+/// The parts are Session-Expires, Min-SE, Supported, Require and Allow of an INVITE, then what refreshes
+/// are answered with: a status and a Session-Expires.
 fn session_timer(input: &[u8]) -> Shape {
-    let mut shape = Shape::new();
-    let names = ["Session-Expires", "Min-SE", "Supported", "Require"];
+    session(input).shape
+}
+
+/// What came of a call within an hour.
+#[derive(Default)]
+struct Session {
+    shape: Shape,
+    refreshes: usize,
+    has_ended: bool,
+}
+
+fn session(input: &[u8]) -> Session {
+    let mut session = Session { shape: Shape::new(), ..Session::default() };
+    let names = ["Session-Expires", "Min-SE", "Supported", "Require", "Allow"];
     let lines: Vec<Vec<u8>> = names
         .iter()
         .zip(parts(input))
@@ -129,7 +142,11 @@ fn session_timer(input: &[u8]) -> Shape {
         .map(|(name, value)| [name.as_bytes(), b": ", value].concat())
         .collect();
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
-    let Some(invite) = request("INVITE", &lines, b"") else { return shape };
+    let mut answer = parts(input).skip(names.len());
+    let status = answer.next().and_then(|it| str::from_utf8(it).ok()?.parse().ok());
+    let status = status.and_then(StatusCode::new);
+    let expires = answer.next().and_then(|it| str::from_utf8(it).ok());
+    let Some(invite) = request("INVITE", &lines, b"") else { return session };
     let config = EndpointConfig { extensions: vec!["timer"], ..EndpointConfig::default() };
     let mut endpoint = Endpoint::new(config, Entropy::new(1));
     let mut now = super::sip::clock();
@@ -142,38 +159,46 @@ fn session_timer(input: &[u8]) -> Shape {
             call = Some(new);
         }
     }
-    let Some(call) = call else { return shape };
+    let Some(call) = call else { return session };
     let timers = SessionTimers { policy: TimerPolicy::IfSupported, ..SessionTimers::default() };
     let terms = Terms { timers, ..Terms::default() };
     match endpoint.set_terms(call, terms, now).expect("it is new") {
         Ok(()) => {}
         Err((status, _)) => {
-            shape.add(status.code());
+            session.shape.add(status.code());
             assert!(matches!(status.code(), 420..=422), "{status:?}");
-            return shape;
+            return session;
         }
     }
     let _ = endpoint.answer(call, &Headers::default(), Some(&Body::sdp("v=0")), now);
-    let mut refreshes = 0;
     let mut acknowledged = false;
     // Whatever was agreed on, nobody is asked more often than each 45 s (half of RFC 4028's least).
     for _ in 0..2000 {
         while let Some(sent) = endpoint.poll_transmit() {
             match Message::parse(sent.bytes, &Limits::default()) {
                 Ok(Message::Request(request)) => {
-                    shape.add(request.method().as_str());
-                    refreshes += 1;
+                    session.shape.add(request.method().as_str());
+                    session.refreshes += usize::from(request.method() != &Method::Ack);
+                    session.has_ended |= request.method() == &Method::Bye;
+                    let status = status.filter(|_| request.method() != &Method::Ack);
+                    let Some(status) = status else { continue };
+                    let mut response = Response::to(&request, status);
+                    response.push(HeaderName::Contact, "<sip:a@192.0.2.77>");
+                    if let Some(expires) = expires.filter(|it| !it.contains(['\r', '\n'])) {
+                        response.push(HeaderName::SessionExpires, expires);
+                    }
+                    endpoint.handle_packet(flow, response.to_bytes(), now);
                 }
                 Ok(Message::Response(response)) => {
-                    shape.add((response.status().code(), response.requires("timer")));
+                    let code = response.status().code();
+                    session.shape.add((code, response.requires("timer")));
                     if let (200, false, Some(to)) =
-                        (response.status().code(), acknowledged, response.value(HeaderName::To))
+                        (code, acknowledged, response.value(HeaderName::To))
                     {
-                        let mut ack = Request::new(
-                            diesis_engine::sip::Method::Ack,
-                            &Uri::parse("sip:us@192.0.2.1").expect("a URI"),
-                        );
-                        ack.copy(HeaderName::Via, &invite);
+                        let us = Uri::parse("sip:us@192.0.2.1").expect("a URI");
+                        let mut ack = Request::new(Method::Ack, &us);
+                        // A transaction of its own (RFC 3261 §13.2.2.4).
+                        ack.push(HeaderName::Via, "SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKack");
                         ack.copy(HeaderName::From, &invite);
                         ack.push(HeaderName::To, to);
                         ack.copy(HeaderName::CallId, &invite);
@@ -186,7 +211,14 @@ fn session_timer(input: &[u8]) -> Shape {
                 Err(error) => panic!("sent {error}"),
             }
         }
-        while endpoint.poll_event().is_some() {}
+        let mut due = false;
+        while let Some(event) = endpoint.poll_event() {
+            due |= matches!(event, Event::RefreshDue { .. });
+        }
+        if due {
+            let _ = endpoint.reinvite(call, &Headers::default(), Some(&Body::sdp("v=0")), now);
+            continue;
+        }
         match endpoint.poll_timeout() {
             Some(next) if next < start + Duration::from_secs(3600) => now = next.max(now),
             _ => break,
@@ -194,8 +226,8 @@ fn session_timer(input: &[u8]) -> Shape {
         endpoint.handle_timeout(now);
     }
     // Each refresh that nobody answers is repeated ten times, and then the call ends.
-    assert!(refreshes < 120, "{refreshes} requests within an hour");
-    shape
+    assert!(session.refreshes < 120, "{} requests within an hour", session.refreshes);
+    session
 }
 
 fn call_file(input: &[u8]) -> Shape {
@@ -254,6 +286,9 @@ fn session_timers() -> Vec<Vec<u8>> {
         b"1800;refresher=uac\x1e90\x1etimer\x1e",
         b"90;refresher=uas\x1e90\x1etimer\x1etimer",
         b"60\x1e\x1etimer\x1e",
+        b"90;refresher=uas\x1e90\x1etimer\x1e\x1e\x1e200\x1e90;refresher=uac",
+        b"90;refresher=uas\x1e90\x1etimer\x1e\x1eINVITE, UPDATE\x1e200\x1e90;refresher=uac",
+        b"120;refresher=uas\x1e90\x1etimer\x1e\x1e\x1e422\x1e90",
         b"4294967295\x1e4294967296\x1etimer\x1e",
         b"\x1e\x1e\x1etimer",
     ])
@@ -273,6 +308,10 @@ const SESSION_TOKENS: &[&[u8]] = &[
     b";",
     b",",
     b"100rel",
+    b"200",
+    b"408",
+    b"481",
+    b"491",
 ];
 
 fn call_files() -> Vec<Vec<u8>> {
@@ -306,3 +345,29 @@ const CALL_FILE_TOKENS: &[&[u8]] = &[
     b"<",
     b"\"",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_timer_is_reached_whoever_refreshes() {
+        // The peer refreshes and does not: the call ends.
+        let ours = session(b"90;refresher=uac\x1e90\x1etimer\x1e");
+        assert!(ours.has_ended, "{} requests", ours.refreshes);
+        // We refresh and are answered, each 45 s: by an INVITE, and by an UPDATE where it is allowed.
+        for allowed in ["", "INVITE, ACK, BYE, UPDATE"] {
+            let input = format!(
+                "90;refresher=uas\x1e90\x1etimer\x1e\x1e{allowed}\x1e200\x1e90;refresher=uac"
+            );
+            let theirs = session(input.as_bytes());
+            let shown = format!("{allowed}: {} requests", theirs.refreshes);
+            assert!(!theirs.has_ended && theirs.refreshes >= 79, "{shown}");
+        }
+        // Nobody answers.
+        let none = session(b"90;refresher=uas\x1e90\x1etimer\x1e");
+        assert!(none.has_ended && none.refreshes > 1, "{} requests", none.refreshes);
+        // Without a timer nothing happens.
+        assert_eq!(session(b"\x1e\x1e\x1e").refreshes, 0);
+    }
+}

@@ -2,14 +2,19 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::ControlFlow::{Break, Continue};
 
+use diesis_sounds::{locate::Recording, prompts::Library};
+use diesis_tests::continuity::{Agreed, needless_markers, pieces};
+use diesis_tests::hearing::signal_to_noise;
 use diesis_tests::house::House;
 use diesis_tests::loopback::CALLER;
 use diesis_tests::phone::{Offer, Phone};
 use diesis_tests::rtp::RtpPacket;
 use diesis_tests::voice::{Encoding, Voice};
 
-const PLAN: &str = "exten => 100,1,Answer()\nsame => n,Echo()\n";
+const PLAN: &str = "exten => 100,1,Answer()\nsame => n,Echo()\n\
+                    exten => 200,1,Answer()\nsame => n,Playback(diesis-menu)\nsame => n,Hangup()\n";
 
 fn echo() -> (House, Phone) {
     let house = House::start("allow=ulaw", PLAN);
@@ -76,8 +81,25 @@ fn rubbish(n: usize, good: &RtpPacket) -> Vec<u8> {
         // RTCP: a report with lies in its counts and lengths, BYE of everybody.
         17 => b"\x9f\xc9\0\x01\0\0\0\x07".to_vec(),
         18 => b"\x81\xcb\0\x01\0\0\x12\x34\x80\xc8\xff\xff\0\0\0\0".to_vec(),
-        _ => [0x5a; 3].repeat(n % 700),
+        // Anything, and anything that begins as RTP or RTCP does.
+        _ => match n / 20 % 3 {
+            0 => random(n, n % 1500),
+            1 => [&[0x80 | n as u8 & 0x3f, 99], &random(n, n % 400)[..]].concat(),
+            _ => [&[0x80 | n as u8 & 0x3f, 192 + n as u8 % 32], &random(n, n % 400)[..]].concat(),
+        },
     }
+}
+
+/// Octets without any sense, other ones for each `seed`.
+fn random(seed: usize, length: usize) -> Vec<u8> {
+    let mut state = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut octet = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..length).map(|_| octet()).collect()
 }
 
 /// Memory of this process, in KiB.
@@ -135,6 +157,42 @@ fn a_call_goes_on_whatever_is_thrown_at_its_ports() {
     }
     phone.hang_up();
     drop(house);
+}
+
+/// What is said to a caller is heard by the sample, whatever he and others send meanwhile.
+#[test]
+fn a_prompt_is_heard_unharmed_in_a_hail_of_everything() {
+    let house = House::start("allow=ulaw", PLAN);
+    let encoding = Encoding::Pcmu;
+    let offer = Offer::of(&[encoding.format()]).with_events();
+    let mut phone = Phone::call(house.address(), "200", &offer);
+    let mut voice = voice(1500);
+    let elsewhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9)), 0);
+    let other = UdpSocket::bind(elsewhere).expect("a port is free");
+    let media = phone.answer().media;
+    let control = SocketAddr::new(media.ip(), media.port() + 1);
+    let mut thrown = 0;
+    let frames = phone.run_until(1500, |phone, _| {
+        let good = voice.packet();
+        phone.send(&good);
+        for _ in 0..10 {
+            phone.send_octets(&rubbish(thrown, &good));
+            phone.send_report(&rubbish(thrown, &good));
+            let _ = other.send_to(&rubbish(thrown, &good), media);
+            let _ = other.send_to(&rubbish(thrown, &good), control);
+            thrown += 1;
+        }
+        if phone.has_ended() { Break(()) } else { Continue(()) }
+    });
+    assert!(frames < 1500, "the call ends by itself");
+    let agreed = Agreed { from: media, encodings: vec![encoding], events: None };
+    assert_eq!(needless_markers(&pieces(phone.heard(), &agreed)), 0);
+    let prompt = Library::new().load("diesis-menu", "en").expect("it is embedded").samples;
+    let heard = encoding.decode(phone.packets(0));
+    let found = Recording::new(&heard, 8000).find(&prompt, 0).expect("the prompt is heard");
+    assert!(found.length + 160 > prompt.len(), "it was cut: {found:?}");
+    let ratio = signal_to_noise(&heard[found.start..], &prompt);
+    assert!(ratio > 30.0, "{ratio} dB");
 }
 
 /// What others write in a header: it changes nothing of what is heard.

@@ -244,33 +244,74 @@ fn a_key_that_comes_in_the_media_and_as_info_is_one_key() {
     assert_eq!(keys.of(&phone), "5555#");
 }
 
-#[test]
-fn keys_as_sound_are_heard_when_nothing_else_was_agreed() {
-    for encoding in Encoding::ALL {
+/// Keys in the sound of a codec: how long, how loud their two tones, and above what noise (decibels).
+#[derive(Debug, Clone, Copy)]
+struct Pressed {
+    encoding: Encoding,
+    milliseconds: usize,
+    low: f64,
+    high: f64,
+    ratio: f64,
+}
+
+const PRESSED: Pressed =
+    Pressed { encoding: Encoding::Pcmu, milliseconds: 80, low: 5000.0, high: 6000.0, ratio: 20.0 };
+
+impl Pressed {
+    fn sound(self) -> Vec<i16> {
         let mut sound = vec![0; 1600];
         for key in "159D*0#2".chars() {
-            sound.extend(keypad::tones(key, 80, 5000.0, 6000.0));
+            sound.extend(keypad::tones(key, self.milliseconds, self.low, self.high));
             sound.extend([0; 640]);
         }
-        let noise = keypad::noise(sound.len(), 600.0);
-        let mixed: Vec<i16> =
-            sound.iter().zip(noise).map(|(it, noise)| it.saturating_add(noise)).collect();
-        let mut house = House::start(&format!("allow={}\ndtmf_mode=auto", encoding.name()), PLAN);
-        let mut keys = Keys::default();
-        let mut phone = Phone::call(house.address(), "100", &Offer::of(&[encoding.format()]));
-        let mut voice = Voice::new(encoding, &mixed, SSRC);
-        let frames = phone.run_until(1500, |phone, _| {
-            phone.send(&voice.packet());
-            keys.listen(&mut house);
-            if keys.of(phone).ends_with('2') { Break(()) } else { Continue(()) }
-        });
-        assert_eq!(keys.of(&phone), "159D*0#2", "{encoding:?}, {frames}");
+        let amplitude = self.low.hypot(self.high) / 10_f64.powf(self.ratio / 20.0);
+        let noise = keypad::noise(sound.len(), amplitude);
+        sound.iter().zip(noise).map(|(it, noise)| it.saturating_add(noise)).collect()
     }
 }
 
 #[test]
+fn keys_as_sound_are_heard_in_every_codec_length_noise_and_twist() {
+    let mut cases: Vec<_> =
+        Encoding::ALL.iter().map(|&encoding| Pressed { encoding, ..PRESSED }).collect();
+    cases.extend([50, 60, 120, 400].map(|milliseconds| Pressed { milliseconds, ..PRESSED }));
+    cases.extend([15.0, 10.0, 5.0].map(|ratio| Pressed { ratio, ..PRESSED }));
+    cases.push(Pressed { ratio: 5.0, milliseconds: 400, ..PRESSED });
+    // The high tone 8 dB below the low one, or 4 dB above.
+    for (low, high) in [(7000.0, 2790.0), (4000.0, 6340.0)] {
+        cases.push(Pressed { low, high, ..PRESSED });
+    }
+    let names = Encoding::ALL.map(Encoding::name).join(",");
+    let mut house = House::start(&format!("allow={names}\ndtmf_mode=auto"), PLAN);
+    let call =
+        |case: &Pressed| Phone::call(house.address(), "100", &Offer::of(&[case.encoding.format()]));
+    let mut phones: Vec<Phone> = cases.iter().map(call).collect();
+    let voice = |case: &Pressed| Voice::new(case.encoding, &case.sound(), SSRC);
+    let mut voices: Vec<Voice> = cases.iter().map(voice).collect();
+    let mut keys = Keys::default();
+    let mut all: Vec<&mut Phone> = phones.iter_mut().collect();
+    let longest = cases.iter().map(|case| case.sound().len() / 160).max().unwrap_or(0);
+    run_all_until(&mut all, 1500, |phones, frame| {
+        for (phone, voice) in phones.iter().zip(&mut voices) {
+            phone.send(&voice.packet());
+        }
+        keys.listen(&mut house);
+        // As long as any of them, so that a key too many is seen.
+        let is_over = phones.iter().all(|phone| keys.of(phone).ends_with('2'));
+        if is_over && frame > longest + 25 { Break(()) } else { Continue(()) }
+    });
+    let wrong = phones.iter().zip(&cases).filter_map(|(phone, case)| {
+        let heard = keys.of(phone);
+        (heard != "159D*0#2").then(|| format!("{case:?}: {heard}"))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn keys_that_are_sent_are_heard_as_what_was_agreed() {
-    let house = House::start("allow=!all,ulaw,alaw,g722,opus,slin,slin16\ndtmf_mode=auto", PLAN);
+    let house =
+        House::start("allow=!all,ulaw,alaw,g722,opus,slin,slin16,gsm\ndtmf_mode=auto", PLAN);
     for encoding in Encoding::ALL {
         let mut phone = Phone::call(house.address(), "200", &Offer::of(&[encoding.format()]));
         let frames = phone

@@ -15,15 +15,21 @@ use std::{collections::HashMap, io, thread};
 
 use bstr::ByteSlice;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     runtime,
     sync::mpsc,
     task::{self, JoinError, JoinSet},
     time::timeout,
 };
 
-use crate::program::{
-    CONNECT_TIMEOUT, NewProgram, ProgramEnd, ProgramId, ProgramNews, ProgramRequest, Protocol,
-    WantedProgram,
+use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
+
+use crate::{
+    media::TapSource,
+    program::{
+        CONNECT_TIMEOUT, NewProgram, Origin, ProgramEnd, ProgramId, ProgramNews, ProgramRequest,
+        Protocol, SpeechUse, WantedProgram, WebSocket,
+    },
 };
 use talk::{Order, Talk};
 
@@ -146,6 +152,32 @@ async fn speak(new: NewProgram, mut talk: Talk) -> ProgramEnd {
         }
         Protocol::WebSocket(how) => handshake::speak(talk, *how, origin).await,
     }
+}
+
+/// Speaks with a program on a WebSocket whose handshake is done, without a call: whatever comes of
+/// `stream`, until one of the two ends it. Gives how much of its voice would have been heard at once.
+#[doc(hidden)]
+pub async fn converse<S>(stream: S, how: WebSocket) -> (ProgramEnd, usize)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let wanted = WantedProgram {
+        protocol: Protocol::WebSocket(Box::new(how.clone())),
+        origin: Origin::Operator,
+        hears: TapSource::Received,
+        speech: SpeechUse::Heard,
+    };
+    let (news, mut told) = mpsc::unbounded_channel();
+    let (_orders, received) = mpsc::unbounded_channel();
+    let talk = Talk::new(&NewProgram { id: ProgramId::new(1), wanted }, news, received);
+    let stream =
+        WebSocketStream::from_raw_socket(stream, Role::Client, Some(websocket::limits())).await;
+    let end = websocket::run(talk, stream, &how).await;
+    let says = match told.try_recv() {
+        Ok(ProgramNews::Connected { says, .. }) => says,
+        _ => None,
+    };
+    (end, says.map_or(0, |says| says.slots()))
 }
 
 /// What comes of a connecting, unless it is given up.

@@ -170,6 +170,31 @@ fn a_strangers_reports_change_nothing_and_are_not_answered() {
     assert_eq!((statistics.sent_lost, statistics.goodbyes), (None, 0));
 }
 
+/// Nothing here speaks STUN (RFC 5389): who sends it is neither heard nor answered, and gets no media.
+#[test]
+fn binding_requests_are_neither_media_nor_reports() {
+    let mut world = World::new();
+    let settings = StreamSettings::new("10.0.0.5:4000".parse().unwrap(), Codec::Pcmu)
+        .with_latching(Latching::Symmetric, peer(1).ip());
+    let stream = world.open_with(1, settings);
+    world.play(stream, 1, vec![PlayItem::Silence(Duration::from_secs(60))]);
+    let [request, response] = [0, 1].map(|class| {
+        [&[class, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12], &[0x80, 0x28, 0, 4, 1, 2, 3, 4]]
+            .concat()
+    });
+    for _ in 0..100 {
+        for octets in [&request, &response] {
+            world.io.arrive(SocketId(1), peer(1), octets.clone());
+            world.io.control.push_back((SocketId(1), control(1), octets.clone()));
+        }
+        world.run_ms(20);
+    }
+    assert!(world.sent_by(1).iter().all(|packet| packet.to == "10.0.0.5:4000".parse().unwrap()));
+    assert!(!world.events.iter().any(|event| matches!(event, Event::Latched { .. })));
+    let statistics = world.close(stream);
+    assert_eq!((statistics.received_packets, statistics.reports_received), (0, 0));
+}
+
 #[test]
 fn reports_go_where_they_were_signalled_or_where_the_peers_come_from() {
     let report_to = |settings: StreamSettings, from: Option<SocketAddr>, media: SocketAddr| {
