@@ -164,6 +164,20 @@ pub enum Event {
 }
 
 impl Event {
+    /// Nothing is waiting for it that would be heard or seen: it may be told together with others.
+    #[cfg(feature = "net")]
+    pub(crate) fn is_patient(&self) -> bool {
+        matches!(
+            self,
+            Self::PortReady { .. }
+                | Self::Opened { .. }
+                | Self::Joined { .. }
+                | Self::Left { .. }
+                | Self::Moved { .. }
+                | Self::Closed { .. }
+        )
+    }
+
     /// Peers can bring it about as often as they like: what the queue between threads may drop.
     #[cfg(feature = "net")]
     pub(crate) fn is_caused_by_peer(&self) -> bool {

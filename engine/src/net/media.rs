@@ -27,7 +27,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use self::{
     ports::PortPool,
-    thread::{Message, ShardThread},
+    thread::{Message, ShardThread, Untold},
 };
 pub use self::{shared::SharedSocket, sockets::SocketTable};
 use crate::{
@@ -306,8 +306,9 @@ struct Handle {
 }
 
 impl MediaThreads {
-    /// Binds the first ports and starts the threads. `waker` is called from them whenever events
-    /// were queued for [`try_next_event`](Self::try_next_event).
+    /// Binds the first ports and starts the threads. `waker` is called from them when events were
+    /// queued for [`try_next_event`](Self::try_next_event): at once for those that somebody waits
+    /// for, within a twentieth of a second for those of a stream's opening and end.
     pub fn start(
         config: MediaConfig,
         waker: impl Fn() + Send + Sync + 'static,
@@ -350,6 +351,8 @@ impl MediaThreads {
                 undelivered: VecDeque::new(),
                 events: event_sender.clone(),
                 outbox,
+                untold: Untold::default(),
+                ports_untold: (config.stock / 4).max(1),
                 waker: Arc::clone(&waker),
                 gauges: Arc::default(),
                 realtime: config.realtime,

@@ -244,11 +244,15 @@ impl Signalling {
         let mut packets = Vec::with_capacity(BATCH);
         let stopped = loop {
             self.take_loads();
+            // Whatever this thread was woken for: each turn finds its caches cold, so that what lies
+            // there is worth taking along.
+            self.take_media_events();
+            self.take_time();
             self.carry_out();
             let deadline = self.deadline();
             tokio::select! {
                 biased;
-                () = self.media_events.notified() => self.take_media_events(),
+                () = self.media_events.notified() => {}
                 _ = self.inbound.recv_many(&mut packets, BATCH) => {
                     // As they are now, not when the wait began.
                     self.take_loads();
@@ -272,7 +276,7 @@ impl Signalling {
                     // Every handle is gone: nobody could ever ask for anything again.
                     None => break None,
                 },
-                () = sleep_until(deadline) => self.switch.handle_timeout(clock::now()),
+                () = sleep_until(deadline) => {}
             }
         };
         self.hang_up_all().await;
@@ -345,6 +349,14 @@ impl Signalling {
         while let Some(event) = self.media.try_next_event() {
             self.switch.handle_media(event, clock::now());
             self.carry_out();
+        }
+    }
+
+    /// Lets the switch act on what is due, be it that the stack's timers are late for it.
+    fn take_time(&mut self) {
+        let now = clock::now();
+        if self.switch.poll_timeout().is_some_and(|due| due <= now.instant) {
+            self.switch.handle_timeout(now);
         }
     }
 
@@ -502,13 +514,10 @@ impl Signalling {
         let again = (!self.unsent.is_empty()).then(|| clock::now().instant + SEND_AGAIN);
         let is_full = self.store.as_ref().is_ok_and(|store| !store.has_room());
         let keep = is_full.then(|| clock::now().instant + KEEP_AGAIN);
-        self.switch
-            .poll_timeout()
-            .into_iter()
-            .chain(again)
-            .chain(keep)
-            .min()
-            .map(TokioInstant::from_std)
+        let timeouts = self.switch.poll_timeouts();
+        let stack = timeouts.stack.map(|due| due + SLACK);
+        let own = timeouts.own.into_iter().chain(stack);
+        own.chain(again).chain(keep).min().map(TokioInstant::from_std)
     }
 }
 
@@ -628,6 +637,9 @@ fn seeds() -> Result<Seeds, StartError> {
     Ok(Seeds { entropy: u64::from_le_bytes(*entropy), digest_key })
 }
 
+/// How late the timers of transactions may be, the shortest of which takes half a second: those of many
+/// calls are then looked after together, mostly when a packet has woken this thread anyway.
+const SLACK: Duration = Duration::from_millis(50);
 /// A shard takes its commands once in each of its ticks of 5 ms.
 const SEND_AGAIN: Duration = Duration::from_millis(5);
 /// How often a store that is full is asked for room.

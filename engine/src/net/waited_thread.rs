@@ -6,7 +6,7 @@
 use std::{
     io,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
-    thread,
+    thread::{self, Thread},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use std::{
 pub(crate) struct WaitedThread {
     /// Has no sender any more once the thread is over.
     over: Receiver<()>,
+    thread: Thread,
 }
 
 impl WaitedThread {
@@ -25,8 +26,13 @@ impl WaitedThread {
             run();
             drop(running);
         };
-        thread::Builder::new().name(name.into()).spawn(run)?;
-        Ok(Self { over })
+        let thread = thread::Builder::new().name(name.into()).spawn(run)?.thread().clone();
+        Ok(Self { over, thread })
+    }
+
+    /// Ends its pause, if it is parked.
+    pub(crate) fn wake(&self) {
+        self.thread.unpark();
     }
 
     /// Waits for its end; `false` when it does not come in time.

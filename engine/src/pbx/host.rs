@@ -98,7 +98,7 @@ pub(crate) struct StepTaken {
 /// The headers that PJSIP_HEADER() reads.
 pub(crate) struct Headers<'a> {
     /// Those of the INVITE that came.
-    pub(crate) received: Option<&'a sip::Headers>,
+    pub(crate) received: Option<&'a sip::KeptHeaders>,
 }
 
 /// Whether a dialplan may set a header: not those that the stack writes itself.
@@ -358,7 +358,7 @@ impl Host for PbxHost<'_> {
     fn visit_headers(&self, message: SipMessage, visit: &mut dyn FnMut(&BStr, &BStr)) -> bool {
         let SipMessage::Request = message else { return false };
         let Some(headers) = self.headers.received else { return false };
-        headers.fields().for_each(|field| visit(field.name_text.into(), field.value.into()));
+        headers.fields().for_each(|(name, value)| visit(name.into(), value.into()));
         true
     }
 

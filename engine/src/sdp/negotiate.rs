@@ -4,6 +4,7 @@
 //! but never shrink or change order (§8), and raises the version in `o=` only for a real change.
 //! Streams we do not take are answered with port 0, each in its place.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -78,8 +79,11 @@ pub struct OfferAnswer {
     session_id: u64,
     /// Of the last description we sent.
     version: u64,
-    /// The last description we sent that took effect, or is on offer.
-    local: Option<SessionDescription>,
+    /// The last description we sent that took effect, or is on offer: as it was sent, since most
+    /// calls never look at it again and its parts take five times the room.
+    local: Option<Bytes>,
+    /// The same in parts, while it is on offer.
+    draft: Option<Box<SessionDescription>>,
     state: State,
 }
 
@@ -88,7 +92,7 @@ enum State {
     /// No exchange has been completed.
     Initial,
     /// Our offer is out; what held before comes back if it is refused.
-    Offered { direction: Direction, before: Option<Box<(SessionDescription, Negotiated)>> },
+    Offered { direction: Direction, before: Option<Box<(Bytes, Negotiated)>> },
     /// An exchange has been completed.
     Agreed(Box<Negotiated>),
 }
@@ -102,6 +106,7 @@ impl OfferAnswer {
             session_id: session_id & 0xffff_ffff,
             version: session_id & 0xffff_ffff,
             local: None,
+            draft: None,
             state: State::Initial,
         }
     }
@@ -116,8 +121,13 @@ impl OfferAnswer {
     }
 
     /// The description of ours that holds or is on offer, to be sent again.
-    pub fn local(&self) -> Option<&SessionDescription> {
-        self.local.as_ref()
+    pub fn local(&self) -> Option<Cow<'_, SessionDescription>> {
+        match (&self.draft, &self.local) {
+            (Some(draft), _) => Some(Cow::Borrowed(draft)),
+            // What we write can be read.
+            (None, Some(text)) => SessionDescription::parse(text).ok().map(Cow::Owned),
+            (None, None) => None,
+        }
     }
 
     /// Whether an offer of ours waits for its answer.
@@ -166,20 +176,24 @@ impl OfferAnswer {
         let before = match std::mem::replace(&mut self.state, State::Initial) {
             State::Initial => None,
             State::Agreed(negotiated) => {
-                self.local.clone().map(|description| Box::new((description, *negotiated)))
+                self.local.clone().map(|text| Box::new((text, *negotiated)))
             }
             pending @ State::Offered { .. } => {
                 self.state = pending;
                 return Err(NegotiationError::OfferPending);
             }
         };
-        let mut media = self.local.as_ref().map_or_else(Vec::new, |local| local.media.clone());
-        match self.stream_index() {
+        let last = self.local();
+        let index = last.as_deref().and_then(stream_index);
+        let mut media = last.map_or_else(Vec::new, |last| last.into_owned().media);
+        match index {
             Some(index) => media[index] = ours,
             None => media.push(ours),
         }
         self.state = State::Offered { direction, before };
-        Ok(self.describe(local, media))
+        let (text, description) = self.describe(local, media);
+        self.draft = Some(Box::new(description));
+        Ok(text)
     }
 
     /// Takes the answer to our offer.
@@ -196,7 +210,10 @@ impl OfferAnswer {
         };
         let result = self.read_answer(answer, direction);
         match &result {
-            Ok(negotiated) => self.state = State::Agreed(Box::new(negotiated.clone())),
+            Ok(negotiated) => {
+                self.state = State::Agreed(Box::new(negotiated.clone()));
+                self.draft = None;
+            }
             Err(_) => self.cancel_offer(),
         }
         result
@@ -227,6 +244,7 @@ impl OfferAnswer {
                 Some(before) => (Some(before.0), State::Agreed(Box::new(before.1))),
                 None => (None, State::Initial),
             };
+            self.draft = None;
         }
     }
 
@@ -283,7 +301,7 @@ impl OfferAnswer {
             rtcp: rtcp::path(chosen, remote.address, shares_port),
         };
         self.state = State::Agreed(Box::new(negotiated.clone()));
-        Ok((self.describe(local, media), negotiated))
+        Ok((self.describe(local, media).0, negotiated))
     }
 
     fn read_answer(
@@ -291,8 +309,8 @@ impl OfferAnswer {
         answer: &SessionDescription,
         offered: Direction,
     ) -> Result<Negotiated, NegotiationError> {
-        let local = self.local.as_ref().ok_or(NegotiationError::NoOffer)?;
-        let index = self.stream_index().ok_or(NegotiationError::NoOffer)?;
+        let local = self.local().ok_or(NegotiationError::NoOffer)?;
+        let index = stream_index(&local).ok_or(NegotiationError::NoOffer)?;
         if answer.media.len() != local.media.len() {
             return Err(NegotiationError::Layout);
         }
@@ -356,11 +374,12 @@ impl OfferAnswer {
         offer: &SessionDescription,
         local: SocketAddr,
     ) -> Result<(usize, Choice), NegotiationError> {
-        let have = self.local.as_ref().map_or(0, |local| local.media.len());
+        let last = self.local();
+        let have = last.as_ref().map_or(0, |last| last.media.len());
         if offer.media.len() < have && matches!(self.state, State::Agreed(_)) {
             return Err(NegotiationError::Layout);
         }
-        let current = self.stream_index();
+        let current = last.as_deref().and_then(stream_index);
         let order = current.into_iter().chain(0..offer.media.len());
         order
             .filter_map(|at| Some((at, offer.media.get(at)?)))
@@ -368,12 +387,6 @@ impl OfferAnswer {
                 Some((at, Choice::of(offer, media, local.is_ipv6(), &self.capabilities)?))
             })
             .ok_or(NegotiationError::NothingInCommon)
-    }
-
-    /// Which line of our last description is the stream in use.
-    fn stream_index(&self) -> Option<usize> {
-        let media = &self.local.as_ref()?.media;
-        media.iter().position(|media| media.kind == MediaKind::Audio && media.port != 0)
     }
 
     fn offered_stream(&self, local: SocketAddr, direction: Direction) -> MediaDescription {
@@ -420,16 +433,22 @@ impl OfferAnswer {
             }
         }
         let ours = stream(local, &formats, direction);
-        let profile = self.stream_index().and_then(|index| self.local.as_ref()?.media.get(index));
+        let last = self.local();
+        let last = last.as_deref();
+        let profile = last.and_then(|last| last.media.get(stream_index(last)?));
         let shares_port = self.capabilities.rtcp_mux == RtcpMux::Offer
             || in_use.is_some_and(|negotiated| negotiated.rtcp == RtcpPath::Muxed);
         rtcp::complete(ours, profile.map_or("", |media| media.protocol.as_str()), shares_port)
     }
 
     /// Makes the description, with a new version if it differs from the last.
-    fn describe(&mut self, local: SocketAddr, media: Vec<MediaDescription>) -> Bytes {
+    fn describe(
+        &mut self,
+        local: SocketAddr,
+        media: Vec<MediaDescription>,
+    ) -> (Bytes, SessionDescription) {
         let connection = Connection::new(local.ip());
-        let is_same = self.local.as_ref().is_some_and(|last| {
+        let is_same = self.local().is_some_and(|last| {
             last.media == media && last.connection.as_ref() == Some(&connection)
         });
         if self.local.is_some() && !is_same {
@@ -447,10 +466,16 @@ impl OfferAnswer {
             attributes: vec![],
             media,
         };
-        let bytes = description.to_bytes();
-        self.local = Some(description);
-        bytes
+        let text = description.to_bytes();
+        self.local = Some(text.clone());
+        (text, description)
     }
+}
+
+/// Which line of a description of ours is the stream in use.
+fn stream_index(description: &SessionDescription) -> Option<usize> {
+    let mut media = description.media.iter();
+    media.position(|media| media.kind == MediaKind::Audio && media.port != 0)
 }
 
 #[cfg(test)]

@@ -9,7 +9,11 @@ use super::description::{Attribute, Connection, ConnectionAddress, SessionDescri
 impl SessionDescription {
     /// The description as it goes into a body.
     pub fn to_bytes(&self) -> Bytes {
-        self.to_string().into_bytes().into()
+        let mut text = String::with_capacity(512);
+        // Writing to a String does not fail.
+        let _ = write!(text, "{self}");
+        // Kept for as long as the call: without room to spare.
+        text.into_bytes().into_boxed_slice().into()
     }
 }
 
@@ -29,9 +33,9 @@ impl fmt::Display for SessionDescription {
         out.line(format_args!("t=0 0"))?;
         out.attributes(&self.attributes)?;
         for media in &self.media {
-            let formats = media.formats.join(" ");
             let (kind, port) = (media.kind.as_str(), media.port);
-            out.line(format_args!("m={kind} {port} {} {formats}", media.protocol))?;
+            let formats = Words(&media.formats);
+            out.line(format_args!("m={kind} {port} {}{formats}", media.protocol))?;
             if let Some(connection) = &media.connection {
                 out.line(format_args!("c={connection}"))?;
             }
@@ -71,10 +75,22 @@ impl Lines<'_, '_> {
     }
 }
 
+/// Words, each with a blank before it.
+struct Words<'a>(&'a [String]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
 struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return self.0.write_str(text);
+        }
         text.chars()
             .try_for_each(|c| self.0.write_char(if c.is_control() && c != '\t' { ' ' } else { c }))
     }

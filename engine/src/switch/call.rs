@@ -63,8 +63,10 @@ pub(super) struct Call {
     pub(super) after_ack: Option<Settle>,
     /// What an outgoing call will ask for, until its INVITE is sent.
     pub(super) departure: Option<Box<Departure>>,
-    /// The INVITE of an incoming call, for PJSIP_HEADER().
-    pub(super) request: Option<Box<sip::Request>>,
+    /// Whether it is a call at all.
+    pub(super) purpose: Purpose,
+    /// The headers of an incoming call's INVITE, for PJSIP_HEADER().
+    pub(super) received: Option<sip::KeptHeaders>,
     /// Who calls, as far as the caller is believed; on an outgoing call who answered.
     pub(super) identity: Identity,
     /// How many more hops the call may take.
@@ -131,6 +133,15 @@ pub(super) enum Hold {
     #[default]
     Active,
     Held,
+}
+
+/// What a channel is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A call.
+    Call,
+    /// A text message that runs the dialplan.
+    Message,
 }
 
 /// How a channel settles after an answer.
@@ -227,7 +238,8 @@ impl Call {
             answered: None,
             after_ack: None,
             departure: None,
-            request: None,
+            purpose: Purpose::Call,
+            received: None,
             identity: Identity::default(),
             max_forwards: sip::MAX_FORWARDS,
             other_half: None,
@@ -272,7 +284,7 @@ impl Call {
 
     /// Whether it is no call but the channel on which a text message runs the dialplan.
     pub(super) fn is_message(&self) -> bool {
-        self.request.as_ref().is_some_and(|it| *it.method() == sip::Method::Message)
+        self.purpose == Purpose::Message
     }
 
     /// Whether the call is over and nothing of it is left to do.

@@ -135,7 +135,7 @@ impl Switch {
             }
         }
         let hops = request.max_forwards().unwrap_or(sip::MAX_FORWARDS).min(sip::MAX_FORWARDS);
-        let about = About { request: Box::new(request.clone()), identity, hops };
+        let about = About { headers: sip::KeptHeaders::new(request.headers()), identity, hops };
         self.begin_call(id, handle, flow, peer, parties, session, control, about, now);
         if let Some(takeover) = takeover {
             self.with_call(id, now, |switch, call| switch.take_instead(call, takeover, now));
@@ -175,7 +175,7 @@ impl Switch {
         let mut call = Box::new(Call {
             control,
             handle: Some(handle),
-            request: Some(about.request),
+            received: Some(about.headers),
             identity: about.identity,
             max_forwards: about.hops,
             ..Call::new(
@@ -440,7 +440,7 @@ impl Switch {
 
 /// What is kept of an INVITE.
 struct About {
-    request: Box<Request>,
+    headers: sip::KeptHeaders,
     identity: Identity,
     hops: u8,
 }

@@ -11,7 +11,7 @@ use diesis_dialplan::{
 
 use super::{
     Direction, Parties, Switch,
-    call::{Beginning, Call, Control},
+    call::{Beginning, Call, Control, Purpose},
     plan::plan_channel,
     session::Session,
 };
@@ -68,7 +68,8 @@ impl Switch {
         let pbx = Pbx::new(channel, context.as_bstr(), parties.dialled.as_bstr(), self.started);
         let call = Box::new(Call {
             control: Control::Dialplan(Box::new(pbx)),
-            request: Some(Box::new(request.clone())),
+            purpose: Purpose::Message,
+            received: Some(sip::KeptHeaders::new(request.headers())),
             max_forwards,
             ..Call::new(
                 Beginning {

@@ -201,6 +201,15 @@ pub struct Switch {
     started: Instant,
 }
 
+/// When something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timeouts {
+    /// What somebody may notice: the end of a pause in a dialplan, for one.
+    pub own: Option<Instant>,
+    /// What is sent again, given up or forgotten by SIP's own timers, of half a second and more.
+    pub stack: Option<Instant>,
+}
+
 impl Switch {
     /// A switch without calls.
     pub fn new(config: SwitchConfig, seeds: &Seeds, now: Now) -> Self {
@@ -361,6 +370,12 @@ impl Switch {
 
     /// When [`Switch::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let Timeouts { own, stack } = self.poll_timeouts();
+        own.into_iter().chain(stack).min()
+    }
+
+    /// The same, what calls and registrations wait for apart from the timers of the stack.
+    pub fn poll_timeouts(&self) -> Timeouts {
         let own = [
             self.next_call_deadline(),
             self.registrar.poll_timeout(),
@@ -370,7 +385,8 @@ impl Switch {
             self.transfers.poll_timeout(),
             self.resolver.poll_timeout(),
         ];
-        own.into_iter().flatten().chain(self.endpoint.poll_timeout()).min()
+        let own = own.into_iter().flatten().min();
+        Timeouts { own, stack: self.endpoint.poll_timeout() }
     }
 
     /// Calls whose last messages are still on their way: not ended for the far end.

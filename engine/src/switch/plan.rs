@@ -185,7 +185,7 @@ impl Switch {
             facts: &facts,
             zone: &self.config.time_zone,
             knowledge: &known,
-            headers: Headers { received: call.request.as_deref().map(|request| request.headers()) },
+            headers: Headers { received: call.received.as_ref() },
             records: self.ledger.as_mut().map(|ledger| (ledger, call.id)),
             last_step: match call.is_down() {
                 // What a call ran last is told of the call, not of its `h` extension.

@@ -114,8 +114,8 @@ impl SocketTable {
     }
 
     fn bind_one(&self, address: SocketAddr, buffer: usize) -> io::Result<UdpSocket> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
+        let kind = Type::DGRAM.nonblocking();
+        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
         socket.set_recv_buffer_size(buffer)?;
         // No address is probed twice: without path MTU discovery the kernel takes the short way.
         match address.ip() {

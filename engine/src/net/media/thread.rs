@@ -50,12 +50,38 @@ pub(super) struct ShardThread {
     pub(super) events: Sender<Event>,
     /// Events for which the queue had no room yet.
     pub(super) outbox: VecDeque<Event>,
+    /// Events in the queue of which nobody has been told.
+    pub(super) untold: Untold,
+    /// So many ports are announced at the latest together: a quarter of the stock.
+    pub(super) ports_untold: usize,
     pub(super) waker: Waker,
     pub(super) gauges: Arc<Gauges>,
     pub(super) realtime: Realtime,
     pub(super) core: usize,
     pub(super) epoch: Instant,
     pub(super) meter: LoadMeter,
+}
+
+/// Events that can wait: who reads them is woken for something else soon, and finds them, or for all
+/// of them at once. To be woken costs more than what most of them lead to.
+#[derive(Debug, Default)]
+pub(super) struct Untold {
+    /// Since when.
+    since: Option<Instant>,
+    /// Ports among them.
+    ports: usize,
+}
+
+impl Untold {
+    fn add(&mut self, event: &Event, now: Instant) {
+        self.since.get_or_insert(now);
+        self.ports += usize::from(matches!(event, Event::PortReady { .. }));
+    }
+
+    /// When they have waited long enough.
+    fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + PATIENCE)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +115,7 @@ impl ShardThread {
         let id = self.id;
         tracing::debug!(shard = id.0, sockets = self.sockets.len(), "media thread ends");
         self.outbox.push_back(Event::ShardStopped { shard: id });
-        self.deliver_events();
+        self.deliver_events(now());
     }
 
     /// One tick. A panic ends the stream at fault and no other.
@@ -120,7 +146,7 @@ impl ShardThread {
             }
         }
         self.pool.fill(&mut self.sockets, &mut self.outbox, now);
-        self.deliver_events();
+        self.deliver_events(now);
         let counters = self.shard.counters();
         for (gauge, value) in [
             (&self.gauges.streams, self.shard.len() as u64),
@@ -156,7 +182,8 @@ impl ShardThread {
             clock.sleep_until(wake);
             return Flow::Go;
         }
-        let message = match self.pool.poll_timeout() {
+        let due = self.pool.poll_timeout().into_iter().chain(self.untold.due()).min();
+        let message = match due {
             Some(deadline) => self.queue.recv_deadline(deadline),
             None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -228,13 +255,22 @@ impl ShardThread {
         }
     }
 
-    fn deliver_events(&mut self) {
-        let mut delivered = 0;
+    fn deliver_events(&mut self, now: Instant) {
+        if self.events.is_empty() {
+            // They were found.
+            self.untold = Untold::default();
+        }
+        let mut is_urgent = false;
         while let Some(event) = self.outbox.pop_front() {
+            let is_patient = event.is_patient();
+            if is_patient {
+                self.untold.add(&event, now);
+            }
             match self.events.try_send(event) {
-                Ok(()) => delivered += 1,
+                Ok(()) => is_urgent |= !is_patient,
                 Err(TrySendError::Full(event)) => {
                     self.outbox.push_front(event);
+                    is_urgent = true;
                     break;
                 }
                 Err(TrySendError::Disconnected(_)) => {
@@ -243,7 +279,9 @@ impl ShardThread {
                 }
             }
         }
-        if delivered > 0 {
+        let is_due = self.untold.due().is_some_and(|due| due <= now);
+        if is_urgent || is_due || self.untold.ports >= self.ports_untold {
+            self.untold = Untold::default();
             (self.waker)();
         }
     }
@@ -290,6 +328,9 @@ const NANOSECONDS: i64 = 1_000_000_000;
 
 /// The longest rest of a thread that has ports to bind or events to deliver.
 const BUSY_REST: Duration = Duration::from_millis(5);
+
+/// How long what can wait does: a call's record is complete so much later.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Events that wait here when their queue is full, before peers can add no more.
 const OUTBOX: usize = 4096;

@@ -2,7 +2,8 @@
 //!
 //! One thread owns the file and may wait for the disk. Changes come to it over a bounded queue and
 //! are committed together, so that a storm of registrations costs some ten commits a second; what
-//! was told a tenth of a second before a crash is there after it. Which change comes when, and what
+//! was told two tenths of a second before a crash is there after it, a call record after a second.
+//! Which change comes when, and what
 //! a full disk does, is in docs/decisions/0040-what-is-kept-on-the-disk.md.
 
 mod calls;
@@ -47,9 +48,9 @@ pub(crate) struct Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.orders = None;
-        if let Some(thread) = self.thread.take()
-            && !thread.wait()
-        {
+        let Some(thread) = self.thread.take() else { return };
+        thread.wake();
+        if !thread.wait() {
             tracing::error!("the disk does not take what is to be kept; it is given up");
         }
     }
@@ -122,11 +123,23 @@ impl Store {
         query: CallQuery,
         done: impl FnOnce(Result<Vec<StoredCall>, StoreError>) + Send + 'static,
     ) -> bool {
-        self.order(Order::FindCalls(query, Box::new(done)))
+        let is_told = self.order(Order::FindCalls(query, Box::new(done)));
+        self.wake();
+        is_told
+    }
+
+    /// The thread looks by itself, but not for whoever waits for it.
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.wake();
+        }
     }
 
     fn order(&self, order: Order) -> bool {
         let Some(orders) = &self.orders else { return false };
+        if orders.len() >= QUEUE / 2 {
+            self.wake();
+        }
         match orders.try_send(order) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => false,

@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bstr::BString;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redb::Database;
 
 use super::{
@@ -64,6 +64,11 @@ impl Pending {
         self.bindings.len() + self.database.len() + self.calls.len()
     }
 
+    /// Whether nothing waits that somebody relies on.
+    fn is_calls_alone(&self) -> bool {
+        self.bindings.is_empty() && self.database.is_empty()
+    }
+
     fn keep(&mut self, record: Record) {
         match record {
             Record::Bindings { aor, bindings } => drop(self.bindings.insert(aor, bindings)),
@@ -97,23 +102,36 @@ impl Writer {
 
     /// Waits for something to do and takes what comes in the moment after it. Whether it was the
     /// last.
+    ///
+    /// What comes within that moment lies in the queue until it is looked for: to be woken for each
+    /// call record costs who tells it, and this thread, more than all of the rest.
     fn gather(&mut self, orders: &Receiver<Order>) -> bool {
-        let mut until: Option<Instant> = None;
-        loop {
-            let wait = match until {
-                Some(until) => until.saturating_duration_since(clock::now().instant),
-                None if self.pending.len() > 0 => Duration::ZERO,
-                None => PRUNE_AGAIN,
-            };
-            match orders.recv_timeout(wait) {
+        let is_retry = self.pending.len() > 0;
+        if !is_retry {
+            match orders.recv_timeout(PRUNE_AGAIN) {
                 Ok(order) => self.take(order),
                 Err(RecvTimeoutError::Timeout) => return false,
                 Err(RecvTimeoutError::Disconnected) => return true,
             }
-            until.get_or_insert_with(|| clock::now().instant + GATHER);
-            if self.pending.len() >= BATCH {
+        }
+        let begun = clock::now().instant;
+        loop {
+            while self.pending.len() < BATCH {
+                match orders.try_recv() {
+                    Ok(order) => self.take(order),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return true,
+                }
+            }
+            let moment = match self.pending.is_calls_alone() {
+                true => GATHER_CALLS,
+                false => GATHER,
+            };
+            let gathered = clock::now().instant.saturating_duration_since(begun);
+            if is_retry || gathered >= moment || self.pending.len() >= BATCH {
                 return false;
             }
+            std::thread::park_timeout(GATHER);
         }
     }
 
@@ -223,8 +241,11 @@ fn write(database: &Database, pending: &Pending, retention: Retention) -> Result
     Ok(())
 }
 
-/// How long changes are gathered: what is told so shortly before a crash is lost.
+/// How long changes are gathered, and how often it is looked for more of them: what is told so
+/// shortly before a crash is lost.
 const GATHER: Duration = Duration::from_millis(100);
+/// The same for call records alone: a commit costs as much as some ten of them.
+const GATHER_CALLS: Duration = Duration::from_secs(1);
 /// Changes that are not waited for more of.
 const BATCH: usize = 8192;
 /// Changes kept in memory while the disk takes none; more stay in the queue.
