@@ -116,10 +116,6 @@ impl Switch {
                 now,
             );
         };
-        // The call may be gone by now only if the stack lost it; then nothing was begun.
-        if self.endpoint.proceed(handle, now.instant).is_err() {
-            return;
-        }
         if let Control::Dialplan(pbx) = &mut control {
             let channel = pbx.channel_mut();
             channel.account_code = peer.account_code.clone();
@@ -195,6 +191,18 @@ impl Switch {
         self.assign(&mut call, &peer.variables, now);
         self.put_back(call, now);
         self.make_ready(id);
+    }
+
+    /// Sends 100 to a caller whose call did not get further in its first turn. One that is answered at
+    /// once is not worth two messages (RFC 3261 §17.2.1).
+    pub(super) fn proceed(&mut self, call: &Call, now: Now) {
+        if call.phase == Phase::Proceeding
+            && call.direction == Direction::Incoming
+            && let Some(handle) = call.handle
+        {
+            // Gone means that the caller gave up first.
+            let _ = self.endpoint.proceed(handle, now.instant);
+        }
     }
 
     /// Who takes a call: the dialplan where it knows the number, the embedder where it wants it.

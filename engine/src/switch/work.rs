@@ -176,8 +176,11 @@ impl Switch {
             };
             match turn {
                 Turn::Progressed => {}
-                Turn::Waits => return,
-                Turn::Yields => break,
+                Turn::Waits => return self.proceed(call, now),
+                Turn::Yields => {
+                    self.proceed(call, now);
+                    break;
+                }
             }
         }
         if !call.queued {
