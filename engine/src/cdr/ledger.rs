@@ -28,7 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ledger {
     settings: CdrSettings,
-    chains: HashMap<ChannelId, Chain>,
+    /// In boxes: a table half of which is empty by its nature holds no room for them.
+    chains: HashMap<ChannelId, Box<Chain>>,
     /// Who called a channel by Dial.
     callers: HashMap<ChannelId, ChannelId>,
     bridges: HashMap<u64, Vec<ChannelId>>,
@@ -108,7 +109,7 @@ impl Ledger {
         self.begun += 1;
         chain.begin(self.sequence, now);
         self.sequence = self.sequence.wrapping_add(1);
-        self.chains.insert(call, chain);
+        self.chains.insert(call, Box::new(chain));
     }
 
     /// A call is up.
@@ -315,7 +316,7 @@ impl Ledger {
     /// A dialplan that calls again and again has its first records written before it ends.
     fn make_room(&mut self, call: ChannelId) {
         let is_full = |chain: &Chain| chain.entries.len() >= MOST_OPEN;
-        if !self.chains.get(&call).is_some_and(is_full) {
+        if !self.chains.get(&call).is_some_and(|chain| is_full(chain)) {
             return;
         }
         let Some(mut chain) = self.chains.remove(&call) else { return };

@@ -12,10 +12,10 @@ pub(crate) struct Handle {
     pub(crate) generation: u32,
 }
 
-/// A bounded slab of `T`.
+/// A bounded slab of `T`, each in a box: what a busy minute took is given back when it is over.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
-    slab: Slab<(u32, T)>,
+    slab: Slab<(u32, Box<T>)>,
     capacity: usize,
     next_generation: u32,
 }
@@ -45,23 +45,23 @@ impl<T> Table<T> {
         }
         let generation = self.next_generation;
         self.next_generation = self.next_generation.wrapping_add(1);
-        let slot = self.slab.insert((generation, value)) as u32;
+        let slot = self.slab.insert((generation, Box::new(value))) as u32;
         Ok(Handle { slot, generation })
     }
 
     pub(crate) fn get(&self, handle: Handle) -> Option<&T> {
         let (generation, value) = self.slab.get(handle.slot as usize)?;
-        (*generation == handle.generation).then_some(value)
+        (*generation == handle.generation).then_some(&**value)
     }
 
     pub(crate) fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         let (generation, value) = self.slab.get_mut(handle.slot as usize)?;
-        (*generation == handle.generation).then_some(value)
+        (*generation == handle.generation).then_some(&mut **value)
     }
 
     pub(crate) fn remove(&mut self, handle: Handle) -> Option<T> {
         self.get(handle)?;
-        self.slab.try_remove(handle.slot as usize).map(|(_, value)| value)
+        self.slab.try_remove(handle.slot as usize).map(|(_, value)| *value)
     }
 
     /// The handle of whoever lives in a slot now.
