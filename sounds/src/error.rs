@@ -21,6 +21,12 @@ pub enum SoundError {
         /// The path as it was asked for.
         path: PathBuf,
     },
+    /// An output that would take the place of what it is made of.
+    #[error("{} is the input: name another file for the output", path.display())]
+    OverInput {
+        /// The path as it was asked for.
+        path: PathBuf,
+    },
     /// Larger than [`MAX_FILE_BYTES`](crate::sound::MAX_FILE_BYTES).
     #[error("sound of {bytes} bytes is larger than the limit of {limit}")]
     TooLarge {

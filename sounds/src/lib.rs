@@ -1,6 +1,7 @@
 //! Samples, sound formats, resampling and prompts. Knows nothing of calls.
 
 pub mod conceal;
+pub mod convert;
 pub mod error;
 pub mod format;
 pub mod g711;
@@ -12,6 +13,8 @@ pub mod mix;
 pub mod noise;
 pub mod pcm;
 pub mod prompts;
+pub mod rate;
+pub mod read;
 pub mod resample;
 pub mod say;
 pub mod sound;

@@ -1,13 +1,12 @@
-//! Band-limited conversion between sample rates: no alias, no delay, the right length.
-//!
-//! The filter is rubato's FFT resampler, linear phase, with blocks chosen so that its delay is a
-//! whole number of samples on both sides and can be cut off exactly.
+//! 16-bit samples at another rate: whole sounds by the filters of [`rate`](crate::rate), streams
+//! in blocks of 20 ms by rubato's FFT resampler, whose delay is a whole number of samples.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
 use crate::error::SoundError;
 use crate::pcm;
+use crate::rate::{Phase, RateConverter, gcd};
 use crate::sound::{MAX_RATE, MIN_RATE};
 
 /// The samples at another rate.
@@ -15,49 +14,21 @@ use crate::sound::{MAX_RATE, MIN_RATE};
 /// The result has `len * to / from` samples, rounded to nearest; sample 0 stays at time 0. Rates
 /// outside [`MIN_RATE`]..=[`MAX_RATE`] are an error. Allocates; not for the tick.
 pub fn resample(samples: &[i16], from: u32, to: u32) -> Result<Vec<i16>, SoundError> {
-    for rate in [from, to] {
-        if !(MIN_RATE..=MAX_RATE).contains(&rate) {
-            return Err(SoundError::UnsupportedRate { rate });
-        }
-    }
-    if from == to || samples.is_empty() {
+    let mut converter = RateConverter::new(from, to, Phase::Linear)?;
+    if from == to {
         return Ok(samples.to_vec());
     }
-    let wanted = resampled_len(samples.len(), from, to);
-    let refused = |reason: String| SoundError::Resample { from, to, reason };
-    let mut fft = build(from, to).map_err(|error| refused(error.to_string()))?;
-    let (block_in, block_out) = (fft.fft_size_in(), fft.fft_size_out());
-    let delay = block_out / 2;
-    let mut input = vec![0.0_f32; block_in];
-    let mut output = vec![0.0_f32; block_out];
-    let mut result = Vec::with_capacity(wanted);
-    let mut skip = delay;
-    let mut blocks = samples.chunks(block_in);
-    while result.len() < wanted {
-        let block = blocks.next().unwrap_or_default();
-        for (slot, index) in input.iter_mut().zip(0..) {
-            *slot = block.get(index).map_or(0.0, |&sample| pcm::to_f32(sample));
-        }
-        let reader = InterleavedSlice::new(&input, 1, block_in);
-        let writer = InterleavedSlice::new_mut(&mut output, 1, block_out);
-        let reader = reader.map_err(|error| refused(error.to_string()))?;
-        let mut writer = writer.map_err(|error| refused(error.to_string()))?;
-        fft.process_into_buffer(&reader, &mut writer, None)
-            .map_err(|error| refused(error.to_string()))?;
-        let fresh = &output[skip.min(block_out)..];
-        skip = skip.saturating_sub(block_out);
-        let missing = wanted - result.len();
-        result.extend(fresh.iter().take(missing).map(|&value| pcm::from_f32(value)));
+    let mut made = Vec::new();
+    for piece in samples.chunks(PIECE) {
+        let piece: Vec<f32> = piece.iter().map(|&sample| pcm::to_f32(sample)).collect();
+        converter.convert(&piece, &mut made);
     }
-    Ok(result)
+    converter.finish(&mut made);
+    Ok(made.into_iter().map(pcm::from_f32).collect())
 }
 
-/// Length of `len` samples after conversion, to the nearest sample.
-#[must_use]
-pub fn resampled_len(len: usize, from: u32, to: u32) -> usize {
-    let (len, from, to) = (len as u128, u128::from(from), u128::from(to));
-    usize::try_from((len * to + from / 2) / from).unwrap_or(usize::MAX)
-}
+/// Samples that are converted at once.
+const PIECE: usize = 1 << 15;
 
 /// Converts a stream of samples, in blocks of 20 ms: what does not fill a block waits for more. The
 /// result is late by half a block.
@@ -157,24 +128,6 @@ impl std::fmt::Debug for Converter {
         f.debug_struct("Converter").field("block_in", &self.block_in).finish_non_exhaustive()
     }
 }
-
-/// Blocks of an even number of smallest units, so that half a block is a whole number of samples
-/// on both sides; at least [`BLOCK`] at the lower rate, which sets how steep the filter is.
-fn build(from: u32, to: u32) -> Result<Fft<f32>, rubato::ResamplerConstructionError> {
-    let divisor = gcd(from, to);
-    let smallest = (from.min(to) / divisor) as usize;
-    let units = BLOCK.div_ceil(smallest).next_multiple_of(2);
-    let block = units * (from / divisor) as usize;
-    let window = WindowFunction::BlackmanHarris2;
-    Fft::new_custom(from as usize, to as usize, block, 1, 1, window, FixedSync::Both)
-}
-
-const fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// 320 samples at 8 kHz: within 0.1 dB up to 3.7 kHz, nothing left at 4 kHz.
-const BLOCK: usize = 320;
 
 #[cfg(test)]
 mod tests {

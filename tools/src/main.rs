@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod console;
 mod control;
+mod convert;
 mod demo;
 mod dialplan;
 mod load;
@@ -41,6 +42,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Cert(command)) => cert::run(&command),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
+        Some(Command::Convert(options)) => convert::run(&options),
         Some(Command::Load(options)) => load::run(&options),
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Database(database)) => show::database(&database),

@@ -3,8 +3,11 @@
 pub mod raw;
 pub mod wav;
 
+use std::io::Cursor;
+use std::path::Path;
+
 use crate::error::SoundError;
-use crate::gsm;
+use crate::read::Reader;
 use crate::sound::Sound;
 use raw::Encoding;
 
@@ -37,17 +40,7 @@ impl Format {
     /// Raw files that begin with a RIFF header are read as WAV: they come from tools that were
     /// told the wrong format, and played raw the header is a thump.
     pub fn parse(self, bytes: &[u8]) -> Result<Sound, SoundError> {
-        match self {
-            Self::Wav => wav::parse(bytes),
-            Self::Gsm => {
-                let frames = bytes.len() / gsm::OCTETS;
-                let mut samples = vec![0; frames * gsm::SAMPLES];
-                gsm::Decoder::new().decode_into(bytes, &mut samples);
-                Ok(Sound { samples, rate: 8000 })
-            }
-            Self::Raw { .. } if wav::is_wav(bytes) => wav::parse(bytes),
-            Self::Raw { encoding, rate } => Ok(raw::parse(bytes, encoding, rate)),
-        }
+        Reader::with_format(Cursor::new(bytes), Path::new(""), Some(self))?.into_sound()
     }
 }
 
@@ -94,6 +87,7 @@ const fn linear(rate: u32) -> Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gsm;
 
     #[test]
     fn extensions_are_known_in_any_case_and_each_once() {
@@ -125,7 +119,7 @@ mod tests {
     #[test]
     fn a_raw_file_with_a_riff_header_is_read_as_wav() {
         let mut file = Vec::new();
-        wav::write_to(&mut std::io::Cursor::new(&mut file), 16_000, &[1, 2, 3]).unwrap();
+        wav::write_to(&mut Cursor::new(&mut file), 16_000, &[1, 2, 3]).unwrap();
         let sound = linear(8000).parse(&file).unwrap();
         assert_eq!((sound.rate, sound.samples), (16_000, vec![1, 2, 3]));
     }

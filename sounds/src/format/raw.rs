@@ -1,7 +1,7 @@
 //! Headerless samples: `.ulaw`, `.alaw`, and signed linear `.sln` at the rate its name tells.
 
 use crate::g711;
-use crate::sound::Sound;
+use crate::read::coded::{Coding, Order};
 
 /// How a sample is stored in a headerless file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,18 +14,15 @@ pub enum Encoding {
     Linear,
 }
 
-/// Every input is a sound; an odd byte at the end of linear samples is dropped.
-#[must_use]
-pub fn parse(bytes: &[u8], encoding: Encoding, rate: u32) -> Sound {
-    let samples = match encoding {
-        Encoding::Ulaw => bytes.iter().map(|&byte| g711::decode_ulaw(byte)).collect(),
-        Encoding::Alaw => bytes.iter().map(|&byte| g711::decode_alaw(byte)).collect(),
-        Encoding::Linear => {
-            let (pairs, _) = bytes.as_chunks::<2>();
-            pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect()
+impl Encoding {
+    /// The same for readers of anything.
+    pub(crate) const fn coding(self) -> Coding {
+        match self {
+            Self::Ulaw => Coding::Ulaw,
+            Self::Alaw => Coding::Alaw,
+            Self::Linear => Coding::Signed16(Order::Little),
         }
-    };
-    Sound { samples, rate }
+    }
 }
 
 /// The bytes of a headerless file with these samples.
@@ -41,6 +38,12 @@ pub fn write(samples: &[i16], encoding: Encoding) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Format;
+    use crate::sound::Sound;
+
+    fn parse(bytes: &[u8], encoding: Encoding, rate: u32) -> Sound {
+        Format::Raw { encoding, rate }.parse(bytes).unwrap()
+    }
 
     #[test]
     fn what_is_written_is_read_back() {

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use diesis_sounds::format::raw::{self, Encoding};
-use diesis_sounds::format::wav;
+use diesis_sounds::format::{Format, wav};
 use diesis_sounds::prompts::{Library, PromptError, Source};
 use diesis_sounds::say::{
     self, Gender, Language, Moment, ToldCase, characters, characters_telling_case, digits, phonetic,
@@ -128,10 +128,14 @@ fn wav_file(input: &[u8]) -> Shape {
 fn raw_file(input: &[u8]) -> Shape {
     let mut shape = Shape::new();
     for encoding in [Encoding::Ulaw, Encoding::Alaw, Encoding::Linear] {
-        let sound = raw::parse(input, encoding, 8000);
+        if wav::is_wav(input) {
+            // Read as what it is.
+            continue;
+        }
+        let format = Format::Raw { encoding, rate: 8000 };
+        let sound = format.parse(input).expect("every input is a sound");
         let written = raw::write(&sound.samples, encoding);
-        let again = raw::parse(&written, encoding, 8000);
-        assert_eq!(again, sound);
+        assert_eq!(format.parse(&written).ok().as_ref(), Some(&sound));
         shape.count(sound.samples.len());
     }
     shape

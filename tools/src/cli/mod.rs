@@ -2,6 +2,7 @@
 
 pub(crate) mod cert;
 pub(crate) mod conference;
+pub(crate) mod convert;
 pub(crate) mod dialplan;
 pub(crate) mod load;
 pub(crate) mod operate;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file
     Check(Check),
+    /// Convert sound files: by default to 8 kHz, 16 bits, mono WAV
+    Convert(convert::Convert),
     /// Load a SIP target with calls: what they hear, and what they cost it
     Load(Box<load::Load>),
     /// Make certificates for SIP over TLS, or say what is wrong with one

@@ -1,0 +1,178 @@
+//! One conversion: a sound in, one or several files out, in one pass and in little memory.
+
+mod dither;
+mod sink;
+pub mod target;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use self::sink::Sink;
+use self::target::Target;
+use crate::error::SoundError;
+use crate::rate::{Phase, RateConverter};
+use crate::read::channels::Channels;
+use crate::read::{Reader, Spec};
+
+/// What is done to a sound on its way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conversion {
+    /// The channels that are made of those of the input.
+    pub channels: Channels,
+    /// How the filter rings.
+    pub phase: Phase,
+    /// Whether rounding to 16 or 24 bits is hidden in noise where something was changed.
+    pub dither: bool,
+    /// What samples are multiplied with.
+    pub gain: f32,
+    /// Whether a sound that would be too loud is made as quiet as it takes. The input is read
+    /// twice then.
+    pub guard: bool,
+}
+
+impl Default for Conversion {
+    /// The mean of all channels, linear phase, dither, nothing made louder or quieter.
+    fn default() -> Self {
+        Self {
+            channels: Channels::Mean,
+            phase: Phase::Linear,
+            dither: true,
+            gain: 1.0,
+            guard: false,
+        }
+    }
+}
+
+/// What a conversion did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What was read.
+    pub input: Spec,
+    /// Frames that were read.
+    pub frames: u64,
+    /// Greatest magnitude of what was made before rounding, full scale as 1.
+    pub peak: f32,
+    /// Samples beyond full scale, cut to it, in all files.
+    pub clipped: u64,
+    /// What samples were multiplied with.
+    pub gain: f32,
+}
+
+/// Converts a file. Every output appears when it is whole; after an error none of them does that
+/// did not already.
+///
+/// # Errors
+/// When the input can't be read or is no sound, an output can't be written, or is the input.
+pub fn convert(
+    input: &Path,
+    outputs: &[(PathBuf, Target)],
+    conversion: &Conversion,
+) -> Result<Report, SoundError> {
+    for (output, _) in outputs {
+        if same_file(input, output) {
+            return Err(SoundError::OverInput { path: output.clone() });
+        }
+    }
+    let targets: Vec<Target> = outputs.iter().map(|output| output.1).collect();
+    let mut gain = conversion.gain;
+    if conversion.guard {
+        let mut ways = ways(Reader::open(input)?.spec(), &targets, conversion, gain)?;
+        let (_, peak) = pass(input, &mut ways, conversion, |_, _| Ok(()))?;
+        if peak > LOUDEST {
+            gain *= LOUDEST / peak;
+        }
+    }
+    let spec = Reader::open(input)?.spec();
+    let mut sinks = Vec::new();
+    for (path, target) in outputs {
+        let dither = conversion.dither && changes(&spec, target, conversion, gain);
+        sinks.push(Sink::create(path, *target, dither)?);
+    }
+    let mut ways = ways(spec, &targets, conversion, gain)?;
+    let (frames, peak) = pass(input, &mut ways, conversion, |way, made| sinks[way].write(made))?;
+    let clipped = sinks.iter().map(Sink::clipped).sum();
+    for sink in sinks {
+        sink.finish()?;
+    }
+    Ok(Report { input: spec, frames, peak, clipped, gain })
+}
+
+/// Just below full scale: rounding and dither stay within it.
+const LOUDEST: f32 = 0.9999;
+
+/// Whether samples become others than they were, so that rounding adds something of its own.
+fn changes(spec: &Spec, target: &Target, conversion: &Conversion, gain: f32) -> bool {
+    spec.rate != target.rate
+        || !conversion.channels.keeps(spec.channels)
+        || gain.to_bits() != 1.0_f32.to_bits()
+        || spec.precision > target.encoding.bits()
+}
+
+/// What becomes of the input for one output.
+struct Way {
+    /// One for each channel.
+    converters: Vec<RateConverter>,
+    made: Vec<Vec<f32>>,
+    gain: f32,
+}
+
+fn ways(
+    spec: Spec,
+    targets: &[Target],
+    conversion: &Conversion,
+    gain: f32,
+) -> Result<Vec<Way>, SoundError> {
+    let way = |target: &Target| {
+        let converter = RateConverter::new(spec.rate, target.rate, conversion.phase)?;
+        let channels = usize::from(target.channels);
+        Ok(Way { converters: vec![converter; channels], made: vec![Vec::new(); channels], gain })
+    };
+    targets.iter().map(way).collect()
+}
+
+/// Reads the input once and hands what is made of it on, piece by piece. Returns the frames read
+/// and the greatest magnitude made.
+fn pass(
+    input: &Path,
+    ways: &mut [Way],
+    conversion: &Conversion,
+    mut take: impl FnMut(usize, &[Vec<f32>]) -> Result<(), SoundError>,
+) -> Result<(u64, f32), SoundError> {
+    let mut reader = Reader::open(input)?;
+    let mut channels = vec![Vec::new(); conversion.channels.count()];
+    let (mut frames, mut peak) = (0, 0.0_f32);
+    loop {
+        channels.iter_mut().for_each(Vec::clear);
+        let read = reader.read(conversion.channels, &mut channels)?;
+        frames += read as u64;
+        for (number, way) in ways.iter_mut().enumerate() {
+            for (n, (converter, made)) in way.converters.iter_mut().zip(&mut way.made).enumerate() {
+                made.clear();
+                if read == 0 {
+                    converter.finish(made);
+                } else {
+                    converter.convert(&channels[n.min(channels.len() - 1)], made);
+                }
+                if way.gain.to_bits() != 1.0_f32.to_bits() {
+                    made.iter_mut().for_each(|it| *it *= way.gain);
+                }
+                peak = made.iter().fold(peak, |peak, it| peak.max(it.abs()));
+            }
+            take(number, &way.made)?;
+        }
+        if read == 0 {
+            return Ok((frames, peak));
+        }
+    }
+}
+
+/// Whether both names lead to one file.
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! What is written: a plain WAV or headerless file that appears when it is whole.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::dither::Quantizer;
+use super::target::{Container, Encoding, Target};
+use crate::error::SoundError;
+use crate::g711;
+
+/// A file that is being written. Until [`finish`](Self::finish) it lies beside its place under
+/// another name, and it is taken away when that is never reached.
+pub(super) struct Sink {
+    file: BufWriter<File>,
+    draft: Draft,
+    target: Target,
+    /// One for each channel.
+    quantizers: Vec<Quantizer>,
+    /// Whole numbers of the present piece, by channel.
+    whole: Vec<Vec<i32>>,
+    bytes: Vec<u8>,
+    frames: u64,
+}
+
+/// The file under its first name; dropped, it is removed.
+struct Draft {
+    place: PathBuf,
+    path: PathBuf,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Renamed or never made: then there is nothing to remove.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Sink {
+    /// Begins a file. `dither` says whether rounding may be heard at all.
+    pub(super) fn create(place: &Path, target: Target, dither: bool) -> Result<Self, SoundError> {
+        let draft = Draft { place: place.to_owned(), path: beside(place) };
+        let io = |error| SoundError::io(place, error);
+        let mut file = BufWriter::with_capacity(BUFFER, File::create(&draft.path).map_err(io)?);
+        if target.container == Container::Wav {
+            file.write_all(&header(&target, 0)).map_err(io)?;
+        }
+        let quantizer = |channel: u16| {
+            let dither =
+                dither && matches!(target.encoding, Encoding::Signed16 | Encoding::Signed24);
+            Quantizer::new(target.encoding.bits(), dither, channel.into())
+        };
+        let quantizers: Vec<_> = (0..target.channels).map(quantizer).collect();
+        let whole = vec![Vec::new(); quantizers.len()];
+        Ok(Self { file, draft, target, quantizers, whole, bytes: Vec::new(), frames: 0 })
+    }
+
+    /// Appends frames; every channel has as many samples.
+    pub(super) fn write(&mut self, channels: &[Vec<f32>]) -> Result<(), SoundError> {
+        let frames = channels.first().map_or(0, Vec::len);
+        self.frames += frames as u64;
+        self.bytes.clear();
+        if self.target.encoding == Encoding::Float32 {
+            interleave(channels, frames, &mut self.bytes, |&it| it.to_le_bytes());
+        } else {
+            for ((quantizer, samples), whole) in
+                self.quantizers.iter_mut().zip(channels).zip(&mut self.whole)
+            {
+                whole.clear();
+                quantizer.quantize(samples, whole);
+            }
+            let (whole, bytes) = (&self.whole, &mut self.bytes);
+            match self.target.encoding {
+                Encoding::Signed16 => {
+                    interleave(whole, frames, bytes, |&it| (it as i16).to_le_bytes())
+                }
+                Encoding::Signed24 => interleave(whole, frames, bytes, |it| {
+                    let [a, b, c, _] = it.to_le_bytes();
+                    [a, b, c]
+                }),
+                Encoding::Ulaw => {
+                    interleave(whole, frames, bytes, |&it| [g711::encode_ulaw(it as i16)])
+                }
+                Encoding::Alaw => {
+                    interleave(whole, frames, bytes, |&it| [g711::encode_alaw(it as i16)])
+                }
+                Encoding::Float32 => {}
+            }
+        }
+        self.file.write_all(&self.bytes).map_err(|error| SoundError::io(&self.draft.place, error))
+    }
+
+    /// How many samples were beyond full scale so far.
+    pub(super) fn clipped(&self) -> u64 {
+        self.quantizers.iter().map(Quantizer::clipped).sum()
+    }
+
+    /// Completes the file and puts it into its place, over what was there. Returns its frames.
+    pub(super) fn finish(self) -> Result<u64, SoundError> {
+        let Self { file, draft, target, frames, .. } = self;
+        let io = |error| SoundError::io(&draft.place, error);
+        let mut file = file.into_inner().map_err(|error| io(error.into_error()))?;
+        if target.container == Container::Wav {
+            let bytes = frames * u64::from(target.frame_bytes());
+            let limit = u64::from(u32::MAX) - HEADER_MOST;
+            let Some(size) = u32::try_from(bytes).ok().filter(|_| bytes <= limit) else {
+                return Err(SoundError::TooLarge { bytes, limit });
+            };
+            if size % 2 == 1 {
+                file.write_all(&[0]).map_err(io)?;
+            }
+            file.seek(SeekFrom::Start(0)).map_err(io)?;
+            file.write_all(&header(&target, size)).map_err(io)?;
+        }
+        drop(file);
+        fs::rename(&draft.path, &draft.place).map_err(io)?;
+        Ok(frames)
+    }
+}
+
+/// A name in the same directory that no other conversion takes.
+fn beside(place: &Path) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut name = OsString::from(".");
+    name.push(place.file_name().unwrap_or_default());
+    name.push(format!(".{}-{number}.part", std::process::id()));
+    place.with_file_name(name)
+}
+
+#[inline(always)]
+fn interleave<T, const WIDTH: usize>(
+    channels: &[Vec<T>],
+    frames: usize,
+    bytes: &mut Vec<u8>,
+    value: impl Fn(&T) -> [u8; WIDTH],
+) {
+    if let [mono] = channels {
+        bytes.extend(mono.iter().flat_map(value));
+        return;
+    }
+    bytes.reserve(frames * channels.len() * WIDTH);
+    for frame in 0..frames {
+        for channel in channels {
+            bytes.extend(value(&channel[frame]));
+        }
+    }
+}
+
+/// The header of a WAV file whose samples take `size` bytes: 44 bytes for PCM, as every player
+/// takes it; float needs a fact chunk.
+fn header(target: &Target, size: u32) -> Vec<u8> {
+    let float = target.encoding == Encoding::Float32;
+    let tag: u16 = match target.encoding {
+        Encoding::Signed16 | Encoding::Signed24 => 1,
+        Encoding::Float32 => 3,
+        Encoding::Alaw => 6,
+        Encoding::Ulaw => 7,
+    };
+    let plain = tag == 1;
+    let frame = target.frame_bytes();
+    let mut out = Vec::with_capacity(HEADER_MOST as usize);
+    let rest: u32 = if plain { 36 } else { 50 };
+    out.extend(b"RIFF");
+    out.extend((rest + size + size % 2).to_le_bytes());
+    out.extend(b"WAVEfmt ");
+    out.extend(if plain { 16_u32 } else { 18 }.to_le_bytes());
+    out.extend(tag.to_le_bytes());
+    out.extend(target.channels.to_le_bytes());
+    out.extend(target.rate.to_le_bytes());
+    out.extend((target.rate * frame).to_le_bytes());
+    out.extend((frame as u16).to_le_bytes());
+    out.extend((if float { 32 } else { target.encoding.bytes() * 8 } as u16).to_le_bytes());
+    if !plain {
+        out.extend(0_u16.to_le_bytes());
+        out.extend(b"fact\x04\0\0\0");
+        out.extend((size / frame).to_le_bytes());
+    }
+    out.extend(b"data");
+    out.extend(size.to_le_bytes());
+    out
+}
+
+/// Bytes of the longest header.
+const HEADER_MOST: u64 = 58;
+
+/// Bytes that are written at once.
+const BUFFER: usize = 64 << 10;
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sink").field("place", &self.draft.place).finish_non_exhaustive()
+    }
+}
