@@ -41,6 +41,14 @@ pub enum SoundError {
         /// The extension without its dot; empty when there is none.
         extension: String,
     },
+    /// A format that is read and not written.
+    #[error(
+        "\"{extension}\" is read and not written: wav, wav16, sln, sln8 to sln192, ulaw and alaw are"
+    )]
+    NotWritten {
+        /// The extension without its dot.
+        extension: String,
+    },
     /// A `.wav` that does not begin as a RIFF file.
     #[error("not a WAV file: it does not begin with RIFF and WAVE")]
     NotWav,

@@ -81,13 +81,16 @@ impl Target {
     /// When nothing here is written under it.
     pub fn from_extension(extension: &str) -> Result<Self, SoundError> {
         let unknown = || SoundError::UnknownFormat { extension: extension.to_owned() };
+        let not_written = || SoundError::NotWritten { extension: extension.to_owned() };
         let wav = Self::default();
         if extension.eq_ignore_ascii_case("wav16") {
             return Ok(Self { rate: 16_000, ..wav });
         }
         match Format::from_extension(extension).ok_or_else(unknown)? {
+            // GSM, though it is called a WAV file.
+            Format::Wav if extension.eq_ignore_ascii_case("wav49") => Err(not_written()),
             Format::Wav => Ok(wav),
-            Format::Gsm => Err(unknown()),
+            Format::Gsm => Err(not_written()),
             Format::Raw { encoding, rate } => {
                 let encoding = match encoding {
                     raw::Encoding::Linear => Encoding::Signed16,
@@ -102,5 +105,29 @@ impl Target {
     /// Bytes of a sample of every channel.
     pub(super) fn frame_bytes(&self) -> u32 {
         self.encoding.bytes() * u32::from(self.channels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_mean_what_asterisk_means_by_them() {
+        let raw =
+            |encoding, rate| Target { container: Container::Raw, encoding, rate, channels: 1 };
+        let target = |extension| Target::from_extension(extension).ok();
+        assert_eq!(target("wav"), Some(Target::default()));
+        assert_eq!(target("WAV"), Some(Target::default()));
+        assert_eq!(target("wav16"), Some(Target { rate: 16_000, ..Target::default() }));
+        assert_eq!(target("sln"), Some(raw(Encoding::Signed16, 8000)));
+        assert_eq!(target("sln44"), Some(raw(Encoding::Signed16, 44_100)));
+        assert_eq!(target("al"), Some(raw(Encoding::Alaw, 8000)));
+        for (extension, words) in
+            [("gsm", "not written"), ("wav49", "not written"), ("mp3", "unknown")]
+        {
+            let told = Target::from_extension(extension).unwrap_err().to_string();
+            assert!(told.contains(words), "{told}");
+        }
     }
 }
