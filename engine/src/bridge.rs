@@ -55,6 +55,8 @@ struct Member {
     muted: bool,
     /// Hears music in place of nothing.
     hears_music: bool,
+    /// Busy elsewhere for a while: it counts as where it is, and nothing of the room is heard there.
+    is_away: bool,
     /// What it said it is called.
     name: Option<SpokenName>,
 }
@@ -247,8 +249,15 @@ impl Rooms {
         });
         let waits = user.wait_marked && !user.marked && !room.has_marked();
         let (profile, muted) = (user.clone(), user.start_muted);
-        let (place, hears_music, name) = (Place::AtTheDoor, false, None);
-        room.members.push(Member { channel, profile, place, muted, hears_music, name });
+        room.members.push(Member {
+            channel,
+            profile,
+            place: Place::AtTheDoor,
+            muted,
+            hears_music: false,
+            is_away: false,
+            name: None,
+        });
         self.whereabouts.insert(channel, room_name.into());
         Ok(Found { others, waits })
     }
@@ -379,16 +388,19 @@ impl Rooms {
     pub(crate) fn others_in_mix(&self, channel: ChannelId) -> Vec<ChannelId> {
         let room = self.whereabouts.get(&channel).and_then(|name| self.rooms.get(name));
         let members = room.map_or(&[][..], |room| &room.members);
-        let others = members.iter().filter(|it| it.place == Place::Mixed && it.channel != channel);
+        let is_heard = |it: &&Member| it.place == Place::Mixed && !it.is_away;
+        let others = members.iter().filter(is_heard).filter(|it| it.channel != channel);
         others.map(|it| it.channel).collect()
     }
 
-    /// The member is busy elsewhere for a while; it stays counted.
+    /// The member is busy elsewhere for a while. It stays counted, and one who is marked stays the
+    /// one that others wait for: as in Asterisk, whose menus run within the conference.
     pub(crate) fn step_out(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
         let Some(room) = self.room_of(channel) else { return Vec::new() };
         let Some(member) = room.members.iter_mut().find(|it| it.channel == channel) else {
             return Vec::new();
         };
+        member.is_away = true;
         let mut effects = Vec::new();
         if member.place == Place::Mixed {
             effects.push(RoomEffect::Unmix { channel });
@@ -402,8 +414,11 @@ impl Rooms {
     /// The member is back, and hears what it heard.
     pub(crate) fn step_back(&mut self, channel: ChannelId) -> Vec<RoomEffect> {
         let Some(room) = self.room_of(channel) else { return Vec::new() };
-        let mixed = room.members.iter().find(|it| it.channel == channel);
-        let mixed = mixed.filter(|it| it.place == Place::Mixed).cloned();
+        let back = room.members.iter_mut().find(|it| it.channel == channel);
+        let mixed = back.and_then(|it| {
+            it.is_away = false;
+            (it.place == Place::Mixed).then(|| it.clone())
+        });
         let effects = mixed.map(|member| room.mix(&member));
         effects.into_iter().chain(room.follow_music()).collect()
     }
@@ -472,7 +487,9 @@ impl Room {
         let mut placed = Vec::new();
         for member in self.members.iter_mut().filter(waiting) {
             member.place = Place::Mixed;
-            placed.push(member.clone());
+            if !member.is_away {
+                placed.push(member.clone());
+            }
         }
         for member in placed {
             effects.push(self.mix(&member));
@@ -508,7 +525,7 @@ impl Room {
                 Place::Waiting => true,
                 Place::Mixed => mixed == 1,
             };
-            let wanted = is_alone && member.profile.music_when_empty;
+            let wanted = is_alone && !member.is_away && member.profile.music_when_empty;
             if std::mem::replace(&mut member.hears_music, wanted) == wanted {
                 continue;
             }
@@ -567,6 +584,9 @@ impl Room {
                 effects.push(RoomEffect::Kick { channel, reason: KickReason::LeaderLeft });
             } else if is_last && member.profile.wait_marked && member.place == Place::Mixed {
                 member.place = Place::Waiting;
+                if member.is_away {
+                    continue;
+                }
                 effects.push(RoomEffect::Unmix { channel });
                 if !member.profile.quiet && !prompt.is_empty() {
                     effects.push(RoomEffect::Tell { channel, prompts: vec![prompt.clone()] });

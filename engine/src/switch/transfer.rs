@@ -436,13 +436,20 @@ fn add_referred_by(pbx: &mut Pbx, referred_by: &str) {
 /// What [`EXTERNAL_REPLACES`] needs to call somebody elsewhere, to take the transferrer's place
 /// there (RFC 3891 §4): the address in `SIPREFERTOHDR`, and Replaces in the INVITE that follows.
 fn replace_elsewhere(call: &mut Call, target: &Uri, replaces: &Replaces) {
+    forget_replaces(call);
     let Some(pbx) = call.pbx_mut() else { return };
     let replaces = replaces.to_string();
     pbx.set_variable("SIPREFERTOHDR", target.as_str().as_bytes());
     pbx.set_variable("SIPREPLACESHDR", replaces.as_bytes());
-    let headers = &mut pbx.channel_mut().outgoing_headers;
-    headers.retain(|header| header.name != "Replaces");
-    headers.push(OutgoingHeader { name: "Replaces".into(), value: replaces.into() });
+    let header = OutgoingHeader { name: "Replaces".into(), value: replaces.into() };
+    pbx.channel_mut().outgoing_headers.push(header);
+}
+
+/// A place is taken once: a later Dial calls somebody else, or the same anew.
+pub(super) fn forget_replaces(call: &mut Call) {
+    if let Some(pbx) = call.pbx_mut() {
+        pbx.channel_mut().outgoing_headers.retain(|header| header.name != "Replaces");
+    }
 }
 
 /// Where an attended transfer goes whose other dialog is not ours; without this extension in the

@@ -184,6 +184,7 @@ impl Switch {
                 Err(cause) => dialling.causes.push(cause),
             }
         }
+        super::transfer::forget_replaces(call);
         dialling.called = dialling.legs.len();
         if dialling.legs.is_empty() {
             let cause = dialling.causes.last().copied().unwrap_or(Cause::UNALLOCATED);

@@ -40,6 +40,15 @@ exten => s607,1,Set(CONFBRIDGE(user,marked)=yes)
 same => n,Return()
 exten => s608,1,Set(CONFBRIDGE(user,wait_marked)=yes)
 same => n,Return()
+exten => s609,1,Set(CONFBRIDGE(menu,2)=dialplan_exec(office,aside,1))
+same => n,Set(CONFBRIDGE(user,music_on_hold_when_empty)=yes)
+same => n,Return()
+exten => s610,1,Set(CONFBRIDGE(menu,2)=dialplan_exec(office,aside,1))
+same => n,Set(CONFBRIDGE(user,wait_marked)=yes)
+same => n,Return()
+exten => s611,1,Set(CONFBRIDGE(menu,2)=dialplan_exec(office,aside,1))
+same => n,Set(CONFBRIDGE(user,marked)=yes)
+same => n,Return()
 exten => 700,1,Answer()
 same => n,MeetMe(1,sapM(none))
 same => n,NoOp(left ${CONFBRIDGE_RESULT})
@@ -195,6 +204,42 @@ fn a_key_runs_the_dialplan_out_of_the_room_and_back() {
     assert_eq!(room.exchange.switch.order_room("1".into(), kick, now), Ok(1));
     room.exchange.run_for(secs(4));
     assert!(room.stepped("NoOp(KICKED)"), "{:?}", room.exchange.steps());
+    room.ends();
+}
+
+#[test]
+fn what_the_room_does_meanwhile_is_not_heard_out_of_it() {
+    // Music for who is alone now would take the place of what is played there.
+    let mut room = Room::of(&["609", "600"]);
+    room.exchange.press(ChannelId::new(1), "2");
+    room.exchange.command(ChannelId::new(2), Verb::Hangup(Cause::NORMAL_CLEARING));
+    room.exchange.run_for(secs(1));
+    assert_eq!(room.exchange.media.room_sizes(), [0_usize; 0]);
+    room.exchange.run_for(secs(2));
+    assert_eq!(room.exchange.media.room_sizes(), [1]);
+    assert!(room.exchange.media.is_playing(1), "music");
+    room.ends();
+
+    // The marked member that it waits for comes.
+    let mut room = Room::of(&["610"]);
+    room.exchange.press(ChannelId::new(1), "2");
+    room.comes("607");
+    assert!(room.stepped("NoOp(aside)"));
+    room.exchange.run_for(secs(3));
+    assert_eq!(room.exchange.media.room_sizes(), [2]);
+    room.ends();
+}
+
+#[test]
+fn who_is_marked_and_away_for_a_moment_ends_nothing() {
+    let mut room = Room::of(&["611", "606"]);
+    room.exchange.press(ChannelId::new(1), "2");
+    assert!(room.stepped("NoOp(aside)"));
+    room.exchange.run_for(secs(1));
+    assert_eq!(room.exchange.media.room_sizes(), [1]);
+    assert!(!room.stepped("NoOp(ENDMARKED)"), "{:?}", room.exchange.steps());
+    room.exchange.run_for(secs(2));
+    assert_eq!(room.exchange.media.room_sizes(), [2]);
     room.ends();
 }
 

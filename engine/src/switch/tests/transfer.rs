@@ -25,6 +25,8 @@ same => n,Dial(PJSIP/bob)
 [inner]
 exten => external_replaces,1,NoOp(instead of ${SIPREPLACESHDR:0:6} at ${SIPREFERTOHDR})
 same => n,Dial(PJSIP/carol)
+same => n,Wait(1)
+same => n,Dial(PJSIP/carol)
 exten => 300,1,NoOp(inner)
 same => n,Wait(60)
 ";
@@ -273,6 +275,11 @@ fn a_dialog_that_is_not_ours_is_called_by_the_dialplan_alone() {
     let to_carol = scene.carol.take_invite(&mut scene.exchange);
     let replaces = to_carol.text(HeaderName::Replaces);
     assert_eq!(replaces, Some("c1@elsewhere;to-tag=t;from-tag=f"));
+    // Only once: who is called next takes nobody's place.
+    scene.carol.answer_call(&mut scene.exchange, &to_carol, 486);
+    scene.exchange.run_for(secs(2));
+    let next = scene.carol.take_invite(&mut scene.exchange);
+    assert_eq!(next.text(HeaderName::Replaces), None);
     scene.end();
 }
 
