@@ -42,8 +42,8 @@ pub use task::{ReadDigits, ReadEnd};
 use crate::{
     media::{
         Command, Digit, EchoState, Gain, MuteState, PlayEnd, PlayId, PlayItem, PortLease, Prompt,
-        Repeat, RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection, TapId, TapSource,
-        TapState,
+        Rate, Repeat, RoomId, ShardId, Signal, StreamId, StreamSettings, TalkDetection, TapId,
+        TapSource, TapState,
     },
     recording::RecordingNews,
 };
@@ -471,7 +471,10 @@ impl Channel {
         self.end_copy(out);
         let Some((shard, stream)) = self.stream() else { return false };
         let (tap, source, state) = (out.next_tap(), TapSource::Received, TapState::Open);
-        out.command(shard, Command::Tap { stream, tap, source, state, silence: None, sink });
+        out.command(
+            shard,
+            Command::Tap { stream, tap, source, state, silence: None, rate: Rate::Narrow, sink },
+        );
         self.copy = Some(tap);
         true
     }

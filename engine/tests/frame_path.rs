@@ -129,7 +129,18 @@ fn playing_echoing_mixing_and_recording_allocate_nothing() {
         if let Some(sink) = sink.take() {
             let (tap, source, state) = (TapId(1), TapSource::Apart, TapState::Open);
             let silence = Some(Duration::from_secs(1));
-            shard.handle_command(Command::Tap { stream, tap, source, state, silence, sink }, epoch);
+            shard.handle_command(
+                Command::Tap {
+                    stream,
+                    tap,
+                    source,
+                    state,
+                    silence,
+                    rate: diesis_engine::media::Rate::Narrow,
+                    sink,
+                },
+                epoch,
+            );
         }
     }
     let mut io = Loop { frame: 0, sent: 0, reports: 0, datagram: [0x31; 172] };

@@ -15,7 +15,9 @@ use super::{
     task::Task,
 };
 use crate::{
-    media::{Command, PlayItem, Prompt, Repeat, ShardId, StreamId, TapId, TapSource, TapState},
+    media::{
+        Command, PlayItem, Prompt, Rate, Repeat, ShardId, StreamId, TapId, TapSource, TapState,
+    },
     recording::{Fate, Input, NewFile, RecordingId, RecordingNews, Volumes},
 };
 
@@ -148,6 +150,8 @@ pub(super) struct Monitors {
 struct Monitor {
     id: RecordingId,
     stage: Stage,
+    /// Of what is recorded.
+    rate: Rate,
     during: During,
     fate: Fate,
     beeps: Beeps,
@@ -188,10 +192,12 @@ impl Monitors {
             return None;
         }
         let MonitorRequest { files, volumes, during, fate, beeps, begun_by } = request;
+        let rate = files.iter().map(NewFile::ring_rate).max().unwrap_or_default();
         let id = out.open_recording(Recorder::Channel(channel), Input::Apart, volumes, files);
         self.running.push(Monitor {
             id,
             stage: Stage::Opening,
+            rate,
             during,
             fate,
             beeps,
@@ -255,9 +261,12 @@ impl Monitors {
             else {
                 continue;
             };
-            let (tap, source) = (monitor.tap(), TapSource::Apart);
+            let (tap, source, rate) = (monitor.tap(), TapSource::Apart, monitor.rate);
             let state = monitor.state(self.is_bridged);
-            out.command(shard, Command::Tap { stream, tap, source, state, silence: None, sink });
+            out.command(
+                shard,
+                Command::Tap { stream, tap, source, state, silence: None, rate, sink },
+            );
             let first = monitor.beeps.at_start.then_some(now);
             monitor.next_beep =
                 first.or_else(|| monitor.beeps.every.map(|every| super::later(now, every)));

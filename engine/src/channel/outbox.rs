@@ -9,7 +9,6 @@ use std::{
 };
 
 use bstr::BString;
-use diesis_sounds::pcm::TELEPHONE_RATE;
 
 use super::ChannelId;
 use crate::{
@@ -162,7 +161,8 @@ impl Outbox {
     ) -> RecordingId {
         let id = RecordingId::new(self.next_tap().0);
         self.recorders.insert(id, recorder);
-        let new = NewRecording { id, rate: TELEPHONE_RATE, input, volumes, files };
+        let rate = files.iter().map(NewFile::ring_rate).max().unwrap_or_default().hertz();
+        let new = NewRecording { id, rate, input, volumes, files };
         self.recordings.push_back(RecordingRequest::Open(Box::new(new)));
         id
     }

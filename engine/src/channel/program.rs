@@ -2,7 +2,7 @@
 
 use super::{Channel, ChannelId, Outbox, TaskOutcome, task::Task};
 use crate::{
-    media::{Command, Digit, ShardId, Signal, StreamId, TapId, TapSource, TapState, VoiceId},
+    media::{Command, Digit, Rate, ShardId, Signal, StreamId, TapId, TapSource, TapState, VoiceId},
     program::{ProgramEnd, ProgramId, ProgramNews, WantedProgram},
 };
 
@@ -58,7 +58,15 @@ impl Attached {
                 let (tap, source, state) = (self.tap(), self.hears, TapState::Open);
                 out.command(
                     shard,
-                    Command::Tap { stream, tap, source, state, silence: None, sink },
+                    Command::Tap {
+                        stream,
+                        tap,
+                        source,
+                        state,
+                        silence: None,
+                        rate: Rate::Narrow,
+                        sink,
+                    },
                 );
                 if let Some(samples) = says {
                     out.command(shard, Command::Voice { stream, voice: self.voice(), samples });

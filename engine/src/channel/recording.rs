@@ -226,8 +226,8 @@ impl Taking {
         out: &mut Outbox,
     ) {
         let (tap, source, state) = (self.tap(), TapSource::Received, TapState::Open);
-        let silence = self.request.silence;
-        out.command(shard, Command::Tap { stream, tap, source, state, silence, sink });
+        let (silence, rate) = (self.request.silence, self.request.file.ring_rate());
+        out.command(shard, Command::Tap { stream, tap, source, state, silence, rate, sink });
         let until = self.request.limit.map(|limit| super::later(now, limit));
         self.stage = Stage::Listening { until };
     }

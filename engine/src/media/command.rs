@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Digit, Gain, LiveListener, MixRate, PlayId, PortLease, Prompt, RoomId, ShardId, StreamId,
+    Digit, Gain, LiveListener, MixRate, PlayId, PortLease, Prompt, Rate, RoomId, ShardId, StreamId,
     StreamSettings, TalkRules, TapId, Tone, VoiceId, Watch, WatchId,
 };
 
@@ -90,7 +90,9 @@ pub enum Command {
         state: TapState,
         /// After how long a silence of the peer `TapSilent` is given.
         silence: Option<Duration>,
-        /// 8 kHz samples, a frame of 160 (or of 160 pairs) at a time.
+        /// Samples a second of what is copied; what there is not of it is brought there.
+        rate: Rate,
+        /// A frame of 20 ms at a time, or of pairs.
         sink: rtrb::Producer<i16>,
     },
     /// Pauses the copying, or goes on with it.
@@ -209,7 +211,9 @@ pub enum Command {
         room: RoomId,
         /// A number never used before.
         tap: TapId,
-        /// 8 kHz samples, a frame of 160 at a time.
+        /// Samples a second of what is copied; a room mixes as many if a member says as many.
+        rate: Rate,
+        /// A frame of 20 ms at a time.
         sink: rtrb::Producer<i16>,
     },
     /// Ends the copying of a room's mix; `RoomTapEnded` follows.

@@ -17,7 +17,7 @@ use self::noise::{NOISE as ROOM_NOISE, Noise};
 use super::{
     Codec, FRAME, FULL_FRAME, Gain, Law, OpusSettings, OpusSilence, Rate, TalkRules, WIDE_FRAME,
     codec::encoder::Encoder,
-    sound::{Samples, Sound},
+    sound::{Samples, Sound, Space},
 };
 
 /// One room's 20 ms. A shard has one and uses it for all its rooms in turn.
@@ -297,16 +297,38 @@ impl Mixer {
         *self.narrow.whole(&mut self.room.limiters[0])
     }
 
-    /// What a member hears, for a recording; `None` for those who do not speak.
-    pub(crate) fn heard_by(
+    /// What a member hears below 4 kHz; `None` for those who do not speak.
+    pub(crate) fn samples_for(
         &mut self,
         speaker: Option<Speaker>,
         limiter: &mut Limiter,
     ) -> [i16; FRAME] {
-        match speaker {
-            Some(speaker) => self.narrow.without(speaker, limiter),
-            None => self.samples(),
+        self.narrow.for_one(speaker, Gain::UNITY, &mut self.room.limiters[0], limiter)
+    }
+
+    /// What a member hears at all rates of the mix, for a recording; `None` for those who do not speak,
+    /// and for what the whole room says. `limiter` is the member's own as it was before.
+    pub(crate) fn heard_by<'a>(
+        &mut self,
+        speaker: Option<Speaker>,
+        limiter: Limiter,
+        narrow: &'a mut [i16; FRAME],
+        space: &'a mut Space,
+    ) -> Sound<'a> {
+        let Self { narrow: low, wide, full, room, rate, .. } = self;
+        let [shared, shared_wide, shared_full] = &mut room.limiters;
+        *narrow = low.for_one(speaker, Gain::UNITY, shared, &mut { limiter });
+        let mut sound = Sound::narrow(narrow);
+        let Space { wide: wide_space, full: full_space } = space;
+        if *rate >= Rate::Wide {
+            *wide_space = wide.for_one(speaker, Gain::UNITY, shared_wide, &mut { limiter });
+            sound.wide = Some(wide_space);
         }
+        if *rate >= Rate::Full {
+            *full_space = full.for_one(speaker, Gain::UNITY, shared_full, &mut { limiter });
+            sound.full = Some(full_space);
+        }
+        sound
     }
 }
 

@@ -7,7 +7,7 @@ use slab::Slab;
 use super::{
     Event, FRAME, MixRate, PlayEnd, PlayId, PlayItem, Rate, Repeat, RoomId, TapId, TapSource,
     TapState,
-    mixer::{Mixer, RoomMix},
+    mixer::{Limiter, Mixer, RoomMix},
     packet_io::PacketIo,
     player::Player,
     sound::{Space, Widener},
@@ -131,10 +131,12 @@ impl Room {
     }
 
     /// What is of use to one at least: 16 kHz to whoever hears them, since prompts may have as much;
-    /// 48 kHz, which cost more than all else, only where another says as much.
+    /// 48 kHz, which cost more than all else, only where another says as much. A recording hears what
+    /// it is written at.
     fn useful_rate(&self, streams: &Slab<Box<Stream>>) -> Rate {
         let members = || self.members.iter().filter_map(|&slot| streams.get(slot));
-        let heard = members().map(|member| member.hears()).max().unwrap_or_default();
+        let recorded = self.taps.rate();
+        let heard = members().map(|member| member.hears()).max().unwrap_or_default().max(recorded);
         if heard < Rate::Full {
             return heard;
         }
@@ -143,7 +145,7 @@ impl Room {
             (None, _) => false,
             (Some(one), None) => {
                 let mut others = members().filter(|member| member.id() != one.id());
-                others.any(|other| other.hears() == Rate::Full)
+                recorded == Rate::Full || others.any(|other| other.hears() == Rate::Full)
             }
             (Some(_), Some(_)) => true,
         };
@@ -257,11 +259,12 @@ impl Room {
     pub(crate) fn tap(
         &mut self,
         id: TapId,
+        rate: Rate,
         sink: rtrb::Producer<i16>,
         events: &mut VecDeque<Event>,
     ) {
         let (source, state) = (TapSource::Received, TapState::Open);
-        self.taps.add(NewTap { id, source, state, silence: None, sink }, events);
+        self.taps.add(NewTap { id, source, state, silence: None, rate, sink }, events);
     }
 
     pub(crate) fn untap(&mut self, tap: TapId, events: &mut VecDeque<Event>) {
@@ -302,8 +305,8 @@ impl Room {
         if self.taps.is_empty() {
             return;
         }
-        let mix: [i16; FRAME] = mixer.samples();
-        self.taps.handle_heard(&mix);
+        let (mut narrow, mut space) = ([0; FRAME], Space::new());
+        self.taps.handle_heard(mixer.heard_by(None, Limiter::default(), &mut narrow, &mut space));
         self.taps.handle_sent(Sent::Nothing, events);
     }
 

@@ -247,15 +247,19 @@ impl Shard {
             Command::StopRoomPlay { room, play } => {
                 self.with_room(room, |room, events| room.stop_play(play, events))
             }
-            Command::TapRoom { room, tap, sink } => {
+            Command::TapRoom { room, tap, rate, sink } => {
                 let found = self.rooms.contains_key(&room);
                 if !found {
                     self.events.push_back(Event::RoomTapEnded { room, tap, dropped: 0 });
                 }
-                found && self.with_room(room, |room, events| room.tap(tap, sink, events))
+                self.with_room(room, |room, events| room.tap(tap, rate, sink, events));
+                self.settle(room);
+                found
             }
             Command::UntapRoom { room, tap } => {
-                self.with_room(room, |room, events| room.untap(tap, events))
+                let found = self.with_room(room, |room, events| room.untap(tap, events));
+                self.settle(room);
+                found
             }
             command => self.handle_stream_command(command, now),
         };
@@ -283,8 +287,8 @@ impl Shard {
             Command::SendDigits { signals, tone, gap, .. } => {
                 stream.send_digits(&signals, tone, gap);
             }
-            Command::Tap { tap: id, source, state, silence, sink, .. } => {
-                stream.tap(NewTap { id, source, state, silence, sink }, events);
+            Command::Tap { tap: id, source, state, silence, rate, sink, .. } => {
+                stream.tap(NewTap { id, source, state, silence, rate, sink }, events);
             }
             Command::SetTap { tap, state, .. } => stream.set_tap(tap, state),
             Command::Untap { tap, .. } => stream.untap(tap, events),

@@ -128,6 +128,19 @@ impl Space {
     pub(crate) const fn new() -> Self {
         Self { wide: [0; WIDE_FRAME], full: [0; FULL_FRAME] }
     }
+
+    /// Takes all rates of a sound up to one.
+    pub(crate) fn fill(&mut self, sound: Sound<'_>, to: Rate, widener: &mut Widener) {
+        match sound.wide {
+            Some(wide) => self.wide = *wide,
+            None => widener.widen(sound.narrow, &mut self.wide),
+        }
+        match sound.full {
+            Some(full) => self.full = *full,
+            None if to == Rate::Full => widener.widen_fully(&self.wide, &mut self.full),
+            None => {}
+        }
+    }
 }
 
 impl Widener {

@@ -513,7 +513,9 @@ impl Stream {
 
     /// As much of what its peer says as somebody hears.
     fn heard_rate(&self) -> Rate {
-        self.seat.as_ref().map_or(Rate::Narrow, |seat| seat.rate).min(self.says())
+        let room = self.seat.as_ref().map_or(Rate::Narrow, |seat| seat.rate);
+        let recorded = self.taps.as_ref().map_or(Rate::Narrow, |taps| taps.rate());
+        room.max(recorded).min(self.says())
     }
 
     /// Whether packets may go from one to the other as they are: both only talk and listen, in one
@@ -568,7 +570,7 @@ impl Stream {
     /// The mix of its room, as loud as it wants it.
     fn heard_in_room(&mut self, mixer: &mut Mixer) -> [i16; FRAME] {
         let Some(seat) = &mut self.seat else { return [0; FRAME] };
-        let mut samples = mixer.heard_by(seat.speaker, &mut seat.limiter);
+        let mut samples = mixer.samples_for(seat.speaker, &mut seat.limiter);
         seat.listening.apply(&mut samples);
         samples
     }
@@ -601,7 +603,7 @@ impl Stream {
         let mut frame = [0; FRAME];
         while playout.has_waiting() {
             playout.pop(None, &mut frame);
-            taps.handle_heard(&frame);
+            taps.handle_heard(playout.sound(&frame));
             taps.handle_sent(Sent::Nothing, events);
         }
     }

@@ -5,7 +5,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Event, FRAME, Law, RoomId, StreamId, TapId, TapSource, TapState};
+use super::{
+    Event, FRAME, Law, Rate, RoomId, StreamId, TapId, TapSource, TapState,
+    sound::{Sound, Space, Widener},
+};
 
 /// One listener.
 #[derive(Debug)]
@@ -13,6 +16,7 @@ struct Tap {
     id: TapId,
     source: TapSource,
     state: TapState,
+    rate: Rate,
     sink: rtrb::Producer<i16>,
     dropped: u64,
     silence: Option<Silence>,
@@ -33,6 +37,8 @@ pub(crate) struct NewTap {
     pub(crate) state: TapState,
     /// How long a silence of the peer is told.
     pub(crate) silence: Option<Duration>,
+    /// Of what is written to the sink.
+    pub(crate) rate: Rate,
     pub(crate) sink: rtrb::Producer<i16>,
 }
 
@@ -50,17 +56,34 @@ pub(crate) struct Taps {
     taps: Vec<Tap>,
     /// What the peer said in this frame, until what it is sent is known.
     heard: [i16; FRAME],
+    /// For those who hear more than 8 kHz hold.
+    wide: Option<Box<WideTaps>>,
     /// Samples that the taps before had no room for.
     dropped: u64,
 }
 
+/// What there is of both sides above 4 kHz.
+#[derive(Debug)]
+struct WideTaps {
+    rate: Rate,
+    heard: Space,
+    sent: Space,
+    /// Of what is heard, and of what is sent.
+    wideners: [Widener; 2],
+}
+
 impl Taps {
     pub(crate) fn new(of: Tapped) -> Self {
-        Self { of, taps: Vec::new(), heard: [0; FRAME], dropped: 0 }
+        Self { of, taps: Vec::new(), heard: [0; FRAME], wide: None, dropped: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.taps.is_empty()
+    }
+
+    /// The highest rate that one of them wants.
+    pub(crate) fn rate(&self) -> Rate {
+        self.taps.iter().map(|tap| tap.rate).max().unwrap_or_default()
     }
 
     /// Samples for which there was no room.
@@ -75,7 +98,7 @@ impl Taps {
 
     /// One more; beyond the limit it ends at once.
     pub(crate) fn add(&mut self, tap: NewTap, events: &mut VecDeque<Event>) {
-        let NewTap { id, source, state, silence, sink } = tap;
+        let NewTap { id, source, state, silence, rate, sink } = tap;
         if self.taps.len() >= MOST_TAPS {
             return self.report_end(id, 0, events);
         }
@@ -83,7 +106,10 @@ impl Taps {
             frames: 0,
             wanted: u32::try_from(silence.as_millis().div_ceil(20)).unwrap_or(u32::MAX).max(1),
         });
-        self.taps.push(Tap { id, source, state, sink, dropped: 0, silence });
+        self.taps.push(Tap { id, source, state, rate, sink, dropped: 0, silence });
+        if rate > self.wide.as_ref().map_or(Rate::Narrow, |wide| wide.rate) {
+            self.wide = Some(Box::new(WideTaps::new(rate)));
+        }
     }
 
     pub(crate) fn remove(&mut self, id: TapId, events: &mut VecDeque<Event>) {
@@ -125,33 +151,46 @@ impl Taps {
     }
 
     /// Takes what the peer said, or a room's mix.
-    pub(crate) fn handle_heard(&mut self, frame: &[i16; FRAME]) {
-        self.heard = *frame;
+    pub(crate) fn handle_heard(&mut self, sound: Sound<'_>) {
+        self.heard = *sound.narrow;
+        if let Some(wide) = &mut self.wide {
+            wide.handle_heard(sound);
+        }
     }
 
     /// Takes what the peer is sent in the same frame, after what it said; the frame is complete.
     pub(crate) fn handle_sent(&mut self, sent: Sent<'_>, events: &mut VecDeque<Event>) {
         let mut decoded = [0; FRAME];
-        let sent: &[i16; FRAME] = match sent {
-            Sent::Nothing => &decoded,
+        let sound = match sent {
+            Sent::Nothing => Sound::narrow(&decoded),
             Sent::Law(law, payload) => {
                 law.decode_into(payload, &mut decoded);
-                &decoded
+                Sound::narrow(&decoded)
             }
-            Sent::Samples(samples) => samples,
-            Sent::Echo => &self.heard,
+            Sent::Sound(sound) => sound,
+            Sent::Echo => Sound::narrow(&self.heard),
         };
+        if let Some(wide) = &mut self.wide {
+            match sent {
+                Sent::Echo => wide.sent = wide.heard.clone(),
+                _ => wide.handle_sent(sound),
+            }
+        }
         let is_silent = Silent::of(&self.heard);
         for tap in self.taps.iter_mut().filter(|tap| tap.state == TapState::Open) {
+            let (heard, sent): (&[i16], &[i16]) = match (tap.rate, &self.wide) {
+                (Rate::Wide, Some(wide)) => (&wide.heard.wide, &wide.sent.wide),
+                (Rate::Full, Some(wide)) => (&wide.heard.full, &wide.sent.full),
+                (Rate::Narrow, _) | (_, None) => (&self.heard, sound.narrow),
+            };
+            let pairs = heard.iter().zip(sent);
             match tap.source {
-                TapSource::Received => tap.write(self.heard.iter().copied()),
+                TapSource::Received => tap.write(heard.iter().copied()),
                 TapSource::Sent => tap.write(sent.iter().copied()),
                 TapSource::Both => {
-                    let pairs = self.heard.iter().zip(sent);
                     tap.write(pairs.map(|(heard, sent)| heard.saturating_add(*sent)));
                 }
                 TapSource::Apart => {
-                    let pairs = self.heard.iter().zip(sent);
                     tap.write(pairs.flat_map(|(heard, sent)| [*heard, *sent]));
                 }
             }
@@ -168,6 +207,9 @@ impl Taps {
             }
         }
         self.heard = [0; FRAME];
+        if let Some(wide) = &mut self.wide {
+            wide.heard = Space::new();
+        }
         self.end_abandoned(events);
     }
 }
@@ -178,16 +220,33 @@ pub(crate) enum Sent<'a> {
     Nothing,
     /// A frame of G.711.
     Law(Law, &'a [u8; FRAME]),
-    /// What there is of a frame below 4 kHz.
-    Samples(&'a [i16; FRAME]),
+    /// A frame of whatever else.
+    Sound(Sound<'a>),
     /// What it said.
     Echo,
+}
+
+impl WideTaps {
+    fn new(rate: Rate) -> Self {
+        let wideners = [Widener::default(), Widener::default()];
+        Self { rate, heard: Space::new(), sent: Space::new(), wideners }
+    }
+
+    fn handle_heard(&mut self, sound: Sound<'_>) {
+        let Self { rate, heard, wideners: [widener, _], .. } = self;
+        heard.fill(sound, *rate, widener);
+    }
+
+    fn handle_sent(&mut self, sound: Sound<'_>) {
+        let Self { rate, sent, wideners: [_, widener], .. } = self;
+        sent.fill(sound, *rate, widener);
+    }
 }
 
 impl Tap {
     /// Copies a frame, or drops it as a whole: half frames would shift what follows.
     fn write(&mut self, frame: impl Iterator<Item = i16>) {
-        let length = FRAME * self.source.channels();
+        let length = self.rate.frame() * self.source.channels();
         match self.sink.write_chunk_uninit(length) {
             Ok(chunk) => {
                 chunk.fill_from_iter(frame);
@@ -233,12 +292,13 @@ mod tests {
 
     fn new_tap(id: u64, source: TapSource, sink: rtrb::Producer<i16>) -> NewTap {
         let silence = Some(Duration::from_millis(60));
-        NewTap { id: TapId(id), source, state: TapState::Open, silence, sink }
+        let (state, rate) = (TapState::Open, Rate::Narrow);
+        NewTap { id: TapId(id), source, state, silence, rate, sink }
     }
 
     fn frame(taps: &mut Taps, heard: i16, sent: Sent<'_>) -> Vec<Event> {
         let mut events = VecDeque::new();
-        taps.handle_heard(&[heard; FRAME]);
+        taps.handle_heard(Sound::narrow(&[heard; FRAME]));
         taps.handle_sent(sent, &mut events);
         events.into()
     }

@@ -1,9 +1,12 @@
 //! How a recording is stored, by the extension of its file.
 
 use bstr::ByteSlice;
-use diesis_sounds::format::{Format, raw::Encoding};
 #[cfg(feature = "net")]
 use diesis_sounds::gsm::{self, microsoft};
+use diesis_sounds::{
+    format::{Format, raw::Encoding},
+    pcm::TELEPHONE_RATE,
+};
 
 /// How samples lie in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +25,10 @@ pub enum FileFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// No format has this extension, or it holds no sound that is read here.
-    #[error("this engine has no such file format; it writes wav, sln, ulaw, alaw, gsm and WAV")]
+    #[error(
+        "this engine has no such file format; it writes wav, wav16, sln, sln16 and its kin, ulaw, alaw, gsm and WAV"
+    )]
     Unknown,
-    /// The rate of the format is not that of calls.
-    #[error("calls are recorded at 8000 samples a second, and this format has another rate")]
-    OtherRate,
 }
 
 impl FileFormat {
@@ -38,20 +40,19 @@ impl FileFormat {
         if extension == b"WAV" || extension.eq_ignore_ascii_case(b"wav49") {
             return Ok(Self::WavGsm);
         }
-        // Asterisk's name of the encoding, which is no extension.
-        let extension = match extension.to_ascii_lowercase().as_slice() {
-            b"pcmu" | b"g711u" => b"ulaw".as_slice().to_owned(),
-            b"pcma" | b"g711a" => b"alaw".as_slice().to_owned(),
-            b"slin" => b"sln".as_slice().to_owned(),
-            other => other.to_owned(),
-        };
-        let known = extension.to_str().ok().and_then(Format::from_extension);
-        match known.ok_or(FormatError::Unknown)? {
+        match format_of(extension).ok_or(FormatError::Unknown)? {
             Format::Gsm => Ok(Self::Gsm),
-            Format::Wav if extension == b"wav16" => Err(FormatError::OtherRate),
             Format::Wav => Ok(Self::Wav),
-            Format::Raw { rate, .. } if rate != 8000 => Err(FormatError::OtherRate),
             Format::Raw { encoding, .. } => Ok(Self::Raw(encoding)),
+        }
+    }
+
+    /// Samples a second of a file with that extension.
+    pub fn rate_of(extension: &[u8]) -> u32 {
+        match format_of(extension) {
+            Some(Format::Raw { rate, .. }) => rate,
+            _ if extension.eq_ignore_ascii_case(b"wav16") => 16_000,
+            _ => TELEPHONE_RATE,
         }
     }
 
@@ -65,6 +66,17 @@ impl FileFormat {
             Self::WavGsm => (microsoft::PAIR_OCTETS as u64, 2 * gsm::SAMPLES as u64),
         }
     }
+}
+
+fn format_of(extension: &[u8]) -> Option<Format> {
+    // Asterisk's names of the encodings, which are no extensions.
+    let extension = match extension.to_ascii_lowercase().as_slice() {
+        b"pcmu" | b"g711u" => b"ulaw".to_vec(),
+        b"pcma" | b"g711a" => b"alaw".to_vec(),
+        [b's', b'l', b'i', b'n', rate @ ..] => [b"sln", rate].concat(),
+        other => other.to_owned(),
+    };
+    Format::from_extension(extension.to_str().ok()?)
 }
 
 #[cfg(test)]
@@ -82,13 +94,19 @@ mod tests {
             ("alaw", Ok(FileFormat::Raw(Encoding::Alaw))),
             ("sln", Ok(FileFormat::Raw(Encoding::Linear))),
             ("raw", Ok(FileFormat::Raw(Encoding::Linear))),
-            ("sln16", Err(FormatError::OtherRate)),
-            ("wav16", Err(FormatError::OtherRate)),
+            ("sln16", Ok(FileFormat::Raw(Encoding::Linear))),
+            ("slin48", Ok(FileFormat::Raw(Encoding::Linear))),
+            ("wav16", Ok(FileFormat::Wav)),
             ("gsm", Ok(FileFormat::Gsm)),
             ("mp3", Err(FormatError::Unknown)),
             ("", Err(FormatError::Unknown)),
         ] {
             assert_eq!(FileFormat::from_extension(extension.as_bytes()), expected, "{extension}");
+        }
+        for (extension, rate) in
+            [("wav", 8000), ("wav16", 16_000), ("sln", 8000), ("slin24", 24_000), ("sln48", 48_000)]
+        {
+            assert_eq!(FileFormat::rate_of(extension.as_bytes()), rate, "{extension}");
         }
     }
 }

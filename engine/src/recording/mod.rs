@@ -11,6 +11,8 @@ use std::{path::PathBuf, time::Duration};
 
 use bstr::ByteSlice;
 
+use crate::media::Rate;
+
 pub use format::{FileFormat, FormatError};
 pub use place::{Base, PlaceError, RecordingSettings};
 
@@ -93,10 +95,20 @@ pub struct NewFile {
     pub path: PathBuf,
     /// How it is stored.
     pub format: FileFormat,
+    /// Samples a second in the file.
+    pub rate: u32,
     /// What it holds.
     pub track: Track,
     /// What becomes of a file that is there.
     pub existing: Existing,
+}
+
+impl NewFile {
+    /// The rate of what comes through the ring for it: what calls may hold of its own.
+    pub(crate) fn ring_rate(&self) -> Rate {
+        let rates = [Rate::Narrow, Rate::Wide, Rate::Full];
+        rates.into_iter().find(|rate| rate.hertz() >= self.rate).unwrap_or(Rate::Full)
+    }
 }
 
 /// What a file of a recording holds. Of a [`Input::Mono`] recording all are the same.

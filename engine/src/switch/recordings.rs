@@ -236,11 +236,13 @@ impl Switch {
     fn new_file(&self, name: &BStr, format: &BStr, base: Base) -> Result<NewFile, String> {
         let stored = FileFormat::from_extension(format)
             .map_err(|error| format!("format {}: {error}", Printable(format)))?;
+        let rate = FileFormat::rate_of(format);
         let mut file = name.to_owned();
         file.push(b'.');
         file.extend_from_slice(format);
         let path = self.config.recordings.place(&file, base).map_err(|error| error.to_string())?;
-        Ok(NewFile { path, format: stored, track: Track::Mixed, existing: Existing::Replaced })
+        let (track, existing) = (Track::Mixed, Existing::Replaced);
+        Ok(NewFile { path, format: stored, rate, track, existing })
     }
 
     /// Records a room, to the file it had before if it was recorded already.
@@ -310,7 +312,8 @@ impl Switch {
                 let path = recording.file.path.display();
                 tracing::info!(%path, "a conference is recorded");
                 let tap = TapId(id.number());
-                self.outbox.command(shard, MediaCommand::TapRoom { room, tap, sink });
+                let rate = recording.file.ring_rate();
+                self.outbox.command(shard, MediaCommand::TapRoom { room, tap, rate, sink });
             }
             (RecordingNews::Failed { reason, .. }, Some(_)) => {
                 tracing::error!("a conference is not recorded: {reason}");

@@ -9,7 +9,7 @@ use crate::{
     bridge::SpokenName,
     channel::{DigitSet, OtherDigits, PlayPart, PlayRequest},
     config::NameAnnouncement,
-    media::{Command, FRAME, Prompt, TapId, TapSource, TapState},
+    media::{Command, FRAME, Prompt, Rate, TapId, TapSource, TapState},
 };
 
 /// Hears what the caller says.
@@ -37,7 +37,10 @@ impl Visit {
         let (sink, heard) = rtrb::RingBuffer::new(samples);
         let tap = around.out.next_tap();
         let (source, state, silence) = (TapSource::Received, TapState::Open, None);
-        around.out.command(shard, Command::Tap { stream, tap, source, state, silence, sink });
+        around.out.command(
+            shard,
+            Command::Tap { stream, tap, source, state, silence, rate: Rate::Narrow, sink },
+        );
         self.state = State::HearingName(NameTap { tap, heard });
         around.channel.wait_digit(Some(LONGEST), around.now, around.out);
         VisitProgress::Ongoing

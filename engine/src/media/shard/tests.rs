@@ -28,7 +28,11 @@ mod stalls;
 mod voice;
 
 fn tap(stream: StreamId, source: TapSource, sink: rtrb::Producer<i16>) -> Command {
-    Command::Tap { stream, tap: TapId(1), source, state: TapState::Open, silence: None, sink }
+    tap_at(stream, source, Rate::Narrow, sink)
+}
+
+fn tap_at(stream: StreamId, source: TapSource, rate: Rate, sink: rtrb::Producer<i16>) -> Command {
+    Command::Tap { stream, tap: TapId(1), source, state: TapState::Open, silence: None, rate, sink }
 }
 
 /// Sockets in memory.

@@ -9,7 +9,7 @@ use crate::media::{
     dtmf::telephone_event::Output,
     mixer::Mixer,
     packet_io::PacketIo,
-    sound::{Samples, Sound},
+    sound::{Samples, Sound, Space},
     tap::Sent,
 };
 
@@ -102,7 +102,7 @@ impl Stream {
         events: &mut VecDeque<Event>,
     ) {
         let Some(seat) = &self.seat else { return };
-        let (speaker, gain, mut before) = (seat.speaker, seat.listening, seat.limiter);
+        let (speaker, gain, before) = (seat.speaker, seat.listening, seat.limiter);
         let mut limiter = before;
         let (codec, opus) = (self.settings.codec, self.settings.opus);
         let shared = match (speaker, gain) {
@@ -120,8 +120,9 @@ impl Stream {
             seat.limiter = limiter;
         }
         if self.taps.is_some() {
-            let heard = mixer.heard_by(speaker, &mut before);
-            self.record_sent(Sent::Samples(&heard), events);
+            let (mut narrow, mut space) = ([0; FRAME], Space::new());
+            let heard = mixer.heard_by(speaker, before, &mut narrow, &mut space);
+            self.record_sent(Sent::Sound(heard), events);
         }
     }
 
@@ -134,6 +135,6 @@ impl Stream {
         events: &mut VecDeque<Event>,
     ) {
         self.send_audio(encoder.encode(sound.up_to(encoder.rate())), moment, io);
-        self.record_sent(Sent::Samples(sound.narrow), events);
+        self.record_sent(Sent::Sound(sound), events);
     }
 }

@@ -277,7 +277,10 @@ impl Stream {
             watches.handle_frame(self.id, frame, events);
         }
         if let Some(taps) = &mut self.taps {
-            taps.handle_heard(frame);
+            let playout = self.playout.as_ref();
+            let sound =
+                playout.map_or_else(|| Sound::narrow(frame), |playout| playout.sound(frame));
+            taps.handle_heard(if played == Played::Nothing { Sound::narrow(frame) } else { sound });
         }
         played
     }

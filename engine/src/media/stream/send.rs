@@ -75,7 +75,7 @@ impl Stream {
             (_, Some(seat))
                 if is_mixed && seat.mute.is_hearing() && seat.listening != Gain::UNITY =>
             {
-                let mut samples = mixer.heard_by(seat.speaker, &mut limiter);
+                let mut samples = mixer.samples_for(seat.speaker, &mut limiter);
                 seat.listening.apply(&mut samples);
                 law.encode_into(&samples, &mut own);
                 Some(&own)

@@ -4,7 +4,11 @@ use std::collections::VecDeque;
 
 use super::{Echo, Moment, Stream};
 use crate::media::{
-    Event, FRAME, VoiceId, mixer::Mixer, packet_io::PacketIo, sound::Samples, tap::Sent,
+    Event, FRAME, VoiceId,
+    mixer::Mixer,
+    packet_io::PacketIo,
+    sound::{Samples, Sound},
+    tap::Sent,
 };
 
 impl Stream {
@@ -59,6 +63,6 @@ impl Stream {
             }
             (None, None) => {}
         }
-        self.record_sent(Sent::Samples(&samples), events);
+        self.record_sent(Sent::Sound(Sound::narrow(&samples)), events);
     }
 }

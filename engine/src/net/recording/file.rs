@@ -320,7 +320,7 @@ mod tests {
     }
 
     fn new(path: PathBuf, format: FileFormat, existing: Existing) -> NewFile {
-        NewFile { path, format, track: Track::Mixed, existing }
+        NewFile { path, format, rate: 8000, track: Track::Mixed, existing }
     }
 
     fn samples(path: &Path) -> Vec<i16> {

@@ -6,6 +6,7 @@
 
 mod file;
 mod frames;
+mod target;
 
 use std::{
     io,
@@ -23,7 +24,7 @@ use crate::recording::{
     Existing, Fate, FileFormat, Input, NewFile, NewRecording, RecordingId, RecordingNews,
     RecordingRequest, Track, Volumes,
 };
-use file::SoundFile;
+use target::Target;
 
 /// Takes new recordings; the thread ends with the last of them once this is dropped.
 #[derive(Debug)]
@@ -107,7 +108,13 @@ impl Recorder {
             rate: TELEPHONE_RATE,
             input: Input::Mono,
             volumes: Volumes::default(),
-            files: vec![NewFile { path: path.clone(), format, track: Track::Mixed, existing }],
+            files: vec![NewFile {
+                path: path.clone(),
+                format,
+                rate: TELEPHONE_RATE,
+                track: Track::Mixed,
+                existing,
+            }],
         };
         let (mut job, sink, _) = Job::open(&new)?;
         let (done, finished) = oneshot::channel();
@@ -130,7 +137,7 @@ struct Job {
     samples: rtrb::Consumer<i16>,
     input: Input,
     volumes: Volumes,
-    files: Vec<(SoundFile, Track)>,
+    files: Vec<Target>,
     end: End,
 }
 
@@ -189,7 +196,7 @@ impl Jobs {
         match order {
             Order::Request(RecordingRequest::Open(new)) => match Job::open(&new) {
                 Ok((job, sink, number)) => {
-                    let paths = job.files.iter().map(|(file, _)| file.path().to_owned()).collect();
+                    let paths = job.files.iter().map(|it| it.file.path().to_owned()).collect();
                     self.jobs.push(job);
                     self.tell(RecordingNews::Opened { id: new.id, sink, number, paths });
                 }
@@ -252,7 +259,7 @@ impl Jobs {
             End::Asked | End::WithItsRing(_) | End::Broken => (Duration::ZERO, Fate::Kept),
         };
         let mut length = Ok(Duration::ZERO);
-        for (file, _) in files {
+        for Target { file, .. } in files {
             let path = file.path().to_owned();
             let finished = file.finish(trim, fate);
             if let Err(error) = &finished {
@@ -293,11 +300,10 @@ impl Job {
     fn open(new: &NewRecording) -> io::Result<(Self, rtrb::Producer<i16>, Option<u32>)> {
         let (mut files, mut number) = (Vec::new(), None);
         for file in &new.files {
-            let channels = if file.track == Track::Stereo { 2 } else { 1 };
-            let (opened, numbered) = SoundFile::open(file, new.rate, channels)
+            let (opened, numbered) = Target::open(file, new.rate)
                 .map_err(|error| io::Error::new(error.kind(), named(&file.path, &error)))?;
             number = number.or(numbered);
-            files.push((opened, file.track));
+            files.push(opened);
         }
         let room = new.rate as usize * new.input.channels() * RING_SECONDS;
         let (sink, samples) = rtrb::RingBuffer::new(room);
@@ -315,12 +321,13 @@ impl Job {
             return Ok(());
         }
         let samples: Vec<i16> = chunk.into_iter().collect();
-        for (file, track) in &mut self.files {
+        for target in &mut self.files {
             let written = match self.input {
-                Input::Mono => file.write(&samples),
-                Input::Apart => file.write(&mixed_down(&samples, *track, self.volumes)),
+                Input::Mono => target.write(&samples),
+                Input::Apart => target.write(&mixed_down(&samples, target.track, self.volumes)),
             };
-            written.map_err(|error| io::Error::new(error.kind(), named(file.path(), &error)))?;
+            let path = target.file.path();
+            written.map_err(|error| io::Error::new(error.kind(), named(path, &error)))?;
         }
         Ok(())
     }

@@ -18,18 +18,23 @@ impl Scene {
     }
 
     fn open(&mut self, number: u64, input: Input, files: &[(&str, Track)]) -> RecordingNews {
-        let file = |(name, track): &(&str, Track)| NewFile {
-            path: self.directory.join(name),
-            format: FileFormat::Wav,
-            track: *track,
-            existing: Existing::Replaced,
+        let file = |(name, track): &(&str, Track)| {
+            let extension = name.rsplit('.').next().unwrap().as_bytes();
+            NewFile {
+                path: self.directory.join(name),
+                format: FileFormat::from_extension(extension).unwrap(),
+                rate: FileFormat::rate_of(extension),
+                track: *track,
+                existing: Existing::Replaced,
+            }
         };
+        let files: Vec<_> = files.iter().map(file).collect();
         let new = NewRecording {
             id: RecordingId::new(number),
-            rate: 8000,
+            rate: files.iter().map(NewFile::ring_rate).max().unwrap().hertz(),
             input,
             volumes: Volumes { heard: 1, sent: -1 },
-            files: files.iter().map(file).collect(),
+            files,
         };
         assert!(self.recorder.request(RecordingRequest::Open(Box::new(new))).is_none());
         self.news.blocking_recv().unwrap()
@@ -78,6 +83,63 @@ fn each_track_goes_to_its_file_with_its_volume() {
     assert_eq!(scene.samples("heard.wav"), [2000; 8000]);
     assert_eq!(scene.samples("sent.wav"), [-200; 8000]);
     assert_eq!(scene.samples("stereo.wav")[..4], [2000, -200, 2000, -200]);
+}
+
+#[test]
+fn each_file_has_the_rate_of_its_format_and_is_whole_when_nobody_ends_it() {
+    let mut scene = Scene::new("rates");
+    let files = [
+        ("a.wav", Track::Mixed),
+        ("b.wav16", Track::Stereo),
+        ("c.sln24", Track::Heard),
+        ("d.sln48", Track::Sent),
+        ("e.sln96", Track::Heard),
+    ];
+    let RecordingNews::Opened { mut sink, .. } = scene.open(1, Input::Apart, &files) else {
+        panic!("it opens");
+    };
+    let tone = |n: usize| 8000.0 * (std::f64::consts::TAU * 1000.0 * n as f64 / 48_000.0).sin();
+    for n in 0..48_000 {
+        sink.push((tone(n) / 2.0) as i16).unwrap();
+        sink.push((-tone(n) * 2.0) as i16).unwrap();
+    }
+    // The next look at the ring is a quarter of a second away at most; nobody asks for an end.
+    let sizes = || {
+        ["a.wav", "b.wav16", "c.sln24", "d.sln48", "e.sln96"]
+            .map(|name| fs::metadata(scene.directory.join(name)).map_or(0, |it| it.len()))
+    };
+    let late = Duration::from_millis(80);
+    let least = |rate: f64, octets: f64| (rate * octets * (1.0 - late.as_secs_f64())) as u64;
+    let expected = [
+        least(8000.0, 2.0),
+        least(16_000.0, 4.0),
+        least(24_000.0, 2.0),
+        least(48_000.0, 2.0),
+        least(96_000.0, 2.0),
+    ];
+    while sizes().iter().zip(&expected).any(|(size, least)| size < least) {
+        thread::yield_now();
+    }
+    let read = |name: &str| {
+        let path = scene.directory.join(name);
+        diesis_sounds::sound::Sound::read(&path).unwrap()
+    };
+    for (name, rate, level) in
+        [("c.sln24", 24_000, 8000.0), ("d.sln48", 48_000, 8000.0), ("e.sln96", 96_000, 8000.0)]
+    {
+        let sound = read(name);
+        assert_eq!(sound.rate, rate);
+        let second = sound.samples.len() / 4..sound.samples.len() * 3 / 4;
+        let loudest = sound.samples[second].iter().max().unwrap();
+        assert!((f64::from(*loudest) - level).abs() < 100.0, "{name}: {loudest}");
+    }
+    for (name, rate, channels) in [("a.wav", 8000, 1), ("b.wav16", 16_000, 2)] {
+        let reader = hound::WavReader::open(scene.directory.join(name)).unwrap();
+        assert_eq!((reader.spec().sample_rate, reader.spec().channels), (rate, channels));
+    }
+    drop(sink);
+    let RecordingNews::Closed { length, .. } = scene.close(1) else { panic!("it closes") };
+    assert_eq!(length, Duration::from_secs(1), "the longest");
 }
 
 #[test]

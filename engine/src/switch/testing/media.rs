@@ -199,7 +199,7 @@ impl FakeMedia {
             Command::Echo { stream, .. } => {
                 self.stream(shard, stream);
             }
-            Command::Tap { stream, tap, source, state, silence, mut sink } => {
+            Command::Tap { stream, tap, source, state, silence, mut sink, .. } => {
                 self.stream(shard, stream);
                 for sample in &self.said {
                     // As much as there is room for.

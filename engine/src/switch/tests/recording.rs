@@ -54,6 +54,7 @@ fn a_recording_begins_after_the_beep_and_ends_with_a_key() {
     let file = &exchange.recorder.begun[0].files[0];
     assert_eq!(file.path.to_str(), Some("/sounds/custom/menu.wav"));
     assert_eq!((file.format, file.existing), (FileFormat::Wav, Existing::Replaced));
+    assert_eq!(file.rate, 8000);
     // Other keys are nothing to it.
     exchange.press(call, "15*");
     assert_eq!(exchange.media.taps().len(), 1);

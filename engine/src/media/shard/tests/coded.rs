@@ -539,3 +539,59 @@ fn the_first_syllable_of_one_who_was_silent_in_opus_is_heard_whole() {
         assert!(alike > 0.97, "{part:?}: {alike}");
     }
 }
+
+/// A second and a half of a call's recording at a rate.
+fn recorded(codec: Codec, hertz: f64, rate: Rate, source: TapSource) -> (Vec<i16>, f64) {
+    let mut world = World::new();
+    let mut phones = conference(&mut world, &[(codec, hertz), (Codec::Opus, 10_500.0)]);
+    let (sink, mut reader) = rtrb::RingBuffer::new(200_000);
+    world.command(tap_at(StreamId(1), source, rate, sink));
+    run(&mut world, &mut phones, 75);
+    let all = reader.read_chunk(reader.slots()).unwrap().into_iter().collect();
+    (all, f64::from(rate.hertz()))
+}
+
+#[test]
+fn a_recording_has_the_rate_of_its_file_and_all_that_there_is_up_to_it() {
+    let said = |codec, hertz, rate| {
+        let heard = recorded(codec, hertz, rate, TapSource::Received);
+        let size = heard.0.len();
+        assert!(
+            size == 75 * rate.frame() || size == 76 * rate.frame(),
+            "{codec:?} {rate:?}: {size}"
+        );
+        level(&heard, hertz).0
+    };
+    for rate in [Rate::Narrow, Rate::Wide, Rate::Full] {
+        let tone = said(Codec::Pcmu, 1000.0, rate);
+        assert!((tone - 8000.0).abs() < 200.0, "{rate:?}: {tone}");
+    }
+    assert!((said(Codec::G722, 6000.0, Rate::Full) - 8000.0).abs() < 1000.0);
+    assert!(said(Codec::Opus, 12_000.0, Rate::Full) > 5500.0);
+    assert!((said(Codec::L16Full, 15_000.0, Rate::Full) - 8000.0).abs() < 100.0);
+    // What an Opus caller hears of the other, and what a narrow one does.
+    let sent = recorded(Codec::Opus, 0.0, Rate::Full, TapSource::Sent);
+    assert!(level(&sent, 10_500.0).0 > 5500.0, "{:?}", level(&sent, 10_500.0));
+    let sent = recorded(Codec::Pcma, 0.0, Rate::Full, TapSource::Sent);
+    assert!(level(&sent, 10_500.0).0 < 25.0);
+}
+
+#[test]
+fn a_room_mixes_as_much_as_its_recording_holds() {
+    for (rate, expected) in [(Rate::Full, 5500.0..9000.0), (Rate::Wide, 0.0..25.0)] {
+        let mut world = World::new();
+        let members = [(Codec::Opus, 12_000.0), (Codec::Pcmu, 900.0), (Codec::Pcma, 0.0)];
+        let mut phones = conference(&mut world, &members);
+        let (sink, mut reader) = rtrb::RingBuffer::new(200_000);
+        world.command(Command::TapRoom { room: RoomId(1), tap: TapId(1), rate, sink });
+        run(&mut world, &mut phones, 75);
+        let all = reader.read_chunk(reader.slots()).unwrap().into_iter().collect();
+        let heard = (all, f64::from(rate.hertz()));
+        assert!((level(&heard, 900.0).0 - 8000.0).abs() < 300.0);
+        assert!(
+            expected.contains(&level(&heard, 12_000.0).0),
+            "{rate:?}: {:?}",
+            level(&heard, 12_000.0)
+        );
+    }
+}

@@ -180,7 +180,7 @@ fn two_codecs_a_muted_member_or_a_listener_make_it_a_mix() {
         }),
         (StreamSettings::new(peer(1), Codec::Pcmu), |world| {
             let (sink, reader) = rtrb::RingBuffer::new(16_000);
-            world.command(Command::TapRoom { room: ROOM, tap: TapId(1), sink });
+            world.command(Command::TapRoom { room: ROOM, tap: TapId(1), rate: Rate::Narrow, sink });
             Some(reader)
         }),
         (StreamSettings::new(peer(1), Codec::Pcmu), |world| {
