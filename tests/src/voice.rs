@@ -145,14 +145,35 @@ impl Encoding {
     }
 }
 
+/// What a phone hears of packets of Opus in full band: samples of 48 kHz.
+///
+/// # Panics
+/// When one can not be decoded.
+#[must_use]
+pub fn decode_full_band<'a>(packets: impl IntoIterator<Item = &'a RtpPacket>) -> Vec<i16> {
+    let opus = OpusDecoder::new(SampleRate::Hz48000, Channels::Mono);
+    let mut opus = opus.expect("there is memory for a decoder");
+    let number = Encoding::Opus.payload_type();
+    let mut heard: Vec<i16> = Vec::new();
+    for packet in packets.into_iter().filter(|it| it.payload_type == number) {
+        let mut samples = vec![0; 120 * 48];
+        let packet = Packet::try_from(&packet.payload[..]).expect("a packet of Opus");
+        let out = MutSignals::try_from(&mut samples[..]).expect("room for samples");
+        let count = opus.decode(Some(packet), out, false).expect("it is decoded");
+        heard.extend(&samples[..count]);
+    }
+    heard
+}
+
 /// Somebody who speaks: gives packet after packet of a sound, and silence after it.
 #[derive(Debug)]
 pub struct Voice {
     encoding: Encoding,
     /// Milliseconds of a packet.
     packet_time: usize,
-    /// At the rate of the encoding.
     samples: Vec<i16>,
+    /// Of those in a millisecond.
+    rate: usize,
     position: usize,
     next: RtpPacket,
     g722: g722::Encoder,
@@ -180,6 +201,7 @@ impl Voice {
             encoding,
             packet_time: 20,
             samples,
+            rate: encoding.rate(),
             position: 0,
             next: RtpPacket {
                 marker: true,
@@ -194,6 +216,18 @@ impl Voice {
             opus,
             gsm: gsm::Encoder::new(),
         }
+    }
+
+    /// Says samples of 48 kHz in Opus, all of them.
+    ///
+    /// # Panics
+    /// When there is no memory for an encoder.
+    #[must_use]
+    pub fn in_full_band(samples: &[i16], ssrc: u32) -> Self {
+        let opus = OpusEncoder::new(SampleRate::Hz48000, Channels::Mono, Application::Audio);
+        let opus = opus.expect("there is memory for an encoder");
+        let samples = samples.to_vec();
+        Self { samples, rate: 48, opus, ..Self::new(Encoding::Opus, &[], ssrc) }
     }
 
     /// The same in packets of so many milliseconds.
@@ -234,7 +268,7 @@ impl Voice {
     /// # Panics
     /// When the sound can not be encoded.
     pub fn packet(&mut self) -> RtpPacket {
-        let length = self.packet_time * self.encoding.rate();
+        let length = self.packet_time * self.rate;
         let rest = &self.samples[self.position.min(self.samples.len())..];
         let mut frame = rest[..length.min(rest.len())].to_vec();
         frame.resize(length, 0);

@@ -50,7 +50,7 @@ pub use prompt::Prompt;
 pub use quality::Rating;
 pub(crate) use settings::KEEPALIVE;
 pub use settings::{
-    Direction, InbandDigits, Latching, PayloadType, RtcpMux, RtcpPath, StreamSettings,
+    Direction, EventClock, InbandDigits, Latching, PayloadType, RtcpMux, RtcpPath, StreamSettings,
 };
 pub use statistics::{SharedStatistics, Spread, StreamStatistics};
 pub use talk::{Answerer, Judgement, MachineSettings, Noticed, Utterance, Watch};

@@ -9,6 +9,43 @@ use smallvec::SmallVec;
 
 use super::{Codec, OpusSettings};
 
+/// How the times of telephone events are counted: as those of the sound beside them (RFC 4733 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventClock {
+    /// Steps in a sample of 8 kHz.
+    scale: u16,
+}
+
+impl EventClock {
+    /// 8 kHz.
+    pub const SLOW: Self = Self { scale: 1 };
+
+    /// The clock of so many steps a second: 8 kHz, or a multiple up to 48 kHz.
+    pub fn new(hertz: u32) -> Option<Self> {
+        let scale = u16::try_from(hertz / 8000).ok()?;
+        let is_known = hertz.is_multiple_of(8000) && (1..=FASTEST).contains(&scale);
+        is_known.then_some(Self { scale })
+    }
+
+    /// That of a codec.
+    pub const fn of(codec: Codec) -> Self {
+        Self { scale: codec.scale() as u16 }
+    }
+
+    /// Steps a second.
+    pub fn hertz(self) -> u32 {
+        u32::from(self.scale) * 8000
+    }
+
+    /// Steps in a sample of 8 kHz.
+    pub(crate) const fn scale(self) -> u16 {
+        self.scale
+    }
+}
+
+/// 48 kHz.
+const FASTEST: u16 = 6;
+
 /// An RTP payload type, 0 to 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PayloadType(u8);
@@ -152,8 +189,8 @@ pub struct StreamSettings {
     /// The payload types of telephone events we receive. Their clock runs at 8 kHz
     /// unless said otherwise.
     pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
-    /// Those of them, sent or received, whose clock runs at 48 kHz.
-    pub fast_events: SmallVec<[PayloadType; 2]>,
+    /// The clocks of those, sent or received, that do not run at 8 kHz.
+    pub fast_events: SmallVec<[(PayloadType, EventClock); 2]>,
     /// The payload type of comfort noise (RFC 3389), if the peer takes it: then it is told what
     /// silence sounds like. Default `None`; what comes as 13 is understood nevertheless.
     pub comfort_noise: Option<PayloadType>,
@@ -174,6 +211,13 @@ pub struct StreamSettings {
 }
 
 impl StreamSettings {
+    /// The clock of the telephone events under a number.
+    pub(crate) fn event_clock(&self, number: u8) -> EventClock {
+        let mut fast = self.fast_events.iter();
+        let found = fast.find(|(payload_type, _)| payload_type.number() == number);
+        found.map_or(EventClock::SLOW, |&(_, clock)| clock)
+    }
+
     /// Settings for a peer at `remote` that both sends and receives `codec` under its static
     /// payload type, or 96, without telephone events.
     pub fn new(remote: SocketAddr, codec: Codec) -> Self {

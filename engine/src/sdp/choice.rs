@@ -2,21 +2,23 @@
 
 use std::net::SocketAddr;
 
+use smallvec::SmallVec;
+
 use super::{
     capabilities::{Capabilities, Kept, Preference},
     description::{MediaDescription, MediaKind, SessionDescription},
-    format::{EventClock, Format, formats_of},
+    format::{Format, formats_of},
     rtcp,
 };
-use crate::media::{Codec, PayloadType};
+use crate::media::{Codec, EventClock, PayloadType};
 
 /// What of a peer's stream we can use.
 pub(super) struct Choice {
     pub(super) remote: Remote,
     /// In the peer's order and under its numbers; not empty.
     pub(super) codecs: Vec<(PayloadType, Format)>,
-    slow_event: Option<PayloadType>,
-    pub(super) fast_event: Option<PayloadType>,
+    /// The first of each clock, the slowest first.
+    events: SmallVec<[(PayloadType, EventClock); 3]>,
     noise: Option<PayloadType>,
 }
 
@@ -49,7 +51,7 @@ impl Choice {
             ip => Remote { address: ip.map(|ip| SocketAddr::new(ip, media.port)), is_held: false },
         };
         let mut codecs: Vec<(PayloadType, Format)> = Vec::new();
-        let (mut slow_event, mut fast_event, mut noise) = (None, None, None);
+        let (mut events, mut noise) = (SmallVec::<[(PayloadType, EventClock); 3]>::new(), None);
         for (number, format) in formats_of(media, capabilities) {
             match format {
                 Format::Audio(_) if !codecs.iter().any(|&(_, known)| known == format) => {
@@ -57,15 +59,15 @@ impl Choice {
                 }
                 Format::Audio(_) => {}
                 Format::ComfortNoise => noise = noise.or(Some(number)),
-                Format::TelephoneEvent(EventClock::Slow) => {
-                    slow_event = slow_event.or(Some(number))
-                }
-                Format::TelephoneEvent(EventClock::Fast) => {
-                    fast_event = fast_event.or(Some(number))
+                Format::TelephoneEvent(clock) => {
+                    if !events.iter().any(|&(_, known)| known == clock) {
+                        events.push((number, clock));
+                    }
                 }
             }
         }
-        (!codecs.is_empty()).then_some(Self { remote, codecs, slow_event, fast_event, noise })
+        events.sort_by_key(|&(_, clock)| clock);
+        (!codecs.is_empty()).then_some(Self { remote, codecs, events, noise })
     }
 
     /// Puts the codecs into the order of an answer.
@@ -87,16 +89,12 @@ impl Choice {
 
     /// Under which number telephone events are sent beside a codec: with its clock, if they can be.
     pub(super) fn event_beside(&self, codec: Codec) -> Option<PayloadType> {
-        match EventClock::of(codec) {
-            EventClock::Slow => self.slow_event.or(self.fast_event),
-            EventClock::Fast => self.fast_event.or(self.slow_event),
-        }
+        let same = self.events.iter().find(|&&(_, clock)| clock == EventClock::of(codec));
+        same.or_else(|| self.events.first()).map(|&(number, _)| number)
     }
 
-    pub(super) fn events(&self) -> impl Iterator<Item = (PayloadType, Format)> {
-        let format = |clock| move |number| (number, Format::TelephoneEvent(clock));
-        let slow = self.slow_event.map(format(EventClock::Slow));
-        slow.into_iter().chain(self.fast_event.map(format(EventClock::Fast)))
+    pub(super) fn events(&self) -> impl Iterator<Item = (PayloadType, EventClock)> {
+        self.events.iter().copied()
     }
 
     pub(super) fn noise(&self) -> Option<(PayloadType, Format)> {

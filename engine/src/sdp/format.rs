@@ -7,7 +7,9 @@ use super::{
     description::{Attribute, MediaDescription, MediaKind},
     direction::direction_name,
 };
-use crate::media::{Codec, Direction, ForwardCorrection, OpusSettings, OpusSilence, PayloadType};
+use crate::media::{
+    Codec, Direction, EventClock, ForwardCorrection, OpusSettings, OpusSilence, PayloadType,
+};
 
 /// What one payload type stands for, as far as we care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +20,6 @@ pub(super) enum Format {
     ComfortNoise,
 }
 
-/// How the times of telephone events are counted: as those of the sound beside them (RFC 4733 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EventClock {
-    /// 8 kHz.
-    Slow,
-    /// 48 kHz: Opus's.
-    Fast,
-}
-
-impl EventClock {
-    pub(super) fn of(codec: Codec) -> Self {
-        if codec.clock() == 48_000 { Self::Fast } else { Self::Slow }
-    }
-}
-
 impl Format {
     pub(super) fn codec(self) -> Option<Codec> {
         match self {
@@ -41,8 +28,12 @@ impl Format {
         }
     }
 
-    pub(super) fn is_event(self) -> bool {
-        matches!(self, Self::TelephoneEvent(_))
+    /// How it is clocked, if it is telephone events.
+    pub(super) fn event(self) -> Option<EventClock> {
+        match self {
+            Self::TelephoneEvent(clock) => Some(clock),
+            Self::Audio(_) | Self::ComfortNoise => None,
+        }
     }
 
     /// The value of its `rtpmap`.
@@ -53,19 +44,14 @@ impl Format {
             }
             Self::Audio(codec) => format!("{}/{}", codec.encoding(), codec.clock()),
             Self::ComfortNoise => "CN/8000".to_owned(),
-            Self::TelephoneEvent(EventClock::Slow) => "telephone-event/8000".to_owned(),
-            Self::TelephoneEvent(EventClock::Fast) => "telephone-event/48000".to_owned(),
+            Self::TelephoneEvent(clock) => format!("telephone-event/{}", clock.hertz()),
         }
     }
 
     /// What a peer's `rtpmap` stands for.
     pub(super) fn of_rtpmap(name: &str, clock: u32, channels: u32) -> Option<Self> {
         if name.eq_ignore_ascii_case("telephone-event") && channels == 1 {
-            return match clock {
-                8000 => Some(Self::TelephoneEvent(EventClock::Slow)),
-                48_000 => Some(Self::TelephoneEvent(EventClock::Fast)),
-                _ => None,
-            };
+            return EventClock::new(clock).map(Self::TelephoneEvent);
         }
         if name.eq_ignore_ascii_case("CN") && (clock, channels) == (8000, 1) {
             return Some(Self::ComfortNoise);

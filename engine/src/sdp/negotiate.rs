@@ -16,12 +16,10 @@ use super::{
     choice::Choice,
     description::{Connection, MediaDescription, MediaKind, Origin, SessionDescription},
     direction::{common, reverse, without_sending},
-    format::{
-        EventClock, FIRST_CODEC, Format, formats_of, free_number, opus_settings, refused, stream,
-    },
+    format::{FIRST_CODEC, Format, formats_of, free_number, opus_settings, refused, stream},
     rtcp,
 };
-use crate::media::{Codec, Direction, OpusSettings, PayloadType, RtcpMux, RtcpPath};
+use crate::media::{Codec, Direction, EventClock, OpusSettings, PayloadType, RtcpMux, RtcpPath};
 
 /// What offer and answer came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +37,8 @@ pub struct Negotiated {
     /// Under which payload types telephone events may arrive: our number, and the peer's where it
     /// stands for nothing else, since some peers send what they say they receive.
     pub telephone_event_receive: SmallVec<[PayloadType; 2]>,
-    /// Those of them, sent or received, whose clock runs at 48 kHz.
-    pub fast_events: SmallVec<[PayloadType; 2]>,
+    /// The clocks of those, sent or received, that do not run at 8 kHz.
+    pub fast_events: SmallVec<[(PayloadType, EventClock); 2]>,
     /// Under which payload type comfort noise (RFC 3389) travels; `None`: the peer does not take it,
     /// or what to send has a clock other than its.
     pub comfort_noise: Option<PayloadType>,
@@ -274,7 +272,8 @@ impl OfferAnswer {
         let shares_port = rtcp::shares_port(chosen) && rtcp::accepts(self.capabilities.rtcp_mux);
         let mut formats = choice.codecs.clone();
         formats.extend(choice.noise());
-        formats.extend(choice.events());
+        formats
+            .extend(choice.events().map(|(number, clock)| (number, Format::TelephoneEvent(clock))));
         let media = offer.media.iter().enumerate().map(|(at, media)| match at == index {
             true => {
                 let ours = stream(local, &formats, direction);
@@ -293,7 +292,7 @@ impl OfferAnswer {
             receive: choice.audio().collect(),
             telephone_event: choice.event_beside(codec),
             telephone_event_receive: choice.events().map(|(number, _)| number).collect(),
-            fast_events: choice.fast_event.into_iter().collect(),
+            fast_events: choice.events().filter(is_fast).collect(),
             comfort_noise: choice.noise_beside(codec),
             opus: opus_settings(chosen, payload_type),
             direction,
@@ -330,23 +329,21 @@ impl OfferAnswer {
         let receive: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
             .filter_map(|(number, format)| Some((number, format.codec()?)))
             .collect();
-        let mut telephone_event_receive: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
-            .filter_map(|(number, format)| format.is_event().then_some(number))
-            .collect();
-        let fast = Format::TelephoneEvent(EventClock::Fast);
-        let mut fast_events: SmallVec<[_; 2]> = formats_of(ours, &self.capabilities)
-            .filter_map(|(number, format)| (format == fast).then_some(number))
-            .collect();
+        let events = || {
+            formats_of(ours, &self.capabilities)
+                .filter_map(|(number, format)| Some((number, format.event()?)))
+        };
+        let mut telephone_event_receive: SmallVec<[_; 2]> =
+            events().map(|(number, _)| number).collect();
+        let mut fast_events: SmallVec<[_; 2]> = events().filter(is_fast).collect();
         // Peers that send telephone events under their own number rather than ours exist.
-        for (number, format) in choice.events() {
+        for (number, clock) in choice.events() {
             let is_taken = receive.iter().any(|&(taken, _)| taken == number);
             if telephone_event_receive.contains(&number) || is_taken {
                 continue;
             }
             telephone_event_receive.push(number);
-            if format == fast {
-                fast_events.push(number);
-            }
+            fast_events.extend(Some((number, clock)).filter(is_fast));
         }
         Ok(Negotiated {
             remote: choice.remote.address,
@@ -412,14 +409,16 @@ impl OfferAnswer {
         let noise = in_use.and_then(|negotiated| negotiated.comfort_noise);
         formats.extend(noise.map(|number| (number, Format::ComfortNoise)));
         if self.capabilities.telephone_events == TelephoneEvents::Enabled {
-            let is_fast = |codec: &Codec| EventClock::of(*codec) == EventClock::Fast;
-            let clocks = [
-                Some(EventClock::Slow),
-                self.capabilities.codecs.iter().any(is_fast).then_some(EventClock::Fast),
-            ];
-            for clock in clocks.into_iter().flatten() {
-                let has_clock = |negotiated: &Negotiated, number| {
-                    negotiated.fast_events.contains(number) == (clock == EventClock::Fast)
+            // One for each clock of what may be said (RFC 4733 §2.1), and that which everybody knows.
+            let clocks = self.capabilities.codecs.iter().map(|&codec| EventClock::of(codec));
+            let mut clocks: SmallVec<[_; 4]> = clocks.chain([EventClock::SLOW]).collect();
+            clocks.sort_unstable();
+            clocks.dedup();
+            for clock in clocks {
+                let has_clock = |negotiated: &Negotiated, number: &PayloadType| {
+                    let mut fast = negotiated.fast_events.iter();
+                    let known = fast.find(|(fast, _)| fast == number);
+                    known.map_or(EventClock::SLOW, |&(_, clock)| clock) == clock
                 };
                 let agreed = in_use
                     .and_then(|negotiated| {
@@ -476,6 +475,11 @@ impl OfferAnswer {
 fn stream_index(description: &SessionDescription) -> Option<usize> {
     let mut media = description.media.iter();
     media.position(|media| media.kind == MediaKind::Audio && media.port != 0)
+}
+
+/// Whether the clock of telephone events is another than 8 kHz.
+fn is_fast(&(_, clock): &(PayloadType, EventClock)) -> bool {
+    clock != EventClock::SLOW
 }
 
 #[cfg(test)]
@@ -725,9 +729,46 @@ mod tests {
         };
         assert_eq!(negotiated.opus, wanted);
         assert_eq!(negotiated.telephone_event, Some(number(110)));
-        assert_eq!(negotiated.fast_events[..], [number(102), number(110)]);
+        let fast = EventClock::of(Codec::Opus);
+        assert_eq!(negotiated.fast_events[..], [(number(102), fast), (number(110), fast)]);
         let again = read(&session.offer(local(), Direction::SendReceive).unwrap());
         assert_eq!(again.media[0].formats, ["107", "9", "8", "101", "102"]);
+    }
+
+    #[test]
+    fn events_have_the_clock_of_the_sound_beside_them() {
+        let mut session = wide();
+        session.capabilities.codecs =
+            vec![Codec::L16Wide, Codec::G722, Codec::L16, Codec::Opus, Codec::L16Full];
+        let offer = read(&session.offer(local(), Direction::SendReceive).unwrap());
+        let events: Vec<_> = offer.media[0]
+            .formats
+            .iter()
+            .filter_map(|format| offer.media[0].rtpmap(format))
+            .filter_map(|(name, clock, _)| (name == "telephone-event").then_some(clock))
+            .collect();
+        assert_eq!(events, [8000, 16_000, 48_000]);
+        session.cancel_offer();
+        let rest = "a=rtpmap:96 L16/16000\na=rtpmap:97 opus/48000/2\na=rtpmap:98 L16/48000\n\
+                    a=rtpmap:101 telephone-event/8000\na=rtpmap:102 telephone-event/16000\n\
+                    a=rtpmap:103 telephone-event/48000\na=rtpmap:104 telephone-event/44100\n";
+        // G.722's clock is 8 kHz, whatever it sounds like (RFC 3551 §4.5.2).
+        for (first, expected) in [("96", 102), ("97", 103), ("98", 103), ("9", 101)] {
+            let offer = format!("m=audio 4000 RTP/AVP {first} 101 102 103 104\n{rest}");
+            let mut session = wide();
+            session.capabilities.codecs =
+                vec![Codec::L16Wide, Codec::G722, Codec::Opus, Codec::L16Full];
+            let (answer, negotiated) =
+                session.handle_offer(&phone(&offer), local(), Direction::SendReceive).unwrap();
+            assert_eq!(negotiated.telephone_event, Some(number(expected)), "{first}");
+            assert_eq!(read(&answer).media[0].formats, [first, "101", "102", "103"]);
+            let clocks: Vec<_> = negotiated
+                .fast_events
+                .iter()
+                .map(|(n, clock)| (n.number(), clock.hertz()))
+                .collect();
+            assert_eq!(clocks, [(102, 16_000), (103, 48_000)]);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::{
 
 use super::Digit;
 use crate::media::{
-    Signal,
+    EventClock, Signal,
     rtp::{Marker, RtpTime},
 };
 
@@ -300,11 +300,15 @@ fn report(digit: Digit, duration: u16, ended: bool) -> [u8; 4] {
     [digit.event(), if ended { END | VOLUME } else { VOLUME }, high, low]
 }
 
-/// A report for a clock of 48 kHz. Its durations end at 1.4 s: a longer key goes on in segments
+/// A report for another clock. At 48 kHz durations end at 1.4 s: a longer key goes on in segments
 /// (RFC 4733 §2.5.1.3).
-pub(crate) fn to_48_khz(time: RtpTime, [event, flags, high, low]: [u8; 4]) -> (RtpTime, [u8; 4]) {
+pub(crate) fn at_clock(
+    clock: EventClock,
+    time: RtpTime,
+    [event, flags, high, low]: [u8; 4],
+) -> (RtpTime, [u8; 4]) {
     let longest = u32::from(u16::MAX);
-    let duration = u32::from(u16::from_be_bytes([high, low])) * 6;
+    let duration = u32::from(u16::from_be_bytes([high, low])) * u32::from(clock.scale());
     let before = duration.saturating_sub(1) / longest * longest;
     let [high, low] = ((duration - before) as u16).to_be_bytes();
     (time.plus(before as i32), [event, flags, high, low])
@@ -535,8 +539,12 @@ mod tests {
         assert_eq!((digit.as_char(), duration), ('5', Duration::from_millis(600)));
         // 1 s, and 2 s: the second segment begins where 16 bits end.
         let time = RtpTime(u32::MAX);
-        assert_eq!(to_48_khz(time, [5, 10, 0x1f, 0x40]), (time, [5, 10, 0xbb, 0x80]));
-        let (begin, [_, _, high, low]) = to_48_khz(time, [5, 10, 0x3e, 0x80]);
+        let [slow, wide, fast] =
+            [8000, 16_000, 48_000].map(|hertz| EventClock::new(hertz).unwrap());
+        assert_eq!(at_clock(slow, time, [5, 10, 0xff, 0xff]), (time, [5, 10, 0xff, 0xff]));
+        assert_eq!(at_clock(wide, time, [5, 10, 0x1f, 0x40]), (time, [5, 10, 0x3e, 0x80]));
+        assert_eq!(at_clock(fast, time, [5, 10, 0x1f, 0x40]), (time, [5, 10, 0xbb, 0x80]));
+        let (begin, [_, _, high, low]) = at_clock(fast, time, [5, 10, 0x3e, 0x80]);
         assert_eq!(begin, RtpTime(65_534));
         assert_eq!(u16::from_be_bytes([high, low]), 30_465);
     }

@@ -10,7 +10,7 @@ use super::{
     can_become, report_talk,
 };
 use crate::media::{
-    Codec, Digit, Event, FRAME, Gain, Law, PayloadType, Rate, RtcpPath,
+    Codec, Digit, Event, FRAME, Gain, Law, Rate, RtcpPath,
     event::Talk,
     latch::Heard,
     mixer::{Mixer, Speaker, TalkChange},
@@ -204,8 +204,7 @@ impl Stream {
             self.statistics.concealed_frames += self.silence.handle_packet(seq, None);
         }
         let time = RtpTime(packet.timestamp());
-        let is_fast = |number: &PayloadType| number.number() == packet.payload_type();
-        let scale = if self.settings.fast_events.iter().any(is_fast) { 6 } else { 1 };
+        let scale = self.settings.event_clock(packet.payload_type()).scale();
         let keys = self.digits_in.handle_packet(packet.payload(), time, scale, moment.now);
         self.report_keys(keys, events);
         if self.is_echoing()

@@ -175,10 +175,8 @@ impl Stream {
         io: &mut impl PacketIo,
     ) {
         let Some(payload_type) = self.settings.telephone_event else { return };
-        let (time, payload) = match self.settings.fast_events.contains(&payload_type) {
-            true => telephone_event::to_48_khz(time, payload),
-            false => (time, payload),
-        };
+        let clock = self.settings.event_clock(payload_type.number());
+        let (time, payload) = telephone_event::at_clock(clock, time, payload);
         if !self.settings.direction.is_sending() {
             return;
         }
