@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use diesis_sounds::format::wav;
+use diesis_sounds::resample::resample;
 
 use crate::engine::Engine;
 use crate::loopback;
@@ -21,6 +22,8 @@ pub struct Linphone {
     scratch: Scratch,
     server: SocketAddr,
     recordings: u32,
+    /// Samples a second of what it records.
+    rate: u32,
 }
 
 impl Linphone {
@@ -55,6 +58,7 @@ impl Linphone {
             scratch,
             server,
             recordings: 0,
+            rate: 8000,
         };
         phone.process.type_line("soundcard use files");
         // It tells only those that ask.
@@ -66,6 +70,28 @@ impl Linphone {
             line.is_some()
         });
         assert!(registered, "Linphone did not register:\n{}", phone.process.output());
+        phone
+    }
+
+    /// The same with one codec alone, by the name and the clock that it has there: `opus (48000)`. It
+    /// records at `rate`.
+    ///
+    /// # Panics
+    /// As [`Self::start`]; and when there is no such codec.
+    #[must_use]
+    pub fn start_in(
+        codec: &str,
+        rate: u32,
+        engine: &Engine,
+        (user, password): (&str, &str),
+    ) -> Self {
+        let mut phone = Self { rate, ..Self::start(engine, user, password) };
+        phone.process.type_line("codec disable all");
+        phone.process.type_line("codec list");
+        let wanted = format!(": {codec} disabled");
+        let line = phone.wait(&wanted).expect("it has the codec");
+        let number = line.split(':').next().map(str::trim).expect("a number comes first");
+        phone.process.type_line(&format!("codec enable {number}"));
         phone
     }
 
@@ -146,11 +172,12 @@ impl Linphone {
     pub fn heard(&self) -> Vec<u8> {
         let file = fs::read(self.heard_file()).unwrap_or_default();
         // Until it stops to record, the header's place holds zeros.
-        if file.len() <= 44 || file.starts_with(b"RIFF") {
+        if file.len() <= 44 || (file.starts_with(b"RIFF") && self.rate == 8000) {
             return file;
         }
         let bytes = file[44..].chunks_exact(2);
         let samples: Vec<i16> = bytes.map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+        let samples = resample(&samples, self.rate, 8000).expect("both rates are known");
         let mut whole = Cursor::new(Vec::new());
         wav::write_to(&mut whole, 8000, &samples).expect("memory can be written");
         whole.into_inner()

@@ -201,3 +201,18 @@ fn g722_and_opus_hear_the_engine_and_each_other() {
     bob.hang_up();
     engine.stop();
 }
+
+/// Linphone with nothing but Opus, and with nothing but G.722: it hears a prompt, and its own words.
+#[test]
+fn linphone_hears_the_engine_in_opus_and_in_g722() {
+    let engine = engine();
+    for (codec, rate) in [("opus (48000)", 48_000), ("G722 (8000)", 16_000)] {
+        let mut phone = Linphone::start_in(codec, rate, &engine, BOB);
+        phone.call("601");
+        phone.speak(&prompt("diesis-goodbye"));
+        assert!(phone.wait_ended(), "the extension hangs up:\n{}", phone.output());
+        let heard = phone.heard();
+        assert!(holds(&heard, &prompt("diesis-goodbye")), "{codec}: its own words come back");
+    }
+    engine.stop();
+}

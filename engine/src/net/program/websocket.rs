@@ -127,6 +127,16 @@ where
                         break ProgramEnd::Failed("it takes nothing for too long".into());
                     }
                 }
+                // Before what comes: one that talks without end is told that it is too much.
+                ready = poll_fn(|context| match has_unsent {
+                    true => self.sink.poll_ready_unpin(context),
+                    false => self.sink.poll_flush_unpin(context),
+                }), if has_unsent || self.is_unflushed => {
+                    self.is_unflushed = false;
+                    if let Err(error) = ready.and_then(|()| self.send_next()) {
+                        break ProgramEnd::Failed(error.to_string());
+                    }
+                }
                 message = messages.next() => {
                     // An answer to a ping may wait.
                     self.is_unflushed = true;
@@ -141,15 +151,6 @@ where
                         Some(Err(error)) => break ProgramEnd::Failed(error.to_string()),
                     }
                     self.speak(now);
-                }
-                ready = poll_fn(|context| match has_unsent {
-                    true => self.sink.poll_ready_unpin(context),
-                    false => self.sink.poll_flush_unpin(context),
-                }), if has_unsent || self.is_unflushed => {
-                    self.is_unflushed = false;
-                    if let Err(error) = ready.and_then(|()| self.send_next()) {
-                        break ProgramEnd::Failed(error.to_string());
-                    }
                 }
             }
         };
