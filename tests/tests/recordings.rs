@@ -27,6 +27,9 @@ same => n,Wait(0.3)
 same => n,Hangup()
 ";
 
+/// Who calls draws breath: what is said with the answer itself comes before the recording begins.
+const BREATH: Duration = Duration::from_millis(300);
+
 /// A house with a directory of its own, and a caller.
 struct Scene {
     etc: Scratch,
@@ -86,6 +89,7 @@ fn read(path: &Path) -> Vec<i16> {
 async fn both_sides_are_recorded_whole_and_aligned() -> Outcome {
     let mut scene = Scene::new().await?;
     let caller = scene.call("100").await?;
+    caller.wait(BREATH).await?;
     caller.play("digits/20").await?;
     caller.ended().await?;
     scene.stop().await;
@@ -114,6 +118,7 @@ async fn both_sides_are_recorded_whole_and_aligned() -> Outcome {
 async fn what_a_caller_says_is_recorded_and_played_back() -> Outcome {
     let mut scene = Scene::new().await?;
     let caller = scene.call("200").await?;
+    caller.wait(BREATH).await?;
     caller.play("digits/7").await?;
     caller.wait(Duration::from_millis(400)).await?;
     let heard = scene.etc.path().join("heard.wav");
