@@ -73,23 +73,25 @@ pub fn convert(
             return Err(SoundError::OverInput { path: output.clone() });
         }
     }
-    let targets: Vec<Target> = outputs.iter().map(|output| output.1).collect();
+    let mut reader = Reader::open(input)?;
+    let spec = reader.spec();
+    let ways = outputs.iter().map(|output| Way::new(spec, &output.1, conversion));
+    let ways: Vec<Way> = ways.collect::<Result<_, _>>()?;
     let mut gain = conversion.gain;
     if conversion.guard {
-        let mut ways = ways(Reader::open(input)?.spec(), &targets, conversion, gain)?;
-        let (_, peak) = pass(input, &mut ways, conversion, |_, _| Ok(()))?;
+        let (_, peak) = pass(reader, ways.clone(), conversion.channels, gain, |_, _| Ok(()))?;
         if peak > LOUDEST {
             gain *= LOUDEST / peak;
         }
+        reader = Reader::open(input)?;
     }
-    let spec = Reader::open(input)?.spec();
     let mut sinks = Vec::new();
     for (path, target) in outputs {
         let dither = conversion.dither && changes(&spec, target, conversion, gain);
         sinks.push(Sink::create(path, *target, dither)?);
     }
-    let mut ways = ways(spec, &targets, conversion, gain)?;
-    let (frames, peak) = pass(input, &mut ways, conversion, |way, made| sinks[way].write(made))?;
+    let take = |way: usize, made: &[Vec<f32>]| sinks[way].write(made);
+    let (frames, peak) = pass(reader, ways, conversion.channels, gain, take)?;
     let clipped = sinks.iter().map(Sink::clipped).sum();
     for sink in sinks {
         sink.finish()?;
@@ -104,46 +106,40 @@ const LOUDEST: f32 = 0.9999;
 fn changes(spec: &Spec, target: &Target, conversion: &Conversion, gain: f32) -> bool {
     spec.rate != target.rate
         || !conversion.channels.keeps(spec.channels)
-        || gain.to_bits() != 1.0_f32.to_bits()
+        || gain != 1.0
         || spec.precision > target.encoding.bits()
 }
 
 /// What becomes of the input for one output.
+#[derive(Clone)]
 struct Way {
     /// One for each channel.
     converters: Vec<RateConverter>,
     made: Vec<Vec<f32>>,
-    gain: f32,
 }
 
-fn ways(
-    spec: Spec,
-    targets: &[Target],
-    conversion: &Conversion,
-    gain: f32,
-) -> Result<Vec<Way>, SoundError> {
-    let way = |target: &Target| {
+impl Way {
+    fn new(spec: Spec, target: &Target, conversion: &Conversion) -> Result<Self, SoundError> {
         let converter = RateConverter::new(spec.rate, target.rate, conversion.phase)?;
         let channels = usize::from(target.channels);
-        Ok(Way { converters: vec![converter; channels], made: vec![Vec::new(); channels], gain })
-    };
-    targets.iter().map(way).collect()
+        Ok(Self { converters: vec![converter; channels], made: vec![Vec::new(); channels] })
+    }
 }
 
-/// Reads the input once and hands what is made of it on, piece by piece. Returns the frames read
-/// and the greatest magnitude made.
+/// Reads the input and hands what is made of it on, piece by piece. Returns the frames read and the
+/// greatest magnitude made.
 fn pass(
-    input: &Path,
-    ways: &mut [Way],
-    conversion: &Conversion,
+    mut reader: Reader,
+    mut ways: Vec<Way>,
+    wanted: Channels,
+    gain: f32,
     mut take: impl FnMut(usize, &[Vec<f32>]) -> Result<(), SoundError>,
 ) -> Result<(u64, f32), SoundError> {
-    let mut reader = Reader::open(input)?;
-    let mut channels = vec![Vec::new(); conversion.channels.count()];
+    let mut channels = vec![Vec::new(); wanted.count()];
     let (mut frames, mut peak) = (0, 0.0_f32);
     loop {
         channels.iter_mut().for_each(Vec::clear);
-        let read = reader.read(conversion.channels, &mut channels)?;
+        let read = reader.read(wanted, &mut channels)?;
         frames += read as u64;
         for (number, way) in ways.iter_mut().enumerate() {
             for (n, (converter, made)) in way.converters.iter_mut().zip(&mut way.made).enumerate() {
@@ -153,9 +149,7 @@ fn pass(
                 } else {
                     converter.convert(&channels[n.min(channels.len() - 1)], made);
                 }
-                if way.gain.to_bits() != 1.0_f32.to_bits() {
-                    made.iter_mut().for_each(|it| *it *= way.gain);
-                }
+                made.iter_mut().for_each(|it| *it *= gain);
                 peak = made.iter().fold(peak, |peak, it| peak.max(it.abs()));
             }
             take(number, &way.made)?;

@@ -9,6 +9,7 @@
 mod decimator;
 mod design;
 mod kernel;
+mod places;
 mod polyphase;
 mod sharp;
 

@@ -3,6 +3,7 @@
 use super::Phase;
 use super::design::{self, Kaiser, LowPass};
 use super::kernel::{TAPS, TILE, filter};
+use super::places::Places;
 
 /// The stop band begins exactly at half of the narrower rate, 4 kHz of 8 kHz.
 const STOP: f64 = 0.25;
@@ -49,9 +50,7 @@ pub(super) struct Halver {
     /// For samples of even and of odd places: `a`, `b` and their sum.
     filters: [[Vec<f32>; 3]; 2],
     /// The samples, by their place in four.
-    lines: [Vec<f32>; 4],
-    /// The place of the next one.
-    place: usize,
+    places: Places,
     /// What is left of the last odd output until the next product is there.
     pending: Option<f32>,
     /// Sums of samples that meet sums of taps, then the three products.
@@ -69,40 +68,16 @@ impl Halver {
             let sum = a.iter().zip(&b).map(|(a, b)| a + b).collect();
             [a, b, sum]
         });
-        // Half as many before in each line; an odd number leaves one more in the later ones.
-        let before = taps.before;
-        let line = |place: usize| vec![0.0; (before + 1 - place / 2) / 2];
-        let lines = [line(0), line(0), line(2), line(2)];
-        Self {
-            filters,
-            lines,
-            place: 2 * (before % 2),
-            pending: None,
-            sums: vec![],
-            products: Default::default(),
-        }
+        // `before` are of the single rate.
+        let places = Places::new(4, 2 * taps.before);
+        Self { filters, places, pending: None, sums: vec![], products: Default::default() }
     }
 
     /// Takes samples and appends what can be made of them.
-    pub(super) fn process(&mut self, mut input: &[f32], out: &mut Vec<f32>) {
-        while self.place != 0
-            && let Some((&first, rest)) = input.split_first()
-        {
-            self.lines[self.place].push(first);
-            self.place = (self.place + 1) % 4;
-            input = rest;
-        }
-        let (groups, rest) = input.as_chunks::<4>();
-        for (line, place) in self.lines.iter_mut().zip(0..) {
-            line.extend(groups.iter().map(|group| group[place]));
-        }
-        for &sample in rest {
-            self.lines[self.place].push(sample);
-            self.place += 1;
-        }
+    pub(super) fn process(&mut self, input: &[f32], out: &mut Vec<f32>) {
+        self.places.take(input);
         let taps = self.filters[0][0].len();
-        let shortest = self.lines.iter().map(Vec::len).min().unwrap_or(0);
-        let count = shortest.saturating_sub(taps) / TILE * TILE;
+        let count = self.places.shortest().saturating_sub(taps) / TILE * TILE;
         if count == 0 {
             return;
         }
@@ -111,7 +86,7 @@ impl Halver {
             product.resize(count, 0.0);
         }
         let [aa, bb, both] = &mut self.products;
-        let (even, odd) = self.lines.split_at_mut(2);
+        let (even, odd) = self.places.lines().split_at_mut(2);
         for ((filters, a), b) in self.filters.iter().zip(even).zip(odd) {
             let len = count + taps - 1;
             filter(&filters[0], &a[..len], aa);
