@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::dither::Quantizer;
 use super::target::{Container, Encoding, Target};
 use crate::error::SoundError;
+use crate::format::wav_header::{WavEncoding, WavHeader};
 use crate::g711;
 
 /// A file that is being written. Until [`finish`](Self::finish) it lies beside its place under
@@ -149,38 +150,15 @@ fn interleave<T, const WIDTH: usize>(
     }
 }
 
-/// The header of a WAV file whose samples take `size` bytes: 44 bytes for PCM, as every player
-/// takes it; float needs a fact chunk.
 fn header(target: &Target, size: u32) -> Vec<u8> {
-    let float = target.encoding == Encoding::Float32;
-    let tag: u16 = match target.encoding {
-        Encoding::Signed16 | Encoding::Signed24 => 1,
-        Encoding::Float32 => 3,
-        Encoding::Alaw => 6,
-        Encoding::Ulaw => 7,
+    let encoding = match target.encoding {
+        Encoding::Signed16 => WavEncoding::Signed(16),
+        Encoding::Signed24 => WavEncoding::Signed(24),
+        Encoding::Float32 => WavEncoding::Float32,
+        Encoding::Alaw => WavEncoding::Alaw,
+        Encoding::Ulaw => WavEncoding::Ulaw,
     };
-    let plain = tag == 1;
-    let frame = target.frame_bytes();
-    let mut out = Vec::with_capacity(HEADER_MOST as usize);
-    let rest: u32 = if plain { 36 } else { 50 };
-    out.extend(b"RIFF");
-    out.extend((rest + size + size % 2).to_le_bytes());
-    out.extend(b"WAVEfmt ");
-    out.extend(if plain { 16_u32 } else { 18 }.to_le_bytes());
-    out.extend(tag.to_le_bytes());
-    out.extend(target.channels.to_le_bytes());
-    out.extend(target.rate.to_le_bytes());
-    out.extend((target.rate * frame).to_le_bytes());
-    out.extend((frame as u16).to_le_bytes());
-    out.extend((if float { 32 } else { target.encoding.bytes() * 8 } as u16).to_le_bytes());
-    if !plain {
-        out.extend(0_u16.to_le_bytes());
-        out.extend(b"fact\x04\0\0\0");
-        out.extend((size / frame).to_le_bytes());
-    }
-    out.extend(b"data");
-    out.extend(size.to_le_bytes());
-    out
+    WavHeader { encoding, channels: target.channels, rate: target.rate }.bytes(size, size % 2)
 }
 
 /// Bytes of the longest header.

@@ -2,6 +2,7 @@
 
 pub mod raw;
 pub mod wav;
+pub mod wav_header;
 
 use std::io::Cursor;
 use std::path::Path;
