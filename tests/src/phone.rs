@@ -272,14 +272,18 @@ impl Phone {
         run_all_until(&mut [self], most, |phones, frame| each(phones[0], frame))
     }
 
+    /// Takes in what was still on its way to a socket that its media left, before the packet `place`
+    /// of what it [heard](Self::heard).
+    pub fn hear_late(&mut self, left: &UdpSocket, place: usize) {
+        let late = packets_of(left);
+        self.media.heard.splice(place..place, late);
+    }
+
     /// Reads everything that waits on its sockets.
     fn read(&mut self) {
+        let packets = packets_of(&self.media.rtp);
+        self.media.heard.extend(packets);
         let mut buffer = [0; 4096];
-        while let Ok((length, from)) = self.media.rtp.recv_from(&mut buffer) {
-            if let Some(packet) = RtpPacket::parse(&buffer[..length]) {
-                self.media.heard.push(Heard { at: Instant::now(), from, packet });
-            }
-        }
         while let Ok((length, _)) = self.media.rtcp.recv_from(&mut buffer) {
             self.media.reports.push(buffer[..length].to_vec());
         }
@@ -369,6 +373,18 @@ impl Media {
         }
         Self { rtp, rtcp, heard: Vec::new(), reports: Vec::new() }
     }
+}
+
+/// Everything that waits on a socket of RTP.
+fn packets_of(socket: &UdpSocket) -> Vec<Heard> {
+    let mut buffer = [0; 4096];
+    let mut packets = Vec::new();
+    while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+        if let Some(packet) = RtpPacket::parse(&buffer[..length]) {
+            packets.push(Heard { at: Instant::now(), from, packet });
+        }
+    }
+    packets
 }
 
 /// The value of a header.
