@@ -6,7 +6,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::coded::{Coding, Order};
-use super::{Layout, Packing};
+use super::packed::{Layout, Packing};
+use super::source::ReadError;
 use crate::error::SoundError;
 use crate::gsm::microsoft;
 use crate::sound::{MAX_RATE, MIN_RATE};
@@ -23,7 +24,7 @@ pub(crate) fn is_riff(bytes: &[u8]) -> bool {
 }
 
 /// Reads the header from the beginning of the input.
-pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, HeaderError> {
+pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
     let end = input.seek(SeekFrom::End(0))?;
     input.seek(SeekFrom::Start(0))?;
     let magic = up_to(input, MAGIC)?;
@@ -60,25 +61,6 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, HeaderError>
     }
     let chunk = if format.is_none() { "fmt " } else { "data" };
     Err(SoundError::MissingChunk { chunk }.into())
-}
-
-/// What can go wrong: the file's contents, or reading them.
-#[derive(Debug)]
-pub(super) enum HeaderError {
-    Sound(SoundError),
-    Io(io::Error),
-}
-
-impl From<SoundError> for HeaderError {
-    fn from(error: SoundError) -> Self {
-        Self::Sound(error)
-    }
-}
-
-impl From<io::Error> for HeaderError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 /// How chunks are written.

@@ -1,0 +1,35 @@
+//! What readers of one kind of file have in common.
+
+use std::io;
+
+use super::Spec;
+use crate::error::SoundError;
+
+/// What gives the samples of a sound, piece by piece.
+pub(super) trait Source {
+    /// What is read.
+    fn spec(&self) -> Spec;
+
+    /// Replaces `frames` by the next ones: samples of all channels by turns, full scale as 1, each
+    /// a number, some 100,000 at most. None at the end.
+    fn read(&mut self, frames: &mut Vec<f32>) -> Result<(), ReadError>;
+}
+
+/// What can go wrong: the file's contents, or reading them.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    Sound(SoundError),
+    Io(io::Error),
+}
+
+impl From<SoundError> for ReadError {
+    fn from(error: SoundError) -> Self {
+        Self::Sound(error)
+    }
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
