@@ -17,6 +17,7 @@ pub mod rate;
 pub mod read;
 pub mod resample;
 pub mod say;
+pub mod signal;
 pub mod sound;
 pub mod stretch;
 pub mod thirdband;

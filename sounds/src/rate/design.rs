@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 /// The modified Bessel function in it is a series in the square of its argument, which at a place
 /// is a multiple of one minus the place's square: a polynomial, whose terms are kept.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kaiser {
+pub(crate) struct Kaiser {
     terms: [f64; TERMS],
 }
 
@@ -16,7 +16,7 @@ const TERMS: usize = 36;
 
 impl Kaiser {
     /// Kaiser's own approximation for more than 50 dB.
-    pub(super) fn new(attenuation: f64) -> Self {
+    pub(crate) fn new(attenuation: f64) -> Self {
         let beta = 0.1102 * (attenuation - 8.7);
         let mut terms = [1.0; TERMS];
         for k in 1..TERMS {
@@ -40,15 +40,15 @@ impl Kaiser {
 /// An ideal low pass, windowed: `cutoff` in cycles a sample, `half` the samples from its middle to
 /// its end.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LowPass {
-    pub(super) cutoff: f64,
-    pub(super) half: f64,
-    pub(super) window: Kaiser,
+pub(crate) struct LowPass {
+    pub(crate) cutoff: f64,
+    pub(crate) half: f64,
+    pub(crate) window: Kaiser,
 }
 
 impl LowPass {
     /// The response at a time from its middle, in samples; its sum over whole samples is near 1.
-    pub(super) fn at(&self, time: f64) -> f64 {
+    pub(crate) fn at(&self, time: f64) -> f64 {
         let turn = TAU * self.cutoff * time;
         let sinc = if turn.abs() < 1e-9 { 1.0 } else { turn.sin() / turn };
         2.0 * self.cutoff * sinc * self.window.at(time / self.half)

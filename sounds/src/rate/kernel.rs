@@ -6,13 +6,13 @@
 use crate::vector::vectorized;
 
 /// Outputs of [`filter`] that are made side by side.
-pub(super) const TILE: usize = 80;
+pub(crate) const TILE: usize = 80;
 
 /// Sums of a filter that are kept side by side.
 pub(super) const LANES: usize = 8;
 
 /// Taps that [`filter`] takes at once.
-pub(super) const TAPS: usize = STEPS * WIDTH;
+pub(crate) const TAPS: usize = STEPS * WIDTH;
 
 /// Taps of [`filter`] that meet a vector of samples while it is at hand.
 const STEPS: usize = 2;
@@ -24,7 +24,7 @@ vectorized! {
     /// Adds to each output the sum of the taps times the samples from its place on. There are as
     /// many more samples than outputs as there are taps, less one; outputs beyond whole
     /// [`TILE`]s are left alone. The number of taps is a multiple of [`TAPS`].
-    pub(super) fn filter(taps: &[f32], samples: &[f32], out: &mut [f32]) {
+    pub(crate) fn filter(taps: &[f32], samples: &[f32], out: &mut [f32]) {
         let (tiles, _) = out.as_chunks_mut::<TILE>();
         let (groups, _) = taps.as_chunks::<TAPS>();
         let mut samples = samples;

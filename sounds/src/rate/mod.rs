@@ -7,8 +7,8 @@
 //! depend on the processor.
 
 mod decimator;
-mod design;
-mod kernel;
+pub(crate) mod design;
+pub(crate) mod kernel;
 mod places;
 mod polyphase;
 mod sharp;
