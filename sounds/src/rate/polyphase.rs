@@ -188,10 +188,9 @@ impl Table {
         let rows = places.min(most);
         let count = rows + usize::from(interpolated);
         let middle = (taps / 2 - 1) as f64;
-        let mut filters = Vec::with_capacity(count * taps);
-        for n in 0..count {
-            let place = n as f64 / rows as f64;
-            filters.extend((0..taps).map(|k| filter.at(k as f64 - middle - place)));
+        let mut filters = vec![0.0; count * taps];
+        for (n, row) in filters.chunks_exact_mut(taps).enumerate() {
+            filter.respond(-middle - n as f64 / rows as f64, row);
         }
         // All of them together: what one alone does not pass evenly, the steep filter keeps out.
         let gain = rows as f64 / filters[..rows * taps].iter().sum::<f64>();

@@ -26,8 +26,8 @@ impl Taps {
     fn new(phase: Phase, gain: f64) -> Self {
         let window = Kaiser::new(design::attenuation(HALF as f64, EDGE));
         let filter = LowPass { cutoff: STOP - EDGE / 2.0, half: HALF as f64 + 1.0, window };
-        let middle = HALF as f64;
-        let mut taps: Vec<f64> = (0..=2 * HALF).map(|n| filter.at(n as f64 - middle)).collect();
+        let mut taps = vec![0.0; 2 * HALF + 1];
+        filter.respond(-(HALF as f64), &mut taps);
         design::normalize(&mut taps);
         let before = match phase {
             Phase::Linear => HALF / 2,

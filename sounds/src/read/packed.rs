@@ -125,4 +125,4 @@ impl<R: Read> Source for Packed<R> {
 }
 
 /// Bytes that are read at once.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 16 << 10;

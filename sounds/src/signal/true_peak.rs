@@ -25,7 +25,9 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let low_pass = LowPass { cutoff: 0.5, half, window: Kaiser::new(ATTENUATION) };
     let filter = |place: usize| {
         let time = half - 1.0 + place as f64 / PLACES as f64;
-        std::array::from_fn(|n| low_pass.at(n as f64 - time) as f32)
+        let mut taps = [0.0; LEN];
+        low_pass.respond(-time, &mut taps);
+        taps.map(|tap| tap as f32)
     };
     let filters: Vec<[f32; LEN]> = (1..PLACES).map(filter).collect();
     let sums = filters.iter().map(|taps| taps.iter().map(|tap| tap.abs()).sum::<f32>());
