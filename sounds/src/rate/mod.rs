@@ -9,6 +9,7 @@
 mod decimator;
 pub(crate) mod design;
 pub(crate) mod kernel;
+mod phases;
 mod places;
 mod polyphase;
 mod sharp;
@@ -27,9 +28,14 @@ const ATTENUATION: f64 = 127.0;
 /// How a steep edge rings: before and after a click alike, or less before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
-    /// All frequencies are delayed alike.
+    /// All frequencies are delayed alike: it rings before a sound as it does after it.
     #[default]
     Linear,
+    /// Low frequencies are up to 0.6 ms ahead of those near the edge: 53 dB less loud before a
+    /// click than the click, longer after it. A third more work for the steep filter.
+    Intermediate,
+    /// Up to 1.2 ms: nothing before a click.
+    Minimum,
 }
 
 /// Converts a stream of samples from one rate to another.
@@ -156,7 +162,11 @@ mod tests {
     }
 
     fn converted(input: &[f32], from: u32, to: u32) -> Vec<f32> {
-        let mut converter = RateConverter::new(from, to, Phase::Linear).unwrap();
+        with_phase(Phase::Linear, input, from, to)
+    }
+
+    fn with_phase(phase: Phase, input: &[f32], from: u32, to: u32) -> Vec<f32> {
+        let mut converter = RateConverter::new(from, to, phase).unwrap();
         let mut out = Vec::new();
         for piece in input.chunks(997) {
             converter.convert(piece, &mut out);
@@ -258,6 +268,57 @@ mod tests {
                 assert!(level.abs() < 0.002, "{to} at {frequency}: {level} dB");
                 assert!(delay.abs() < 0.0005, "{to} at {frequency}: {delay} samples late");
                 assert!(rest < -120.0, "{to} at {frequency}: {rest} dB of other things");
+            }
+        }
+    }
+
+    #[test]
+    fn every_phase_passes_and_stops_the_same() {
+        for phase in [Phase::Intermediate, Phase::Minimum] {
+            for (from, to) in [(16_000, 8000), (44_100, 8000), (48_000, 8000), (8000, 44_100)] {
+                let level = |frequency: f64| {
+                    let out = with_phase(phase, &tone(frequency, from, from as usize), from, to);
+                    assert_eq!(out.len(), to as usize);
+                    let (level, _, rest) = fitted(&out, frequency, to);
+                    (level, rest)
+                };
+                for frequency in [100.0, 997.0, 2500.0, 3400.0, 3650.0] {
+                    let (level, rest) = level(frequency);
+                    assert!(level.abs() < 0.002, "{phase:?}, {from}: {level} dB at {frequency}");
+                    assert!(rest < -119.0, "{phase:?}, {from}: {rest} dB beside {frequency}");
+                }
+                if from < to {
+                    continue;
+                }
+                assert!(level(3790.0).0 > -3.0 && level(3810.0).0 < -3.0, "{phase:?}, {from}");
+                for frequency in [4000.0, 4100.0, 5003.0, 7990.0, 20_011.0] {
+                    if frequency > f64::from(from) / 2.0 {
+                        continue;
+                    }
+                    let out = with_phase(phase, &tone(frequency, from, from as usize), from, to);
+                    let rest = &out[400..out.len() - 400];
+                    let power: f64 = rest.iter().map(|&it| f64::from(it).powi(2)).sum();
+                    let level = db((2.0 * power / rest.len() as f64).sqrt());
+                    assert!(level < -123.0, "{phase:?}, {from} at {frequency}: {level} dB");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_click_stays_where_it_is_and_rings_as_its_phase_says() {
+        for from in [16_000, 44_100, 48_000] {
+            let mut click = vec![0.0; from as usize];
+            click[from as usize / 2] = 1.0;
+            for (phase, before) in
+                [(Phase::Linear, -27.0), (Phase::Intermediate, -52.0), (Phase::Minimum, -120.0)]
+            {
+                let out = with_phase(phase, &click, from, 8000);
+                let peak = out.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+                assert_eq!(out[4000].abs(), peak, "{phase:?}, {from}");
+                let ring = out[3992..=3996].iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+                let ring = db(f64::from(ring / peak));
+                assert!(ring < before, "{phase:?}, {from}: {ring} dB");
             }
         }
     }

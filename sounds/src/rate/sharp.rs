@@ -3,6 +3,7 @@
 use super::Phase;
 use super::design::{self, Kaiser, LowPass};
 use super::kernel::{TAPS, TILE, filter};
+use super::phases;
 use super::places::Places;
 
 /// The stop band begins exactly at half of the narrower rate, 4 kHz of 8 kHz.
@@ -24,20 +25,28 @@ struct Taps {
 
 impl Taps {
     fn new(phase: Phase, gain: f64) -> Self {
-        let window = Kaiser::new(design::attenuation(HALF as f64, EDGE));
-        let filter = LowPass { cutoff: STOP - EDGE / 2.0, half: HALF as f64 + 1.0, window };
-        let mut taps = vec![0.0; 2 * HALF + 1];
-        filter.respond(-(HALF as f64), &mut taps);
-        design::normalize(&mut taps);
-        let before = match phase {
-            Phase::Linear => HALF / 2,
+        let table = |taps: &[f32]| taps.iter().map(|&tap| f64::from(tap)).collect();
+        let (taps, before): (Vec<f64>, usize) = match phase {
+            Phase::Linear => (linear(), HALF),
+            Phase::Intermediate => (table(&phases::INTERMEDIATE), phases::INTERMEDIATE_BEFORE),
+            Phase::Minimum => (table(&phases::MINIMUM), phases::MINIMUM_BEFORE),
         };
         let every_second = |first: usize| {
             let taps = taps.iter().skip(first).step_by(2);
             padded(taps.map(|&tap| (tap * gain) as f32), 0)
         };
-        Self { even: every_second(0), odd: every_second(1), before }
+        Self { even: every_second(0), odd: every_second(1), before: before / 2 }
     }
+}
+
+/// The filter that delays all alike.
+pub(super) fn linear() -> Vec<f64> {
+    let window = Kaiser::new(design::attenuation(HALF as f64, EDGE));
+    let filter = LowPass { cutoff: STOP - EDGE / 2.0, half: HALF as f64 + 1.0, window };
+    let mut taps = vec![0.0; 2 * HALF + 1];
+    filter.respond(-(HALF as f64), &mut taps);
+    design::normalize(&mut taps);
+    taps
 }
 
 /// Every second sample of what is left below a quarter of the rate.
