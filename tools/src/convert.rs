@@ -1,5 +1,7 @@
 //! `diesis convert`: one sound file into others.
 
+mod signal;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +23,7 @@ pub(crate) fn run(options: &Convert) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let conversion = Conversion {
+    let conversion = options.signal.asked(Conversion {
         channels: match options.channels {
             ChannelChoice::Mono => Channels::Mean,
             ChannelChoice::Left => Channels::One(0),
@@ -32,7 +34,7 @@ pub(crate) fn run(options: &Convert) -> ExitCode {
         guard: options.guard,
         dither: !options.no_dither,
         ..Conversion::default()
-    };
+    });
     let name = options.input.display();
     match convert(&options.input, &outputs, &conversion) {
         Ok(report) => {

@@ -1,8 +1,12 @@
 //! `diesis convert`, as typed arguments.
 
+pub(crate) mod signal;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use self::signal::Signal;
 
 /// Sound files in, sound files out.
 #[derive(Debug, Args)]
@@ -28,6 +32,8 @@ pub(crate) struct Convert {
     /// Make a sound that would be too loud as quiet as it takes, instead of cutting it
     #[arg(long)]
     pub(crate) guard: bool,
+    #[command(flatten)]
+    pub(crate) signal: Signal,
     /// Round without noise
     #[arg(long)]
     pub(crate) no_dither: bool,
