@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::sound::{MAX_RATE, MIN_RATE};
+
 /// Why a sound could not be read, converted or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,6 +93,50 @@ pub enum SoundError {
 }
 
 impl SoundError {
+    /// What to do about it, in a sentence without a full stop.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let told = match self {
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "check the name and the directory",
+                io::ErrorKind::PermissionDenied => {
+                    "give yourself the right to it, or convert as a user who has it"
+                }
+                io::ErrorKind::StorageFull => "free some space, or name another disk",
+                _ => "check the disk, and that nothing else changes the file",
+            },
+            Self::NotAFile { .. } => {
+                "name a file, or with `diesis convert --into` a directory whose files are converted"
+            }
+            Self::OverInput { .. } => "name another file for the output, then move it",
+            Self::TooLarge { .. } => {
+                "cut it into parts, or lower rate, bits or channels of the output"
+            }
+            Self::UnknownFormat { .. } => {
+                "give the file the extension that tells how it is stored, or save it as WAV first"
+            }
+            Self::NotWritten { .. } => "choose one of the formats that are written",
+            Self::NotWav => {
+                "if it is sound of another kind, give it the extension of that kind; else save it \
+                 anew as WAV"
+            }
+            Self::MissingChunk { .. } | Self::InvalidFormat { .. } => {
+                "the file is damaged or cut off: take it from its source again, or save it anew as \
+                 16-bit PCM"
+            }
+            Self::UnsupportedEncoding { .. } => {
+                "open it where it was made and save it as 16-bit PCM"
+            }
+            Self::UnsupportedRate { .. } | Self::Resample { .. } => {
+                return format!(
+                    "choose a rate from {MIN_RATE} to {MAX_RATE} Hz; if the file states another, \
+                     its header is damaged"
+                );
+            }
+        };
+        told.to_owned()
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { path: path.into(), source }
     }

@@ -10,13 +10,56 @@ use self::signal::Signal;
 
 /// Sound files in, sound files out.
 #[derive(Debug, Args)]
+#[command(override_usage = "\
+diesis convert [OPTIONS] IN OUT...
+       diesis convert [OPTIONS] IN... --into DIR [--to EXT,...]")]
+#[command(after_help = "\
+What comes out is what Asterisk plays: 8 kHz, 16 bits, mono, with nothing left above 4 kHz. What an
+input is, its contents tell; what an output is, its extension.
+
+Many files: each IN is a file, a directory, whose tree is kept, or a pattern in quotes, which keeps the
+tree from its first wildcard on: * ? [a-z] {a,b}, and ** for any directories. Hidden files and what DIR
+holds are left out, what is no sound is passed over. What is as it should be is not made again: DIR keeps
+a list (.diesis-convert.json) of what was made from what, and how. Ctrl-C leaves no half files.
+
+Exit codes: 0 all is made, 1 something failed, 2 what is asked for can not be and nothing was done,
+130 stopped by Ctrl-C.
+
+Examples:
+  diesis convert announcement.wav menu.wav                      8 kHz, 16 bits, mono
+  diesis convert studio.wav menu.wav menu.sln16 menu.ulaw       several at once
+  diesis convert loud.wav menu.wav --guard                      as quiet as it takes, instead of cut
+  diesis convert recordings --into /var/lib/asterisk/sounds/en  a directory with all below it
+  diesis convert 'in/**/*.mp3' --into out --to wav,ulaw,sln16   three files of each
+  diesis convert recordings --into out --dry-run                only say what would be done")]
 pub(crate) struct Convert {
-    /// The sound to convert
-    #[arg(value_name = "IN")]
-    pub(crate) input: PathBuf,
-    /// What to make of it; the extension says how it is stored: wav, wav16, sln, sln16, ulaw...
-    #[arg(value_name = "OUT", required = true)]
-    pub(crate) outputs: Vec<PathBuf>,
+    /// The sound, then what to make of it; the extension says how it is stored: wav, wav16, sln, sln16, ulaw...
+    #[arg(value_name = "IN OUT", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Convert all that is named, files, directories and patterns, into this directory
+    #[arg(long, short = 'o', value_name = "DIR", help_heading = "Many files")]
+    pub(crate) into: Option<PathBuf>,
+    /// What to make of each, by extension; several with commas
+    #[arg(
+        long,
+        value_name = "EXT",
+        value_delimiter = ',',
+        default_value = "wav",
+        help_heading = "Many files"
+    )]
+    pub(crate) to: Vec<String>,
+    /// Make everything, also what is as it should be
+    #[arg(long, short, help_heading = "Many files")]
+    pub(crate) force: bool,
+    /// How many files at one time [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Many files")]
+    pub(crate) threads: Option<usize>,
+    /// Say what would be done, write nothing
+    #[arg(long, short = 'n', help_heading = "Many files")]
+    pub(crate) dry_run: bool,
+    /// Tell of files that are passed over, too
+    #[arg(long, short, conflicts_with = "quiet", help_heading = "Many files")]
+    pub(crate) verbose: bool,
     /// Samples a second [default: what the extension stands for, 8000 for wav]
     #[arg(short, long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
     pub(crate) rate: Option<u32>,
@@ -41,6 +84,23 @@ pub(crate) struct Convert {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
+
+impl Convert {
+    /// Whether there is an option that one file has no use for.
+    pub(crate) fn asks_for_a_batch(&self) -> bool {
+        self.to != ["wav"] || self.force || self.threads.is_some() || self.dry_run || self.verbose
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|threads| (1..=MOST_THREADS).contains(threads))
+        .ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
+}
+
+/// More than this many threads are a slip of the finger.
+const MOST_THREADS: usize = 1024;
 
 /// How a sample of a WAV file is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,0 +1,129 @@
+//! `diesis convert`: one sound file into others, or many into a directory.
+
+mod batch;
+mod signal;
+mod told;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use diesis_sounds::convert::target::{Container, Encoding, Target};
+use diesis_sounds::convert::{Conversion, convert};
+use diesis_sounds::read::channels::Channels;
+
+use self::told::{Failure, Told, warnings};
+use crate::cli::convert::{Bits, ChannelChoice, Convert};
+
+/// Runs the command. The exit code is 0 when all is made, 1 when it failed, 2 when what is asked
+/// for can not be.
+pub(crate) fn run(options: &Convert) -> ExitCode {
+    if let Some(into) = &options.into {
+        return batch::run(options, &options.paths, into);
+    }
+    let refused = match options.paths.as_slice() {
+        [] | [_] => "what is to be made is missing: name an output, or a directory with --into",
+        [directory, into] if directory.is_dir() => {
+            return batch::run(options, std::slice::from_ref(directory), into);
+        }
+        [directory, ..] if directory.is_dir() => {
+            "the first is a directory: `--into OUTDIR` converts all that is in it"
+        }
+        _ if options.asks_for_a_batch() => {
+            "--to, --force, --threads and --dry-run are for many files: name a directory with --into"
+        }
+        [input, outputs @ ..] => return one(options, input, outputs),
+    };
+    eprintln!("diesis: {refused}");
+    ExitCode::from(2)
+}
+
+/// Converts one file.
+fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
+    let target = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        match target(&extension, options) {
+            Ok(target) => Ok((path.clone(), target)),
+            Err(refusal) => Err(format!("{}: {refusal}", path.display())),
+        }
+    };
+    let targets = outputs.iter().map(target).collect::<Result<Vec<_>, _>>();
+    let targets = match targets {
+        Ok(targets) => targets,
+        Err(refusal) => {
+            eprintln!("diesis: {refusal}");
+            return ExitCode::from(2);
+        }
+    };
+    let name = input.display();
+    match convert(input, &targets, &conversion(options)) {
+        Ok(report) => {
+            if !options.quiet {
+                let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
+                println!("{name}: {}", Told { report: &report, outputs: &outputs });
+            }
+            for warning in warnings(&report, options.gain) {
+                eprintln!("diesis: {name}: {warning}");
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("diesis: {}", Failure(input, &error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What is done to a sound on its way.
+fn conversion(options: &Convert) -> Conversion {
+    options.signal.asked(Conversion {
+        channels: match options.channels {
+            ChannelChoice::Mono => Channels::Mean,
+            ChannelChoice::Left => Channels::One(0),
+            ChannelChoice::Right => Channels::One(1),
+            ChannelChoice::Stereo => Channels::Stereo,
+        },
+        gain: 10.0_f32.powf(options.gain / 20.0),
+        guard: options.guard,
+        dither: !options.no_dither,
+        ..Conversion::default()
+    })
+}
+
+/// Everything that decides what comes out, as a text: another one gives other files.
+fn recipe(target: &Target, options: &Convert) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version} {target:?} {:?}", conversion(options))
+}
+
+/// What an output with this extension is to be.
+fn target(extension: &str, options: &Convert) -> Result<Target, String> {
+    let mut target = Target::from_extension(extension).map_err(|error| error.to_string())?;
+    let raw = target.container == Container::Raw;
+    if let Some(bits) = options.bits {
+        if raw {
+            return Err("--bits is for WAV files".to_owned());
+        }
+        target.encoding = match bits {
+            Bits::Sixteen => Encoding::Signed16,
+            Bits::TwentyFour => Encoding::Signed24,
+            Bits::Float => Encoding::Float32,
+        };
+    }
+    if let Some(rate) = options.rate {
+        if raw && rate != target.rate {
+            return Err(format!(
+                "what plays such a file takes it for {} Hz: without a header nothing tells another \
+                 rate",
+                target.rate
+            ));
+        }
+        target.rate = rate;
+    }
+    if options.channels == ChannelChoice::Stereo {
+        if raw {
+            return Err("such a file has one channel".to_owned());
+        }
+        target.channels = 2;
+    }
+    Ok(target)
+}
