@@ -14,6 +14,7 @@ mod run;
 mod service;
 mod show;
 mod signals;
+mod sounds;
 mod trace;
 
 use std::{future::Future, io, process::ExitCode, sync::Arc};
@@ -43,6 +44,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
         Some(Command::Convert(options)) => convert::run(&options),
+        Some(Command::Sounds(question)) => sounds::run(&question),
         Some(Command::Load(options)) => load::run(&options),
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Database(database)) => show::database(&database),

@@ -74,10 +74,17 @@ impl<'a> Reader<'a> {
     /// Appends the next samples to each wanted channel, full scale as 1. Returns how many; 0 at the
     /// end.
     pub fn read(&mut self, wanted: Channels, out: &mut [Vec<f32>]) -> Result<usize, SoundError> {
-        self.source.read(&mut self.frames).map_err(|error| told(error, &self.path))?;
         let channels = self.spec().channels;
-        wanted.mix(&self.frames, channels, out);
-        Ok(self.frames.len() / usize::from(channels))
+        let frames = self.frames()?;
+        wanted.mix(frames, channels, out);
+        Ok(frames.len() / usize::from(channels))
+    }
+
+    /// The next frames as they are: samples of all channels by turns, full scale as 1. None at the
+    /// end.
+    pub fn frames(&mut self) -> Result<&[f32], SoundError> {
+        self.source.read(&mut self.frames).map_err(|error| told(error, &self.path))?;
+        Ok(&self.frames)
     }
 
     /// Reads all of it, as mono of 16 bits.

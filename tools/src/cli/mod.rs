@@ -6,6 +6,7 @@ pub(crate) mod convert;
 pub(crate) mod dialplan;
 pub(crate) mod load;
 pub(crate) mod operate;
+pub(crate) mod sounds;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -71,6 +72,9 @@ pub(crate) enum Command {
     Check(Check),
     /// Convert sound files: by default to 8 kHz, 16 bits, mono WAV
     Convert(convert::Convert),
+    /// Look at sound files: levels, loudness, pictures, what Asterisk makes of them, what is missing
+    #[command(subcommand)]
+    Sounds(sounds::Sounds),
     /// Load a SIP target with calls: what they hear, and what they cost it
     Load(Box<load::Load>),
     /// Make certificates for SIP over TLS, or say what is wrong with one

@@ -2,7 +2,7 @@
 
 mod batch;
 mod signal;
-mod told;
+pub(crate) mod told;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
