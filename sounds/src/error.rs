@@ -45,7 +45,7 @@ pub enum SoundError {
     },
     /// A format that is read and not written.
     #[error(
-        "\"{extension}\" is read and not written: wav, wav16, sln, sln8 to sln192, ulaw and alaw are"
+        "\"{extension}\" is read and not written: wav, wav16, WAV (wav49), sln, sln8 to sln192, ulaw, alaw, gsm, g722 and vox are"
     )]
     NotWritten {
         /// The extension without its dot.
@@ -73,6 +73,30 @@ pub enum SoundError {
         tag: u16,
         /// Bits per sample that the file states.
         bits: u16,
+    },
+    /// A compression of AIFF-C or AU that is not read.
+    #[error("{container} encoding {kind} is not supported: save it as 16-bit PCM")]
+    UnsupportedCompression {
+        /// What holds it.
+        container: &'static str,
+        /// What the file calls it.
+        kind: String,
+        /// Bits per sample that the file states, 0 where it does not.
+        bits: u16,
+    },
+    /// A coding that nothing is written with, or not in such a file.
+    #[error("{coding} is not written here, or not in such a file")]
+    CodingNotWritten {
+        /// What it is called.
+        coding: &'static str,
+    },
+    /// A coding that does not hold so many channels.
+    #[error("{coding} does not hold {channels} channels")]
+    TooManyChannels {
+        /// What the coding is called.
+        coding: &'static str,
+        /// How many were asked for.
+        channels: u16,
     },
     /// A sample rate outside [`MIN_RATE`](crate::sound::MIN_RATE)..=[`MAX_RATE`](crate::sound::MAX_RATE).
     #[error("sample rate of {rate} Hz is not supported")]
@@ -124,7 +148,9 @@ impl SoundError {
                 "the file is damaged or cut off: take it from its source again, or save it anew as \
                  16-bit PCM"
             }
-            Self::UnsupportedEncoding { .. } => {
+            Self::CodingNotWritten { .. } => "choose another coding or extension",
+            Self::TooManyChannels { .. } => "make it mono, or choose another coding",
+            Self::UnsupportedEncoding { .. } | Self::UnsupportedCompression { .. } => {
                 "open it where it was made and save it as 16-bit PCM"
             }
             Self::UnsupportedRate { .. } | Self::Resample { .. } => {
@@ -148,12 +174,21 @@ fn encoding_name(tag: u16) -> &'static str {
         0x0001 => " (PCM)",
         0x0002 => " (Microsoft ADPCM)",
         0x0003 => " (float)",
+        0x0010 => " (OKI ADPCM)",
         0x0011 => " (IMA ADPCM)",
+        0x0014 => " (G.723 ADPCM)",
+        0x0017 => " (Dialogic ADPCM)",
+        0x0022 => " (TrueSpeech)",
         0x0031 => " (GSM 6.10)",
         0x0050 => " (MPEG)",
         0x0055 => " (MP3)",
-        0x0064 => " (G.726)",
-        0x0161 => " (WMA)",
+        0x0042 => " (G.723.1)",
+        0x0045 | 0x0064 | 0x0065 | 0x0140 => " (G.726)",
+        0x0083 | 0x0133 => " (G.729)",
+        0x0092 => " (AC-3)",
+        0x00ff | 0x1600 | 0x1610 => " (AAC)",
+        0x0130 => " (ACELP)",
+        0x0160..=0x0163 => " (WMA)",
         _ => "",
     }
 }

@@ -2,7 +2,7 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::format::raw::{self, Encoding};
+use crate::coding::{Coding, Encoder};
 #[cfg(feature = "prompts")]
 use crate::pcm;
 
@@ -144,7 +144,8 @@ fn silence_is_made_unless_the_operator_has_his_own() {
 #[test]
 fn sounds_of_other_rates_arrive_at_eight_kilohertz() {
     let root = Root::new().file("en/a.ulaw", 0);
-    let samples = raw::write(&[1000; 16_000], Encoding::Linear);
+    let mut samples = vec![];
+    Encoder::new(Coding::LINEAR).unwrap().encode(&[1000; 16_000], &mut samples);
     fs::write(root.0.join("en/b.sln16"), samples).unwrap();
     let sound = root.library().load("b", "en").unwrap();
     assert_eq!((sound.rate, sound.samples.len()), (8000, 8000));

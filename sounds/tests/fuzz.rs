@@ -4,12 +4,12 @@ use diesis_sounds::format::{EXTENSIONS, wav};
 use proptest::prelude::*;
 
 /// Reads the bytes as every format. Nothing may panic, and no reader may give more samples than
-/// its format packs into bytes (GSM 160 into 33): what is allocated is bounded by what was handed in.
+/// the densest coding packs into bytes (GSM 160 into 33): what is allocated is bounded by what was
+/// handed in.
 fn read_anything(bytes: &[u8]) {
     for (extension, format) in EXTENSIONS {
         if let Ok(sound) = format.parse(bytes) {
-            let most = if *extension == "gsm" { bytes.len() * 160 / 33 } else { bytes.len() };
-            assert!(sound.samples.len() <= most, "{extension}");
+            assert!(sound.samples.len() <= bytes.len() * 5, "{extension}");
             assert!(sound.rate >= 1000, "{extension}");
         }
     }
@@ -34,7 +34,7 @@ fn seed(tag: u16, channels: u16, bits: u16) -> Vec<u8> {
 
 fn seeds() -> Vec<Vec<u8>> {
     let forms = [(1, 1, 8), (1, 1, 16), (1, 2, 24), (1, 6, 32), (3, 1, 32), (3, 2, 64), (7, 1, 8)];
-    let more = [(6, 2, 8), (0xfffe, 2, 16), (1, 1, 12), (0x55, 2, 0)];
+    let more = [(6, 2, 8), (0xfffe, 2, 16), (1, 1, 12), (0x55, 2, 0), (2, 9, 4), (0x11, 8, 4)];
     forms.into_iter().chain(more).map(|(tag, channels, bits)| seed(tag, channels, bits)).collect()
 }
 
@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn several_changes_at_once_are_survived(
-        which in 0..11_usize,
+        which in 0..13_usize,
         changes in proptest::collection::vec((0..128_usize, any::<u8>()), 1..12),
     ) {
         let mut file = seeds().swap_remove(which);

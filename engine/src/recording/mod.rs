@@ -10,10 +10,11 @@ mod place;
 use std::{path::PathBuf, time::Duration};
 
 use bstr::ByteSlice;
+use diesis_sounds::convert::target::Target;
 
 use crate::media::Rate;
 
-pub use format::{FileFormat, FormatError};
+pub use format::{FormatError, format_of};
 pub use place::{Base, PlaceError, RecordingSettings};
 
 /// Names one recording for as long as the process lives.
@@ -93,10 +94,8 @@ impl Input {
 pub struct NewFile {
     /// Where.
     pub path: PathBuf,
-    /// How it is stored.
-    pub format: FileFormat,
-    /// Samples a second in the file.
-    pub rate: u32,
+    /// How it is stored, but for its channels, which the track tells.
+    pub format: Target,
     /// What it holds.
     pub track: Track,
     /// What becomes of a file that is there.
@@ -107,7 +106,7 @@ impl NewFile {
     /// The rate of what comes through the ring for it: what calls may hold of its own.
     pub(crate) fn ring_rate(&self) -> Rate {
         let rates = [Rate::Narrow, Rate::Wide, Rate::Full];
-        rates.into_iter().find(|rate| rate.hertz() >= self.rate).unwrap_or(Rate::Full)
+        rates.into_iter().find(|rate| rate.hertz() >= self.format.rate).unwrap_or(Rate::Full)
     }
 }
 

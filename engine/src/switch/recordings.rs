@@ -14,8 +14,8 @@ use crate::{
     pbx::perform,
     printable::Printable,
     recording::{
-        Base, Existing, Fate, FileFormat, Input, NewFile, RecordingId, RecordingNews,
-        RecordingRequest, Track, Volumes,
+        Base, Existing, Fate, Input, NewFile, RecordingId, RecordingNews, RecordingRequest, Track,
+        Volumes, format_of,
     },
 };
 
@@ -234,15 +234,14 @@ impl Switch {
 
     /// The file of a name and a format, with one track.
     fn new_file(&self, name: &BStr, format: &BStr, base: Base) -> Result<NewFile, String> {
-        let stored = FileFormat::from_extension(format)
-            .map_err(|error| format!("format {}: {error}", Printable(format)))?;
-        let rate = FileFormat::rate_of(format);
+        let stored =
+            format_of(format).map_err(|error| format!("format {}: {error}", Printable(format)))?;
         let mut file = name.to_owned();
         file.push(b'.');
         file.extend_from_slice(format);
         let path = self.config.recordings.place(&file, base).map_err(|error| error.to_string())?;
         let (track, existing) = (Track::Mixed, Existing::Replaced);
-        Ok(NewFile { path, format: stored, rate, track, existing })
+        Ok(NewFile { path, format: stored, track, existing })
     }
 
     /// Records a room, to the file it had before if it was recorded already.

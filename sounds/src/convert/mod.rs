@@ -4,14 +4,15 @@ mod dither;
 mod sink;
 pub mod target;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use self::sink::Sink;
 use self::target::Target;
 use crate::error::SoundError;
 use crate::rate::{Phase, RateConverter};
 use crate::read::channels::Channels;
+use crate::read::input::Input;
+use crate::read::warning::Warning;
 use crate::read::{Reader, Spec};
 
 /// What is done to a sound on its way.
@@ -56,34 +57,37 @@ pub struct Report {
     pub clipped: u64,
     /// What samples were multiplied with.
     pub gain: f32,
+    /// What was odd about the input.
+    pub warnings: Vec<Warning>,
 }
 
-/// Converts a file. Every output appears when it is whole; after an error none of them does that
+/// Converts a sound. Every output appears when it is whole; after an error none of them does that
 /// did not already.
 ///
 /// # Errors
 /// When the input can't be read or is no sound, an output can't be written, or is the input.
 pub fn convert(
-    input: &Path,
+    input: impl Into<Input>,
     outputs: &[(PathBuf, Target)],
     conversion: &Conversion,
 ) -> Result<Report, SoundError> {
+    let input = input.into();
     for (output, _) in outputs {
-        if same_file(input, output) {
+        if input.is_same_as(output) {
             return Err(SoundError::OverInput { path: output.clone() });
         }
     }
-    let mut reader = Reader::open(input)?;
+    let mut reader = input.open()?;
     let spec = reader.spec();
     let ways = outputs.iter().map(|output| Way::new(spec, &output.1, conversion));
     let ways: Vec<Way> = ways.collect::<Result<_, _>>()?;
     let mut gain = conversion.gain;
     if conversion.guard {
-        let (_, peak) = pass(reader, ways.clone(), conversion.channels, gain, |_, _| Ok(()))?;
+        let (_, peak) = pass(&mut reader, ways.clone(), conversion.channels, gain, |_, _| Ok(()))?;
         if peak > LOUDEST {
             gain *= LOUDEST / peak;
         }
-        reader = Reader::open(input)?;
+        reader = input.open()?;
     }
     let mut sinks = Vec::new();
     for (path, target) in outputs {
@@ -91,12 +95,13 @@ pub fn convert(
         sinks.push(Sink::create(path, *target, dither)?);
     }
     let take = |way: usize, made: &[Vec<f32>]| sinks[way].write(made);
-    let (frames, peak) = pass(reader, ways, conversion.channels, gain, take)?;
+    let (frames, peak) = pass(&mut reader, ways, conversion.channels, gain, take)?;
     let clipped = sinks.iter().map(Sink::clipped).sum();
     for sink in sinks {
         sink.finish()?;
     }
-    Ok(Report { input: spec, frames, peak, clipped, gain })
+    let warnings = reader.warnings().to_vec();
+    Ok(Report { input: spec, frames, peak, clipped, gain, warnings })
 }
 
 /// Just below full scale: rounding and dither stay within it.
@@ -107,7 +112,7 @@ fn changes(spec: &Spec, target: &Target, conversion: &Conversion, gain: f32) -> 
     spec.rate != target.rate
         || !conversion.channels.keeps(spec.channels)
         || gain != 1.0
-        || spec.precision > target.encoding.bits()
+        || spec.precision > target.bits()
 }
 
 /// What becomes of the input for one output.
@@ -129,7 +134,7 @@ impl Way {
 /// Reads the input and hands what is made of it on, piece by piece. Returns the frames read and the
 /// greatest magnitude made.
 fn pass(
-    mut reader: Reader,
+    reader: &mut Reader,
     mut ways: Vec<Way>,
     wanted: Channels,
     gain: f32,
@@ -157,14 +162,6 @@ fn pass(
         if read == 0 {
             return Ok((frames, peak));
         }
-    }
-}
-
-/// Whether both names lead to one file.
-fn same_file(one: &Path, other: &Path) -> bool {
-    match (fs::canonicalize(one), fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::dither::Quantizer;
-use super::target::{Container, Encoding, Target};
+use super::target::{Container, Target};
+use crate::coding::{Coding, Encoder, Order};
 use crate::error::SoundError;
-use crate::format::wav_header::{WavEncoding, WavHeader};
-use crate::g711;
+use crate::format::wav_header::WavHeader;
 
 /// A file that is being written. Until [`finish`](Self::finish) it lies beside its place under
 /// another name, and it is taken away when that is never reached.
@@ -22,8 +22,13 @@ pub(super) struct Sink {
     quantizers: Vec<Quantizer>,
     /// Whole numbers of the present piece, by channel.
     whole: Vec<Vec<i32>>,
+    /// For what is not written sample by sample, and the samples of the present piece for it.
+    encoder: Option<Encoder>,
+    linear: Vec<i16>,
     bytes: Vec<u8>,
     frames: u64,
+    /// Bytes of samples written.
+    len: u64,
 }
 
 /// The file under its first name; dropped, it is removed.
@@ -42,20 +47,41 @@ impl Drop for Draft {
 impl Sink {
     /// Begins a file. `dither` says whether rounding may be heard at all.
     pub(super) fn create(place: &Path, target: Target, dither: bool) -> Result<Self, SoundError> {
+        let encoder = match target.coding {
+            Coding::LINEAR | Coding::Signed24(Order::Little) | Coding::Float32(Order::Little) => {
+                None
+            }
+            other => {
+                let refused = || SoundError::CodingNotWritten { coding: other.name() };
+                Some(Encoder::new(other).ok_or_else(refused)?)
+            }
+        };
+        let header = header(&target)?;
         let draft = Draft { place: place.to_owned(), path: beside(place) };
         let io = |error| SoundError::io(place, error);
         let mut file = BufWriter::with_capacity(BUFFER, File::create(&draft.path).map_err(io)?);
-        if target.container == Container::Wav {
-            file.write_all(&header(&target, 0)).map_err(io)?;
+        if let Some(header) = header {
+            file.write_all(&header.bytes(0, 0)).map_err(io)?;
         }
         let quantizer = |channel: u16| {
-            let dither =
-                dither && matches!(target.encoding, Encoding::Signed16 | Encoding::Signed24);
-            Quantizer::new(target.encoding.bits(), dither, channel.into())
+            let is_linear = matches!(target.coding, Coding::Signed16(_) | Coding::Signed24(_));
+            Quantizer::new(target.bits(), dither && is_linear, channel.into())
         };
         let quantizers: Vec<_> = (0..target.channels).map(quantizer).collect();
         let whole = vec![Vec::new(); quantizers.len()];
-        Ok(Self { file, draft, target, quantizers, whole, bytes: Vec::new(), frames: 0 })
+        let (linear, bytes) = (Vec::new(), Vec::new());
+        Ok(Self {
+            file,
+            draft,
+            target,
+            quantizers,
+            whole,
+            encoder,
+            linear,
+            bytes,
+            frames: 0,
+            len: 0,
+        })
     }
 
     /// Appends frames; every channel has as many samples.
@@ -63,7 +89,7 @@ impl Sink {
         let frames = channels.first().map_or(0, Vec::len);
         self.frames += frames as u64;
         self.bytes.clear();
-        if self.target.encoding == Encoding::Float32 {
+        if matches!(self.target.coding, Coding::Float32(_)) {
             interleave(channels, frames, &mut self.bytes, |&it| it.to_le_bytes());
         } else {
             for ((quantizer, samples), whole) in
@@ -73,23 +99,26 @@ impl Sink {
                 quantizer.quantize(samples, whole);
             }
             let (whole, bytes) = (&self.whole, &mut self.bytes);
-            match self.target.encoding {
-                Encoding::Signed16 => {
-                    interleave(whole, frames, bytes, |&it| (it as i16).to_le_bytes())
-                }
-                Encoding::Signed24 => interleave(whole, frames, bytes, |it| {
+            if let Some(encoder) = &mut self.encoder {
+                self.linear.clear();
+                self.linear
+                    .extend((0..frames).flat_map(|at| whole.iter().map(move |it| it[at] as i16)));
+                encoder.encode(&self.linear, bytes);
+            } else if let Coding::Signed24(_) = self.target.coding {
+                interleave(whole, frames, bytes, |it| {
                     let [a, b, c, _] = it.to_le_bytes();
                     [a, b, c]
-                }),
-                Encoding::Ulaw => {
-                    interleave(whole, frames, bytes, |&it| [g711::encode_ulaw(it as i16)])
-                }
-                Encoding::Alaw => {
-                    interleave(whole, frames, bytes, |&it| [g711::encode_alaw(it as i16)])
-                }
-                Encoding::Float32 => {}
+                });
+            } else {
+                interleave(whole, frames, bytes, |&it| (it as i16).to_le_bytes());
             }
         }
+        self.put()
+    }
+
+    /// Writes what was made of a piece.
+    fn put(&mut self) -> Result<(), SoundError> {
+        self.len += self.bytes.len() as u64;
         self.file.write_all(&self.bytes).map_err(|error| SoundError::io(&self.draft.place, error))
     }
 
@@ -99,21 +128,26 @@ impl Sink {
     }
 
     /// Completes the file and puts it into its place, over what was there. Returns its frames.
-    pub(super) fn finish(self) -> Result<u64, SoundError> {
-        let Self { file, draft, target, frames, .. } = self;
+    pub(super) fn finish(mut self) -> Result<u64, SoundError> {
+        if let Some(encoder) = &mut self.encoder {
+            self.bytes.clear();
+            encoder.finish(&mut self.bytes);
+            self.put()?;
+        }
+        let Self { file, draft, target, frames, len, .. } = self;
         let io = |error| SoundError::io(&draft.place, error);
         let mut file = file.into_inner().map_err(|error| io(error.into_error()))?;
-        if target.container == Container::Wav {
-            let bytes = frames * u64::from(target.frame_bytes());
+        if let Some(header) = header(&target)? {
             let limit = u64::from(u32::MAX) - HEADER_MOST;
-            let Some(size) = u32::try_from(bytes).ok().filter(|_| bytes <= limit) else {
-                return Err(SoundError::TooLarge { bytes, limit });
+            let Some(size) = u32::try_from(len).ok().filter(|_| len <= limit) else {
+                return Err(SoundError::TooLarge { bytes: len, limit });
             };
             if size % 2 == 1 {
                 file.write_all(&[0]).map_err(io)?;
             }
             file.seek(SeekFrom::Start(0)).map_err(io)?;
-            file.write_all(&header(&target, size)).map_err(io)?;
+            let header = header.frames(u32::try_from(frames).unwrap_or(u32::MAX));
+            file.write_all(&header.bytes(size, size % 2)).map_err(io)?;
         }
         drop(file);
         fs::rename(&draft.path, &draft.place).map_err(io)?;
@@ -150,19 +184,22 @@ fn interleave<T, const WIDTH: usize>(
     }
 }
 
-fn header(target: &Target, size: u32) -> Vec<u8> {
-    let encoding = match target.encoding {
-        Encoding::Signed16 => WavEncoding::Signed(16),
-        Encoding::Signed24 => WavEncoding::Signed(24),
-        Encoding::Float32 => WavEncoding::Float32,
-        Encoding::Alaw => WavEncoding::Alaw,
-        Encoding::Ulaw => WavEncoding::Ulaw,
-    };
-    WavHeader { encoding, channels: target.channels, rate: target.rate }.bytes(size, size % 2)
+/// What the file begins with, if it does with anything.
+fn header(target: &Target) -> Result<Option<WavHeader>, SoundError> {
+    let Target { coding, channels, rate, .. } = *target;
+    if !coding.holds(channels) {
+        return Err(SoundError::TooManyChannels { coding: coding.name(), channels });
+    }
+    match target.container {
+        Container::Raw => Ok(None),
+        Container::Wav => WavHeader::new(coding, channels, rate)
+            .map(Some)
+            .ok_or_else(|| SoundError::CodingNotWritten { coding: coding.name() }),
+    }
 }
 
 /// Bytes of the longest header.
-const HEADER_MOST: u64 = 58;
+const HEADER_MOST: u64 = 60;
 
 /// Bytes that are written at once.
 const BUFFER: usize = 64 << 10;

@@ -1,7 +1,8 @@
 //! Which file is made: container, encoding, rate and channels.
 
+use crate::coding::Coding;
 use crate::error::SoundError;
-use crate::format::{Format, raw};
+use crate::format::Format;
 use crate::pcm::TELEPHONE_RATE;
 
 /// What holds the samples.
@@ -13,49 +14,13 @@ pub enum Container {
     Raw,
 }
 
-/// How a sample is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Encoding {
-    /// Two's complement of 16 bits.
-    Signed16,
-    /// Two's complement of 24 bits in three bytes.
-    Signed24,
-    /// IEEE 754 single precision, full scale is 1.
-    Float32,
-    /// G.711 µ-law.
-    Ulaw,
-    /// G.711 A-law.
-    Alaw,
-}
-
-impl Encoding {
-    /// Bits of the whole numbers that it is made of.
-    #[must_use]
-    pub(super) const fn bits(self) -> u32 {
-        match self {
-            Self::Signed24 | Self::Float32 => 24,
-            Self::Signed16 | Self::Ulaw | Self::Alaw => 16,
-        }
-    }
-
-    /// Bytes of a sample.
-    pub(super) const fn bytes(self) -> u32 {
-        match self {
-            Self::Signed16 => 2,
-            Self::Signed24 => 3,
-            Self::Float32 => 4,
-            Self::Ulaw | Self::Alaw => 1,
-        }
-    }
-}
-
 /// One file to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {
     /// What holds the samples.
     pub container: Container,
-    /// How they are written.
-    pub encoding: Encoding,
+    /// How they are written: 16 or 24 bits, single precision floats, or a telephone's coding.
+    pub coding: Coding,
     /// Frames a second.
     pub rate: u32,
     /// 1 or 2.
@@ -67,7 +32,7 @@ impl Default for Target {
     fn default() -> Self {
         Self {
             container: Container::Wav,
-            encoding: Encoding::Signed16,
+            coding: Coding::LINEAR,
             rate: TELEPHONE_RATE,
             channels: 1,
         }
@@ -81,30 +46,35 @@ impl Target {
     /// When nothing here is written under it.
     pub fn from_extension(extension: &str) -> Result<Self, SoundError> {
         let unknown = || SoundError::UnknownFormat { extension: extension.to_owned() };
-        let not_written = || SoundError::NotWritten { extension: extension.to_owned() };
         let wav = Self::default();
         if extension.eq_ignore_ascii_case("wav16") {
             return Ok(Self { rate: 16_000, ..wav });
         }
+        // In capitals it is GSM, though it is called a WAV file.
+        if extension == "WAV" || extension.eq_ignore_ascii_case("wav49") {
+            return Ok(Self { coding: Coding::GsmPairs, ..wav });
+        }
         match Format::from_extension(extension).ok_or_else(unknown)? {
-            // GSM, though it is called a WAV file.
-            Format::Wav if extension.eq_ignore_ascii_case("wav49") => Err(not_written()),
-            Format::Wav => Ok(wav),
-            Format::Gsm => Err(not_written()),
-            Format::Raw { encoding, rate } => {
-                let encoding = match encoding {
-                    raw::Encoding::Linear => Encoding::Signed16,
-                    raw::Encoding::Ulaw => Encoding::Ulaw,
-                    raw::Encoding::Alaw => Encoding::Alaw,
-                };
-                Ok(Self { container: Container::Raw, encoding, rate, channels: 1 })
+            Format::Wav if extension.eq_ignore_ascii_case("wav") => Ok(wav),
+            Format::Raw { coding, rate } => {
+                Ok(Self { container: Container::Raw, coding, rate, channels: 1 })
             }
+            _ => Err(SoundError::NotWritten { extension: extension.to_owned() }),
         }
     }
 
-    /// Bytes of a sample of every channel.
-    pub(super) fn frame_bytes(&self) -> u32 {
-        self.encoding.bytes() * u32::from(self.channels)
+    /// Whether such sound can be: GSM is one channel of 8 kHz, G.722 one of 16 kHz.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.coding.holds(self.channels) && self.coding.rate().is_none_or(|rate| rate == self.rate)
+    }
+
+    /// Bits of the whole numbers that samples become.
+    pub(super) const fn bits(&self) -> u32 {
+        match self.coding {
+            Coding::Signed24(_) | Coding::Float32(_) => 24,
+            _ => 16,
+        }
     }
 }
 
@@ -114,17 +84,17 @@ mod tests {
 
     #[test]
     fn extensions_mean_what_asterisk_means_by_them() {
-        let raw =
-            |encoding, rate| Target { container: Container::Raw, encoding, rate, channels: 1 };
+        let raw = |coding, rate| Target { container: Container::Raw, coding, rate, channels: 1 };
         let target = |extension| Target::from_extension(extension).ok();
         assert_eq!(target("wav"), Some(Target::default()));
-        assert_eq!(target("WAV"), Some(Target::default()));
+        let gsm = Some(Target { coding: Coding::GsmPairs, ..Target::default() });
+        assert_eq!((target("WAV"), target("wav49")), (gsm, gsm));
         assert_eq!(target("wav16"), Some(Target { rate: 16_000, ..Target::default() }));
-        assert_eq!(target("sln"), Some(raw(Encoding::Signed16, 8000)));
-        assert_eq!(target("sln44"), Some(raw(Encoding::Signed16, 44_100)));
-        assert_eq!(target("al"), Some(raw(Encoding::Alaw, 8000)));
+        assert_eq!(target("sln"), Some(raw(Coding::LINEAR, 8000)));
+        assert_eq!(target("sln44"), Some(raw(Coding::LINEAR, 44_100)));
+        assert_eq!(target("al"), Some(raw(Coding::Alaw, 8000)));
         for (extension, words) in
-            [("gsm", "not written"), ("wav49", "not written"), ("mp3", "unknown")]
+            [("aiff", "not written"), ("w64", "not written"), ("xyz", "unknown")]
         {
             let told = Target::from_extension(extension).unwrap_err().to_string();
             assert!(told.contains(words), "{told}");

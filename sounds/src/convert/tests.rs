@@ -1,5 +1,9 @@
-use super::target::{Container, Encoding};
+use std::fs;
+use std::path::Path;
+
+use super::target::Container;
 use super::*;
+use crate::coding::{Coding, Order};
 use crate::format::wav;
 use crate::sound::Sound;
 
@@ -122,8 +126,10 @@ fn several_files_are_made_in_one_pass() {
         (place.at(name), Target::from_extension(extension).unwrap())
     };
     let mut outputs: Vec<_> = names.iter().map(target).collect();
-    for (name, encoding) in [("f.wav", Encoding::Signed24), ("g.wav", Encoding::Float32)] {
-        let target = Target { encoding, rate: 44_100, channels: 2, container: Container::Wav };
+    for (name, coding) in
+        [("f.wav", Coding::Signed24(Order::Little)), ("g.wav", Coding::Float32(Order::Little))]
+    {
+        let target = Target { coding, rate: 44_100, channels: 2, container: Container::Wav };
         outputs.push((place.at(name), target));
     }
     convert(&input, &outputs, &Conversion::default()).unwrap();
@@ -132,7 +138,7 @@ fn several_files_are_made_in_one_pass() {
         assert_eq!(sound.rate, target.rate, "{}", path.display());
         assert_eq!(sound.samples.len(), target.rate as usize);
         let wanted: Vec<f32> = sine(target.rate, 1.0, 0.5).collect();
-        let coarse = matches!(target.encoding, Encoding::Ulaw | Encoding::Alaw);
+        let coarse = matches!(target.coding, Coding::Ulaw | Coding::Alaw);
         for n in (400..wanted.len() - 400).step_by(7) {
             let difference = (f32::from(sound.samples[n]) - wanted[n] * 32_768.0).abs();
             assert!(difference < if coarse { 520.0 } else { 1.6 }, "{}: {n}", path.display());

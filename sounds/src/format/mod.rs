@@ -7,22 +7,24 @@ pub mod wav_header;
 use std::io::Cursor;
 use std::path::Path;
 
+use crate::coding::Coding;
 use crate::error::SoundError;
 use crate::read::Reader;
 use crate::sound::Sound;
-use raw::Encoding;
 
 /// Layout of a sound file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// RIFF; rate, channels and encoding are in the file.
     Wav,
-    /// Frames of GSM 06.10, one after the other.
-    Gsm,
-    /// Samples only; everything else is known from the extension.
+    /// AIFF or AIFF-C; the same is in the file.
+    Aiff,
+    /// AU, also called SND; the same is in the file.
+    Au,
+    /// Samples only, of one channel; everything else is known from the extension.
     Raw {
-        /// How a sample is stored.
-        encoding: Encoding,
+        /// How they are stored.
+        coding: Coding,
         /// Samples a second.
         rate: u32,
     },
@@ -60,7 +62,8 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
     ("pcm", ULAW),
     ("ulw", ULAW),
     ("alw", ALAW),
-    ("gsm", Format::Gsm),
+    ("gsm", raw_of(Coding::Gsm, 8000)),
+    ("g722", raw_of(Coding::G722, 16_000)),
     ("WAV", Format::Wav),
     ("wav49", Format::Wav),
     ("wav16", Format::Wav),
@@ -72,17 +75,29 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
     ("sln48", linear(48_000)),
     ("sln96", linear(96_000)),
     ("sln192", linear(192_000)),
+    ("vox", raw_of(Coding::Dialogic, 8000)),
+    ("au", Format::Au),
+    ("snd", Format::Au),
+    ("aiff", Format::Aiff),
+    ("aif", Format::Aiff),
+    ("aifc", Format::Aiff),
+    ("w64", Format::Wav),
+    ("rf64", Format::Wav),
 ];
 
 /// The same for messages.
 pub(crate) const KNOWN_EXTENSIONS: &str = "wav, wav16, sln (raw, sln8, sln12, sln16, sln24, sln32, sln44, sln48, sln96, sln192), ulaw \
-     (ul, mu, ulw, pcm), alaw (al, alw), gsm, WAV (wav49)";
+     (ul, mu, ulw, pcm), alaw (al, alw), gsm, WAV (wav49), g722, vox, au (snd), aiff (aif, aifc), w64, rf64";
 
-const ULAW: Format = Format::Raw { encoding: Encoding::Ulaw, rate: 8000 };
-const ALAW: Format = Format::Raw { encoding: Encoding::Alaw, rate: 8000 };
+const ULAW: Format = raw_of(Coding::Ulaw, 8000);
+const ALAW: Format = raw_of(Coding::Alaw, 8000);
 
 const fn linear(rate: u32) -> Format {
-    Format::Raw { encoding: Encoding::Linear, rate }
+    raw_of(Coding::LINEAR, rate)
+}
+
+const fn raw_of(coding: Coding, rate: u32) -> Format {
+    Format::Raw { coding, rate }
 }
 
 #[cfg(test)]

@@ -1,21 +1,26 @@
 //! Sounds read piece by piece: any length in little memory.
 
+mod aiff;
+mod au;
 pub mod channels;
-pub mod coded;
+pub mod input;
 mod packed;
 pub(crate) mod riff;
 mod source;
+pub mod warning;
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use self::channels::Channels;
-use self::packed::{Layout, Packed, Packing};
+use self::packed::{Layout, Packed};
 use self::source::{ReadError, Source};
+use self::warning::Warning;
 use crate::error::SoundError;
 use crate::format::Format;
-use crate::pcm::{self, TELEPHONE_RATE};
+use crate::format::raw::RawLayout;
+use crate::pcm;
 use crate::sound::Sound;
 
 /// What a sound is before it is converted.
@@ -43,13 +48,12 @@ pub struct Reader<'a> {
 impl Reader<'_> {
     /// Opens a file. Its contents tell what it is; where they do not, its extension.
     pub fn open(path: &Path) -> Result<Self, SoundError> {
-        let io = |error| SoundError::io(path, error);
-        // Before it is opened: a pipe would block.
-        if !fs::metadata(path).map_err(io)?.is_file() {
-            return Err(SoundError::NotAFile { path: path.to_owned() });
-        }
-        let file = File::open(path).map_err(io)?;
-        Self::with_format(file, path, Format::from_extension(&extension_of(path)))
+        Self::with_format(regular(path)?, path, Format::from_extension(&extension_of(path)))
+    }
+
+    /// Opens a file without a header.
+    pub fn open_as(path: &Path, layout: RawLayout) -> Result<Self, SoundError> {
+        Self::with_layout(regular(path)?, path, layout)
     }
 }
 
@@ -63,6 +67,22 @@ impl<'a> Reader<'a> {
     ) -> Result<Self, SoundError> {
         let source = source(input, path, format).map_err(|error| told(error, path))?;
         Ok(Self { source, path: path.to_owned(), frames: Vec::new() })
+    }
+
+    /// The same without a header.
+    pub(crate) fn with_layout(
+        input: impl Read + Seek + 'a,
+        path: &Path,
+        layout: RawLayout,
+    ) -> Result<Self, SoundError> {
+        let source = packed(input, layout).map_err(|error| SoundError::io(path, error))?;
+        Ok(Self { source, path: path.to_owned(), frames: Vec::new() })
+    }
+
+    /// What was odd about it; complete when all is read.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        self.source.warnings()
     }
 
     /// What is read.
@@ -103,19 +123,43 @@ fn source<'a>(
     path: &Path,
     format: Option<Format>,
 ) -> Result<Box<dyn Source + 'a>, ReadError> {
+    input.seek(SeekFrom::Start(0))?;
     let magic = riff::up_to(&mut input, riff::MAGIC)?;
     let layout = if riff::is_riff(&magic) || format == Some(Format::Wav) {
         riff::scan(&mut input)?
+    } else if aiff::is_aiff(&magic) {
+        aiff::scan(&mut input)?
+    } else if let Some(order) = au::order_of(&magic) {
+        au::scan(&mut input, order)?
     } else {
-        let (packing, rate) = match format {
-            Some(Format::Raw { encoding, rate }) => (Packing::Each(encoding.coding()), rate),
-            Some(_) => (Packing::Gsm, TELEPHONE_RATE),
-            None => return Err(SoundError::UnknownFormat { extension: extension_of(path) }.into()),
+        return match format {
+            Some(Format::Raw { coding, rate }) => Ok(packed(input, RawLayout::new(coding, rate)?)?),
+            _ => Err(SoundError::UnknownFormat { extension: extension_of(path) }.into()),
         };
-        let len = input.seek(SeekFrom::End(0))?;
-        Layout { packing, channels: 1, rate, start: 0, len }
     };
     Ok(Box::new(Packed::new(input, layout)?))
+}
+
+/// All of this input, but for what is skipped.
+fn packed<'a>(
+    mut input: impl Read + Seek + 'a,
+    layout: RawLayout,
+) -> io::Result<Box<dyn Source + 'a>> {
+    let (coding, rate, channels, skip) = layout.parts();
+    let end = input.seek(SeekFrom::End(0))?;
+    let start = skip.min(end);
+    let len = end - start;
+    let layout = Layout { coding, channels, rate, start, len, stated: None, frames: None };
+    Ok(Box::new(Packed::new(input, layout)?))
+}
+
+/// Opens what is a file: a pipe would block, and give but once.
+fn regular(path: &Path) -> Result<File, SoundError> {
+    let io = |error| SoundError::io(path, error);
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(SoundError::NotAFile { path: path.to_owned() });
+    }
+    File::open(path).map_err(io)
 }
 
 fn told(error: ReadError, path: &Path) -> SoundError {

@@ -5,9 +5,9 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::coded::{Coding, Order};
-use super::packed::{Layout, Packing};
+use super::packed::Layout;
 use super::source::ReadError;
+use crate::coding::{Coding, Order, STANDARD_COEFFICIENTS};
 use crate::error::SoundError;
 use crate::gsm::microsoft;
 use crate::sound::{MAX_RATE, MIN_RATE};
@@ -40,13 +40,18 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
     let mut format = None;
     let mut data = None;
     let mut long = None;
+    let mut frames = None;
     let mut at = style.header();
     while let Some(chunk) = Chunk::read(input, style, at, end, long)? {
         match &chunk.name {
             b"fmt " if format.is_none() => {
                 format = Some(Format::parse(&chunk.body(input)?, order)?);
             }
-            b"data" if data.is_none() => data = Some((chunk.start, chunk.len)),
+            b"data" if data.is_none() => data = Some((chunk.start, chunk.len, chunk.stated)),
+            b"fact" if frames.is_none() => {
+                let body = chunk.body(input)?;
+                frames = body.first_chunk().map(|it| order.u32(*it).into());
+            }
             b"ds64" if long.is_none() => {
                 // EBU Tech 3306: RIFF size, then the data chunk's size, 64 bits each.
                 let body = chunk.body(input)?;
@@ -54,8 +59,9 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
             }
             _ => {}
         }
-        if let (Some(format), Some((start, len))) = (&format, data) {
-            return Ok(format.layout(start, len));
+        if let (Some(format), Some((start, len, stated))) = (&format, data) {
+            let Format { coding, channels, rate } = *format;
+            return Ok(Layout { coding, channels, rate, start, len, stated, frames });
         }
         at = chunk.next;
     }
@@ -94,6 +100,8 @@ struct Chunk {
     start: u64,
     /// Cut to what is there.
     len: u64,
+    /// What the file tells, unless nothing is meant by it.
+    stated: Option<u64>,
     next: u64,
 }
 
@@ -139,7 +147,10 @@ impl Chunk {
                 (size, next.saturating_add(padded.into()))
             }
         };
-        Ok(Some(Self { name, start, len: size.min(left), next }))
+        // Writers that never came back leave sizes near to the most that can be told.
+        let stated = Some(size)
+            .filter(|&it| it < UNTOLD || matches!((style, long), (_, Some(_)) | (Style::W64, _)));
+        Ok(Some(Self { name, start, len: size.min(left), stated, next }))
     }
 
     /// Its contents, as far as a format chunk is read.
@@ -164,7 +175,7 @@ fn begins_chunk(bytes: &[u8]) -> bool {
 /// What a format chunk says.
 #[derive(Debug)]
 struct Format {
-    packing: Packing,
+    coding: Coding,
     channels: u16,
     rate: u32,
 }
@@ -198,9 +209,6 @@ impl Format {
         let whole_frames = block != 0 && block % channels == 0;
         let container = usize::from(per_channel);
         let width = if whole_frames && container >= stated { container } else { stated };
-        if tag == GSM && channels == 1 && usize::from(block) == microsoft::PAIR_OCTETS {
-            return Ok(Self { packing: Packing::GsmPairs, channels, rate });
-        }
         let coding = match (tag, width) {
             (PCM, 1) => Coding::Unsigned8,
             (PCM, 2) => Coding::Signed16(order),
@@ -210,22 +218,51 @@ impl Format {
             (FLOAT, 8) => Coding::Float64(order),
             (ULAW, 1) => Coding::Ulaw,
             (ALAW, 1) => Coding::Alaw,
+            (GSM, _) if usize::from(block) == microsoft::PAIR_OCTETS => Coding::GsmPairs,
+            (G722, _) => Coding::G722,
+            (OKI | DIALOGIC, _) if bits == 4 => Coding::Dialogic,
+            (IMA, _) if bits == 4 => Coding::ImaBlocks(block),
+            (MICROSOFT, _) if bits == 4 => {
+                if has_own_coefficients(body, order) {
+                    let reason = "its ADPCM has coefficients of its own";
+                    return Err(SoundError::InvalidFormat { reason });
+                }
+                Coding::MicrosoftBlocks(block)
+            }
             _ => return Err(SoundError::UnsupportedEncoding { tag, bits }),
         };
-        Ok(Self { packing: Packing::Each(coding), channels, rate })
-    }
-
-    fn layout(&self, start: u64, len: u64) -> Layout {
-        Layout { packing: self.packing, channels: self.channels, rate: self.rate, start, len }
+        if !coding.holds(channels) {
+            let reason = "its encoding can not hold so many channels in such blocks";
+            return Err(SoundError::InvalidFormat { reason });
+        }
+        Ok(Self { coding, channels, rate })
     }
 }
 
+/// Whether a format chunk of Microsoft ADPCM tells other coefficients than those that all have.
+fn has_own_coefficients(body: &[u8], order: Order) -> bool {
+    // Behind the 18 bytes of all chunks: samples of a block, number of pairs, the pairs.
+    let Some(&count) = body.get(20..).and_then(|it| it.first_chunk()) else { return false };
+    let pairs = body[22..].as_chunks::<4>().0.iter().take(order.u16(count).into());
+    let pairs = pairs
+        .map(|&[a, b, c, d]| (order.u16([a, b]).cast_signed(), order.u16([c, d]).cast_signed()));
+    !pairs.zip(STANDARD_COEFFICIENTS).all(|(own, standard)| own == standard)
+}
+
 const PCM: u16 = 0x0001;
+const MICROSOFT: u16 = 0x0002;
 const FLOAT: u16 = 0x0003;
 const ALAW: u16 = 0x0006;
 const ULAW: u16 = 0x0007;
+const OKI: u16 = 0x0010;
+const IMA: u16 = 0x0011;
+const DIALOGIC: u16 = 0x0017;
 const GSM: u16 = 0x0031;
+const G722: u16 = 0x028f;
 const EXTENSIBLE: u16 = 0xfffe;
+
+/// Sizes from here on are those of streams: `sox` leaves 0x7FFFF000, others 0x7FFFFFFF or more.
+const UNTOLD: u64 = 0x7fff_0000;
 
 /// More than any format chunk has.
 const LONGEST_BODY: usize = 1024;

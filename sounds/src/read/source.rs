@@ -3,12 +3,18 @@
 use std::io;
 
 use super::Spec;
+use super::warning::Warning;
 use crate::error::SoundError;
 
 /// What gives the samples of a sound, piece by piece.
 pub(super) trait Source {
     /// What is read.
     fn spec(&self) -> Spec;
+
+    /// What was odd about it, as far as it is known by now.
+    fn warnings(&self) -> &[Warning] {
+        &[]
+    }
 
     /// Replaces `frames` by the next ones: samples of all channels by turns, full scale as 1, each
     /// a number, some 100,000 at most. None at the end.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use self::signal::Signal;
+use super::headerless::Headerless;
 
 /// Sound files in, sound files out.
 #[derive(Debug, Args)]
@@ -60,6 +61,8 @@ pub(crate) struct Convert {
     /// Tell of files that are passed over, too
     #[arg(long, short, conflicts_with = "quiet", help_heading = "Many files")]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) headerless: Headerless,
     /// Samples a second [default: what the extension stands for, 8000 for wav]
     #[arg(short, long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1000..=768_000))]
     pub(crate) rate: Option<u32>,

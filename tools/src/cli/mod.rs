@@ -4,6 +4,7 @@ pub(crate) mod cert;
 pub(crate) mod conference;
 pub(crate) mod convert;
 pub(crate) mod dialplan;
+mod headerless;
 pub(crate) mod load;
 pub(crate) mod operate;
 pub(crate) mod sounds;

@@ -7,9 +7,11 @@ pub(crate) mod told;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use diesis_sounds::convert::target::{Container, Encoding, Target};
+use diesis_sounds::coding::{Coding, Order};
+use diesis_sounds::convert::target::{Container, Target};
 use diesis_sounds::convert::{Conversion, convert};
 use diesis_sounds::read::channels::Channels;
+use diesis_sounds::read::input::Input;
 
 use self::told::{Failure, Told, warnings};
 use crate::cli::convert::{Bits, ChannelChoice, Convert};
@@ -18,10 +20,17 @@ use crate::cli::convert::{Bits, ChannelChoice, Convert};
 /// for can not be.
 pub(crate) fn run(options: &Convert) -> ExitCode {
     if let Some(into) = &options.into {
+        if options.headerless.is_told() {
+            eprintln!("diesis: --input-format is for one input: leave --into out");
+            return ExitCode::from(2);
+        }
         return batch::run(options, &options.paths, into);
     }
     let refused = match options.paths.as_slice() {
         [] | [_] => "what is to be made is missing: name an output, or a directory with --into",
+        [directory, ..] if directory.is_dir() && options.headerless.is_told() => {
+            "--input-format is for one input, not for a directory"
+        }
         [directory, into] if directory.is_dir() => {
             return batch::run(options, std::slice::from_ref(directory), into);
         }
@@ -47,15 +56,20 @@ fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
         }
     };
     let targets = outputs.iter().map(target).collect::<Result<Vec<_>, _>>();
-    let targets = match targets {
-        Ok(targets) => targets,
+    let asked = targets.and_then(|targets| Ok((targets, options.headerless.layout()?)));
+    let (targets, layout) = match asked {
+        Ok(asked) => asked,
         Err(refusal) => {
             eprintln!("diesis: {refusal}");
             return ExitCode::from(2);
         }
     };
     let name = input.display();
-    match convert(input, &targets, &conversion(options)) {
+    let mut sound = Input::from(input);
+    if let Some(layout) = layout {
+        sound = sound.raw(layout);
+    }
+    match convert(sound, &targets, &conversion(options)) {
         Ok(report) => {
             if !options.quiet {
                 let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
@@ -103,10 +117,10 @@ fn target(extension: &str, options: &Convert) -> Result<Target, String> {
         if raw {
             return Err("--bits is for WAV files".to_owned());
         }
-        target.encoding = match bits {
-            Bits::Sixteen => Encoding::Signed16,
-            Bits::TwentyFour => Encoding::Signed24,
-            Bits::Float => Encoding::Float32,
+        target.coding = match bits {
+            Bits::Sixteen => Coding::LINEAR,
+            Bits::TwentyFour => Coding::Signed24(Order::Little),
+            Bits::Float => Coding::Float32(Order::Little),
         };
     }
     if let Some(rate) = options.rate {

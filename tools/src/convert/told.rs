@@ -40,7 +40,7 @@ pub(crate) fn seconds(report: &Report) -> f64 {
 
 /// What to watch for in what was made, each in a sentence; `gain` is what was asked for, in dB.
 pub(crate) fn warnings(report: &Report, gain: f32) -> Vec<String> {
-    let mut warnings = vec![];
+    let mut warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
     if report.clipped > 0 {
         warnings.push(format!(
             "{} samples were too loud and are cut; `--guard` makes it as quiet as it takes, \

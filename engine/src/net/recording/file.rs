@@ -16,25 +16,22 @@ use std::{
 };
 
 use bstr::ByteSlice;
-use diesis_sounds::format::{
-    EXTENSIONS,
-    raw::{self, Encoding},
-    wav_header::{WavEncoding, WavHeader},
+use diesis_sounds::{
+    coding::Encoder,
+    convert::target::{Container, Target},
+    format::{EXTENSIONS, wav_header::WavHeader},
 };
 
-use super::frames::Frames;
-use crate::recording::{Existing, Fate, FileFormat, NewFile};
+use crate::recording::{Existing, Fate, NewFile};
 
 /// A file that is recorded to.
 #[derive(Debug)]
 pub(super) struct SoundFile {
     file: File,
     path: PathBuf,
-    format: FileFormat,
-    rate: u32,
-    channels: u16,
-    /// What is not written sample by sample.
-    frames: Option<Box<Frames>>,
+    format: Target,
+    header: Option<WavHeader>,
+    encoder: Encoder,
     /// Bytes of samples in the file, and how many of them were there before.
     data: u64,
     before: u64,
@@ -43,7 +40,7 @@ pub(super) struct SoundFile {
 impl SoundFile {
     /// Creates a file, or goes on with one, making its directory where there is none; and what stands
     /// for `%d` in its name.
-    pub(super) fn open(new: &NewFile, rate: u32, channels: u16) -> io::Result<(Self, Option<u32>)> {
+    pub(super) fn open(new: &NewFile, channels: u16) -> io::Result<(Self, Option<u32>)> {
         let (file, path, number) = match new.existing {
             Existing::Numbered if new.path.as_os_str().as_bytes().contains_str("%d") => {
                 let (file, path, number) = create_numbered(&new.path)?;
@@ -54,9 +51,7 @@ impl SoundFile {
                 (plain(options().create(true).open(&new.path)?)?, new.path.clone(), None)
             }
         };
-        let format = new.format;
-        let frames = Frames::of(format, rate, channels)?.map(Box::new);
-        let mut file = Self { file, path, format, rate, channels, frames, data: 0, before: 0 };
+        let mut file = Self::of(file, path, Target { channels, ..new.format })?;
         if new.existing == Existing::Continued {
             file.go_on()?;
         } else {
@@ -64,6 +59,21 @@ impl SoundFile {
         }
         file.write_header()?;
         Ok((file, number))
+    }
+
+    fn of(file: File, path: PathBuf, format: Target) -> io::Result<Self> {
+        let Target { container, coding, rate, channels } = format;
+        let header = match container {
+            Container::Raw => Some(None),
+            Container::Wav => WavHeader::new(coding, channels, rate).map(Some),
+        };
+        let (Some(header), Some(encoder), true) =
+            (header, Encoder::new(coding), format.is_possible())
+        else {
+            let what = format!("{} holds no such channels and rate", coding.name());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        };
+        Ok(Self { file, path, format, header, encoder, data: 0, before: 0 })
     }
 
     /// Where it is.
@@ -81,12 +91,12 @@ impl SoundFile {
             let is_ours = self.file.read_exact(&mut found).is_ok() && {
                 let sizes_apart = |mut header: Vec<u8>| {
                     header[4..8].fill(0);
-                    if self.format == FileFormat::WavGsm {
-                        // The number of samples.
-                        header[48..52].fill(0);
-                    }
                     let end = header.len() - 4;
                     header[end..].fill(0);
+                    if header.len() > PLAIN_HEADER {
+                        // The number of samples stands before the last eight.
+                        header[end - 8..end - 4].fill(0);
+                    }
                     header
                 };
                 sizes_apart(found) == sizes_apart(header)
@@ -96,18 +106,15 @@ impl SoundFile {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
         }
-        self.data = data - data % self.unit();
+        self.data = data - data % self.unit().0;
         self.before = self.data;
         Ok(())
     }
 
     /// Writes samples behind the others; on an error those that found room are in the file.
     pub(super) fn write(&mut self, samples: &[i16]) -> io::Result<()> {
-        let bytes = match (&mut self.frames, self.format) {
-            (Some(frames), _) => frames.push(samples),
-            (None, FileFormat::Raw(encoding)) => raw::write(samples, encoding),
-            (None, _) => raw::write(samples, Encoding::Linear),
-        };
+        let mut bytes = Vec::new();
+        self.encoder.encode(samples, &mut bytes);
         self.write_octets(&bytes)
     }
 
@@ -132,20 +139,21 @@ impl SoundFile {
                 Err(error) => break Err(error),
             }
         };
-        self.data -= self.data % self.unit();
+        self.data -= self.data % self.unit().0;
         let told = self.write_header();
         written.and(told)
     }
 
     /// Cuts off the end, and keeps the file or deletes it; how long the recording is.
     pub(super) fn finish(mut self, trim: Duration, fate: Fate) -> io::Result<Duration> {
-        if fate == Fate::Kept
-            && let Some(rest) = self.frames.as_mut().map(|frames| frames.finish())
-        {
+        if fate == Fate::Kept {
+            let mut rest = Vec::new();
+            self.encoder.finish(&mut rest);
             self.write_octets(&rest)?;
         }
-        let (unit, (_, samples)) = (self.unit(), self.format.unit());
-        let cut = (trim.as_millis() * u128::from(self.rate) / 1000) as u64;
+        let (unit, samples) = self.unit();
+        let rate = self.format.rate;
+        let cut = (trim.as_millis() * u128::from(rate) / 1000) as u64;
         let own = ((self.data - self.before) / unit * samples).saturating_sub(cut) / samples;
         let kept = match fate {
             Fate::Kept => self.before + own * unit,
@@ -160,7 +168,7 @@ impl SoundFile {
         self.file.set_len(self.header_length() + kept)?;
         self.write_header()?;
         Ok(Duration::from_secs_f64(
-            ((kept - self.before) / unit * samples) as f64 / f64::from(self.rate),
+            ((kept - self.before) / unit * samples) as f64 / f64::from(rate),
         ))
     }
 
@@ -168,28 +176,19 @@ impl SoundFile {
         self.file.write_all_at(&self.header(self.data), 0)
     }
 
-    /// What a WAV file begins with.
-    fn wav_header(&self) -> Option<WavHeader> {
-        let encoding = match self.format {
-            FileFormat::Wav => WavEncoding::Signed(16),
-            FileFormat::WavGsm => WavEncoding::GsmPairs,
-            FileFormat::Raw(_) | FileFormat::Gsm => return None,
-        };
-        Some(WavHeader { encoding, channels: self.channels, rate: self.rate })
-    }
-
     fn header(&self, data: u64) -> Vec<u8> {
         let data = u32::try_from(data.min(LONGEST_WAV)).unwrap_or(u32::MAX);
-        self.wav_header().map_or_else(Vec::new, |header| header.bytes(data, 0))
+        self.header.map_or_else(Vec::new, |header| header.bytes(data, 0))
     }
 
     fn header_length(&self) -> u64 {
-        self.wav_header().map_or(0, |header| header.length() as u64)
+        self.header.map_or(0, |header| header.length() as u64)
     }
 
-    /// Bytes of the least that is written.
-    fn unit(&self) -> u64 {
-        self.format.unit().0 * u64::from(self.channels)
+    /// Bytes of the least that is written, and the samples of each channel in it.
+    fn unit(&self) -> (u64, u64) {
+        let (bytes, samples) = self.format.coding.unit(self.format.channels);
+        (bytes as u64, samples as u64)
     }
 }
 
@@ -239,6 +238,9 @@ fn plain(file: File) -> io::Result<File> {
     }
 }
 
+/// Bytes of a header that does not tell the number of samples.
+const PLAIN_HEADER: usize = 44;
+
 /// What the header's 32 bits can tell.
 const LONGEST_WAV: u64 = u32::MAX as u64 - 44;
 
@@ -250,7 +252,7 @@ mod tests {
     use diesis_sounds::sound::Sound;
 
     use super::*;
-    use crate::recording::Track;
+    use crate::recording::{Track, format_of};
 
     fn scratch(name: &str) -> PathBuf {
         let directory =
@@ -259,8 +261,11 @@ mod tests {
         directory
     }
 
-    fn new(path: PathBuf, format: FileFormat, existing: Existing) -> NewFile {
-        NewFile { path, format, rate: 8000, track: Track::Mixed, existing }
+    /// A file of the format that its extension tells.
+    fn new(path: PathBuf, existing: Existing) -> NewFile {
+        let extension = path.extension().unwrap_or_default();
+        let format = format_of(extension.as_bytes()).unwrap_or_default();
+        NewFile { path, format, track: Track::Mixed, existing }
     }
 
     fn samples(path: &Path) -> Vec<i16> {
@@ -272,8 +277,8 @@ mod tests {
     fn a_file_is_whole_after_every_write() {
         let directory = scratch("whole");
         let path = directory.join("a/b.wav");
-        let new = new(path.clone(), FileFormat::Wav, Existing::Replaced);
-        let (mut file, _) = SoundFile::open(&new, 8000, 1).unwrap();
+        let new = new(path.clone(), Existing::Replaced);
+        let (mut file, _) = SoundFile::open(&new, 1).unwrap();
         assert_eq!(samples(&path), [0_i16; 0]);
         file.write(&[1, -2, 3]).unwrap();
         assert_eq!(samples(&path), [1, -2, 3]);
@@ -288,22 +293,15 @@ mod tests {
     #[test]
     fn the_end_is_cut_and_a_continued_file_keeps_its_beginning() {
         let directory = scratch("cut");
-        for (name, format) in [
-            ("x.wav", FileFormat::Wav),
-            ("x.ulaw", FileFormat::Raw(Encoding::Ulaw)),
-            ("x.sln", FileFormat::Raw(Encoding::Linear)),
-            ("x.gsm", FileFormat::Gsm),
-            ("x.WAV", FileFormat::WavGsm),
-        ] {
+        for name in ["x.wav", "x.ulaw", "x.sln", "x.gsm", "x.WAV"] {
             let path = directory.join(name);
-            let open = |existing| {
-                SoundFile::open(&new(path.clone(), format, existing), 8000, 1).unwrap().0
-            };
+            let open = |existing| SoundFile::open(&new(path.clone(), existing), 1).unwrap().0;
+            let samples = new(path.clone(), Existing::Replaced).format.coding.unit(1).1;
             let mut file = open(Existing::Replaced);
             file.write(&[100; 8000]).unwrap();
             let length = file.finish(Duration::from_millis(250), Fate::Kept).unwrap();
             // 750 ms are no whole number of frames.
-            let frames = Duration::from_millis(if format.unit().1 == 1 { 750 } else { 720 });
+            let frames = Duration::from_millis(if samples == 1 { 750 } else { 720 });
             assert!(length >= frames && length <= Duration::from_millis(750), "{length:?}");
             let before = fs::metadata(&path).unwrap().len();
             let mut file = open(Existing::Continued);
@@ -325,10 +323,10 @@ mod tests {
         let directory = scratch("gsm");
         let tone: Vec<i16> =
             (0..8000).map(|n| (8000.0 * (f64::from(n) * 0.3).sin()) as i16).collect();
-        for (name, format) in [("x.gsm", FileFormat::Gsm), ("x.WAV", FileFormat::WavGsm)] {
+        for name in ["x.gsm", "x.WAV"] {
             let path = directory.join(name);
-            let new = new(path.clone(), format, Existing::Replaced);
-            let mut file = SoundFile::open(&new, 8000, 1).unwrap().0;
+            let new = new(path.clone(), Existing::Replaced);
+            let mut file = SoundFile::open(&new, 1).unwrap().0;
             for piece in tone.chunks(777) {
                 file.write(piece).unwrap();
             }
@@ -343,8 +341,9 @@ mod tests {
             let signal = energy(&mut tone.iter().map(|it| i32::from(*it)));
             assert!(noise < signal / 10.0, "{name}: {noise} of {signal}");
             // There is one channel in it.
-            assert!(SoundFile::open(&new, 8000, 2).is_err());
-            assert!(SoundFile::open(&new, 16_000, 1).is_err());
+            assert!(SoundFile::open(&new, 2).is_err());
+            let format = Target { rate: 16_000, ..new.format };
+            assert!(SoundFile::open(&NewFile { format, ..new }, 1).is_err());
         }
         fs::remove_dir_all(directory).unwrap();
     }
@@ -355,9 +354,9 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("m0.wav"), b"").unwrap();
         fs::write(directory.join("m1.ulaw"), b"").unwrap();
-        let new = new(directory.join("m%d.wav"), FileFormat::Wav, Existing::Numbered);
+        let new = new(directory.join("m%d.wav"), Existing::Numbered);
         let numbers: Vec<_> =
-            (0..3).map(|_| SoundFile::open(&new, 8000, 1).unwrap().1.unwrap()).collect();
+            (0..3).map(|_| SoundFile::open(&new, 1).unwrap().1.unwrap()).collect();
         assert_eq!(numbers, [2, 3, 4]);
         assert!(directory.join("m4.wav").exists());
         fs::remove_dir_all(directory).unwrap();
@@ -377,7 +376,7 @@ mod tests {
             (directory.clone(), Existing::Replaced),
             (other.clone(), Existing::Continued),
         ] {
-            assert!(SoundFile::open(&new(path, FileFormat::Wav, existing), 8000, 1).is_err());
+            assert!(SoundFile::open(&new(path, existing), 1).is_err());
         }
         assert!(fs::read(other).unwrap().ends_with(b"ours"));
         fs::remove_dir_all(directory).unwrap();
@@ -386,17 +385,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_no_more_is_claimed_than_is_there() {
         let file = options().open("/dev/full").unwrap();
-        let (path, format) = (PathBuf::from("/dev/full"), FileFormat::Raw(Encoding::Linear));
-        let mut file = SoundFile {
-            file,
-            path,
-            format,
-            rate: 8000,
-            channels: 1,
-            frames: None,
-            data: 0,
-            before: 0,
-        };
+        let format = format_of(b"sln").unwrap();
+        let mut file = SoundFile::of(file, PathBuf::from("/dev/full"), format).unwrap();
         let error = file.write(&[1; 160]).unwrap_err();
         assert_eq!((error.kind(), file.data), (io::ErrorKind::StorageFull, 0));
     }

@@ -5,7 +5,6 @@
 //! A file that can not be written on ends its recording and nothing else.
 
 mod file;
-mod frames;
 mod target;
 
 use std::{
@@ -16,13 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesis_sounds::pcm::TELEPHONE_RATE;
+use diesis_sounds::{convert::target::Target as Stored, pcm::TELEPHONE_RATE};
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock;
 use crate::recording::{
-    Existing, Fate, FileFormat, Input, NewFile, NewRecording, RecordingId, RecordingNews,
-    RecordingRequest, Track, Volumes,
+    Existing, Fate, Input, NewFile, NewRecording, RecordingId, RecordingNews, RecordingRequest,
+    Track, Volumes,
 };
 use target::Target;
 
@@ -102,19 +101,13 @@ impl Recorder {
     /// Creates a WAV file; what is pushed into the returned end is written to it until that end is
     /// dropped.
     pub(crate) fn open(&self, path: PathBuf) -> io::Result<(rtrb::Producer<i16>, Recording)> {
-        let (format, existing) = (FileFormat::Wav, Existing::Replaced);
+        let (format, existing) = (Stored::default(), Existing::Replaced);
         let new = NewRecording {
             id: RecordingId::new(0),
             rate: TELEPHONE_RATE,
             input: Input::Mono,
             volumes: Volumes::default(),
-            files: vec![NewFile {
-                path: path.clone(),
-                format,
-                rate: TELEPHONE_RATE,
-                track: Track::Mixed,
-                existing,
-            }],
+            files: vec![NewFile { path: path.clone(), format, track: Track::Mixed, existing }],
         };
         let (mut job, sink, _) = Job::open(&new)?;
         let (done, finished) = oneshot::channel();

@@ -19,13 +19,13 @@ impl Target {
     /// Opens the file; what stands for `%d` in its name. `rate` is that of what is written.
     pub(super) fn open(new: &NewFile, rate: u32) -> io::Result<(Self, Option<u32>)> {
         let channels = if new.track == Track::Stereo { 2 } else { 1 };
-        let converter = |_| Ok(Converter::new(rate, new.rate)?.delayed());
-        let converters: Result<Vec<_>, SoundError> = match new.rate == rate {
+        let converter = |_| Ok(Converter::new(rate, new.format.rate)?.delayed());
+        let converters: Result<Vec<_>, SoundError> = match new.format.rate == rate {
             true => Ok(vec![]),
             false => (0..channels).map(converter).collect(),
         };
         let converters = converters.map_err(io::Error::other)?;
-        let (file, number) = SoundFile::open(new, new.rate, channels)?;
+        let (file, number) = SoundFile::open(new, channels)?;
         Ok((Self { file, track: new.track, converters }, number))
     }
 

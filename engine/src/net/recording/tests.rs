@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::recording::format_of;
 
 struct Scene {
     directory: PathBuf,
@@ -22,8 +23,7 @@ impl Scene {
             let extension = name.rsplit('.').next().unwrap().as_bytes();
             NewFile {
                 path: self.directory.join(name),
-                format: FileFormat::from_extension(extension).unwrap(),
-                rate: FileFormat::rate_of(extension),
+                format: format_of(extension).unwrap(),
                 track: *track,
                 existing: Existing::Replaced,
             }

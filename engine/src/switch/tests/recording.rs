@@ -1,10 +1,12 @@
 //! Calls that are recorded.
 
+use diesis_sounds::convert::target::Target;
+
 use super::*;
 use crate::{
     config::ConferenceRecording,
     media::{TapSource, TapState},
-    recording::{Existing, Fate, FileFormat, RecordingSettings, Track},
+    recording::{Existing, Fate, RecordingSettings, Track},
     switch::{RoomChange, RoomError, RoomOrder},
 };
 
@@ -53,8 +55,8 @@ fn a_recording_begins_after_the_beep_and_ends_with_a_key() {
     assert_eq!(exchange.media.taps(), [(1, TapSource::Received, TapState::Open)]);
     let file = &exchange.recorder.begun[0].files[0];
     assert_eq!(file.path.to_str(), Some("/sounds/custom/menu.wav"));
-    assert_eq!((file.format, file.existing), (FileFormat::Wav, Existing::Replaced));
-    assert_eq!(file.rate, 8000);
+    assert_eq!((file.format, file.existing), (Target::default(), Existing::Replaced));
+    assert_eq!(file.format.rate, 8000);
     // Other keys are nothing to it.
     exchange.press(call, "15*");
     assert_eq!(exchange.media.taps().len(), 1);
