@@ -13,6 +13,7 @@ pub mod expression;
 pub mod function;
 pub mod host;
 pub mod machine;
+pub mod numbering;
 pub mod operation;
 pub mod parser;
 pub mod pattern;

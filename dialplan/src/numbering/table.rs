@@ -1,0 +1,150 @@
+//! Tables of rules as text: comma-separated values, and the default rules.
+
+use super::{Direction, RuleText};
+
+/// The rules for numbers that are to be dialled which a plan has when it names none.
+#[must_use]
+pub fn default_rules() -> Vec<RuleText> {
+    let rule = |priority, name: &str, model: &str, value: &str| RuleText {
+        priority,
+        name: name.to_owned(),
+        model: model.to_owned(),
+        value: value.to_owned(),
+    };
+    let inland = "[-ExternalPrefix-]0";
+    vec![
+        rule(5, "own country, national zero", "+[-CountryPrefix-]0", inland),
+        rule(
+            10,
+            "own country, twice international",
+            r"[^\+[-InternationalPrefix-][-CountryPrefix-](\(0\)|0)?]",
+            inland,
+        ),
+        rule(15, "own country", "+[-CountryPrefix-]", inland),
+        rule(20, "own country, zero in parentheses", r"[^[-CountryPrefix-]\(0\)]", inland),
+        rule(25, "own country without +", "[-CountryPrefix-]", inland),
+        rule(
+            30,
+            "abroad, zero in parentheses",
+            r"[(\+|[-InternationalPrefix-])?([^\(]+)\([^\)]+\)]",
+            "[-ExternalPrefix-][-InternationalPrefix-]$2",
+        ),
+        rule(40, "abroad", "+", "[-ExternalPrefix-][-InternationalPrefix-]"),
+        rule(50, "service by hash", "#", "#"),
+        rule(60, "service by star", "*", "*"),
+    ]
+}
+
+/// The first line of an export.
+pub const HEADER: &str = "direction,priority,name,model,value";
+
+/// The rules as comma-separated values (RFC 4180), a line each, with [`HEADER`].
+#[must_use]
+pub fn export<'a>(rules: impl IntoIterator<Item = (Direction, &'a RuleText)>) -> String {
+    let mut out = format!("{HEADER}\n");
+    for (direction, RuleText { priority, name, model, value }) in rules {
+        let fields = [direction.name(), &priority.to_string(), name, model, value].map(quoted);
+        out.push_str(&fields.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+/// The rules of comma-separated values. A first line that is [`HEADER`] may be there; empty lines
+/// are passed over.
+///
+/// # Errors
+/// What is wrong with a line, by its number from 1.
+pub fn import(text: &str) -> Result<Vec<(Direction, RuleText)>, (usize, RowError)> {
+    let mut rules = Vec::new();
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let line = line.trim();
+        if line.is_empty() || (rules.is_empty() && line.eq_ignore_ascii_case(HEADER)) {
+            continue;
+        }
+        let fields = fields(line).map_err(|error| (number, error))?;
+        let [direction, rule @ ..] = &fields[..] else { continue };
+        let known = Direction::from_name(direction)
+            .ok_or_else(|| (number, RowError::Direction(direction.clone())))?;
+        rules.push((known, row(rule).map_err(|error| (number, error))?));
+    }
+    Ok(rules)
+}
+
+/// One rule of `priority,name,model,value`, fields between quotes where they hold commas.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_row(text: &str) -> Result<RuleText, RowError> {
+    row(&fields(text)?)
+}
+
+/// What can be wrong with a line of a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowError {
+    /// Neither `out` nor `in`.
+    #[error("{0:?} is no direction: out or in")]
+    Direction(String),
+    /// Too few fields, or too many.
+    #[error(
+        "{0} fields where priority, name, model and value are expected; quote what holds a comma"
+    )]
+    Fields(usize),
+    /// No whole number.
+    #[error("{0:?} is no priority: a whole number")]
+    Priority(String),
+    /// A quote without its end.
+    #[error("a quote is not closed")]
+    Quote,
+}
+
+fn row(fields: &[String]) -> Result<RuleText, RowError> {
+    let [priority, name, model, value] = fields else {
+        return Err(RowError::Fields(fields.len()));
+    };
+    let number = priority.parse().map_err(|_| RowError::Priority(priority.clone()))?;
+    let [name, model, value] = [name, model, value].map(String::clone);
+    Ok(RuleText { priority: number, name, model, value })
+}
+
+/// The fields of a line, trimmed where they are not quoted.
+fn fields(line: &str) -> Result<Vec<String>, RowError> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    loop {
+        let trimmed = rest.trim_start();
+        let after = if let Some(mut quoted) = trimmed.strip_prefix('"') {
+            let mut field = String::new();
+            loop {
+                let (before, behind) = quoted.split_once('"').ok_or(RowError::Quote)?;
+                field.push_str(before);
+                match behind.strip_prefix('"') {
+                    Some(more) => {
+                        field.push('"');
+                        quoted = more;
+                    }
+                    None => {
+                        fields.push(field);
+                        break behind.trim_start();
+                    }
+                }
+            }
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            fields.push(rest[..end].trim().to_owned());
+            &rest[end..]
+        };
+        match after.strip_prefix(',') {
+            Some(more) => rest = more,
+            None if after.is_empty() => return Ok(fields),
+            None => return Err(RowError::Quote),
+        }
+    }
+}
+
+/// A field as it is written.
+fn quoted(field: &str) -> String {
+    let is_plain = field.trim() == field && !field.contains(['"', ',', '\n', '\r', ';']);
+    if is_plain { field.to_owned() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
+}
