@@ -73,7 +73,7 @@ impl Model {
 
     pub(super) fn find(&self, number: &str) -> Option<Found> {
         match self {
-            Self::Plain(plain) => number.starts_with(plain).then(|| Found {
+            Self::Plain(plain) => number.starts_with(plain).then_some(Found {
                 start: 0,
                 end: plain.len(),
                 groups: None,

@@ -1,10 +1,14 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::table::{default_rules, export, import, parse_row};
 use super::*;
 
+static PLAN: LazyLock<NumberingPlan> = LazyLock::new(NumberingPlan::default);
+
 fn out(number: &str) -> String {
-    NumberingPlan::default().apply(Direction::Out, number).number
+    PLAN.apply(Direction::Out, number).number
 }
 
 fn plan_with(more: &[(u32, &str, &str)]) -> NumberingPlan {
@@ -227,7 +231,7 @@ proptest! {
 
     #[test]
     fn no_text_is_too_much(number in "\\PC{0,40}", model in "\\PC{0,12}", value in "\\PC{0,8}") {
-        let plan = NumberingPlan::default();
+        let plan = &*PLAN;
         let answer = plan.apply(Direction::Out, &number).number;
         prop_assert!(answer.chars().all(|it| it.is_ascii_digit() || "+#*".contains(it)));
         let _ = plan.apply(Direction::In, &number);
