@@ -10,6 +10,7 @@ mod demo;
 mod dialplan;
 mod load;
 mod log;
+mod numbering;
 mod run;
 mod service;
 mod show;
@@ -45,6 +46,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Dialplan(question)) => dialplan::run(&question),
         Some(Command::Convert(options)) => convert::run(&options),
         Some(Command::Sounds(question)) => sounds::run(&question),
+        Some(Command::Numbering(question)) => numbering::run(&question),
         Some(Command::Load(options)) => load::run(&options),
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Database(database)) => show::database(&database),

@@ -11,6 +11,7 @@ mod logic;
 mod machine;
 mod math;
 mod message;
+mod numbering;
 mod places;
 mod presence;
 mod record;
@@ -292,6 +293,7 @@ static FUNCTIONS: &[Function] = functions! {
     "MIXMONITOR" "" Host [None, None] "mixMonitor filename by id";
     "MUSICCLASS" "" Legacy [Some(channel::old_music_class), Some(channel::set_old_music_class)] "the channel's music class";
     "MUTEAUDIO" "in|out|all" Here [None, Some(|s, a, v| settings::set_directed(s, "MUTEAUDIO", a, v))] "silence of a direction";
+    "NUMBERING" "out|in|reverse,number" Here [Some(numbering::numbering), None] "a number as the numbering plan wants it";
     "ODBC" "" Host [None, None] "transaction properties";
     "ODBC_FETCH" "" Host [None, None] "next row of a multi-row query";
     "PARK_GET_CHANNEL" "" Host [None, None] "channel parked in a slot";

@@ -204,3 +204,14 @@ fn years_beyond_9999_are_written() {
     assert_eq!(bench.value("${STRFTIME(-99999999999,UTC,%Y-%m-%d)}"), "-1199-02-15");
     assert_eq!(bench.value("${STRFTIME(9223372036854775807,UTC,%Y)}"), "");
 }
+
+#[test]
+fn numbers_are_read_by_the_plan() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.value("<${NUMBERING(out,4092)}>"), "<>", "there is no plan");
+    bench.plan.set_numbering(crate::numbering::NumberingPlan::default());
+    assert_eq!(bench.value("${NUMBERING(out,+33 (0) 123456789)}"), "00123456789");
+    assert_eq!(bench.value("${NUMBERING(In,00155171889)}"), "0155171889");
+    assert_eq!(bench.value("${NUMBERING(reverse,00155171889)}"), "155171889");
+    assert_eq!(bench.value("<${NUMBERING(up,1)}${NUMBERING(out)}>"), "<>");
+}

@@ -50,12 +50,12 @@ pub fn export<'a>(rules: impl IntoIterator<Item = (Direction, &'a RuleText)>) ->
     out
 }
 
-/// The rules of comma-separated values. A first line that is [`HEADER`] may be there; empty lines
+/// The rules of comma-separated values, with the numbers of their lines, from 1. A first line that is [`HEADER`] may be there; empty lines
 /// are passed over.
 ///
 /// # Errors
 /// What is wrong with a line, by its number from 1.
-pub fn import(text: &str) -> Result<Vec<(Direction, RuleText)>, (usize, RowError)> {
+pub fn import(text: &str) -> Result<Vec<(usize, Direction, RuleText)>, (usize, RowError)> {
     let mut rules = Vec::new();
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let line = line.trim();
@@ -66,7 +66,7 @@ pub fn import(text: &str) -> Result<Vec<(Direction, RuleText)>, (usize, RowError
         let [direction, rule @ ..] = &fields[..] else { continue };
         let known = Direction::from_name(direction)
             .ok_or_else(|| (number, RowError::Direction(direction.clone())))?;
-        rules.push((known, row(rule).map_err(|error| (number, error))?));
+        rules.push((number, known, row(rule).map_err(|error| (number, error))?));
     }
     Ok(rules)
 }
@@ -145,6 +145,6 @@ fn fields(line: &str) -> Result<Vec<String>, RowError> {
 
 /// A field as it is written.
 fn quoted(field: &str) -> String {
-    let is_plain = field.trim() == field && !field.contains(['"', ',', '\n', '\r', ';']);
+    let is_plain = field.trim() == field && !field.contains(['"', ',', '\n', '\r']);
     if is_plain { field.to_owned() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
 }

@@ -39,6 +39,7 @@ use crate::{
     application::Application,
     channel::Channel,
     host::Host,
+    numbering::NumberingPlan,
     pattern::{Element, Name},
     schedule::Schedule,
     scope::Scope,
@@ -71,6 +72,7 @@ pub struct Plan {
     global_lines: Vec<(BString, BString)>,
     settings: Settings,
     files: Vec<String>,
+    numbering: Option<NumberingPlan>,
 }
 
 /// Which context of a plan.
@@ -313,6 +315,16 @@ impl Plan {
     /// What `[general]` says.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How numbers are read (NUMBERING), when there is a numbering plan.
+    pub fn numbering(&self) -> Option<&NumberingPlan> {
+        self.numbering.as_ref()
+    }
+
+    /// Gives NUMBERING() a numbering plan.
+    pub fn set_numbering(&mut self, numbering: NumberingPlan) {
+        self.numbering = Some(numbering);
     }
 
     /// Takes the arguments of all steps apart and looks up what runs them.

@@ -46,6 +46,8 @@ codes! {
     CERTIFICATE_WRONG = "C016";
     /// A certificate works, and some will not trust it.
     CERTIFICATE_DOUBTFUL = "C017";
+    /// A rule of the numbering plan does more than was meant, or nothing.
+    RULE_SUSPICIOUS = "C018";
 }
 
 #[cfg(test)]

@@ -498,6 +498,23 @@ pub(super) const MACHINE: KeyTable = KeyTable {
     }],
 };
 
+pub(super) const NUMBERING: KeyTable = KeyTable {
+    kind: "numbering.conf [general]",
+    read: &[
+        "international_prefix",
+        "country_prefix",
+        "external_prefix",
+        "add",
+        "remove",
+        "internal_length",
+        "reverse_length",
+    ],
+    later: &[],
+};
+
+pub(super) const NUMBERING_RULES: KeyTable =
+    KeyTable { kind: "a table of numbering.conf", read: &["rule"], later: &[] };
+
 pub(super) const ROBOTS: KeyTable = KeyTable {
     kind: "robots.conf",
     read: &[

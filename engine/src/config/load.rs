@@ -10,6 +10,7 @@ use bstr::BString;
 use diesis_dialplan::check;
 use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
+use diesis_dialplan::numbering::NumberingPlan;
 use diesis_dialplan::plan::{LoadOptions, Plan};
 use diesis_sounds::prompts::Library;
 
@@ -22,7 +23,8 @@ use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
     FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
-    features, machine, music, parking, pjsip, programs, prompts, robots, rtp, system, unread,
+    features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, system,
+    unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -68,6 +70,15 @@ impl Configuration {
         let files = DirectoryFiles::new(directory);
         let settings = Parts::default().file("asterisk.conf", &files, read);
         settings.unwrap_or_else(|| SystemSettings::new(Some(directory)))
+    }
+
+    /// The numbering plan of a directory, and all there is to say about it; without
+    /// `numbering.conf`, none.
+    pub fn numbering_of(directory: &Path) -> Loaded<Option<NumberingPlan>> {
+        let mut parts = Parts::default();
+        let files = DirectoryFiles::new(directory);
+        let plan = parts.file("numbering.conf", &files, numbering::read);
+        Loaded { configuration: plan, parts: parts.0 }
     }
 
     /// Reads files that are in no directory: embedded ones, or those of a test.
@@ -138,8 +149,12 @@ impl Configuration {
         let records = parts
             .file("cdr.conf", files, cdr::read)
             .unwrap_or_else(|| Some(CdrSettings::default()));
+        let numbering = parts.file("numbering.conf", files, numbering::read);
         let plan = match dialplan {
             Some(mut dialplan) => {
+                if let Some(numbering) = numbering {
+                    dialplan.plan.set_numbering(numbering);
+                }
                 if directory.is_some() {
                     dialplan.find_prompts(&languages(&sip, &system), system.sounds.as_deref());
                 }
@@ -173,13 +188,13 @@ impl Configuration {
 
 /// A configuration with all there is to say about its files.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Loaded<T = Configuration> {
     /// The settings. Where a file is wrong they hold what could be made of it.
-    pub configuration: Configuration,
+    pub configuration: T,
     parts: Vec<Part>,
 }
 
-impl Loaded {
+impl<T> Loaded<T> {
     /// What is wrong or suspicious, file by file.
     pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
         self.parts.iter().flat_map(|part| {

@@ -21,6 +21,7 @@ mod music;
 mod named;
 mod network;
 mod notes;
+mod numbering;
 mod parking;
 mod pjsip;
 mod profile;

@@ -12,7 +12,7 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 15] = [
+pub(super) const READ: [&str; 16] = [
     "acl.conf",
     "amd.conf",
     "asterisk.conf",
@@ -22,6 +22,7 @@ pub(super) const READ: [&str; 15] = [
     "extensions.conf",
     "features.conf",
     "musiconhold.conf",
+    "numbering.conf",
     "pjsip.conf",
     "programs.conf",
     "res_parking.conf",

@@ -6,6 +6,7 @@ pub(crate) mod convert;
 pub(crate) mod dialplan;
 mod headerless;
 pub(crate) mod load;
+pub(crate) mod numbering;
 pub(crate) mod operate;
 pub(crate) mod sounds;
 
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Sounds(sounds::Sounds),
     /// Load a SIP target with calls: what they hear, and what they cost it
     Load(Box<load::Load>),
+    /// Ask a numbering plan what becomes of numbers; check, export and import its rules
+    #[command(subcommand)]
+    Numbering(numbering::Numbering),
     /// Make certificates for SIP over TLS, or say what is wrong with one
     #[command(subcommand)]
     Cert(cert::Cert),
