@@ -50,12 +50,23 @@ pub fn export<'a>(rules: impl IntoIterator<Item = (Direction, &'a RuleText)>) ->
     out
 }
 
-/// The rules of comma-separated values, with the numbers of their lines, from 1. A first line that is [`HEADER`] may be there; empty lines
+/// A rule in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The number of its line, from 1.
+    pub line: usize,
+    /// Which numbers it is for.
+    pub direction: Direction,
+    /// The rule.
+    pub rule: RuleText,
+}
+
+/// The rules of comma-separated values. A first line that is [`HEADER`] may be there; empty lines
 /// are passed over.
 ///
 /// # Errors
 /// What is wrong with a line, by its number from 1.
-pub fn import(text: &str) -> Result<Vec<(usize, Direction, RuleText)>, (usize, RowError)> {
+pub fn import(text: &str) -> Result<Vec<Row>, (usize, RowError)> {
     let mut rules = Vec::new();
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let line = line.trim();
@@ -66,7 +77,8 @@ pub fn import(text: &str) -> Result<Vec<(usize, Direction, RuleText)>, (usize, R
         let [direction, rule @ ..] = &fields[..] else { continue };
         let known = Direction::from_name(direction)
             .ok_or_else(|| (number, RowError::Direction(direction.clone())))?;
-        rules.push((number, known, row(rule).map_err(|error| (number, error))?));
+        let rule = row(rule).map_err(|error| (number, error))?;
+        rules.push(Row { line: number, direction: known, rule });
     }
     Ok(rules)
 }

@@ -145,11 +145,11 @@ fn tables_survive_being_written_and_read() {
     let text = export(rules.iter().map(|(direction, rule)| (*direction, rule)));
     let read = |text: &str| {
         let rows = import(text).unwrap().into_iter();
-        rows.map(|(_, direction, rule)| (direction, rule)).collect::<Vec<_>>()
+        rows.map(|row| (row.direction, row.rule)).collect::<Vec<_>>()
     };
     assert_eq!(read(&text), rules);
     assert_eq!(read(&format!("\u{feff}{}", text.replace('\n', "\r\n\r\n"))), rules);
-    assert_eq!(import(&text).unwrap().last().map(|row| row.0), Some(rules.len() + 1));
+    assert_eq!(import(&text).unwrap().last().map(|row| row.line), Some(rules.len() + 1));
     for (line, told) in [
         ("up,1,a,1,1", "direction"),
         ("out,x,a,1,1", "priority"),

@@ -25,8 +25,8 @@ pub(super) fn import(import: &Import, out: &mut impl Write) -> Result<ExitCode, 
         Trouble::Row(import.file.clone(), line, error.to_string())
     };
     let rows = table::import(&text).map_err(row)?;
-    let lines: Vec<usize> = rows.iter().map(|row| row.0).collect();
-    let rules: Vec<_> = rows.into_iter().map(|(_, direction, rule)| (direction, rule)).collect();
+    let lines: Vec<usize> = rows.iter().map(|row| row.line).collect();
+    let rules: Vec<_> = rows.into_iter().map(|row| (row.direction, row.rule)).collect();
     let settings = match &import.directory {
         Some(directory) => match super::load(directory) {
             Ok(plan) => plan.settings().clone(),
