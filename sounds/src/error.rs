@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::sound::{MAX_RATE, MIN_RATE};
 
@@ -28,6 +29,17 @@ pub enum SoundError {
     OverInput {
         /// The path as it was asked for.
         path: PathBuf,
+    },
+    /// A section that begins behind the end of the sound.
+    #[error(
+        "nothing is left: the sound ends at {:.3} s, before what is taken of it begins at {:.3} s",
+        len.as_secs_f64(), from.as_secs_f64()
+    )]
+    NothingLeft {
+        /// Where the section begins.
+        from: Duration,
+        /// How long the sound is.
+        len: Duration,
     },
     /// Larger than [`MAX_FILE_BYTES`](crate::sound::MAX_FILE_BYTES).
     #[error("sound of {bytes} bytes is larger than the limit of {limit}")]
@@ -133,6 +145,7 @@ impl SoundError {
                 "name a file, or with `diesis convert --into` a directory whose files are converted"
             }
             Self::OverInput { .. } => "name another file for the output, then move it",
+            Self::NothingLeft { .. } => "begin earlier",
             Self::TooLarge { .. } => {
                 "cut it into parts, or lower rate, bits or channels of the output"
             }

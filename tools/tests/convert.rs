@@ -61,3 +61,44 @@ fn failures_name_file_and_cause_and_the_exit_code_tells() {
         assert!(!out.exists());
     }
 }
+
+#[test]
+fn treatments_are_told_and_those_that_contradict_are_refused_by_name() {
+    let place = place("convert-treated");
+    let (input, out) = (place.join("in.wav"), place.join("out.wav"));
+    let mut samples = vec![0; 4000];
+    samples.extend((0..16_000).map(|n| if n % 20 < 10 { 1000 } else { -1000 }));
+    samples.extend([0; 8000]);
+    wav::write(&input, 8000, &samples).unwrap();
+    let run = |options: &[&str]| {
+        let options = options.iter().map(Path::new);
+        let arguments: Vec<&Path> = [&*input, &*out].into_iter().chain(options).collect();
+        let done = diesis(&arguments);
+        let told = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+        (done.status.code(), told)
+    };
+    let (code, told) = run(&["--loudness", "-23", "--trim", "--fade", "0.01", "--pad", "0:0.5"]);
+    assert!(code == Some(0) && told.contains("-23.0 LUFS"), "{told}");
+    assert!(told.contains("0.48 s and 0.98 s of silence left out"), "{told}");
+    assert_eq!(Sound::read(&out).unwrap().samples.len(), 320 + 16_000 + 4000);
+    let (_, told) = run(&["--loudness", "-10"]);
+    assert!(told.contains("the true peak stops at -3 dBFS"), "{told}");
+    let (code, told) = run(&["--from", "0:01", "--until", "1.5", "--trim=-60", "--peak", "-6"]);
+    assert!(code == Some(0) && told.contains("peak -6.0 dBFS"), "{told}");
+    assert_eq!(Sound::read(&out).unwrap().samples.len(), 4000);
+    for options in [
+        ["--loudness=-23", "--gain=3"],
+        ["--loudness=-23", "--peak=-1"],
+        ["--peak=-1", "--guard"],
+        ["--peak=-1", "--gain=1"],
+        ["--ceiling=-1", "--dc"],
+        ["--from=2", "--until=1"],
+        ["--loudness=5", "--dc"],
+        ["--gate=x", "--dc"],
+        ["--fade=1:2:3", "--dc"],
+    ] {
+        let (code, told) = run(&options);
+        let name = options[0].split('=').next().unwrap();
+        assert!(code == Some(2) && (told.contains(name) || told.contains("--loudness")), "{told}");
+    }
+}

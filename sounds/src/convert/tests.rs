@@ -8,22 +8,22 @@ use crate::format::wav;
 use crate::sound::Sound;
 
 /// A directory of one test, removed with it.
-struct Place(PathBuf);
+pub(super) struct Place(PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("diesis-convert-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(super) fn at(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// A WAV file of 32-bit float, which holds what no other does.
-    fn float(&self, name: &str, rate: u32, channels: u16, frames: &[f32]) -> PathBuf {
+    pub(super) fn float(&self, name: &str, rate: u32, channels: u16, frames: &[f32]) -> PathBuf {
         let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x03\0".to_vec();
         bytes.extend(channels.to_le_bytes());
         bytes.extend(rate.to_le_bytes());
@@ -37,7 +37,7 @@ impl Place {
     }
 
     /// What lies in it, hidden files too.
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
         let mut names: Vec<_> = entries.map(|it| name(it).to_string_lossy().into_owned()).collect();
@@ -52,13 +52,13 @@ impl Drop for Place {
     }
 }
 
-fn sine(rate: u32, seconds: f64, level: f64) -> impl Iterator<Item = f32> {
+pub(super) fn sine(rate: u32, seconds: f64, level: f64) -> impl Iterator<Item = f32> {
     let step = std::f64::consts::TAU * 997.0 / f64::from(rate);
     (0..(f64::from(rate) * seconds) as u32)
         .map(move |n| (level * (step * f64::from(n)).sin()) as f32)
 }
 
-fn to_wav(place: &Path) -> Vec<(PathBuf, Target)> {
+pub(super) fn to_wav(place: &Path) -> Vec<(PathBuf, Target)> {
     vec![(place.to_owned(), Target::default())]
 }
 

@@ -90,7 +90,7 @@ const ABREAST: usize = 16;
 /// Sines of so many whole turns: the same bits on every processor, which the system's mathematics
 /// does not promise.
 #[inline(always)]
-fn sine<const COUNT: usize>(turns: [f64; COUNT]) -> [f64; COUNT] {
+pub(crate) fn sine<const COUNT: usize>(turns: [f64; COUNT]) -> [f64; COUNT] {
     // To the quarter turn around zero, where Taylor's series is good to the last bits.
     let angles = turns.map(|turns| {
         let turns = turns - (turns + 0.5).floor();

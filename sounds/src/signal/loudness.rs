@@ -7,7 +7,7 @@ const SHORT: usize = 30;
 const GATING: usize = 4;
 
 /// Blocks quieter than this, in LUFS, do not count.
-const ABSOLUTE_GATE: f64 = -70.0;
+pub(super) const ABSOLUTE_GATE: f64 = -70.0;
 /// Nor do those so much quieter than the mean of the others, in LU: for loudness and for range.
 const RELATIVE_GATES: (f64, f64) = (-10.0, -20.0);
 /// The share of short-term values below and above which the range is not looked for.
@@ -65,6 +65,11 @@ impl Loudness {
     pub(super) fn integrated(&self) -> Option<f64> {
         let mean = self.blocks.mean_from(ABSOLUTE_GATE)?;
         self.blocks.mean_from(lufs(mean) + RELATIVE_GATES.0).map(lufs)
+    }
+
+    /// The sum of the mean squares so far while they make no block.
+    pub(super) fn short(&self) -> Option<f64> {
+        (self.count < GATING as u64).then(|| self.tenths[..GATING].iter().sum())
     }
 
     /// Between the quiet and the loud parts, in LU; 0 when nothing is above the gate.

@@ -62,8 +62,8 @@ struct Channel {
 pub struct Measured {
     /// Frames in all.
     pub frames: u64,
-    /// Integrated (programme) loudness in LUFS; `None` when less than 400 ms are there or nothing
-    /// is above -70 LUFS.
+    /// Integrated (programme) loudness in LUFS; `None` when nothing is above -70 LUFS. Of a sound
+    /// that is shorter than the 400 ms of a block it is that of the whole.
     pub loudness: Option<f64>,
     /// Loudness range in LU (EBU Tech 3342); 0 for less than 3 s.
     pub range: f64,
@@ -171,7 +171,7 @@ impl Meter {
         let sounding = self.silence.sounding();
         Measured {
             frames: self.frames,
-            loudness: self.loudness.integrated(),
+            loudness: self.loudness.integrated().or_else(|| self.of_less_than_a_block()),
             range: self.loudness.range(),
             momentary: self.loudness.momentary(),
             short_term: self.loudness.short_term(),
@@ -188,6 +188,16 @@ impl Meter {
             trailing: sounding.map_or(0, |it| self.frames - it.end),
             longest_pause: self.silence.longest_pause(),
         }
+    }
+}
+
+impl Meter {
+    /// Loudness of what is shorter than 400 ms.
+    fn of_less_than_a_block(&self) -> Option<f64> {
+        let present: f64 = self.channels.iter().map(|it| it.weight * it.energy).sum();
+        let energy = self.loudness.short()? * self.tenth as f64 + present;
+        Some(loudness::lufs(energy / self.frames as f64))
+            .filter(|&it| it >= loudness::ABSOLUTE_GATE)
     }
 }
 

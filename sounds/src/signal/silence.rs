@@ -7,14 +7,15 @@ use std::ops::Range;
 pub const THRESHOLD: f64 = -50.0;
 
 /// Finds what is above silence, in blocks of 10 ms: one is silent when the root mean square of
-/// every channel is below the threshold. Single clicks do not make a block loud.
+/// every channel, without its offset, is below the threshold. Single clicks do not make a block
+/// loud.
 #[derive(Debug, Clone)]
 pub struct Silence {
     /// Greatest mean square of silence.
     most: f64,
     block: usize,
-    /// Sums of squares of the present block, and how many frames it has.
-    sums: Vec<f64>,
+    /// Of each channel in the present block, and how many frames it has.
+    powers: Vec<Power>,
     filled: usize,
     frames: u64,
     sounding: Option<Range<u64>>,
@@ -27,8 +28,8 @@ impl Silence {
     pub fn new(rate: u32, channels: usize, threshold: f64) -> Self {
         Self {
             most: 10.0_f64.powf(threshold / 10.0),
-            block: (rate.div_ceil(100) as usize).max(1),
-            sums: vec![0.0; channels],
+            block: block(rate),
+            powers: vec![Power::default(); channels],
             filled: 0,
             frames: 0,
             sounding: None,
@@ -42,10 +43,8 @@ impl Silence {
         let mut at = 0;
         while at < len {
             let part = at..len.min(at + self.block - self.filled);
-            for (channel, sum) in channels.iter().zip(&mut self.sums) {
-                let squares =
-                    channel.as_ref()[part.clone()].iter().map(|&it| f64::from(it).powi(2));
-                *sum += squares.sum::<f64>();
+            for (channel, power) in channels.iter().zip(&mut self.powers) {
+                power.take(&channel.as_ref()[part.clone()]);
             }
             self.filled += part.len();
             at = part.end;
@@ -77,9 +76,8 @@ impl Silence {
         }
         let begin = self.frames;
         self.frames += self.filled as u64;
-        let most = self.most * self.filled as f64;
-        // Zeros are silence whatever the threshold.
-        if self.sums.iter().any(|&sum| sum > 0.0 && sum >= most) {
+        let power = self.powers.iter().map(Power::mean_square).fold(0.0, f64::max);
+        if power > self.most {
             match &mut self.sounding {
                 Some(sounding) => {
                     self.longest = self.longest.max(begin - sounding.end);
@@ -88,8 +86,39 @@ impl Silence {
                 none => *none = Some(begin..self.frames),
             }
         }
-        self.sums.fill(0.0);
+        self.powers.fill(Power::default());
         self.filled = 0;
+    }
+}
+
+/// Frames of a block at this rate.
+pub(crate) const fn block(rate: u32) -> usize {
+    rate.div_ceil(100) as usize
+}
+
+/// The power of a few samples, without the offset that they have in common.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Power {
+    sum: f64,
+    squares: f64,
+    count: usize,
+}
+
+impl Power {
+    pub(crate) fn take(&mut self, samples: &[f32]) {
+        for &sample in samples {
+            let sample = f64::from(sample);
+            self.sum += sample;
+            self.squares += sample * sample;
+        }
+        self.count += samples.len();
+    }
+
+    pub(crate) fn mean_square(&self) -> f64 {
+        let count = self.count.max(1) as f64;
+        let mean = self.sum / count;
+        // Exact for zeros, and below what counts as silence for what is rounded.
+        (self.squares / count - mean * mean).max(0.0)
     }
 }
 
@@ -100,8 +129,9 @@ mod tests {
     #[test]
     fn ends_and_pauses_are_found_whatever_the_pieces() {
         let mut samples = vec![0.0_f32; 8000];
-        samples[1000..1500].fill(0.1);
-        samples[4000..7990].fill(-0.1);
+        for n in (1000..1500).chain(4000..7990) {
+            samples[n] = if n % 10 < 5 { 0.1 } else { -0.1 };
+        }
         // A click is no sound.
         samples[7000] = 0.0;
         samples[200] = 0.02;
@@ -118,7 +148,7 @@ mod tests {
 
     #[test]
     fn silence_has_neither_beginning_nor_end() {
-        for level in [0.0, 0.003] {
+        for level in [0.0, 0.003, -0.5] {
             let mut silence = Silence::new(44_100, 1, THRESHOLD);
             silence.take(&[vec![level; 10_000]]);
             assert_eq!((silence.sounding(), silence.longest_pause()), (None, 0));

@@ -91,6 +91,15 @@ fn one_channel_is_3_lu_below_two_and_rates_agree() {
 }
 
 #[test]
+fn what_is_shorter_than_a_block_is_as_loud_as_its_whole() {
+    for seconds in [0.05, 0.1, 0.25, 0.39, 0.4, 0.45] {
+        let loudness = measured(8000, &[(seconds, &[-23.0])]).loudness.unwrap();
+        assert!((loudness + 26.0).abs() < 0.2, "{seconds}: {loudness}");
+    }
+    assert_eq!(measured(8000, &[(0.2, &[-80.0])]).loudness, None);
+}
+
+#[test]
 fn silence_is_as_quiet_as_can_be() {
     for channels in [1, 2] {
         let mut meter = Meter::new(8000, channels);
@@ -118,7 +127,7 @@ fn level_offset_and_clipping_are_counted() {
     assert_eq!(measured.offset, -0.5);
     let squares = 790.0 * 0.0625 + 10.0 + 800.0 * 0.25;
     assert!((measured.rms - f64::sqrt(squares / 1600.0)).abs() < 1e-12);
-    assert!(measured.peak == 1.0 && measured.true_peak > 1.0 && measured.loudness.is_none());
+    assert!(measured.peak == 1.0 && measured.true_peak > 1.0 && measured.loudness.is_some());
     let quiet = measured.amplified(0.5);
     assert_eq!((quiet.peak, quiet.offset, quiet.clipped), (0.5, -0.25, 8));
     let mut coarse = Meter::new(8000, 1).with_full_scale(0.98);

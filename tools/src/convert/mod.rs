@@ -19,6 +19,10 @@ use crate::cli::convert::{Bits, ChannelChoice, Convert};
 /// Runs the command. The exit code is 0 when all is made, 1 when it failed, 2 when what is asked
 /// for can not be.
 pub(crate) fn run(options: &Convert) -> ExitCode {
+    if let Some(refusal) = options.signal.refusal() {
+        eprintln!("diesis: {refusal}");
+        return ExitCode::from(2);
+    }
     if let Some(into) = &options.into {
         if options.headerless.is_told() {
             eprintln!("diesis: --input-format is for one input: leave --into out");

@@ -6,6 +6,8 @@ use std::path::Path;
 use diesis_sounds::convert::Report;
 use diesis_sounds::error::SoundError;
 
+use super::signal::Treated;
+
 /// What was done, in a line.
 pub(crate) struct Told<'a> {
     pub(crate) report: &'a Report,
@@ -29,7 +31,7 @@ impl fmt::Display for Told<'_> {
         if report.peak == 0.0 {
             return write!(f, ", silent");
         }
-        write!(f, ", peak {:.1} dBFS", decibels(report.peak))
+        write!(f, ", peak {:.1} dBFS{}", decibels(report.peak), Treated(report))
     }
 }
 
