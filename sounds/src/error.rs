@@ -110,6 +110,34 @@ pub enum SoundError {
         /// How many were asked for.
         channels: u16,
     },
+    /// Compressed sound that can not be decoded.
+    #[error("{what} can not be decoded: {reason}")]
+    Damaged {
+        /// The codec or container.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A container with sound in a codec that is not known here.
+    #[error("{container} holds {codec}, which is not supported: save it as WAV or FLAC")]
+    UnsupportedCodec {
+        /// What kind of file it is.
+        container: &'static str,
+        /// The codec's name.
+        codec: &'static str,
+    },
+    /// A container without sound, or without any that is known.
+    #[error("{container} holds no sound that is known here")]
+    NoSound {
+        /// What kind of file it is.
+        container: &'static str,
+    },
+    /// More samples than [`MAX_SAMPLES`](crate::sound::MAX_SAMPLES) in a sound that is loaded whole.
+    #[error("sound of more than {limit} samples is too long to be loaded")]
+    TooLong {
+        /// The limit it exceeds.
+        limit: usize,
+    },
     /// A sample rate outside [`MIN_RATE`](crate::sound::MIN_RATE)..=[`MAX_RATE`](crate::sound::MAX_RATE).
     #[error("sample rate of {rate} Hz is not supported")]
     UnsupportedRate {
@@ -165,6 +193,16 @@ impl SoundError {
             Self::TooManyChannels { .. } => "make it mono, or choose another coding",
             Self::UnsupportedEncoding { .. } | Self::UnsupportedCompression { .. } => {
                 "open it where it was made and save it as 16-bit PCM"
+            }
+            Self::Damaged { .. } => {
+                "take the file from its source again, or save it anew in the program that plays it"
+            }
+            Self::UnsupportedCodec { .. } => "save it as WAV or FLAC where it was made",
+            Self::NoSound { .. } => {
+                "check with a player that there is sound in it, and save that as WAV or FLAC"
+            }
+            Self::TooLong { .. } => {
+                "cut it into parts, or convert it to the rate of the calls with `diesis convert`"
             }
             Self::UnsupportedRate { .. } | Self::Resample { .. } => {
                 return format!(

@@ -14,6 +14,9 @@ pub const MIN_RATE: u32 = 1000;
 pub const MAX_RATE: u32 = 768_000;
 /// Largest file read: some 4 hours of telephone sound, so that a wrong path cannot eat the memory.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
+/// Most samples that are loaded at once: as many as the largest file holds of 16 bits each, since a
+/// small compressed file can hold any number.
+pub const MAX_SAMPLES: usize = (MAX_FILE_BYTES / 2) as usize;
 
 /// Mono 16-bit samples at a rate.
 ///

@@ -6,7 +6,7 @@ mod dialogic;
 mod encoder;
 mod ima;
 mod microsoft;
-mod samples;
+pub(crate) mod samples;
 
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;

@@ -57,7 +57,7 @@ fn long(sample: i32) -> f32 {
 
 /// Floats over full scale are kept: what makes them quieter may still come.
 #[inline(always)]
-fn sane(value: f32) -> f32 {
+pub(crate) fn sane(value: f32) -> f32 {
     if value.is_nan() { 0.0 } else { value.clamp(-MOST, MOST) }
 }
 

@@ -21,6 +21,8 @@ pub enum Format {
     Aiff,
     /// AU, also called SND; the same is in the file.
     Au,
+    /// Compressed sound, or sound in a container that says what it is.
+    Compressed(Container),
     /// Samples only, of one channel; everything else is known from the extension.
     Raw {
         /// How they are stored.
@@ -28,6 +30,41 @@ pub enum Format {
         /// Samples a second.
         rate: u32,
     },
+}
+
+/// What compressed sound comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// Frames of FLAC.
+    Flac,
+    /// Vorbis, Opus or FLAC.
+    Ogg,
+    /// Frames of MPEG audio: MP3, and layers 1 and 2.
+    Mpeg,
+    /// Frames of AAC.
+    Adts,
+    /// MP4 and M4A: AAC, ALAC, MP3, Opus, FLAC.
+    Mp4,
+    /// Core Audio: PCM, ALAC, AAC.
+    Caf,
+    /// Matroska and WebM: all of these.
+    Matroska,
+}
+
+impl Container {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flac => "FLAC",
+            Self::Ogg => "Ogg",
+            Self::Mpeg => "MPEG audio",
+            Self::Adts => "AAC",
+            Self::Mp4 => "MP4",
+            Self::Caf => "CAF",
+            Self::Matroska => "Matroska",
+        }
+    }
 }
 
 impl Format {
@@ -48,7 +85,8 @@ impl Format {
 }
 
 /// Extensions and what they stand for, in the order in which they are looked for when a prompt
-/// exists in several: the original before its telephone copies, 8 kHz before other rates.
+/// exists in several: the original before its telephone copies, 8 kHz before other rates, what has to
+/// be decompressed last.
 pub const EXTENSIONS: &[(&str, Format)] = &[
     ("wav", Format::Wav),
     ("sln", linear(8000)),
@@ -83,11 +121,25 @@ pub const EXTENSIONS: &[(&str, Format)] = &[
     ("aifc", Format::Aiff),
     ("w64", Format::Wav),
     ("rf64", Format::Wav),
+    ("flac", Format::Compressed(Container::Flac)),
+    ("mp3", Format::Compressed(Container::Mpeg)),
+    ("ogg", Format::Compressed(Container::Ogg)),
+    ("oga", Format::Compressed(Container::Ogg)),
+    ("opus", Format::Compressed(Container::Ogg)),
+    ("m4a", Format::Compressed(Container::Mp4)),
+    ("mp4", Format::Compressed(Container::Mp4)),
+    ("aac", Format::Compressed(Container::Adts)),
+    ("caf", Format::Compressed(Container::Caf)),
+    ("mka", Format::Compressed(Container::Matroska)),
+    ("mkv", Format::Compressed(Container::Matroska)),
+    ("webm", Format::Compressed(Container::Matroska)),
+    ("mp2", Format::Compressed(Container::Mpeg)),
 ];
 
 /// The same for messages.
 pub(crate) const KNOWN_EXTENSIONS: &str = "wav, wav16, sln (raw, sln8, sln12, sln16, sln24, sln32, sln44, sln48, sln96, sln192), ulaw \
-     (ul, mu, ulw, pcm), alaw (al, alw), gsm, WAV (wav49), g722, vox, au (snd), aiff (aif, aifc), w64, rf64";
+     (ul, mu, ulw, pcm), alaw (al, alw), gsm, WAV (wav49), g722, vox, au (snd), aiff (aif, aifc), w64, rf64, flac, \
+     mp3 (mp2), ogg (oga, opus), m4a (mp4), aac, caf, mka (mkv, webm)";
 
 const ULAW: Format = raw_of(Coding::Ulaw, 8000);
 const ALAW: Format = raw_of(Coding::Alaw, 8000);
@@ -110,7 +162,8 @@ mod tests {
         assert_eq!(Format::from_extension("WAV"), Some(Format::Wav));
         assert_eq!(Format::from_extension("sln16"), Some(linear(16_000)));
         assert_eq!(Format::from_extension("ul"), Some(ULAW));
-        assert_eq!(Format::from_extension("mp3"), None);
+        assert_eq!(Format::from_extension("mp3"), Some(Format::Compressed(Container::Mpeg)));
+        assert_eq!(Format::from_extension("doc"), None);
         assert_eq!(Format::from_extension(""), None);
         for (index, (name, _)) in EXTENSIONS.iter().enumerate() {
             assert!(EXTENSIONS[..index].iter().all(|row| row.0 != *name), "{name}");

@@ -1,5 +1,6 @@
 //! From the channels of a file to those that are wanted.
 
+use crate::coding::samples::sane;
 use crate::vector::vectorized;
 
 /// Which channels are made of those that a file has.
@@ -32,6 +33,29 @@ impl Channels {
             Self::Mean => channels == 1,
             Self::One(_) => true,
             Self::Stereo => channels <= 2,
+        }
+    }
+
+    /// Appends what is made of channels that lie apart, as many samples in each; there are as many
+    /// slots in `out` as [`count`](Self::count) says.
+    pub(super) fn mix_planes<S: Value>(self, planes: &[&[S]], out: &mut [Vec<f32>]) {
+        match (self, out) {
+            (Self::Mean, [mono]) => mean(planes, mono),
+            (Self::One(number), [mono]) => {
+                let number = usize::from(number).min(planes.len().saturating_sub(1));
+                mean(planes.get(number..=number).unwrap_or_default(), mono);
+            }
+            (Self::Stereo, [left, right]) if planes.len() == 1 => {
+                mean(planes, left);
+                mean(planes, right);
+            }
+            (Self::Stereo, [left, right]) => {
+                for (first, out) in [left, right].into_iter().enumerate() {
+                    let every_other = planes.iter().copied().skip(first).step_by(2);
+                    mean(&every_other.collect::<Vec<_>>(), out);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -70,6 +94,49 @@ impl Channels {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// A sample as a decoder gives it.
+pub(super) trait Value: Copy {
+    /// With full scale as 1, always a number.
+    fn value(self) -> f32;
+}
+
+impl Value for f32 {
+    #[inline(always)]
+    fn value(self) -> f32 {
+        sane(self)
+    }
+}
+
+impl Value for i32 {
+    /// Full scale is 2³¹. 24 bits come through; adding up two of them loses nothing either.
+    #[inline(always)]
+    fn value(self) -> f32 {
+        self as f32 * (1.0 / 2_147_483_648.0)
+    }
+}
+
+/// Appends the mean of channels.
+fn mean<S: Value>(planes: &[&[S]], out: &mut Vec<f32>) {
+    match planes {
+        [] => {}
+        [one] => out.extend(one.iter().map(|it| it.value())),
+        [one, other] => {
+            out.extend(
+                one.iter().zip(*other).map(|(one, other)| (one.value() + other.value()) * 0.5),
+            );
+        }
+        [first, more @ ..] => {
+            let begin = out.len();
+            out.extend(first.iter().map(|it| it.value()));
+            for plane in more {
+                out[begin..].iter_mut().zip(*plane).for_each(|(sum, it)| *sum += it.value());
+            }
+            let share = 1.0 / planes.len() as f32;
+            out[begin..].iter_mut().for_each(|sum| *sum *= share);
         }
     }
 }

@@ -3,6 +3,8 @@
 mod aiff;
 mod au;
 pub mod channels;
+mod compressed;
+mod detect;
 pub mod input;
 mod packed;
 pub(crate) mod riff;
@@ -14,14 +16,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use self::channels::Channels;
+use self::compressed::Compressed;
 use self::packed::{Layout, Packed};
 use self::source::{ReadError, Source};
 use self::warning::Warning;
 use crate::error::SoundError;
-use crate::format::Format;
 use crate::format::raw::RawLayout;
+use crate::format::{Container, Format};
 use crate::pcm;
-use crate::sound::Sound;
+use crate::sound::{MAX_SAMPLES, Sound};
 
 /// What a sound is before it is converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ impl<'a> Reader<'a> {
     /// Reads from the beginning of an input that is of this format if its contents do not say
     /// otherwise; `path` is for messages.
     pub(crate) fn with_format(
-        input: impl Read + Seek + 'a,
+        input: impl Read + Seek + Send + Sync + 'a,
         path: &Path,
         format: Option<Format>,
     ) -> Result<Self, SoundError> {
@@ -71,7 +74,7 @@ impl<'a> Reader<'a> {
 
     /// The same without a header.
     pub(crate) fn with_layout(
-        input: impl Read + Seek + 'a,
+        input: impl Read + Seek + Send + Sync + 'a,
         path: &Path,
         layout: RawLayout,
     ) -> Result<Self, SoundError> {
@@ -94,10 +97,8 @@ impl<'a> Reader<'a> {
     /// Appends the next samples to each wanted channel, full scale as 1. Returns how many; 0 at the
     /// end.
     pub fn read(&mut self, wanted: Channels, out: &mut [Vec<f32>]) -> Result<usize, SoundError> {
-        let channels = self.spec().channels;
-        let frames = self.frames()?;
-        wanted.mix(frames, channels, out);
-        Ok(frames.len() / usize::from(channels))
+        let read = self.source.read_channels(wanted, &mut self.frames, out);
+        read.map_err(|error| told(error, &self.path))
     }
 
     /// The next frames as they are: samples of all channels by turns, full scale as 1. None at the
@@ -111,6 +112,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn into_sound(mut self) -> Result<Sound, SoundError> {
         let (mut mono, mut samples) = ([Vec::new()], Vec::new());
         while self.read(Channels::Mean, &mut mono)? > 0 {
+            if samples.len() + mono[0].len() > MAX_SAMPLES {
+                return Err(SoundError::TooLong { limit: MAX_SAMPLES });
+            }
             samples.extend(mono[0].drain(..).map(pcm::from_f32));
         }
         Ok(Sound { samples, rate: self.spec().rate })
@@ -119,14 +123,27 @@ impl<'a> Reader<'a> {
 
 /// What reads this input.
 fn source<'a>(
-    mut input: impl Read + Seek + 'a,
+    mut input: impl Read + Seek + Send + Sync + 'a,
     path: &Path,
     format: Option<Format>,
 ) -> Result<Box<dyn Source + 'a>, ReadError> {
+    let end = input.seek(SeekFrom::End(0))?;
+    if let Some((container, start)) = detect::compressed(&mut input)? {
+        return Ok(Box::new(Compressed::open(input, container, start..end)?));
+    }
     input.seek(SeekFrom::Start(0))?;
     let magic = riff::up_to(&mut input, riff::MAGIC)?;
     let layout = if riff::is_riff(&magic) || format == Some(Format::Wav) {
-        riff::scan(&mut input)?
+        match riff::scan(&mut input) {
+            Err(ReadError::Sound(SoundError::UnsupportedEncoding {
+                tag: riff::MPEG | riff::MP3,
+                ..
+            })) => {
+                let part = riff::data(&mut input)?;
+                return Ok(Box::new(Compressed::open(input, Container::Mpeg, part)?));
+            }
+            layout => layout?,
+        }
     } else if aiff::is_aiff(&magic) {
         aiff::scan(&mut input)?
     } else if let Some(order) = au::order_of(&magic) {
@@ -134,6 +151,9 @@ fn source<'a>(
     } else {
         return match format {
             Some(Format::Raw { coding, rate }) => Ok(packed(input, RawLayout::new(coding, rate)?)?),
+            Some(Format::Compressed(container)) => {
+                Ok(Box::new(Compressed::open(input, container, 0..end)?))
+            }
             _ => Err(SoundError::UnknownFormat { extension: extension_of(path) }.into()),
         };
     };
@@ -142,7 +162,7 @@ fn source<'a>(
 
 /// All of this input, but for what is skipped.
 fn packed<'a>(
-    mut input: impl Read + Seek + 'a,
+    mut input: impl Read + Seek + Send + Sync + 'a,
     layout: RawLayout,
 ) -> io::Result<Box<dyn Source + 'a>> {
     let (coding, rate, channels, skip) = layout.parts();

@@ -4,6 +4,7 @@
 //! wrong. No more is allocated than a header can need.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use super::packed::Layout;
 use super::source::ReadError;
@@ -31,11 +32,7 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
     if !is_riff(&magic) {
         return Err(SoundError::NotWav.into());
     }
-    let style = match &magic[..4] {
-        b"riff" => Style::W64,
-        b"RIFX" => Style::Riff(Order::Big),
-        _ => Style::Riff(Order::Little),
-    };
+    let style = Style::of(&magic);
     let order = style.order();
     let mut format = None;
     let mut data = None;
@@ -69,6 +66,21 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
     Err(SoundError::MissingChunk { chunk }.into())
 }
 
+/// Where the data chunk lies, for sound that is no samples one by one.
+pub(super) fn data<R: Read + Seek>(input: &mut R) -> Result<Range<u64>, ReadError> {
+    let end = input.seek(SeekFrom::End(0))?;
+    input.seek(SeekFrom::Start(0))?;
+    let style = Style::of(&up_to(input, MAGIC)?);
+    let mut at = style.header();
+    while let Some(chunk) = Chunk::read(input, style, at, end, None)? {
+        if &chunk.name == b"data" {
+            return Ok(chunk.start..chunk.start + chunk.len);
+        }
+        at = chunk.next;
+    }
+    Err(SoundError::MissingChunk { chunk: "data" }.into())
+}
+
 /// How chunks are written.
 #[derive(Debug, Clone, Copy)]
 enum Style {
@@ -79,6 +91,15 @@ enum Style {
 }
 
 impl Style {
+    /// That of a file that begins so.
+    fn of(magic: &[u8]) -> Self {
+        match magic.get(..4) {
+            Some(b"riff") => Self::W64,
+            Some(b"RIFX") => Self::Riff(Order::Big),
+            _ => Self::Riff(Order::Little),
+        }
+    }
+
     const fn order(self) -> Order {
         match self {
             Self::Riff(order) => order,
@@ -259,6 +280,10 @@ const IMA: u16 = 0x0011;
 const DIALOGIC: u16 = 0x0017;
 const GSM: u16 = 0x0031;
 const G722: u16 = 0x028f;
+/// MPEG audio of layers 1 and 2.
+pub(super) const MPEG: u16 = 0x0050;
+/// MPEG audio of layer 3.
+pub(super) const MP3: u16 = 0x0055;
 const EXTENSIBLE: u16 = 0xfffe;
 
 /// Sizes from here on are those of streams: `sox` leaves 0x7FFFF000, others 0x7FFFFFFF or more.

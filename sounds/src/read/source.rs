@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Spec;
+use super::channels::Channels;
 use super::warning::Warning;
 use crate::error::SoundError;
 
@@ -19,6 +20,20 @@ pub(super) trait Source {
     /// Replaces `frames` by the next ones: samples of all channels by turns, full scale as 1, each
     /// a number, some 100,000 at most. None at the end.
     fn read(&mut self, frames: &mut Vec<f32>) -> Result<(), ReadError>;
+
+    /// Appends the next samples to each wanted channel. Returns how many; 0 at the end. `frames` is
+    /// where the source may put what it reads before that.
+    fn read_channels(
+        &mut self,
+        wanted: Channels,
+        frames: &mut Vec<f32>,
+        out: &mut [Vec<f32>],
+    ) -> Result<usize, ReadError> {
+        self.read(frames)?;
+        let channels = self.spec().channels;
+        wanted.mix(frames, channels, out);
+        Ok(frames.len() / usize::from(channels))
+    }
 }
 
 /// What can go wrong: the file's contents, or reading them.
