@@ -220,7 +220,7 @@ fn rf64_takes_the_data_size_from_ds64() {
 fn damaged_or_foreign_files_are_refused_by_kind() {
     let data = le(&[0; 8]);
     assert!(matches!(parse(b""), Err(SoundError::NotWav)));
-    assert!(matches!(parse(b"ID3\x03mp3 named .wav"), Err(SoundError::NotWav)));
+    assert!(matches!(parse(b"no sound, named .wav"), Err(SoundError::NotWav)));
     let file = WavFile::new();
     assert!(matches!(file.parse(), Err(SoundError::MissingChunk { chunk: "fmt " })));
     let file = WavFile::new().format(1, 1, 8000, 16);
