@@ -4,7 +4,9 @@
 //! benchmark's process, on our own engine.
 
 pub mod caller;
+pub mod corpus;
 pub mod registrant;
+pub mod spent;
 
 use std::{
     env, fs,

@@ -124,6 +124,11 @@ const PLAYERS: &[(&str, Player)] = &[
     ("mp3", Player::Mp3),
 ];
 
+/// The extensions that have a player.
+pub(super) fn extensions() -> impl Iterator<Item = &'static str> {
+    PLAYERS.iter().map(|row| row.0)
+}
+
 /// What is said of the file at this path, as far as it can be opened.
 pub(super) fn opinion(path: &Path) -> std::io::Result<Opinion> {
     let mut input = BufReader::new(File::open(path)?);
@@ -162,7 +167,7 @@ pub(super) fn opinion(path: &Path) -> std::io::Result<Opinion> {
 }
 
 /// The extension that a good file has in the place of one with this.
-fn remedied(extension: &str) -> &str {
+pub(super) fn remedied(extension: &str) -> &str {
     match extension {
         "wav16" | "ulaw" | "ul" | "mu" | "ulw" | "pcm" | "alaw" | "al" | "alw" | "sln" | "raw"
         | "sln12" | "sln16" | "sln24" | "sln32" | "sln44" | "sln48" | "sln96" | "sln192" => {

@@ -60,9 +60,9 @@ impl SpectrumMeter {
 
     /// The highest frequency with any sound in it, in Hz; `None` for silence.
     pub(super) fn finish(mut self) -> Option<f64> {
-        // Of a longer sound the end may be missing; a shorter one has a window of its own.
+        // The end has a window of its own, unless it is too short to tell frequencies apart.
         let len = self.blocks[0].len();
-        if self.count == 0 && len > 0 {
+        if len * 4 >= self.window.len() || (self.count == 0 && len > 0) {
             let mut window = hann(len);
             let gain = self.window.len() as f32 / len as f32;
             window.iter_mut().for_each(|it| *it *= gain);

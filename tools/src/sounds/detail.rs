@@ -70,9 +70,16 @@ pub(super) fn length(seconds: f64) -> String {
 
 fn peak(facts: &Facts) -> String {
     match (facts.peak_dbfs, facts.true_peak_dbtp) {
-        (Some(peak), Some(between)) => format!("{peak:.1} dBFS, true peak {between:.1} dBTP"),
+        (Some(peak), Some(between)) => {
+            format!("{} dBFS, true peak {} dBTP", tenths(peak), tenths(between))
+        }
         _ => "none: all samples are 0".to_owned(),
     }
+}
+
+/// A level to a tenth of a dB, without a minus before nothing.
+pub(super) fn tenths(level: f64) -> String {
+    format!("{:.1}", (level * 10.0).round() / 10.0 + 0.0)
 }
 
 fn loudness(facts: &Facts) -> String {
@@ -172,7 +179,7 @@ impl fmt::Display for Table<'_> {
 }
 
 fn row(facts: &Facts) -> [String; 9] {
-    let level = |level: Option<f64>| level.map_or_else(|| "-".to_owned(), |it| format!("{it:.1}"));
+    let level = |level: Option<f64>| level.map_or_else(|| "-".to_owned(), tenths);
     let band = |it: f64| format!("{:.1}k", it / 1000.0);
     [
         facts.file.clone(),

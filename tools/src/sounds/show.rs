@@ -1,13 +1,14 @@
 //! `diesis sounds show`: what is in sound files, and what Asterisk would say of them.
 
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use super::detail::{Detail, Table};
 use super::facts::{Facts, examine};
+use super::picture::{Extent, Kind, Sketch};
 use crate::cli::sounds::Show;
 use crate::convert::told::with_cause;
 
@@ -19,17 +20,30 @@ enum Row<'a> {
     Unknown { file: String, error: &'a str },
 }
 
-/// Runs the command. The exit code is 0 when all files were read, 1 when one was not.
+/// Runs the command. The exit code is 0 when all files were read and pictures made, 1 when one was
+/// not, 2 when what is asked for can't be.
 pub(super) fn run(options: &Show) -> ExitCode {
+    let pictures = match pictures(options) {
+        Ok(pictures) => pictures,
+        Err(refusal) => {
+            eprintln!("diesis: {refusal}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut failed = false;
     let looked_at = options.files.iter().map(|path| {
-        let facts = examine(path, |_, _| {}).map_err(|error| with_cause(&error));
+        let facts = if pictures.is_empty() {
+            examine(path, |_, _| {}).map_err(|error| with_cause(&error))
+        } else {
+            draw(path, options.size, &pictures)
+        };
         if let Err(error) = &facts {
             eprintln!("diesis: {}: {error}", path.display());
+            failed = true;
         }
         (path.as_path(), facts)
     });
     let looked_at: Vec<_> = looked_at.collect();
-    let failed = looked_at.iter().any(|(_, facts)| facts.is_err());
     let mut out = io::BufWriter::new(io::stdout().lock());
     match say(options, &looked_at, &mut out).and_then(|()| out.flush()) {
         Ok(()) if failed => ExitCode::FAILURE,
@@ -41,6 +55,45 @@ pub(super) fn run(options: &Show) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The pictures that are asked for.
+fn pictures(options: &Show) -> Result<Vec<(Kind, &Path)>, String> {
+    let asked = [(Kind::Png, &options.png), (Kind::Svg, &options.svg)];
+    let asked = asked.into_iter().filter_map(|(kind, path)| Some((kind, path.as_deref()?)));
+    let pictures: Vec<_> = asked.collect();
+    if !pictures.is_empty() && options.files.len() > 1 {
+        return Err("a picture shows one file: name one".to_owned());
+    }
+    for (_, path) in &pictures {
+        let same = |other: &PathBuf| match (path.canonicalize(), other.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        };
+        if options.files.iter().any(same) {
+            return Err(format!(
+                "{} is the sound: name another file for the picture",
+                path.display()
+            ));
+        }
+    }
+    Ok(pictures)
+}
+
+/// Looks at a file and draws it.
+fn draw(path: &Path, size: Extent, pictures: &[(Kind, &Path)]) -> Result<Facts, String> {
+    let mut sketch = None;
+    let facts = examine(path, |spec, channels| {
+        sketch.get_or_insert_with(|| Sketch::new(spec)).take(channels);
+    });
+    let facts = facts.map_err(|error| with_cause(&error))?;
+    let mut sketch = sketch.expect("the first piece comes before the first error");
+    sketch.finish();
+    for (kind, path) in pictures {
+        let saved = sketch.save(&facts, size, *kind, path);
+        saved.map_err(|error| format!("{} can't be written: {error}", path.display()))?;
+    }
+    Ok(facts)
 }
 
 fn say(
