@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut commands, mut rates, mut only) = (vec![], vec![], None);
     let mut words = env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} what?"));
+        let mut value = || words.next().ok_or_else(|| format!("{word} what?"));
         match &*word {
             "--cmd" => {
                 let told = value()?;

@@ -194,7 +194,7 @@ impl Sketch {
         for step in 0..=steps {
             let share = f64::from(step) / f64::from(steps);
             let y = bar.y + (share * (bar.height - 1) as f64) as usize;
-            let told = format!("{:.0}", upper - share * DEPTH);
+            let told = format!("{:.0}", upper - share * DEPTH + 0.0);
             on.text(bar.right() + 6, y.saturating_sub(8), &told, Size::Small, Anchor::Begin, INK);
         }
         let caption = bar.y.saturating_sub(GAP + 12);
