@@ -66,19 +66,19 @@ pub enum SoundError {
     /// A `.wav` that does not begin as a RIFF file.
     #[error("not a WAV file: it does not begin with RIFF and WAVE")]
     NotWav,
-    /// A WAV file without a chunk that it must have.
-    #[error("WAV file without a {chunk:?} chunk")]
+    /// A WAV or AIFF file without a chunk that it must have.
+    #[error("sound file without a {chunk:?} chunk")]
     MissingChunk {
         /// Name of the chunk.
         chunk: &'static str,
     },
-    /// A format chunk that contradicts itself.
-    #[error("WAV format chunk is invalid: {reason}")]
+    /// A header that contradicts itself.
+    #[error("the sound's header is invalid: {reason}")]
     InvalidFormat {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An encoding that is not PCM, float, μ-law or A-law.
+    /// An encoding of WAV files that is not read.
     #[error("WAV encoding {tag:#06x}{} of {bits} bits is not supported: save it as 16-bit PCM", encoding_name(*tag))]
     UnsupportedEncoding {
         /// Registered format tag.
@@ -138,6 +138,16 @@ pub enum SoundError {
         /// The limit it exceeds.
         limit: usize,
     },
+    /// A coding of but one rate and channel, asked for with others.
+    #[error("{coding} does not hold {channels} channels of {rate} Hz")]
+    ImpossibleTarget {
+        /// What the coding is called.
+        coding: &'static str,
+        /// Samples a second.
+        rate: u32,
+        /// How many channels.
+        channels: u16,
+    },
     /// A sample rate outside [`MIN_RATE`](crate::sound::MIN_RATE)..=[`MAX_RATE`](crate::sound::MAX_RATE).
     #[error("sample rate of {rate} Hz is not supported")]
     UnsupportedRate {
@@ -190,6 +200,9 @@ impl SoundError {
                  16-bit PCM"
             }
             Self::CodingNotWritten { .. } => "choose another coding or extension",
+            Self::ImpossibleTarget { .. } => {
+                "make it mono at the rate of the coding: 8000 Hz for GSM, 16000 for G.722"
+            }
             Self::TooManyChannels { .. } => "make it mono, or choose another coding",
             Self::UnsupportedEncoding { .. } | Self::UnsupportedCompression { .. } => {
                 "open it where it was made and save it as 16-bit PCM"

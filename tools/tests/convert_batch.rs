@@ -212,7 +212,7 @@ fn one_failure_stops_nothing_and_is_told_with_what_to_do() {
     assert_eq!((done.code(), done.told().as_str()), (Some(1), ""));
     let told = done.complained();
     for words in [
-        "in/broken.wav: WAV file without a \"fmt \" chunk\n  what to do: the file is damaged",
+        "in/broken.wav: sound file without a \"fmt \" chunk\n  what to do: the file is damaged",
         "notes.txt: unknown sound format \"txt\"",
         "missing.wav: cannot access sound file missing.wav: No such file",
     ] {

@@ -25,30 +25,19 @@ impl Channel {
         // The four bits less are rounded off, not cut off.
         let wanted = ((i32::from(sample) + 8) >> 4).min(MOST);
         let difference = wanted - self.sample;
-        let step = STEPS[self.index as usize];
-        let mut rest = difference.abs();
-        let mut code = if difference < 0 { 8 } else { 0 };
-        for (bit, part) in [(4, step), (2, step >> 1), (1, step >> 2)] {
-            if rest >= part {
-                code |= bit;
-                rest -= part;
-            }
-        }
+        let sign = if difference < 0 { 8 } else { 0 };
+        let code = sign | (difference.abs() * 4 / STEPS[self.index as usize]).min(7) as u8;
         self.take(code);
         code
     }
 
+    /// Quarters of a step, and half of one; `sox` and `ffmpeg` cut their sum, not each of them.
     fn take(&mut self, code: u8) -> i16 {
-        let step = STEPS[self.index as usize];
-        let mut difference = step >> 3;
-        for (bit, part) in [(4, step), (2, step >> 1), (1, step >> 2)] {
-            if code & bit != 0 {
-                difference += part;
-            }
-        }
+        let magnitude = i32::from(code & 7);
+        let difference = ((2 * magnitude + 1) * STEPS[self.index as usize]) >> 3;
         let signed = if code & 8 != 0 { -difference } else { difference };
         self.sample = (self.sample + signed).clamp(-MOST - 1, MOST);
-        self.index = (self.index + INDEX_CHANGE[usize::from(code & 7)]).clamp(0, LAST);
+        self.index = (self.index + INDEX_CHANGE[magnitude as usize]).clamp(0, LAST);
         (self.sample << 4) as i16
     }
 }

@@ -127,14 +127,17 @@ impl Coding {
         (bytes / unit).saturating_mul(frames).saturating_add(partial as u64)
     }
 
-    /// Whether so many channels can be stored so.
+    /// Whether so many channels can be stored so; more than 1024 are those of a damaged header.
     #[must_use]
     pub fn holds(self, channels: u16) -> bool {
+        if !(1..=MAX_CHANNELS).contains(&channels) {
+            return false;
+        }
         match self {
             Self::Gsm | Self::GsmPairs | Self::G722 | Self::Dialogic => channels == 1,
-            Self::ImaBlocks(_) => channels > 0 && self.unit(channels).1 > 0,
-            Self::MicrosoftBlocks(_) => matches!(channels, 1 | 2) && self.unit(channels).1 > 0,
-            _ => channels > 0,
+            Self::ImaBlocks(_) => self.unit(channels).1 > 0,
+            Self::MicrosoftBlocks(_) => channels <= 2 && self.unit(channels).1 > 0,
+            _ => true,
         }
     }
 
@@ -191,3 +194,6 @@ impl Coding {
         }
     }
 }
+
+/// More than any sound has.
+const MAX_CHANNELS: u16 = 1024;

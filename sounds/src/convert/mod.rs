@@ -8,6 +8,7 @@
 mod dither;
 mod excerpt;
 mod gate;
+pub mod place;
 mod sink;
 pub mod target;
 pub mod treatment;

@@ -1,22 +1,20 @@
 //! What is written: a plain WAV or headerless file that appears when it is whole.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 
 use super::dither::Quantizer;
+use super::place::Place;
 use super::target::{Container, Target};
 use crate::coding::{Coding, Encoder, Order};
 use crate::error::SoundError;
 use crate::format::wav_header::WavHeader;
 
-/// A file that is being written. Until [`finish`](Self::finish) it lies beside its place under
-/// another name, and it is taken away when that is never reached.
+/// A file that is being written. It is taken away when [`finish`](Self::finish) is never reached.
 pub(super) struct Sink {
     file: BufWriter<File>,
-    draft: Draft,
+    place: Place,
     target: Target,
     /// One for each channel.
     quantizers: Vec<Quantizer>,
@@ -29,19 +27,6 @@ pub(super) struct Sink {
     frames: u64,
     /// Bytes of samples written.
     len: u64,
-}
-
-/// The file under its first name; dropped, it is removed.
-struct Draft {
-    place: PathBuf,
-    path: PathBuf,
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // Renamed or never made: then there is nothing to remove.
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
 impl Sink {
@@ -57,11 +42,10 @@ impl Sink {
             }
         };
         let header = header(&target)?;
-        let draft = Draft { place: place.to_owned(), path: beside(place) };
-        let io = |error| SoundError::io(place, error);
-        let mut file = BufWriter::with_capacity(BUFFER, File::create(&draft.path).map_err(io)?);
+        let (place, file) = Place::create(place)?;
+        let mut file = BufWriter::with_capacity(BUFFER, file);
         if let Some(header) = header {
-            file.write_all(&header.bytes(0, 0)).map_err(io)?;
+            file.write_all(&header.bytes(0, 0)).map_err(|error| place.error(error))?;
         }
         let quantizer = |channel: u16| {
             let is_linear = matches!(target.coding, Coding::Signed16(_) | Coding::Signed24(_));
@@ -72,7 +56,7 @@ impl Sink {
         let (linear, bytes) = (Vec::new(), Vec::new());
         Ok(Self {
             file,
-            draft,
+            place,
             target,
             quantizers,
             whole,
@@ -119,7 +103,7 @@ impl Sink {
     /// Writes what was made of a piece.
     fn put(&mut self) -> Result<(), SoundError> {
         self.len += self.bytes.len() as u64;
-        self.file.write_all(&self.bytes).map_err(|error| SoundError::io(&self.draft.place, error))
+        self.file.write_all(&self.bytes).map_err(|error| self.place.error(error))
     }
 
     /// How many samples were beyond full scale so far.
@@ -134,8 +118,8 @@ impl Sink {
             encoder.finish(&mut self.bytes);
             self.put()?;
         }
-        let Self { file, draft, target, frames, len, .. } = self;
-        let io = |error| SoundError::io(&draft.place, error);
+        let Self { file, place, target, frames, len, .. } = self;
+        let io = |error| place.error(error);
         let mut file = file.into_inner().map_err(|error| io(error.into_error()))?;
         if let Some(header) = header(&target)? {
             let limit = u64::from(u32::MAX) - HEADER_MOST;
@@ -149,20 +133,9 @@ impl Sink {
             let header = header.frames(u32::try_from(frames).unwrap_or(u32::MAX));
             file.write_all(&header.bytes(size, size % 2)).map_err(io)?;
         }
-        drop(file);
-        fs::rename(&draft.path, &draft.place).map_err(io)?;
+        place.commit(file)?;
         Ok(frames)
     }
-}
-
-/// A name in the same directory that no other conversion takes.
-fn beside(place: &Path) -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let mut name = OsString::from(".");
-    name.push(place.file_name().unwrap_or_default());
-    name.push(format!(".{}-{number}.part", std::process::id()));
-    place.with_file_name(name)
 }
 
 #[inline(always)]
@@ -187,8 +160,9 @@ fn interleave<T, const WIDTH: usize>(
 /// What the file begins with, if it does with anything.
 fn header(target: &Target) -> Result<Option<WavHeader>, SoundError> {
     let Target { coding, channels, rate, .. } = *target;
-    if !coding.holds(channels) {
-        return Err(SoundError::TooManyChannels { coding: coding.name(), channels });
+    if !target.is_possible() {
+        let coding = coding.name();
+        return Err(SoundError::ImpossibleTarget { coding, rate, channels });
     }
     match target.container {
         Container::Raw => Ok(None),
@@ -206,6 +180,6 @@ const BUFFER: usize = 64 << 10;
 
 impl std::fmt::Debug for Sink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sink").field("place", &self.draft.place).finish_non_exhaustive()
+        f.debug_struct("Sink").field("place", &self.place).finish_non_exhaustive()
     }
 }

@@ -20,7 +20,10 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
     let mut common = None;
     let mut sound = None;
     let mut at = 12;
-    while common.is_none() || sound.is_none() {
+    for _ in 0..MOST_CHUNKS {
+        if common.is_some() && sound.is_some() {
+            break;
+        }
         input.seek(SeekFrom::Start(at))?;
         let Ok(header) = <[u8; 8]>::try_from(up_to(input, 8)?) else { break };
         let ([name, size], []) = header.as_chunks::<4>() else { break };
@@ -129,6 +132,9 @@ fn whole(bytes: &[u8; 10]) -> Option<u32> {
     let half_up = |shift: i32| (mantissa >> (shift - 1)).div_ceil(2);
     (32..=63).contains(&shift).then(|| u32::try_from(half_up(shift)).ok()).flatten()
 }
+
+/// More chunks than this are those of no sound, and would take long to look at.
+const MOST_CHUNKS: usize = 10_000;
 
 /// More than any common chunk has of interest.
 const LONGEST: u64 = 64;

@@ -45,6 +45,14 @@ impl Input {
         Self { raw: Some(layout), ..self }
     }
 
+    /// All that comes from standard input.
+    ///
+    /// # Errors
+    /// As [`spooled`](Self::spooled).
+    pub fn standard() -> Result<Self, SoundError> {
+        Self::spooled(io::stdin().lock(), "standard input")
+    }
+
     /// Begins to read it, from its beginning.
     ///
     /// # Errors

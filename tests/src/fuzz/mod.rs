@@ -20,6 +20,7 @@ mod sounds;
 mod stack;
 pub mod supervise;
 mod switch;
+mod telephone;
 mod wire;
 pub mod worker;
 
@@ -62,6 +63,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         program::TARGETS,
         keys::TARGETS,
         sounds::TARGETS,
+        telephone::TARGETS,
     ]
     .into_iter()
     .flatten()

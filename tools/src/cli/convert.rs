@@ -69,6 +69,9 @@ pub(crate) struct Convert {
     /// How a sample of a WAV file is stored
     #[arg(short, long, value_name = "BITS", value_enum)]
     pub(crate) bits: Option<Bits>,
+    /// How the sound of a WAV file is coded, instead of as numbers
+    #[arg(short, long, value_enum, conflicts_with = "bits")]
+    pub(crate) encoding: Option<WavEncoding>,
     /// Which channels to make
     #[arg(short, long, value_enum, default_value_t = ChannelChoice::Mono)]
     pub(crate) channels: ChannelChoice,
@@ -117,6 +120,17 @@ pub(crate) enum Bits {
     /// 32 bits of float
     #[value(name = "float")]
     Float,
+}
+
+/// How the sound of a WAV file is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WavEncoding {
+    /// G.711 µ-law
+    Ulaw,
+    /// G.711 A-law
+    Alaw,
+    /// GSM 06.10, 8 kHz mono, what Asterisk plays as .WAV
+    Gsm,
 }
 
 /// Which channels are made.

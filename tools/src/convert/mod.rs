@@ -4,17 +4,20 @@ mod batch;
 mod signal;
 pub(crate) mod told;
 
+use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use diesis_sounds::coding::{Coding, Order};
+use diesis_sounds::convert::place::STANDARD_OUTPUT;
 use diesis_sounds::convert::target::{Container, Target};
 use diesis_sounds::convert::{Conversion, convert};
+use diesis_sounds::format::raw::RawLayout;
 use diesis_sounds::read::channels::Channels;
 use diesis_sounds::read::input::Input;
 
 use self::told::{Failure, Told, warnings};
-use crate::cli::convert::{Bits, ChannelChoice, Convert};
+use crate::cli::convert::{Bits, ChannelChoice, Convert, WavEncoding};
 
 /// Runs the command. The exit code is 0 when all is made, 1 when it failed, 2 when what is asked
 /// for can not be.
@@ -50,34 +53,33 @@ pub(crate) fn run(options: &Convert) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Converts one file.
+/// Converts one sound.
 fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
-    let target = |path: &PathBuf| {
-        let extension = path.extension().unwrap_or_default().to_string_lossy();
-        match target(&extension, options) {
-            Ok(target) => Ok((path.clone(), target)),
-            Err(refusal) => Err(format!("{}: {refusal}", path.display())),
-        }
-    };
-    let targets = outputs.iter().map(target).collect::<Result<Vec<_>, _>>();
-    let asked = targets.and_then(|targets| Ok((targets, options.headerless.layout()?)));
-    let (targets, layout) = match asked {
+    let (targets, layout) = match asked(options, input, outputs) {
         Ok(asked) => asked,
         Err(refusal) => {
             eprintln!("diesis: {refusal}");
             return ExitCode::from(2);
         }
     };
-    let name = input.display();
-    let mut sound = Input::from(input);
-    if let Some(layout) = layout {
-        sound = sound.raw(layout);
-    }
-    match convert(sound, &targets, &conversion(options)) {
+    let from_pipe = input == Path::new(STANDARD_INPUT);
+    let input = if from_pipe { Path::new("standard input") } else { input };
+    let sound = if from_pipe { Input::standard() } else { Ok(Input::from(input)) };
+    let sound = sound.map(|sound| match layout {
+        Some(layout) => sound.raw(layout),
+        None => sound,
+    });
+    match sound.and_then(|sound| convert(sound, &targets, &conversion(options))) {
         Ok(report) => {
+            let name = input.display();
             if !options.quiet {
                 let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
-                println!("{name}: {}", Told { report: &report, outputs: &outputs });
+                let told = Told { report: &report, outputs: &outputs };
+                if outputs.contains(&Path::new(STANDARD_OUTPUT)) {
+                    eprintln!("{name}: {told}");
+                } else {
+                    println!("{name}: {told}");
+                }
             }
             for warning in warnings(&report, options.gain) {
                 eprintln!("diesis: {name}: {warning}");
@@ -90,6 +92,39 @@ fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
         }
     }
 }
+
+/// What each output is to be, and what the input is if it does not tell.
+fn asked(
+    options: &Convert,
+    input: &Path,
+    outputs: &[PathBuf],
+) -> Result<(Vec<(PathBuf, Target)>, Option<RawLayout>), String> {
+    let target = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let is_pipe = path == Path::new(STANDARD_OUTPUT);
+        match target(if is_pipe { "wav" } else { &extension }, options) {
+            Ok(target) => Ok((path.clone(), target)),
+            Err(refusal) => Err(format!("{}: {refusal}", path.display())),
+        }
+    };
+    let targets = outputs.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    for (number, output) in outputs.iter().enumerate() {
+        if outputs[..number].contains(output) {
+            return Err(format!("{} is named twice as an output", output.display()));
+        }
+    }
+    let layout = options.headerless.layout()?;
+    if input == Path::new(STANDARD_INPUT) && stdin().is_terminal() {
+        return Err("standard input is a terminal: pipe a sound into it, or name a file".to_owned());
+    }
+    if outputs.iter().any(|it| it == Path::new(STANDARD_OUTPUT)) && stdout().is_terminal() {
+        return Err("standard output is a terminal: pipe it on, or name a file".to_owned());
+    }
+    Ok((targets, layout))
+}
+
+/// What stands for standard input.
+const STANDARD_INPUT: &str = "-";
 
 /// What is done to a sound on its way.
 fn conversion(options: &Convert) -> Conversion {
@@ -117,9 +152,14 @@ fn recipe(target: &Target, options: &Convert) -> String {
 fn target(extension: &str, options: &Convert) -> Result<Target, String> {
     let mut target = Target::from_extension(extension).map_err(|error| error.to_string())?;
     let raw = target.container == Container::Raw;
+    let coded = target.coding.name();
+    let is_gsm = target.coding == Coding::GsmPairs;
     if let Some(bits) = options.bits {
         if raw {
             return Err("--bits is for WAV files".to_owned());
+        }
+        if is_gsm {
+            return Err(format!("what plays such a file takes it for {coded}: name it .wav"));
         }
         target.coding = match bits {
             Bits::Sixteen => Coding::LINEAR,
@@ -127,13 +167,22 @@ fn target(extension: &str, options: &Convert) -> Result<Target, String> {
             Bits::Float => Coding::Float32(Order::Little),
         };
     }
+    if let Some(encoding) = options.encoding {
+        let coding = match encoding {
+            WavEncoding::Ulaw => Coding::Ulaw,
+            WavEncoding::Alaw => Coding::Alaw,
+            WavEncoding::Gsm => Coding::GsmPairs,
+        };
+        if (raw || is_gsm) && target.coding != coding {
+            return Err(format!("what plays such a file takes it for {coded}: name it .wav"));
+        }
+        target.coding = coding;
+    }
     if let Some(rate) = options.rate {
-        if raw && rate != target.rate {
-            return Err(format!(
-                "what plays such a file takes it for {} Hz: without a header nothing tells another \
-                 rate",
-                target.rate
-            ));
+        let is_fixed = raw || extension.eq_ignore_ascii_case("wav16");
+        if is_fixed && rate != target.rate {
+            let only = target.rate;
+            return Err(format!("what plays such a file takes it for {only} Hz: name it .wav"));
         }
         target.rate = rate;
     }
@@ -142,6 +191,11 @@ fn target(extension: &str, options: &Convert) -> Result<Target, String> {
             return Err("such a file has one channel".to_owned());
         }
         target.channels = 2;
+    }
+    if !target.is_possible() {
+        let rate = target.coding.rate().unwrap_or(target.rate);
+        let name = target.coding.name();
+        return Err(format!("{name} holds one channel of {rate} Hz"));
     }
     Ok(target)
 }
