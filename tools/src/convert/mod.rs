@@ -12,7 +12,6 @@ use diesis_sounds::coding::{Coding, Order};
 use diesis_sounds::convert::place::STANDARD_OUTPUT;
 use diesis_sounds::convert::target::{Container, Target};
 use diesis_sounds::convert::{Conversion, convert};
-use diesis_sounds::format::raw::RawLayout;
 use diesis_sounds::read::channels::Channels;
 use diesis_sounds::read::input::Input;
 
@@ -55,7 +54,9 @@ pub(crate) fn run(options: &Convert) -> ExitCode {
 
 /// Converts one sound.
 fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
-    let (targets, layout) = match asked(options, input, outputs) {
+    let asked = options.headerless.layout();
+    let asked = asked.and_then(|layout| Ok((layout, targets(options, input, outputs)?)));
+    let (layout, targets) = match asked {
         Ok(asked) => asked,
         Err(refusal) => {
             eprintln!("diesis: {refusal}");
@@ -93,12 +94,12 @@ fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
     }
 }
 
-/// What each output is to be, and what the input is if it does not tell.
-fn asked(
+/// What each output is to be.
+fn targets(
     options: &Convert,
     input: &Path,
     outputs: &[PathBuf],
-) -> Result<(Vec<(PathBuf, Target)>, Option<RawLayout>), String> {
+) -> Result<Vec<(PathBuf, Target)>, String> {
     let target = |path: &PathBuf| {
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         let is_pipe = path == Path::new(STANDARD_OUTPUT);
@@ -113,14 +114,13 @@ fn asked(
             return Err(format!("{} is named twice as an output", output.display()));
         }
     }
-    let layout = options.headerless.layout()?;
     if input == Path::new(STANDARD_INPUT) && stdin().is_terminal() {
         return Err("standard input is a terminal: pipe a sound into it, or name a file".to_owned());
     }
     if outputs.iter().any(|it| it == Path::new(STANDARD_OUTPUT)) && stdout().is_terminal() {
         return Err("standard output is a terminal: pipe it on, or name a file".to_owned());
     }
-    Ok((targets, layout))
+    Ok(targets)
 }
 
 /// What stands for standard input.
