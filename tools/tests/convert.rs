@@ -45,7 +45,7 @@ fn failures_name_file_and_cause_and_the_exit_code_tells() {
     assert!(told.contains("in.wav") && told.contains("No such file"), "{told}");
     wav::write(&input, 8000, &[0; 80]).unwrap();
     let refusals: [(&[&str], &str); 4] = [
-        (&["out.mp3"], "unknown sound format"),
+        (&["out.mp3"], "read and not written"),
         (&["out.sln", "--rate", "16000"], "takes it for 8000 Hz"),
         (&["out.ulaw", "--bits", "24"], "--bits is for WAV"),
         (&["out.sln", "--channels", "stereo"], "one channel"),
