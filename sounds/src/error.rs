@@ -154,6 +154,14 @@ pub enum SoundError {
         /// The rate asked for or stated by the file.
         rate: u32,
     },
+    /// An effect can't do what it is asked for with this sound.
+    #[error("{effect}: {reason}")]
+    Effect {
+        /// Its name.
+        effect: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// The resampler refused the two rates.
     #[error("cannot convert {from} Hz to {to} Hz: {reason}")]
     Resample {
@@ -217,6 +225,7 @@ impl SoundError {
             Self::TooLong { .. } => {
                 "cut it into parts, or convert it to the rate of the calls with `diesis convert`"
             }
+            Self::Effect { .. } => "ask the effect for something that fits this sound",
             Self::UnsupportedRate { .. } | Self::Resample { .. } => {
                 return format!(
                     "choose a rate from {MIN_RATE} to {MAX_RATE} Hz; if the file states another, \

@@ -1,5 +1,6 @@
 //! Samples, sound formats, resampling and prompts. Knows nothing of calls.
 
+pub mod chain;
 pub mod coding;
 pub mod conceal;
 pub mod convert;

@@ -16,6 +16,7 @@ mod service;
 mod show;
 mod signals;
 mod sounds;
+mod sox;
 mod trace;
 
 use std::{future::Future, io, process::ExitCode, sync::Arc};
@@ -47,6 +48,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Convert(options)) => convert::run(&options),
         Some(Command::Sounds(question)) => sounds::run(&question),
         Some(Command::Numbering(question)) => numbering::run(&question),
+        Some(Command::Sox(options)) => sox::run(&options),
         Some(Command::Load(options)) => load::run(&options),
         Some(Command::Show(show)) => show::run(&show),
         Some(Command::Database(database)) => show::database(&database),

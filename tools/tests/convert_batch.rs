@@ -234,7 +234,7 @@ fn what_can_not_be_meant_is_refused() {
         ("in x.wav y.wav", "the first is a directory"),
         ("a.wav b.wav --to ulaw", "are for many files"),
         ("a.wav --into in/b.wav", "is no directory"),
-        ("a.wav --into out --to mp4", "unknown sound format"),
+        ("a.wav --into out --to xyz", "unknown sound format"),
         ("a.wav --into out --to ulaw --rate 16000", "takes it for 8000 Hz"),
         ("a.wav --into out --threads 0", "from 1 to"),
         ("a.wav --into out -q -v", "cannot be used with"),

@@ -9,7 +9,7 @@ mod dither;
 mod excerpt;
 mod gate;
 pub mod place;
-mod sink;
+pub(crate) mod sink;
 pub mod target;
 pub mod treatment;
 mod way;

@@ -12,7 +12,7 @@ use crate::error::SoundError;
 use crate::format::wav_header::WavHeader;
 
 /// A file that is being written. It is taken away when [`finish`](Self::finish) is never reached.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     file: BufWriter<File>,
     place: Place,
     target: Target,
@@ -31,11 +31,9 @@ pub(super) struct Sink {
 
 impl Sink {
     /// Begins a file. `dither` says whether rounding may be heard at all.
-    pub(super) fn create(place: &Path, target: Target, dither: bool) -> Result<Self, SoundError> {
+    pub(crate) fn create(place: &Path, target: Target, dither: bool) -> Result<Self, SoundError> {
         let encoder = match target.coding {
-            Coding::LINEAR | Coding::Signed24(Order::Little) | Coding::Float32(Order::Little) => {
-                None
-            }
+            coding if is_plain(coding) => None,
             other => {
                 let refused = || SoundError::CodingNotWritten { coding: other.name() };
                 Some(Encoder::new(other).ok_or_else(refused)?)
@@ -48,8 +46,8 @@ impl Sink {
             file.write_all(&header.bytes(0, 0)).map_err(|error| place.error(error))?;
         }
         let quantizer = |channel: u16| {
-            let is_linear = matches!(target.coding, Coding::Signed16(_) | Coding::Signed24(_));
-            Quantizer::new(target.bits(), dither && is_linear, channel.into())
+            let is_coarse = is_plain(target.coding) && !is_float(target.coding);
+            Quantizer::new(target.bits(), dither && is_coarse, channel.into())
         };
         let quantizers: Vec<_> = (0..target.channels).map(quantizer).collect();
         let whole = vec![Vec::new(); quantizers.len()];
@@ -69,35 +67,52 @@ impl Sink {
     }
 
     /// Appends frames; every channel has as many samples.
-    pub(super) fn write(&mut self, channels: &[Vec<f32>]) -> Result<(), SoundError> {
+    pub(crate) fn write(&mut self, channels: &[Vec<f32>]) -> Result<(), SoundError> {
         let frames = channels.first().map_or(0, Vec::len);
         self.frames += frames as u64;
         self.bytes.clear();
-        if matches!(self.target.coding, Coding::Float32(_)) {
-            interleave(channels, frames, &mut self.bytes, |&it| it.to_le_bytes());
-        } else {
-            for ((quantizer, samples), whole) in
-                self.quantizers.iter_mut().zip(channels).zip(&mut self.whole)
-            {
-                whole.clear();
-                quantizer.quantize(samples, whole);
+        match self.target.coding {
+            Coding::Float32(Order::Little) => {
+                interleave(channels, frames, &mut self.bytes, |&it| it.to_le_bytes());
             }
-            let (whole, bytes) = (&self.whole, &mut self.bytes);
-            if let Some(encoder) = &mut self.encoder {
-                self.linear.clear();
-                self.linear
-                    .extend((0..frames).flat_map(|at| whole.iter().map(move |it| it[at] as i16)));
-                encoder.encode(&self.linear, bytes);
-            } else if let Coding::Signed24(_) = self.target.coding {
-                interleave(whole, frames, bytes, |it| {
-                    let [a, b, c, _] = it.to_le_bytes();
-                    [a, b, c]
-                });
-            } else {
-                interleave(whole, frames, bytes, |&it| (it as i16).to_le_bytes());
+            Coding::Float32(Order::Big) => {
+                interleave(channels, frames, &mut self.bytes, |&it| it.to_be_bytes());
             }
+            Coding::Float64(order) => interleave(channels, frames, &mut self.bytes, |&it| {
+                ordered(f64::from(it).to_le_bytes(), order)
+            }),
+            _ => self.write_whole(channels, frames),
         }
         self.put()
+    }
+
+    /// Makes whole numbers of a piece, and bytes of them.
+    fn write_whole(&mut self, channels: &[Vec<f32>], frames: usize) {
+        for ((quantizer, samples), whole) in
+            self.quantizers.iter_mut().zip(channels).zip(&mut self.whole)
+        {
+            whole.clear();
+            quantizer.quantize(samples, whole);
+        }
+        let (whole, bytes) = (&self.whole, &mut self.bytes);
+        if let Some(encoder) = &mut self.encoder {
+            self.linear.clear();
+            self.linear
+                .extend((0..frames).flat_map(|at| whole.iter().map(move |it| it[at] as i16)));
+            return encoder.encode(&self.linear, bytes);
+        }
+        match self.target.coding {
+            Coding::Unsigned8 => interleave(whole, frames, bytes, |&it| [(it + 128) as u8]),
+            Coding::Signed8 => interleave(whole, frames, bytes, |&it| [it as u8]),
+            Coding::Signed24(order) => interleave(whole, frames, bytes, |it| {
+                let [a, b, c, _] = it.to_le_bytes();
+                ordered([a, b, c], order)
+            }),
+            Coding::Signed32(order) => {
+                interleave(whole, frames, bytes, |it| ordered((it << 8).to_le_bytes(), order));
+            }
+            _ => interleave(whole, frames, bytes, |&it| (it as i16).to_le_bytes()),
+        }
     }
 
     /// Writes what was made of a piece.
@@ -107,12 +122,12 @@ impl Sink {
     }
 
     /// How many samples were beyond full scale so far.
-    pub(super) fn clipped(&self) -> u64 {
+    pub(crate) fn clipped(&self) -> u64 {
         self.quantizers.iter().map(Quantizer::clipped).sum()
     }
 
     /// Completes the file and puts it into its place, over what was there. Returns its frames.
-    pub(super) fn finish(mut self) -> Result<u64, SoundError> {
+    pub(crate) fn finish(mut self) -> Result<u64, SoundError> {
         if let Some(encoder) = &mut self.encoder {
             self.bytes.clear();
             encoder.finish(&mut self.bytes);
@@ -136,6 +151,31 @@ impl Sink {
         place.commit(file)?;
         Ok(frames)
     }
+}
+
+/// Whether each sample is written by itself, as a number.
+const fn is_plain(coding: Coding) -> bool {
+    is_float(coding)
+        || matches!(
+            coding,
+            Coding::LINEAR
+                | Coding::Unsigned8
+                | Coding::Signed8
+                | Coding::Signed24(_)
+                | Coding::Signed32(_)
+        )
+}
+
+const fn is_float(coding: Coding) -> bool {
+    matches!(coding, Coding::Float32(_) | Coding::Float64(_))
+}
+
+/// Bytes of which the least significant comes first, in another order.
+fn ordered<const WIDTH: usize>(mut bytes: [u8; WIDTH], order: Order) -> [u8; WIDTH] {
+    if order == Order::Big {
+        bytes.reverse();
+    }
+    bytes
 }
 
 #[inline(always)]

@@ -70,9 +70,12 @@ impl Target {
     }
 
     /// Bits of the whole numbers that samples become.
-    pub(super) const fn bits(&self) -> u32 {
+    pub(crate) const fn bits(&self) -> u32 {
         match self.coding {
-            Coding::Signed24(_) | Coding::Float32(_) => 24,
+            Coding::Signed24(_) | Coding::Signed32(_) | Coding::Float32(_) | Coding::Float64(_) => {
+                24
+            }
+            Coding::Unsigned8 | Coding::Signed8 => 8,
             _ => 16,
         }
     }

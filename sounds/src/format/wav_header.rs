@@ -36,9 +36,12 @@ impl WavHeader {
     /// Format tag and bits of a sample.
     const fn tag(coding: Coding) -> Option<(u16, u16)> {
         match coding {
+            Coding::Unsigned8 => Some((1, 8)),
             Coding::Signed16(Order::Little) => Some((1, 16)),
             Coding::Signed24(Order::Little) => Some((1, 24)),
+            Coding::Signed32(Order::Little) => Some((1, 32)),
             Coding::Float32(Order::Little) => Some((3, 32)),
+            Coding::Float64(Order::Little) => Some((3, 64)),
             Coding::Alaw => Some((6, 8)),
             Coding::Ulaw => Some((7, 8)),
             Coding::GsmPairs => Some((0x31, 0)),

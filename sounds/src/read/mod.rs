@@ -108,6 +108,16 @@ impl<'a> Reader<'a> {
         Ok(&self.frames)
     }
 
+    /// Appends the next samples to every channel, for each of which `out` has a slot.
+    pub(crate) fn read_each(&mut self, out: &mut [Vec<f32>]) -> Result<usize, SoundError> {
+        self.source.read(&mut self.frames).map_err(|error| told(error, &self.path))?;
+        let width = usize::from(self.spec().channels);
+        for (channel, out) in out.iter_mut().enumerate() {
+            out.extend(self.frames.iter().skip(channel).step_by(width));
+        }
+        Ok(self.frames.len() / width)
+    }
+
     /// Reads all of it, as mono of 16 bits.
     pub(crate) fn into_sound(mut self) -> Result<Sound, SoundError> {
         let (mut mono, mut samples) = ([Vec::new()], Vec::new());

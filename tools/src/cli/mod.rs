@@ -9,6 +9,7 @@ pub(crate) mod load;
 pub(crate) mod numbering;
 pub(crate) mod operate;
 pub(crate) mod sounds;
+pub(crate) mod sox;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     /// Look at sound files: levels, loudness, pictures, what Asterisk makes of them, what is missing
     #[command(subcommand)]
     Sounds(sounds::Sounds),
+    /// The command of sox, for scripts
+    Sox(sox::Sox),
     /// Load a SIP target with calls: what they hear, and what they cost it
     Load(Box<load::Load>),
     /// Ask a numbering plan what becomes of numbers; check, export and import its rules
