@@ -27,6 +27,7 @@ pub mod simulation;
 pub mod spelling;
 mod state;
 pub mod substitute;
+pub mod timetable;
 pub mod variables;
 #[cfg(feature = "vectors")]
 pub mod vector;

@@ -10,6 +10,7 @@ use std::{fmt, ops::Range, sync::LazyLock};
 use bstr::{BStr, ByteSlice};
 use jiff::{
     Timestamp,
+    civil::Date,
     tz::{TimeZone, TimeZoneDatabase},
 };
 
@@ -18,13 +19,53 @@ use jiff::{
 pub struct Schedule {
     /// One bit for each minute of the day.
     minutes: [u64; MINUTES.div_ceil(64)],
+    days: Days,
+    zone: Zone,
+}
+
+/// Weekdays, days of the month and months.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Days {
     /// One bit for each day of the week, from Sunday.
     weekdays: u32,
     /// One bit for each day of the month.
     days: u32,
     /// One bit for each month.
     months: u32,
-    zone: Zone,
+}
+
+impl Days {
+    /// The second to fourth field of a condition.
+    pub(crate) fn parse(spec: &BStr, flaws: &mut Vec<Flaw>) -> Self {
+        let mut fields = Fields { spec, at: Some(0) };
+        fields.next();
+        Self::of(spec, &mut fields, flaws)
+    }
+
+    fn of(spec: &BStr, fields: &mut Fields<'_>, flaws: &mut Vec<Flaw>) -> Self {
+        let mut mask = |max, names, kind| match fields.next() {
+            Some(field) => parse_mask(spec, field, max, names, kind, flaws),
+            None => all(max),
+        };
+        let weekdays = mask(7, &WEEKDAYS[..], FlawKind::Weekday);
+        let days = mask(31, &[], FlawKind::Day);
+        let months = mask(12, &MONTHS[..], FlawKind::Month);
+        Self { weekdays, days, months }
+    }
+
+    /// Whether a day is one of them.
+    pub(crate) fn hold(&self, day: Date) -> bool {
+        self.months >> (day.month() - 1) & 1 == 1
+            && self.days >> (day.day() - 1) & 1 == 1
+            && self.weekdays >> day.weekday().to_sunday_zero_offset() & 1 == 1
+    }
+
+    /// Whether there is such a day.
+    pub(crate) fn can_hold(&self) -> bool {
+        let months = LONGEST.iter().enumerate().filter(|(month, _)| self.months >> month & 1 == 1);
+        let has_day = months.map(|(_, &days)| all(days)).any(|days| self.days & days != 0);
+        self.weekdays != 0 && has_day
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -50,13 +91,7 @@ impl Schedule {
             Some(field) => parse_times(spec, field, flaws),
             None => ALL_MINUTES,
         };
-        let mut mask = |max, names, kind| match fields.next() {
-            Some(field) => parse_mask(spec, field, max, names, kind, flaws),
-            None => all(max),
-        };
-        let weekdays = mask(7, &WEEKDAYS[..], FlawKind::Weekday);
-        let days = mask(31, &[], FlawKind::Day);
-        let months = mask(12, &MONTHS[..], FlawKind::Month);
+        let days = Days::of(spec, &mut fields, flaws);
         // Only commas count the fields for the zone: with `|` there is none.
         let commas = memchr::memchr_iter(b',', spec).count();
         let zone = match memchr::memrchr(b',', spec) {
@@ -70,7 +105,7 @@ impl Schedule {
             }
             _ => Zone::System,
         };
-        Some(Self { minutes, weekdays, days, months, zone })
+        Some(Self { minutes, days, zone })
     }
 
     /// Whether it holds at an instant. `system` is the zone where none is named.
@@ -81,17 +116,12 @@ impl Schedule {
         };
         let local = zone.to_datetime(now);
         let minute = local.hour() as usize * 60 + local.minute() as usize;
-        self.months >> (local.month() - 1) & 1 == 1
-            && self.days >> (local.day() - 1) & 1 == 1
-            && self.weekdays >> local.weekday().to_sunday_zero_offset() & 1 == 1
-            && self.minutes[minute / 64] >> (minute % 64) & 1 == 1
+        self.days.hold(local.date()) && self.minutes[minute / 64] >> (minute % 64) & 1 == 1
     }
 
     /// Whether it can hold at all: no field is left without anything.
     pub fn can_hold(&self) -> bool {
-        let months = LONGEST.iter().enumerate().filter(|(month, _)| self.months >> month & 1 == 1);
-        let has_day = months.map(|(_, &days)| all(days)).any(|days| self.days & days != 0);
-        self.weekdays != 0 && has_day && self.minutes.iter().any(|&word| word != 0)
+        self.days.can_hold() && self.minutes.iter().any(|&word| word != 0)
     }
 }
 
@@ -125,7 +155,7 @@ pub enum FlawKind {
 }
 
 impl Flaw {
-    fn new(kind: FlawKind, spec: &BStr, range: Range<usize>) -> Self {
+    pub(crate) fn new(kind: FlawKind, spec: &BStr, range: Range<usize>) -> Self {
         Self { kind, text: spec[range.clone()].to_str_lossy().into_owned(), range }
     }
 
@@ -314,7 +344,7 @@ fn scan_name(text: &[u8], names: &[&str], max: u32) -> Option<u32> {
 }
 
 /// `HH:MM` as a minute of the day; what follows it does not count.
-fn scan_time(text: &[u8]) -> Option<usize> {
+pub(crate) fn scan_time(text: &[u8]) -> Option<usize> {
     let (hour, rest) = scan_number(text)?;
     let (minute, _) = scan_number(rest.strip_prefix(b":")?)?;
     let in_range = (0..24).contains(&hour) && (0..60).contains(&minute);

@@ -13,6 +13,7 @@ mod program;
 mod read;
 mod record;
 mod retry;
+mod schedule;
 mod table;
 mod timing;
 mod transfer;
@@ -173,6 +174,8 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
             let flow = resume(run, *inner, outcome);
             variables::tried(run, flow)
         }
+        Continuation::Closed { action } => schedule::sound_played(run, action, &outcome),
+        Continuation::Last(inner) => schedule::ended(resume(run, *inner, outcome)),
         Continuation::Playback => media::playback_done(run, &outcome),
         Continuation::Background { context } => media::background_done(run, &context, &outcome),
         Continuation::WaitExten => media::wait_exten_done(run, &outcome),

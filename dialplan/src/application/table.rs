@@ -5,7 +5,7 @@
 
 use super::{
     Application, Support, bridging, call, conference, controlled, flow, legacy, listening, loops,
-    media, program, read, record, retry, timing, transfer, variables,
+    media, program, read, record, retry, schedule, timing, transfer, variables,
 };
 
 const fn application(
@@ -585,6 +585,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "[time[,zone[,format]]]",
         "say a time",
         Support::Run(media::say_unix_time),
+    ),
+    application(
+        "Schedule",
+        "name",
+        "go on when it is open; else play why and follow the schedule's action",
+        Support::Run(schedule::schedule),
     ),
     application("SendDTMF", "digits[,gap[,length]]", "send keys", Support::Run(media::send_digits)),
     application("SendFAX", "", "fax", Support::Absent),

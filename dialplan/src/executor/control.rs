@@ -167,6 +167,12 @@ pub(crate) enum Continuation {
     Hosted,
     /// Of an application that TryExec runs.
     Tried(Box<Self>),
+    /// A schedule's sound plays; then its action.
+    Closed {
+        action: Option<BString>,
+    },
+    /// What an application that is the call's last waits for.
+    Last(Box<Self>),
     /// Of an application that runs beside the flow.
     Beside,
     WaitUntil,

@@ -45,6 +45,7 @@ use crate::{
     scope::Scope,
     state::State,
     substitute::Template,
+    timetable::Timetables,
 };
 use index::ContextIndex;
 
@@ -73,6 +74,7 @@ pub struct Plan {
     settings: Settings,
     files: Vec<String>,
     numbering: Option<NumberingPlan>,
+    timetables: Timetables,
 }
 
 /// Which context of a plan.
@@ -325,6 +327,16 @@ impl Plan {
     /// Gives NUMBERING() a numbering plan.
     pub fn set_numbering(&mut self, numbering: NumberingPlan) {
         self.numbering = Some(numbering);
+    }
+
+    /// Opening hours (Schedule, SCHEDULE), by name.
+    pub fn timetables(&self) -> &Timetables {
+        &self.timetables
+    }
+
+    /// Gives Schedule() and SCHEDULE() their opening hours.
+    pub fn set_timetables(&mut self, timetables: Timetables) {
+        self.timetables = timetables;
     }
 
     /// Takes the arguments of all steps apart and looks up what runs them.
