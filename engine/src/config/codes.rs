@@ -48,6 +48,10 @@ codes! {
     CERTIFICATE_DOUBTFUL = "C017";
     /// A rule of the numbering plan does more than was meant, or nothing.
     RULE_SUSPICIOUS = "C018";
+    /// An event of a calendar can not be understood.
+    CALENDAR_WRONG = "C019";
+    /// A schedule never opens.
+    SCHEDULE_CLOSED = "C020";
 }
 
 #[cfg(test)]

@@ -515,6 +515,18 @@ pub(super) const NUMBERING: KeyTable = KeyTable {
 pub(super) const NUMBERING_RULES: KeyTable =
     KeyTable { kind: "a table of numbering.conf", read: &["rule"], later: &[] };
 
+pub(super) const SCHEDULE: KeyTable = KeyTable {
+    kind: "a schedule",
+    read: &["type", "timezone", "open", "closures", "calendar", "closed_sound", "closed_action"],
+    later: &[],
+};
+
+pub(super) const CLOSURE: KeyTable = KeyTable {
+    kind: "a closure",
+    read: &["type", "period", "date", "calendar", "sound", "action"],
+    later: &[],
+};
+
 pub(super) const ROBOTS: KeyTable = KeyTable {
     kind: "robots.conf",
     read: &[

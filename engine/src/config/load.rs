@@ -23,8 +23,8 @@ use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
     FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
-    features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, system,
-    unread,
+    features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, schedules,
+    system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -150,11 +150,17 @@ impl Configuration {
             .file("cdr.conf", files, cdr::read)
             .unwrap_or_else(|| Some(CdrSettings::default()));
         let numbering = parts.file("numbering.conf", files, numbering::read);
+        let read =
+            |blocks: &[Block<'_>], notes: &mut Notes| schedules::read(blocks, files, now, notes);
+        let timetables = parts.file("schedules.conf", files, read).unwrap_or_default();
         let plan = match dialplan {
             Some(mut dialplan) => {
                 if let Some(numbering) = numbering {
                     dialplan.plan.set_numbering(numbering);
                 }
+                let unresolved = schedules::unresolved(&dialplan.conf, &timetables);
+                dialplan.diagnostics.extend(unresolved);
+                dialplan.plan.set_timetables(timetables);
                 if directory.is_some() {
                     dialplan.find_prompts(&languages(&sip, &system), system.sounds.as_deref());
                 }

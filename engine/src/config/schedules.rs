@@ -1,0 +1,320 @@
+//! `schedules.conf`: opening hours, exceptional closures, calendars.
+//!
+//! A section is a schedule (`type=schedule`) or days that one or several schedules except
+//! (`type=closure`).
+
+use std::collections::HashMap;
+
+use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::ast::StatementKind;
+use diesis_dialplan::conf::{Conf, FileSource};
+use diesis_dialplan::diagnostic::{Diagnostic, Severity};
+use diesis_dialplan::parser;
+use diesis_dialplan::schedule::time_zone;
+use diesis_dialplan::timetable::{Calendar, Closure, Dates, Period, Timetable, Timetables};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::codes;
+use super::keys;
+use super::notes::Notes;
+use super::setting::{Block, Setting};
+use super::value;
+
+/// Reads all sections of the file. `now` says from when on a schedule should open at some time.
+pub(super) fn read(
+    sections: &[Block<'_>],
+    files: &dyn FileSource,
+    now: Option<Timestamp>,
+    notes: &mut Notes,
+) -> Timetables {
+    let mut closures: HashMap<BString, Closure> = HashMap::new();
+    for section in sections.iter().filter(|section| kind(section) == Kind::Closure) {
+        let closure = closure(section, files, notes);
+        if closures.insert(section.name().to_ascii_lowercase().into(), closure).is_some() {
+            let message = format!("closure [{}] is defined twice", section.name());
+            let help = "the last one counts";
+            notes.warn(codes::DEFINED_TWICE, section.header, message, help);
+        }
+    }
+    let mut timetables = Timetables::default();
+    for section in sections {
+        match kind(section) {
+            Kind::Closure => {}
+            Kind::Schedule => {
+                let timetable = timetable(section, &closures, files, notes);
+                check(section, &timetable, now, notes);
+                if timetables.get(section.name()).is_some() {
+                    let message = format!("schedule [{}] is defined twice", section.name());
+                    let help = "the last one counts";
+                    notes.warn(codes::DEFINED_TWICE, section.header, message, help);
+                }
+                timetables.insert(section.name(), timetable);
+            }
+            Kind::Other => {
+                let message = format!("[{}] is no schedule and no closure", section.name());
+                let help = "write type=schedule or type=closure; it has no effect as it is";
+                notes.error(codes::SECTION_UNKNOWN, section.place_of("type"), message, help);
+            }
+        }
+    }
+    timetables
+}
+
+/// A warning at each place of the dialplan that asks for a schedule which does not exist.
+pub(super) fn unresolved(conf: &Conf, timetables: &Timetables) -> Vec<Diagnostic> {
+    let mut diagnostics = vec![];
+    for entry in conf.sections().flat_map(|section| section.entries()) {
+        let statement = parser::parse(entry);
+        let StatementKind::Step(step) = &statement.kind else { continue };
+        let value = entry.value();
+        let (application, name) =
+            (&value[step.application.clone()], &value[step.arguments.clone()]);
+        let name = BStr::new(name.trim_ascii());
+        let is_literal = !name.is_empty() && !name.contains(&b'$');
+        if !application.eq_ignore_ascii_case(b"Schedule") || !is_literal {
+            continue;
+        }
+        if timetables.get(name).is_none() {
+            let span = entry.part_span(step.arguments.clone());
+            let message = format!("there is no schedule [{name}] in schedules.conf");
+            let warning = Diagnostic::warning(codes::NAME_UNRESOLVED, span, message);
+            diagnostics.push(warning.with_help("the call goes on as if it were open"));
+        }
+    }
+    diagnostics
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Schedule,
+    Closure,
+    Other,
+}
+
+fn kind(section: &Block<'_>) -> Kind {
+    match section.kind().map(|entry| entry.value().to_ascii_lowercase()).as_deref() {
+        Some(b"schedule") => Kind::Schedule,
+        Some(b"closure") => Kind::Closure,
+        _ => Kind::Other,
+    }
+}
+
+fn timetable(
+    section: &Block<'_>,
+    closures: &HashMap<BString, Closure>,
+    files: &dyn FileSource,
+    notes: &mut Notes,
+) -> Timetable {
+    let mut timetable = Timetable::default();
+    let mut own = Closure { name: "calendar".into(), ..Closure::default() };
+    section.each(&keys::SCHEDULE, notes, |name, setting| match name {
+        b"type" => {}
+        b"timezone" => match time_zone(setting.value()) {
+            Some(zone) => timetable.zone = Some(zone),
+            None => setting.invalid("a time zone, such as Europe/Paris"),
+        },
+        b"open" => timetable.open.extend(period(setting)),
+        b"closures" => {
+            let mut setting = setting;
+            for name in value::list(setting.value()) {
+                match closures.get(&BString::from(name.to_ascii_lowercase())) {
+                    Some(closure) => timetable.closures.push(closure.clone()),
+                    None => absent(&mut setting, name),
+                }
+            }
+        }
+        b"calendar" => own.calendars.extend(calendar(setting, files)),
+        b"closed_sound" => setting.optional_text(&mut timetable.closed.sound),
+        b"closed_action" => action(setting, &mut timetable.closed.action),
+        _ => setting.judge(),
+    });
+    if !own.calendars.is_empty() {
+        timetable.closures.push(own);
+    }
+    timetable
+}
+
+fn closure(section: &Block<'_>, files: &dyn FileSource, notes: &mut Notes) -> Closure {
+    let mut closure = Closure { name: section.name().into(), ..Closure::default() };
+    section.each(&keys::CLOSURE, notes, |name, setting| match name {
+        b"type" => {}
+        b"period" => closure.periods.extend(period(setting)),
+        b"date" => match setting.value().to_str().ok().and_then(Dates::parse) {
+            Some(dates) => closure.dates.push(dates),
+            None => setting.invalid(
+                "a day or two, such as 2026-12-24 or 2026-12-24 12:00 .. 2027-01-02, the first \
+                 before the second",
+            ),
+        },
+        b"calendar" => closure.calendars.extend(calendar(setting, files)),
+        b"sound" => setting.optional_text(&mut closure.reaction.sound),
+        b"action" => action(setting, &mut closure.reaction.action),
+        _ => setting.judge(),
+    });
+    if closure.periods.is_empty() && closure.dates.is_empty() && closure.calendars.is_empty() {
+        let message = format!("closure [{}] has no day", section.name());
+        let help = "add period, date or calendar";
+        notes.error(codes::SETTING_MISSING, section.header, message, help);
+    }
+    closure
+}
+
+fn absent(setting: &mut Setting<'_>, name: &BStr) {
+    let message = format!("there is no closure [{name}]");
+    let help = "closures are sections with type=closure";
+    let span = setting.span();
+    setting.notes.error(codes::NAME_UNRESOLVED, span, message, help);
+}
+
+fn period(setting: Setting<'_>) -> Option<Period> {
+    let mut flaws = vec![];
+    let period = Period::parse(setting.value(), &mut flaws);
+    let is_right = flaws.is_empty() && period.as_ref().is_some_and(Period::can_hold);
+    if !is_right {
+        let wrong: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let told =
+            if wrong.is_empty() { String::new() } else { format!(" ({})", wrong.join("; ")) };
+        setting.invalid(&format!(
+            "hours, weekdays, days of the month and months, such as 8:30-12:00&14:00-18:00,mon-fri,*,*\
+             {told}"
+        ));
+    }
+    period.filter(|_| is_right)
+}
+
+/// An application with its arguments.
+fn action(setting: Setting<'_>, field: &mut Option<BString>) {
+    let text = setting.value();
+    let name = text.split_str("(").next().unwrap_or_default().trim_ascii();
+    if !text.is_empty() && diesis_dialplan::application::find(name).is_none() {
+        setting.invalid("an application of the dialplan, such as Goto(night,s,1) or Hangup()");
+        return;
+    }
+    setting.optional_text(field);
+}
+
+fn calendar(setting: Setting<'_>, files: &dyn FileSource) -> Option<Calendar> {
+    let name = setting.value().to_str_lossy().into_owned();
+    let span = setting.span();
+    let text = match files.read(&name) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("the calendar {name} can not be read: {error}");
+            let help = "name a file of this directory, or one with its whole path";
+            setting.notes.error(codes::NAME_UNRESOLVED, span, message, help);
+            return None;
+        }
+    };
+    let (calendar, errors) = Calendar::parse(&text.to_str_lossy());
+    let is_none = calendar.is_empty() && !errors.is_empty();
+    for error in errors.iter().take(MOST_ERRORS) {
+        let severity = if is_none { Severity::Error } else { Severity::Warning };
+        let message = format!("{name}, {error}");
+        let diagnostic = Diagnostic::new(severity, codes::CALENDAR_WRONG, message).at(span);
+        setting.notes.push(diagnostic.with_help("the event has no effect; the others count"));
+    }
+    Some(calendar)
+}
+
+/// Says when a schedule can never be open.
+fn check(section: &Block<'_>, timetable: &Timetable, now: Option<Timestamp>, notes: &mut Notes) {
+    if timetable.open.is_empty() {
+        let message = format!("schedule [{}] never opens: it has no open period", section.name());
+        let help = "add open, such as open = 9:00-17:00,mon-fri";
+        notes.warn(codes::SCHEDULE_CLOSED, section.header, message, help);
+    } else if now.is_some_and(|now| !timetable.ever_opens(now, &TimeZone::UTC)) {
+        let message = format!("schedule [{}] does not open for a year", section.name());
+        let help = "its closures cover all of its open periods";
+        notes.warn(codes::SCHEDULE_CLOSED, section.header, message, help);
+    }
+}
+
+/// Errors of one calendar that are told.
+const MOST_ERRORS: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use diesis_dialplan::conf::MemoryFiles;
+    use diesis_dialplan::timetable::Why;
+
+    use crate::config::Configuration;
+
+    fn said(files: MemoryFiles) -> Vec<String> {
+        let loaded = Configuration::load(&files.with("pjsip.conf", ""));
+        let said = loaded.findings().map(|finding| finding.to_string());
+        said.map(|text| text.lines().next().unwrap_or_default().to_owned()).collect()
+    }
+
+    const OFFICE: &str = "[office]\ntype=schedule\ntimezone=Europe/Paris\n\
+        open=8:30-12:00&14:00-18:00,mon-fri\nclosures=Feasts,stock\ncalendar=days.ics\n\
+        closed_sound=shut\nclosed_action=Goto(night,s,1)\n\
+        [feasts]\ntype=closure\nperiod=*,*,1,jan\nperiod=*,*,25,dec\nsound=feast\n\
+        [stock]\ntype=closure\ndate=2026-11-19 14:00 .. 2026-11-20\naction=Hangup()\n";
+    const DAYS: &str = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Ascension\n\
+        DTSTART;VALUE=DATE:20260514\nEND:VEVENT\nEND:VCALENDAR\n";
+
+    #[test]
+    fn a_schedule_with_closures_and_a_calendar_is_read() {
+        let files = MemoryFiles::new()
+            .with("schedules.conf", OFFICE)
+            .with("days.ics", DAYS)
+            .with("extensions.conf", "[in]\nexten => s,1,Schedule(office)\n")
+            .with("pjsip.conf", "");
+        let loaded = Configuration::load(&files);
+        let said: Vec<String> = loaded.findings().map(|it| it.to_string()).collect();
+        assert_eq!(said, Vec::<String>::new());
+        let plan = &loaded.configuration.plan;
+        let (_, office) = plan.timetables().get(b"OFFICE").unwrap();
+        let state = |time: &str| {
+            let state = office.state(time.parse().unwrap(), &jiff::tz::TimeZone::UTC, None);
+            let reaction = office.reaction(&state);
+            let text = |it: Option<bstr::BString>| it.unwrap_or_default().to_string();
+            let event = matches!(state.why(), Why::Closure(_, Some(_)));
+            (state.is_open(), state.reason().to_string(), text(reaction.sound), event)
+        };
+        let told =
+            |open, reason: &str, sound: &str, event| (open, reason.into(), sound.into(), event);
+        assert_eq!(state("2026-11-12T07:30:00Z"), told(true, "hours", "shut", false));
+        assert_eq!(state("2026-12-25T09:00:00Z"), told(false, "feasts", "feast", false));
+        assert_eq!(state("2026-11-19T13:00:00Z"), told(false, "stock", "shut", false));
+        assert_eq!(state("2026-05-14T09:00:00Z"), told(false, "calendar", "shut", true));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let of = |text: &str| said(MemoryFiles::new().with("schedules.conf", text)).join("\n");
+        let schedule = |lines: &str| of(&format!("[a]\ntype=schedule\n{lines}\n"));
+        for (lines, words) in [
+            ("open=9:00-17:00,mon-fry", "schedules.conf:3:6: error[C004]"),
+            ("open=9:00,mon", "schedules.conf:3:6: error[C004]"),
+            ("open=9:00-17:00,*,31,feb", "error[C004]"),
+            ("open=*\ntimezone=Paris", "error[C004]"),
+            ("open=*\nclosures=none", "there is no closure [none]"),
+            ("open=*\ncalendar=none.ics", "the calendar none.ics can not be read"),
+            ("open=*\nclosed_action=Gotto(x)", "error[C004]"),
+            ("open=*\nopens=*", "did you mean"),
+            ("closed_sound=x", "never opens"),
+        ] {
+            let said = schedule(lines);
+            // What the help says, too.
+            let whole = || {
+                let files = MemoryFiles::new()
+                    .with("schedules.conf", format!("[a]\ntype=schedule\n{lines}\n"));
+                let loaded = Configuration::load(&files);
+                loaded.findings().map(|finding| finding.to_string()).collect::<String>()
+            };
+            assert!(said.contains(words) || whole().contains(words), "{lines}: {said}");
+        }
+        assert!(of("[a]\nopen=*\n").contains("is no schedule and no closure"));
+        assert!(of("[a]\ntype=closure\nsound=x\n").contains("has no day"));
+        let files = MemoryFiles::new().with(
+            "extensions.conf",
+            "[in]\nexten => s,1,Schedule(ofice)\nsame => n,Schedule(${X})\n",
+        );
+        let all = said(files);
+        let named: Vec<&String> = all.iter().filter(|it| it.contains("schedule [")).collect();
+        assert_eq!(named.len(), 1, "{all:?}");
+        assert!(named[0].starts_with("extensions.conf:2:"), "{named:?}");
+    }
+}
