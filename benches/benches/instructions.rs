@@ -20,6 +20,7 @@ use diesis_engine::{
     sdp::{Capabilities, OfferAnswer, SessionDescription},
     sip::{Limits, Message},
 };
+use diesis_sounds::rate::{Phase, RateConverter};
 use diesis_sounds::{g711, g722, halfband, mix};
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
@@ -159,6 +160,46 @@ fn two_rates((mut frame, mut filters): Rates) -> Rates {
     (frame, filters)
 }
 
+/// Converters from two rates to 8 kHz, a tenth of a second for each, and room for what it becomes.
+/// What they do at first is behind them.
+struct Conversion {
+    converter: RateConverter,
+    input: Vec<f32>,
+    output: Vec<f32>,
+}
+
+fn conversion(rate: u32) -> Box<Conversion> {
+    let Ok(converter) = RateConverter::new(rate, 8000, Phase::Linear) else {
+        panic!("files have such rates")
+    };
+    let input = (0..rate / 10).map(|n| (n * 373 % 9000) as f32 / 9000.0 - 0.5).collect();
+    let mut conversion =
+        Box::new(Conversion { converter, input, output: Vec::with_capacity(4000) });
+    for _ in 0..2 {
+        let Conversion { converter, input, output } = &mut *conversion;
+        converter.convert(input, output);
+    }
+    conversion.output.clear();
+    conversion
+}
+
+// A tenth of a second of one channel: `diesis convert` spends most of its time here.
+#[library_benchmark(config = at_most(bound::FROM_44100))]
+#[bench::tenth(conversion(44_100))]
+fn from_44100(mut conversion: Box<Conversion>) -> Box<Conversion> {
+    let Conversion { converter, input, output } = &mut *conversion;
+    converter.convert(black_box(input), output);
+    conversion
+}
+
+#[library_benchmark(config = at_most(bound::FROM_48000))]
+#[bench::tenth(conversion(48_000))]
+fn from_48000(mut conversion: Box<Conversion>) -> Box<Conversion> {
+    let Conversion { converter, input, output } = &mut *conversion;
+    converter.convert(black_box(input), output);
+    conversion
+}
+
 fn header() -> Header {
     Header {
         marker: Marker::Clear,
@@ -222,6 +263,8 @@ mod bound {
     pub(super) const G722_ENCODE: u64 = 184_000;
     pub(super) const G722_DECODE: u64 = 166_000;
     pub(super) const RATES: u64 = 22_000;
+    pub(super) const FROM_44100: u64 = 100_000_000;
+    pub(super) const FROM_48000: u64 = 100_000_000;
     pub(super) const RTP_WRITE: u64 = 180;
     pub(super) const RTP_READ: u64 = 80;
     pub(super) const SIP_READ: u64 = 21_500;
@@ -240,6 +283,8 @@ library_benchmark_group!(
         g722_encode,
         g722_decode,
         two_rates,
+        from_44100,
+        from_48000,
         rtp_write,
         rtp_read
     ]

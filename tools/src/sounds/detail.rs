@@ -17,7 +17,7 @@ impl fmt::Display for Detail<'_> {
         let facts = self.0;
         writeln!(f, "{}", facts.file)?;
         let mut line = |name: &str, value: String| writeln!(f, "  {name:<12}{value}");
-        line("coding", format!("{}, {}", facts.container, facts.coding))?;
+        line("coding", coding(facts))?;
         line("rate", format!("{} Hz, {}", facts.rate, channels(facts.channels)))?;
         line("length", format!("{} ({} samples)", length(facts.seconds), facts.samples))?;
         line("size", DecimalBytes(facts.bytes).to_string())?;
@@ -28,6 +28,9 @@ impl fmt::Display for Detail<'_> {
         line("silence", silence(facts))?;
         line("noise floor", floor(facts))?;
         line("bandwidth", bandwidth(facts))?;
+        for warning in &facts.warnings {
+            line("warning", warning.clone())?;
+        }
         let Opinion { verdict, says, remedy } = &facts.asterisk;
         let says = says.as_ref().map_or_else(String::new, |says| format!(": {says}"));
         line("Asterisk", format!("{}{says}", told(*verdict)))?;
@@ -36,6 +39,15 @@ impl fmt::Display for Detail<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Container and coding, and one word where both have the same.
+pub(super) fn coding(facts: &Facts) -> String {
+    let Facts { container, coding, .. } = facts;
+    if coding.contains(container.as_str()) {
+        return (*coding).to_owned();
+    }
+    format!("{container}, {coding}")
 }
 
 fn told(verdict: Verdict) -> &'static str {
@@ -183,7 +195,7 @@ fn row(facts: &Facts) -> [String; 9] {
     let band = |it: f64| format!("{:.1}k", it / 1000.0);
     [
         facts.file.clone(),
-        format!("{}, {}", facts.container, facts.coding),
+        coding(facts),
         facts.rate.to_string(),
         facts.channels.to_string(),
         length(facts.seconds),

@@ -14,6 +14,7 @@ use super::asterisk::{Opinion, opinion};
 use super::bandwidth::SpectrumMeter;
 use super::container::{Container, HEAD};
 use super::noise::{NoiseFloor, NoiseMeter};
+use crate::convert::told::with_cause;
 
 /// What is known of a sound file. Levels are in dB, `None` where there is no sound to have one.
 #[derive(Debug, Clone, Serialize)]
@@ -43,7 +44,22 @@ pub(super) struct Facts {
     pub(super) noise_floor: NoiseFloor,
     /// The highest frequency that is in use, in Hz.
     pub(super) bandwidth_hz: Option<f64>,
+    /// What was odd about it.
+    pub(super) warnings: Vec<String>,
     pub(super) asterisk: Opinion,
+}
+
+/// Why nothing is known of a file, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Unread {
+    pub(super) error: String,
+    pub(super) remedy: String,
+}
+
+impl From<SoundError> for Unread {
+    fn from(error: SoundError) -> Self {
+        Self { error: with_cause(&error), remedy: error.remedy() }
+    }
 }
 
 /// Silence in seconds.
@@ -78,8 +94,8 @@ const TELEPHONE_BAND: f64 = 4100.0;
 pub(super) fn examine(
     path: &Path,
     mut take: impl FnMut(&Spec, &[Vec<f32>]),
-) -> Result<Facts, SoundError> {
-    let io = |source| SoundError::Io { path: path.to_owned(), source };
+) -> Result<Facts, Unread> {
+    let io = |source| Unread::from(SoundError::Io { path: path.to_owned(), source });
     let mut reader = Reader::open(path)?;
     let spec = reader.spec();
     let width = usize::from(spec.channels.max(1));
@@ -132,6 +148,7 @@ pub(super) fn examine(
         },
         noise_floor: noise.floor(),
         bandwidth_hz: spectrum.finish().map(f64::round),
+        warnings: reader.warnings().iter().map(ToString::to_string).collect(),
         asterisk: opinion(path).map_err(io)?,
     })
 }

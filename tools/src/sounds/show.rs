@@ -7,17 +7,20 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::detail::{Detail, Table};
-use super::facts::{Facts, examine};
+use super::facts::{Facts, Unread, examine};
 use super::picture::{Extent, Kind, Sketch};
 use crate::cli::sounds::Show;
-use crate::convert::told::with_cause;
 
 /// One file for programs: what is known of it, or why nothing is.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Row<'a> {
     Known(&'a Facts),
-    Unknown { file: String, error: &'a str },
+    Unknown {
+        file: String,
+        #[serde(flatten)]
+        unread: &'a Unread,
+    },
 }
 
 /// Runs the command. The exit code is 0 when all files were read and pictures made, 1 when one was
@@ -33,12 +36,12 @@ pub(super) fn run(options: &Show) -> ExitCode {
     let mut failed = false;
     let looked_at = options.files.iter().map(|path| {
         let facts = if pictures.is_empty() {
-            examine(path, |_, _| {}).map_err(|error| with_cause(&error))
+            examine(path, |_, _| {})
         } else {
             draw(path, options.size, &pictures)
         };
-        if let Err(error) = &facts {
-            eprintln!("diesis: {}: {error}", path.display());
+        if let Err(Unread { error, remedy }) = &facts {
+            eprintln!("diesis: {}: {error}\n  what to do: {remedy}", path.display());
             failed = true;
         }
         (path.as_path(), facts)
@@ -81,31 +84,34 @@ fn pictures(options: &Show) -> Result<Vec<(Kind, &Path)>, String> {
 }
 
 /// Looks at a file and draws it.
-fn draw(path: &Path, size: Extent, pictures: &[(Kind, &Path)]) -> Result<Facts, String> {
+fn draw(path: &Path, size: Extent, pictures: &[(Kind, &Path)]) -> Result<Facts, Unread> {
     let mut sketch = None;
     let facts = examine(path, |spec, channels| {
         sketch.get_or_insert_with(|| Sketch::new(spec)).take(channels);
     });
-    let facts = facts.map_err(|error| with_cause(&error))?;
+    let facts = facts?;
     let mut sketch = sketch.expect("the first piece comes before the first error");
     sketch.finish();
     for (kind, path) in pictures {
         let saved = sketch.save(&facts, size, *kind, path);
-        saved.map_err(|error| format!("{} can't be written: {error}", path.display()))?;
+        saved.map_err(|error| Unread {
+            error: format!("{} can't be written: {error}", path.display()),
+            remedy: "name a place for the picture that you may write to".to_owned(),
+        })?;
     }
     Ok(facts)
 }
 
 fn say(
     options: &Show,
-    looked_at: &[(&Path, Result<Facts, String>)],
+    looked_at: &[(&Path, Result<Facts, Unread>)],
     out: &mut impl Write,
 ) -> io::Result<()> {
     if options.json {
-        let row = |(path, facts): &'_ (&Path, Result<Facts, String>)| match facts {
+        let row = |(path, facts): &'_ (&Path, Result<Facts, Unread>)| match facts {
             Ok(facts) => serde_json::to_value(Row::Known(facts)),
-            Err(error) => {
-                serde_json::to_value(Row::Unknown { file: path.display().to_string(), error })
+            Err(unread) => {
+                serde_json::to_value(Row::Unknown { file: path.display().to_string(), unread })
             }
         };
         let rows: Result<Vec<_>, _> = looked_at.iter().map(row).collect();

@@ -8,9 +8,8 @@ use std::thread;
 use serde::Serialize;
 
 use super::tree::Prompts;
-use crate::convert::told::with_cause;
 use crate::sounds::asterisk::{Verdict, remedied};
-use crate::sounds::facts::{Facts, examine};
+use crate::sounds::facts::{Facts, Unread, examine};
 use crate::sounds::shell;
 
 /// One thing that is wrong, or worth knowing.
@@ -29,6 +28,7 @@ pub(super) struct Fault {
 pub(super) enum Kind {
     Missing,
     Unreadable,
+    Damaged,
     Unplayable,
     WrongRate,
     Silent,
@@ -41,9 +41,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [(Self, &'static str); 10] = [
+    pub(super) const ALL: [(Self, &'static str); 11] = [
         (Self::Missing, "missing"),
         (Self::Unreadable, "unreadable"),
+        (Self::Damaged, "damaged"),
         (Self::Unplayable, "unplayable"),
         (Self::WrongRate, "of a wrong rate"),
         (Self::Silent, "silent"),
@@ -108,7 +109,10 @@ pub(super) fn listen(prompts: &Prompts) -> Vec<Fault> {
                 loudness.extend(facts.loudness_lufs);
                 faults.extend(of_one(name, file, facts));
             }
-            Err(error) => faults.push(fault(Kind::Unreadable, name, file, error.clone(), None)),
+            Err(Unread { error, remedy }) => {
+                let remedy = Some(remedy.clone());
+                faults.push(fault(Kind::Unreadable, name, file, error.clone(), remedy));
+            }
         }
     }
     loudness.sort_by(f64::total_cmp);
@@ -129,7 +133,10 @@ fn fault(kind: Kind, prompt: &str, file: &Path, message: String, remedy: Option<
 
 /// What is wrong with a file whatever else there is.
 fn of_one(name: &str, file: &Path, facts: &Facts) -> Vec<Fault> {
-    let mut faults = vec![];
+    let again = || Some("take it from its source again".to_owned());
+    let damages = facts.warnings.iter();
+    let damages = damages.map(|it| fault(Kind::Damaged, name, file, it.clone(), again()));
+    let mut faults: Vec<Fault> = damages.collect();
     let opinion = &facts.asterisk;
     let says = opinion.says.clone().unwrap_or_default();
     let kind = match opinion.verdict {
@@ -176,7 +183,7 @@ fn level(name: &str, file: &Path, facts: &Facts, median: f64) -> Option<Fault> {
 }
 
 /// Copies of one prompt in several formats that can't be of one recording.
-fn unequal(files: &[(&str, &Path)], looked_at: &[Result<Facts, String>]) -> Vec<Fault> {
+fn unequal(files: &[(&str, &Path)], looked_at: &[Result<Facts, Unread>]) -> Vec<Fault> {
     let mut faults = vec![];
     let mut first: Option<(&str, &Path, f64)> = None;
     for ((name, file), facts) in files.iter().zip(looked_at) {
@@ -198,14 +205,14 @@ fn unequal(files: &[(&str, &Path)], looked_at: &[Result<Facts, String>]) -> Vec<
 }
 
 /// What is known of each file, in their order.
-fn examine_all(files: &[(&str, &Path)]) -> Vec<Result<Facts, String>> {
+fn examine_all(files: &[(&str, &Path)]) -> Vec<Result<Facts, Unread>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = vec![];
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some((_, path)) = files.get(number) else { return done };
-            done.push((number, examine(path, |_, _| {}).map_err(|error| with_cause(&error))));
+            done.push((number, examine(path, |_, _| {})));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from).min(files.len().max(1));

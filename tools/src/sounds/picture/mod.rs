@@ -222,7 +222,7 @@ fn title(facts: &Facts, room: usize, on: &mut impl Surface) {
     on.text(LEFT, 8, &name, Size::Title, Anchor::Begin, INK);
     let level = |level: Option<f64>, unit| level.map(|it| format!("{} {unit}", detail::tenths(it)));
     let mut told = vec![
-        format!("{}, {}", facts.container, facts.coding),
+        detail::coding(facts),
         format!("{} Hz {}", facts.rate, detail::channels(facts.channels)),
         detail::length(facts.seconds),
     ];
