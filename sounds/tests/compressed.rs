@@ -75,9 +75,13 @@ const CASES: &[Case] = &[
     case!("mp3.wav", 16_000, 4801, 1.0, Some(15.0), (1105, 430)),
     case!("mono.ogg", 16_000, 4801, 1.0, Some(12.0), (0, 0)),
     case!("stereo.ogg", 44_100, 13_231, 0.75, Some(12.0), (0, 0)),
+    #[cfg(feature = "opus")]
     case!("mono.opus", 48_000, 14_401, 1.0, Some(15.0), (0, 0)),
+    #[cfg(feature = "opus")]
     case!("stereo.opus", 48_000, 14_401, 0.75, Some(15.0), (0, 0)),
+    #[cfg(feature = "opus")]
     case!("six.opus", 48_000, 14_401, 3.5 / 6.0, Some(14.0), (0, 0)),
+    #[cfg(feature = "opus")]
     case!("mono.webm", 48_000, 14_401, 1.0, Some(15.0), (0, 0)),
     case!("mono.m4a", 16_000, 4801, 1.0, Some(15.0), (0, 0)),
     case!("video.mp4", 16_000, 4801, 1.0, Some(15.0), (0, 0)),
@@ -205,6 +209,7 @@ fn files_that_follow_each_other_are_heard_one_after_the_other() {
     let twice = |bytes: &[u8]| parse(&[bytes, bytes].concat()).unwrap().samples;
     for bytes in [
         include_bytes!("compressed/mono.ogg").as_slice(),
+        #[cfg(feature = "opus")]
         include_bytes!("compressed/mono.opus"),
         include_bytes!("compressed/mono.flac.ogg"),
     ] {

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use diesis_sounds::coding::{Coding, Encoder};
-use diesis_sounds::format::{Format, wav};
+use diesis_sounds::format::{Container, Format, wav};
 use diesis_sounds::prompts::{Library, PromptError, Source};
 use diesis_sounds::say::{
     self, Gender, Language, Moment, ToldCase, characters, characters_telling_case, digits, phonetic,
@@ -22,6 +22,16 @@ pub(super) const TARGETS: &[Target] = &[
         longest: 2048,
         memory: 16 << 20,
         // Resampling makes its filters for each file anew; files are read off the signalling thread.
+        slow: super::SLOW_OFF_THREAD,
+    },
+    Target {
+        name: "sounds-compressed",
+        about: "read::compressed: FLAC, MP3, Ogg, Opus, AAC, ALAC, CAF, MP4, Matroska, by their contents",
+        run: compressed_file,
+        seeds: || super::files("sounds/tests/compressed"),
+        tokens: COMPRESSED_TOKENS,
+        longest: 8192,
+        memory: 64 << 20,
         slow: super::SLOW_OFF_THREAD,
     },
     Target {
@@ -103,8 +113,9 @@ fn wav_file(input: &[u8]) -> Shape {
     let mut shape = Shape::new();
     match wav::parse(input) {
         Ok(sound) => {
-            // GSM has 320 of them in 65 bytes.
-            assert!(sound.samples.len() <= input.len() * 5, "more samples than bytes hold");
+            // GSM has 320 of them in 65 bytes; what begins like compressed sound is that.
+            let most = if is_compressed(input) { MOST_COMPRESSED } else { 5 };
+            assert!(sound.samples.len() <= input.len() * most, "more samples than bytes hold");
             let _ = sound.duration();
             shape.count(sound.samples.len());
             shape.count(sound.rate as usize / 1000);
@@ -126,10 +137,41 @@ fn wav_file(input: &[u8]) -> Shape {
     shape
 }
 
+fn compressed_file(input: &[u8]) -> Shape {
+    let mut shape = Shape::new();
+    for format in [Format::Wav, Format::Compressed(Container::Mpeg)] {
+        match format.parse(input) {
+            Ok(sound) => {
+                let most = input.len() * MOST_COMPRESSED;
+                assert!(sound.samples.len() <= most, "more samples than packets hold");
+                shape.count(sound.samples.len());
+                shape.count(sound.rate as usize / 1000);
+            }
+            Err(error) => {
+                shape.kind(&error);
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    shape
+}
+
+/// A frame of FLAC has 65,535 samples in some 12 bytes.
+const MOST_COMPRESSED: usize = 6000;
+
+/// Whether it may be taken for compressed sound, whatever its name says.
+fn is_compressed(input: &[u8]) -> bool {
+    let magics =
+        [b"OggS".as_slice(), b"fLaC", b"caff", b"ID3", b"\x1a\x45\xdf\xa3", b"RIFF", b"RIFX"];
+    magics.iter().any(|magic| input.starts_with(magic))
+        || input.get(4..8) == Some(b"ftyp")
+        || matches!(input, [0xff, second, ..] if second & 0xe0 == 0xe0)
+}
+
 fn raw_file(input: &[u8]) -> Shape {
     let mut shape = Shape::new();
     for coding in [Coding::Ulaw, Coding::Alaw, Coding::LINEAR] {
-        if wav::is_wav(input) {
+        if wav::is_wav(input) || is_compressed(input) {
             // Read as what it is.
             continue;
         }
@@ -264,6 +306,47 @@ fn header(tag: u16, bits: u16, channels: u16) -> Vec<u8> {
     file.extend(data);
     file
 }
+
+const COMPRESSED_TOKENS: &[&[u8]] = &[
+    b"OggS",
+    b"OpusHead",
+    b"OpusTags",
+    b"\x01vorbis",
+    b"\x7fFLAC",
+    b"fLaC",
+    b"caff",
+    b"pakt",
+    b"kuki",
+    b"desc",
+    b"ftyp",
+    b"moov",
+    b"trak",
+    b"mdia",
+    b"stbl",
+    b"stsz",
+    b"stts",
+    b"stsc",
+    b"stco",
+    b"edts",
+    b"elst",
+    b"mdat",
+    b"moof",
+    b"ID3\x04\0\0\0\0\0\0",
+    b"APETAGEX",
+    b"TAG",
+    b"Xing",
+    b"Info",
+    b"LAME",
+    b"\x1a\x45\xdf\xa3",
+    b"\x18\x53\x80\x67",
+    b"\x1f\x43\xb6\x75",
+    b"\x75\xa2",
+    b"\xff\xfb\x90\x64",
+    b"\xff\xf1",
+    b"\xff\xff\xff\xff",
+    b"\0\0\0\0",
+    b"\x7f\xff\xff\xff",
+];
 
 const WAV_TOKENS: &[&[u8]] = &[
     b"RIFF",
