@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use diesis_sounds::format::wav;
+use diesis_sounds::sound::Sound;
 use diesis_tests::engine;
 use diesis_tests::scratch::Scratch;
 
@@ -18,7 +19,7 @@ use diesis_tests::scratch::Scratch;
 const FILES: &[(&str, &str, u32, Length)] = &[
     ("cbr.mp3", "lame --quiet -b 128 {in} {out}", 44_100, Length::Same),
     ("vbr.mp3", "lame --quiet -V 2 {in} {out}", 44_100, Length::Same),
-    ("low.mp3", "lame --quiet -b 64 --resample 22.05 {in} {out}", 22_050, Length::AsFfmpeg),
+    ("low.mp3", "lame --quiet -b 64 --resample 24 {in} {out}", 24_000, Length::AsFfmpeg),
     ("untold.mp3", "lame --quiet -t -b 128 {in} {out}", 44_100, Length::AsFfmpeg),
     ("named.wav", "ffmpeg -i {in} -f mp3 {out}", 44_100, Length::Same),
     ("within.wav", "ffmpeg -i {in} -c:a libmp3lame {out}", 44_100, Length::Untold),
@@ -66,7 +67,8 @@ fn what_others_compressed_is_heard_as_ffmpeg_hears_it() {
             .status();
         assert!(made.expect("diesis runs").success(), "{name}");
         run(&format!("{FFMPEG} -i {{in}} -c:a pcm_s16le {{out}}"), &file, &theirs);
-        let [ours, theirs] = [ours, theirs].map(|path| wav::read(&path).expect("it is a WAV file"));
+        let [ours, theirs] =
+            [ours, theirs].map(|path| Sound::read(&path).expect("it is a WAV file"));
         assert_eq!((ours.rate, theirs.rate), (rate, rate), "{name}");
         let wanted = match length {
             Length::Same => (samples.len() * rate as usize).div_ceil(44_100),

@@ -199,6 +199,21 @@ fn unsupported(id: AudioCodecId) -> &'static str {
     }
 }
 
+/// The bits of an ALAC sample by the decoder's configuration, which may stand behind two atoms that
+/// say what it is.
+fn alac_bits(mut configuration: &[u8]) -> u32 {
+    for name in [b"frma", b"alac"] {
+        if configuration.get(4..8) == Some(name) {
+            configuration = configuration.get(12..).unwrap_or_default();
+        }
+    }
+    // Behind four bytes of length of a frame and one of version.
+    match configuration.get(5) {
+        Some(&bits @ (16 | 20 | 24)) => bits.into(),
+        _ => 32,
+    }
+}
+
 /// How many bits a sample needs to be the same again: those of codecs that lose nothing.
 pub(super) fn precision(parameters: &AudioCodecParameters) -> u32 {
     match parameters.codec {
@@ -209,6 +224,7 @@ pub(super) fn precision(parameters: &AudioCodecParameters) -> u32 {
         | codec::CODEC_ID_OPUS
         | codec::CODEC_ID_AAC => 32,
         codec::CODEC_ID_PCM_ALAW | codec::CODEC_ID_PCM_MULAW => 16,
+        codec::CODEC_ID_ALAC => alac_bits(parameters.extra_data.as_deref().unwrap_or_default()),
         _ => parameters.bits_per_sample.filter(|bits| (1..=32).contains(bits)).unwrap_or(32),
     }
 }
