@@ -19,8 +19,11 @@
 //! ```
 
 use std::f64::consts::TAU;
+use std::path::Path;
 
 use diesis_sounds::format::{Container, Format};
+use diesis_sounds::read::Reader;
+use diesis_sounds::read::channels::Channels;
 use diesis_sounds::sound::Sound;
 
 /// What was compressed.
@@ -239,4 +242,38 @@ fn what_is_not_decoded_is_named() {
     let mut family = include_bytes!("compressed/six.opus").to_vec();
     family[28 + 18] = 255;
     assert!(parse(&family).is_err());
+}
+
+#[test]
+fn a_file_says_what_is_in_it() {
+    for (name, coding, channels, precision) in [
+        ("mono.flac", "FLAC", 1, 16),
+        ("alac.m4a", "ALAC", 1, 16),
+        ("alac.caf", "ALAC", 1, 16),
+        ("pcm.caf", "PCM", 1, 16),
+        ("flac.mka", "FLAC", 1, 16),
+        ("stereo.mp3", "MP3", 2, 32),
+        ("mono.mp2", "MPEG audio layer 2", 1, 32),
+        ("stereo.ogg", "Vorbis", 2, 32),
+        #[cfg(feature = "opus")]
+        ("six.opus", "Opus", 6, 32),
+        ("video.mp4", "AAC", 1, 32),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compressed").join(name);
+        let mut reader = Reader::open(&path).unwrap();
+        let spec = reader.spec();
+        let told = (spec.coding, spec.channels, spec.precision);
+        assert_eq!(told, (coding, channels, precision), "{name}");
+        // Frames by turns are the same sound.
+        let mean = reader
+            .frames()
+            .unwrap()
+            .chunks_exact(channels.into())
+            .map(|frame| frame.iter().sum::<f32>() / f32::from(channels));
+        let mean: Vec<f32> = mean.collect();
+        let mut mixed = [Vec::new()];
+        Reader::open(&path).unwrap().read(Channels::Mean, &mut mixed).unwrap();
+        assert_eq!(mean.len(), mixed[0].len(), "{name}");
+        assert!(mean.iter().zip(&mixed[0]).all(|(a, b)| (a - b).abs() < 1e-6), "{name}");
+    }
 }
