@@ -237,3 +237,61 @@ fn all_of_it_works_together_in_stereo_and_twice_the_same() {
     assert!(bytes[44..44 + 240 * 6].iter().all(|&it| it == 0));
     assert!(bytes[bytes.len() - 319 * 6..].iter().all(|&it| it == 0));
 }
+
+#[test]
+fn whatever_is_asked_of_whatever_sound_is_done_or_refused() {
+    let place = Place::new("any");
+    let mut state = 1_u32;
+    let mut any = |below: u64| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        u64::from(state >> 8) % below
+    };
+    let rates = [1000, 8000, 11_025, 44_100, 44_101];
+    for round in 0..120 {
+        let channels = 1 + any(2) as u16;
+        let frames = [0, 1, 79, 80, 81, 700, 9000][any(7) as usize];
+        let loud = [0.0, 1e-30, 0.001, 0.5, 4.0][any(5) as usize];
+        let sample = |n: u32| if n * 7919 % 11 < 5 + round % 4 { loud } else { -loud };
+        let samples: Vec<f32> = (0..frames * u32::from(channels)).map(sample).collect();
+        let input = place.float("in.wav", rates[any(5) as usize], channels, &samples);
+        let mut ends = || Ends { before: ms(any(2) * any(300)), after: ms(any(2) * any(300)) };
+        let (pad, fade) = (ends(), ends());
+        let level = match any(4) {
+            0 => Level::Peak(-(any(60) as f64)),
+            1 => Level::Loudness { target: -(any(70) as f64), ceiling: -(any(9) as f64) },
+            _ => Level::Kept,
+        };
+        let conversion = Conversion {
+            channels: [Channels::Mean, Channels::Stereo, Channels::One(1)][any(3) as usize],
+            phase: [Phase::Linear, Phase::Intermediate, Phase::Minimum][any(3) as usize],
+            dither: any(2) == 0,
+            gain: 1.0,
+            guard: any(2) == 0,
+            level,
+            section: Section {
+                from: ms(any(2) * any(50)),
+                to: (any(2) == 0).then(|| ms(any(2000))),
+            },
+            trim: (any(2) == 0).then(|| Trim { threshold: -(any(90) as f64), keep: ms(any(40)) }),
+            pad,
+            fade,
+            remove_offset: any(2) == 0,
+            gate: (any(2) == 0).then(|| Gate::new(-(any(90) as f64))),
+            measure: any(2) == 0,
+        };
+        let target = Target { rate: rates[any(5) as usize], channels, ..Target::default() };
+        let out = place.at("out.wav");
+        match convert(&input, &[(out.clone(), target)], &conversion) {
+            Ok(report) => {
+                let made = report.made[0];
+                let bytes = fs::metadata(&out).unwrap().len();
+                assert_eq!(bytes, 44 + made.frames * 2 * u64::from(channels), "{conversion:?}");
+                assert!(made.peak.is_finite() && made.gain.is_finite(), "{report:?}");
+                assert!(loud > 0.0 || made.peak == 0.0, "{report:?}");
+                let bounded = conversion.guard || level != Level::Kept;
+                assert!(!bounded || made.clipped == 0, "{report:?} {conversion:?}");
+            }
+            Err(error) => assert!(matches!(error, SoundError::NothingLeft { .. }), "{error}"),
+        }
+    }
+}

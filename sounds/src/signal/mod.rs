@@ -123,7 +123,7 @@ impl Meter {
             loudness: Loudness::new(),
             silence: Silence::new(rate, channels, silence::THRESHOLD),
             full_scale: FULL_SCALE,
-            tenth: (rate as usize + 5) / 10,
+            tenth: ((rate as usize + 5) / 10).max(1),
             filled: 0,
             frames: 0,
         }
@@ -235,26 +235,6 @@ impl Channel {
             self.clips += 1;
         }
         self.run = 0;
-    }
-}
-
-impl Measured {
-    /// What it is after every sample was multiplied with `gain`, which is above 0, and nothing was
-    /// cut: silence and clipping are told as they were.
-    #[must_use]
-    pub fn amplified(self, gain: f64) -> Self {
-        let louder = decibels(gain);
-        let Self { loudness, momentary, short_term, true_peak, peak, rms, offset, .. } = self;
-        Self {
-            loudness: loudness.map(|it| it + louder),
-            momentary: momentary.map(|it| it + louder),
-            short_term: short_term.map(|it| it + louder),
-            true_peak: true_peak * gain,
-            peak: peak * gain,
-            rms: rms * gain,
-            offset: offset * gain,
-            ..self
-        }
     }
 }
 

@@ -93,7 +93,8 @@ impl Silence {
 
 /// Frames of a block at this rate.
 pub(crate) const fn block(rate: u32) -> usize {
-    rate.div_ceil(100) as usize
+    // Also where a rate of 0 was not refused before.
+    (if rate == 0 { 1 } else { rate.div_ceil(100) }) as usize
 }
 
 /// The power of a few samples, without the offset that they have in common.

@@ -128,8 +128,6 @@ fn level_offset_and_clipping_are_counted() {
     let squares = 790.0 * 0.0625 + 10.0 + 800.0 * 0.25;
     assert!((measured.rms - f64::sqrt(squares / 1600.0)).abs() < 1e-12);
     assert!(measured.peak == 1.0 && measured.true_peak > 1.0 && measured.loudness.is_some());
-    let quiet = measured.amplified(0.5);
-    assert_eq!((quiet.peak, quiet.offset, quiet.clipped), (0.5, -0.25, 8));
     let mut coarse = Meter::new(8000, 1).with_full_scale(0.98);
     coarse.take(&[[0.981; 5]]);
     assert_eq!(coarse.measured().clipped, 5);
