@@ -14,6 +14,8 @@ mod places;
 mod polyphase;
 mod sharp;
 
+use std::sync::{Mutex, PoisonError};
+
 use polyphase::Short;
 use sharp::{Doubler, Halver};
 
@@ -55,6 +57,7 @@ pub struct RateConverter {
     stages: Stages,
     from: u32,
     to: u32,
+    phase: Phase,
     /// What the first stage made of the present piece.
     between: Vec<f32>,
     taken: u64,
@@ -68,6 +71,11 @@ enum Stages {
     Up(Doubler, Option<Short>),
 }
 
+/// Converters as they are before their first sample, the last used rates.
+static KEPT: Mutex<Vec<RateConverter>> = Mutex::new(Vec::new());
+/// Of some 30 KB each for usual rates, 1 MB at most.
+const MOST_KEPT: usize = 8;
+
 /// Samples that go through both stages at once: they stay in the processor's nearest cache.
 const PIECE: usize = 8192;
 
@@ -79,6 +87,22 @@ impl RateConverter {
                 return Err(SoundError::UnsupportedRate { rate });
             }
         }
+        // The filters of a prompt of 3 s cost more to compute than the prompt: they are kept.
+        let wanted = |it: &&Self| (it.from, it.to, it.phase) == (from, to, phase);
+        let known = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = known().iter().find(wanted) {
+            return Ok(kept.clone());
+        }
+        let new = Self::compute(from, to, phase);
+        let mut known = known();
+        if known.len() == MOST_KEPT {
+            known.remove(0);
+        }
+        known.push(new.clone());
+        Ok(new)
+    }
+
+    fn compute(from: u32, to: u32, phase: Phase) -> Self {
         let narrow = from.min(to);
         let short =
             |from: u32, to: u32| (from != to).then(|| Short::new(from, to, narrow, ATTENUATION));
@@ -89,7 +113,7 @@ impl RateConverter {
             }
             std::cmp::Ordering::Less => Stages::Up(Doubler::new(phase), short(2 * from, to)),
         };
-        Ok(Self { stages, from, to, between: Vec::new(), taken: 0, given: 0 })
+        Self { stages, from, to, phase, between: Vec::new(), taken: 0, given: 0 }
     }
 
     /// Takes samples and appends those that can be made of them and of those before; some wait
