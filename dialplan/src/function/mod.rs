@@ -345,8 +345,8 @@ static FUNCTIONS: &[Function] = functions! {
     "REPLACE" "name,bytes[,byte]" Here [Some(strings::replace), None] "exchange bytes";
     "RTRIM" "text" Here [Some(strings::right_trim), None] "without blanks behind";
     "SAYFILES" "value,type" Here [Some(system::say_files), None] "prompts that say a value";
-    "SCRAMBLE" "direction" Here [None, Some(|s, a, v| settings::keep(s, "SCRAMBLE", a, v))] "invert the voice";
     "SCHEDULE" "name[,status|reason|event|override|next]" Here [Some(schedule::schedule), Some(schedule::set_schedule)] "whether a schedule is open, and why; set: open, closed or back";
+    "SCRAMBLE" "direction" Here [None, Some(|s, a, v| settings::keep(s, "SCRAMBLE", a, v))] "invert the voice";
     "SET" "name=value" Here [Some(logic::set), None] "assign and return";
     "SHA1" "text" Here [Some(encoding::sha1), None] "SHA-1 digest";
     "SHARED" "name[,channel]" Here [Some(variables::shared), Some(variables::set_shared)] "variables that channels share";
