@@ -42,8 +42,6 @@ Environment:
   DIESIS_LOG  what to log, such as `info` or `diesis_engine::sip=debug`";
 
 #[derive(Debug, Subcommand)]
-// The options of a command that is not given need not be made.
-#[command(defer = true)]
 pub(crate) enum Command {
     /// Run a configuration directory, such as /etc/asterisk
     Run(Run),
