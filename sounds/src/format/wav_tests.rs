@@ -236,3 +236,13 @@ fn damaged_or_foreign_files_are_refused_by_kind() {
     let file = WavFile::new().format(1, u16::MAX, 8000, 16).chunk(b"data", &data);
     assert!(matches!(file.parse(), Err(SoundError::InvalidFormat { .. })));
 }
+
+#[test]
+fn a_file_of_nothing_but_empty_chunks_is_given_up() {
+    let mut file = b"RIFF\0\0\0\0WAVE".to_vec();
+    file.resize(file.len() + (1 << 20), 0);
+    file.extend(
+        b"fmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x02\0\0\0\x01\0",
+    );
+    assert!(matches!(parse(&file), Err(SoundError::MissingChunk { .. })));
+}

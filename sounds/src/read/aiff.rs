@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::packed::Layout;
-use super::riff::up_to;
+use super::riff::{MOST_CHUNKS, up_to};
 use super::source::ReadError;
 use crate::coding::{Coding, Order};
 use crate::error::SoundError;
@@ -132,9 +132,6 @@ fn whole(bytes: &[u8; 10]) -> Option<u32> {
     let half_up = |shift: i32| (mantissa >> (shift - 1)).div_ceil(2);
     (32..=63).contains(&shift).then(|| u32::try_from(half_up(shift)).ok()).flatten()
 }
-
-/// More chunks than this are those of no sound, and would take long to look at.
-const MOST_CHUNKS: usize = 10_000;
 
 /// More than any common chunk has of interest.
 const LONGEST: u64 = 64;

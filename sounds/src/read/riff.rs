@@ -39,7 +39,8 @@ pub(super) fn scan<R: Read + Seek>(input: &mut R) -> Result<Layout, ReadError> {
     let mut long = None;
     let mut frames = None;
     let mut at = style.header();
-    while let Some(chunk) = Chunk::read(input, style, at, end, long)? {
+    for _ in 0..MOST_CHUNKS {
+        let Some(chunk) = Chunk::read(input, style, at, end, long)? else { break };
         match &chunk.name {
             b"fmt " if format.is_none() => {
                 format = Some(Format::parse(&chunk.body(input)?, order)?);
@@ -72,7 +73,8 @@ pub(super) fn data<R: Read + Seek>(input: &mut R) -> Result<Range<u64>, ReadErro
     input.seek(SeekFrom::Start(0))?;
     let style = Style::of(&up_to(input, MAGIC)?);
     let mut at = style.header();
-    while let Some(chunk) = Chunk::read(input, style, at, end, None)? {
+    for _ in 0..MOST_CHUNKS {
+        let Some(chunk) = Chunk::read(input, style, at, end, None)? else { break };
         if &chunk.name == b"data" {
             return Ok(chunk.start..chunk.start + chunk.len);
         }
@@ -80,6 +82,9 @@ pub(super) fn data<R: Read + Seek>(input: &mut R) -> Result<Range<u64>, ReadErro
     }
     Err(SoundError::MissingChunk { chunk: "data" }.into())
 }
+
+/// More chunks than this are those of no sound, and would take long to look at.
+pub(super) const MOST_CHUNKS: usize = 10_000;
 
 /// How chunks are written.
 #[derive(Debug, Clone, Copy)]
