@@ -245,3 +245,32 @@ fn what_can_not_be_meant_is_refused() {
     }
     assert!(!place.0.join("out").exists());
 }
+
+#[test]
+fn programs_are_told_in_json_what_was_done() {
+    let place = Place::new("batch-json");
+    let (input, out) = (place.0.join("in"), place.0.join("out"));
+    place.sound("in/a.wav");
+    wav::write(&input.join("b.wav"), 8000, &[0; 80]).unwrap();
+    place.file("in/c.wav", b"RIFF\0\0\0\0WAVE");
+    let arguments =
+        [input.as_os_str(), "--into".as_ref(), out.as_os_str(), "--json".as_ref(), "-".as_ref()];
+    let done = Command::new(env!("CARGO_BIN_EXE_diesis"))
+        .arg("convert")
+        .args(arguments)
+        .output()
+        .expect("the binary can be started");
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let account: serde_json::Value =
+        serde_json::from_slice(&done.stdout).expect("nothing but JSON");
+    assert_eq!(account["summary"]["converted"], 2);
+    assert_eq!(account["summary"]["failed"], 1);
+    let files = account["files"].as_array().unwrap();
+    assert_eq!(files[0]["sound"]["rate"], 16_000);
+    assert_eq!(files[0]["outputs"][0]["frames"], 800);
+    let loudness = files[0]["outputs"][0]["measured"]["loudness_lufs"].as_f64().unwrap();
+    assert!((-40.0..0.0).contains(&loudness), "{loudness}");
+    assert!(files[1]["outputs"][0]["peak_dbfs"].is_null(), "silence has no level");
+    assert_eq!(files[2]["state"], "failed");
+    assert!(files[2]["remedy"].as_str().is_some_and(|it| !it.is_empty()));
+}

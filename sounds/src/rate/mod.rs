@@ -71,7 +71,7 @@ enum Stages {
     Up(Doubler, Option<Short>),
 }
 
-/// Converters as they are before their first sample, the last used rates.
+/// Converters as they are before their first sample, of the rates that came last.
 static KEPT: Mutex<Vec<RateConverter>> = Mutex::new(Vec::new());
 /// Of some 30 KB each for usual rates, 1 MB at most.
 const MOST_KEPT: usize = 8;

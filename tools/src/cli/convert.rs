@@ -86,12 +86,20 @@ pub(crate) struct Convert {
     /// Round without noise
     #[arg(long)]
     pub(crate) no_dither: bool,
+    /// Write what was done as JSON, loudness included, which is measured for it; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
     /// Say nothing but what went wrong
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
 
 impl Convert {
+    /// Whether standard output is for JSON.
+    pub(crate) fn tells_programs(&self) -> bool {
+        self.json.as_deref().is_some_and(|place| place.as_os_str() == "-")
+    }
+
     /// Whether there is an option that one file has no use for.
     pub(crate) fn asks_for_a_batch(&self) -> bool {
         self.to != ["wav"] || self.force || self.threads.is_some() || self.dry_run || self.verbose

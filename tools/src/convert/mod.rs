@@ -1,6 +1,7 @@
 //! `diesis convert`: one sound file into others, or many into a directory.
 
 mod batch;
+mod json;
 mod signal;
 pub(crate) mod told;
 
@@ -15,6 +16,7 @@ use diesis_sounds::convert::{Conversion, convert};
 use diesis_sounds::read::channels::Channels;
 use diesis_sounds::read::input::Input;
 
+use self::json::{Account, FileAccount};
 use self::told::{Failure, Told, warnings};
 use crate::cli::convert::{Bits, ChannelChoice, Convert, WavEncoding};
 
@@ -73,8 +75,8 @@ fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
     match sound.and_then(|sound| convert(sound, &targets, &conversion(options))) {
         Ok(report) => {
             let name = input.display();
-            if !options.quiet {
-                let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
+            let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
+            if !options.quiet && !options.tells_programs() {
                 let told = Told { report: &report, outputs: &outputs };
                 if outputs.contains(&Path::new(STANDARD_OUTPUT)) {
                     eprintln!("{name}: {told}");
@@ -85,10 +87,30 @@ fn one(options: &Convert, input: &Path, outputs: &[PathBuf]) -> ExitCode {
             for warning in warnings(&report, options.gain) {
                 eprintln!("diesis: {name}: {warning}");
             }
-            ExitCode::SUCCESS
+            let file = FileAccount::converted(input, &outputs, &report, options.gain);
+            account(options, file, ExitCode::SUCCESS)
         }
         Err(error) => {
             eprintln!("diesis: {}", Failure(input, &error));
+            account(options, FileAccount::failed(input, &error), ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Writes the account of one file, where one is asked for.
+fn account(options: &Convert, file: FileAccount, code: ExitCode) -> ExitCode {
+    let Some(place) = &options.json else { return code };
+    let mut account = Account::default();
+    account.add(file);
+    written(&account, place, code)
+}
+
+/// Writes an account; `code` is the exit code when that works.
+fn written(account: &Account, place: &Path, code: ExitCode) -> ExitCode {
+    match account.write(place) {
+        Ok(()) => code,
+        Err(error) => {
+            eprintln!("diesis: {}: the account can't be written: {error}", place.display());
             ExitCode::FAILURE
         }
     }
@@ -117,6 +139,9 @@ fn targets(
     if input == Path::new(STANDARD_INPUT) && stdin().is_terminal() {
         return Err("standard input is a terminal: pipe a sound into it, or name a file".to_owned());
     }
+    if outputs.iter().any(|it| it == Path::new(STANDARD_OUTPUT)) && options.tells_programs() {
+        return Err("standard output is for the sound: write --json to a file".to_owned());
+    }
     if outputs.iter().any(|it| it == Path::new(STANDARD_OUTPUT)) && stdout().is_terminal() {
         return Err("standard output is a terminal: pipe it on, or name a file".to_owned());
     }
@@ -128,7 +153,7 @@ const STANDARD_INPUT: &str = "-";
 
 /// What is done to a sound on its way.
 fn conversion(options: &Convert) -> Conversion {
-    options.signal.asked(Conversion {
+    let asked = options.signal.asked(Conversion {
         channels: match options.channels {
             ChannelChoice::Mono => Channels::Mean,
             ChannelChoice::Left => Channels::One(0),
@@ -139,13 +164,16 @@ fn conversion(options: &Convert) -> Conversion {
         guard: options.guard,
         dither: !options.no_dither,
         ..Conversion::default()
-    })
+    });
+    Conversion { measure: asked.measure || options.json.is_some(), ..asked }
 }
 
 /// Everything that decides what comes out, as a text: another one gives other files.
 fn recipe(target: &Target, options: &Convert) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    format!("{version} {target:?} {:?}", conversion(options))
+    // A look at what is made does not change it.
+    let conversion = Conversion { measure: false, ..conversion(options) };
+    format!("{version} {target:?} {conversion:?}")
 }
 
 /// What an output with this extension is to be.

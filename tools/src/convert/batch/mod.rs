@@ -70,7 +70,7 @@ fn prepare(options: &Convert, inputs: &[PathBuf], into: &Path) -> Result<Batch, 
     let found = find::find(inputs, into, &made).map_err(|refusal| vec![refusal])?;
     let jobs = plan::plan(found.files, into, &formats)?;
     let manner = Manner::of(options, std::io::stderr().is_terminal());
-    let mut tally = Tally::new(manner, jobs.len(), options.gain);
+    let mut tally = Tally::new(manner, jobs.len(), options);
     for (path, error) in found.failed {
         tally.unreadable(path, error);
     }

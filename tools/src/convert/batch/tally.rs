@@ -11,7 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::plan::Job;
 use super::work::Outcome;
 use crate::cli::convert::Convert;
+use crate::convert::json::{Account, FileAccount, State};
 use crate::convert::told::{Failure, Told, warnings};
+use crate::convert::written;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(super) enum Manner {
 
 impl Manner {
     pub(super) fn of(options: &Convert, terminal: bool) -> Self {
-        match (options.quiet, options.verbose) {
+        match (options.quiet || options.tells_programs(), options.verbose) {
             (true, _) => Self::Quiet,
             (_, true) => Self::Verbose,
             _ if options.dry_run => Self::Lines,
@@ -51,10 +53,12 @@ pub(super) struct Tally {
     no_sound: usize,
     /// Each with what to do.
     failures: Vec<String>,
+    /// For programs, and where it goes.
+    account: Option<(Account, PathBuf)>,
 }
 
 impl Tally {
-    pub(super) fn new(manner: Manner, all: usize, gain: f32) -> Self {
+    pub(super) fn new(manner: Manner, all: usize, options: &Convert) -> Self {
         let bar = if manner == Manner::Bar {
             let style = ProgressStyle::with_template(
                 "{bar:32} {pos}/{len}  {elapsed}, {eta} left  {wide_msg}",
@@ -69,7 +73,7 @@ impl Tally {
         Self {
             manner,
             bar,
-            gain,
+            gain: options.gain,
             begin: Instant::now(),
             all,
             converted: 0,
@@ -77,6 +81,7 @@ impl Tally {
             current: 0,
             no_sound: 0,
             failures: vec![],
+            account: options.json.clone().map(|place| (Account::default(), place)),
         }
     }
 
@@ -97,7 +102,10 @@ impl Tally {
         match outcome {
             Outcome::Converted(report, made) => {
                 self.converted += 1;
-                let told = Told { report: &report, outputs: &places(&made) };
+                let outputs = places(&made);
+                let gain = self.gain;
+                self.note(|| FileAccount::converted(path, &outputs, &report, gain));
+                let told = Told { report: &report, outputs: &outputs };
                 self.line(Manner::Lines, || format!("{name}: {told}"));
                 if self.manner != Manner::Quiet {
                     for warning in warnings(&report, self.gain) {
@@ -107,6 +115,9 @@ impl Tally {
             }
             Outcome::Planned(outputs) => {
                 self.planned += 1;
+                self.note(|| {
+                    FileAccount::new(path, State::Planned).into_outputs(&places(&outputs))
+                });
                 self.line(Manner::Lines, || {
                     let outputs = places(&outputs);
                     let outputs: Vec<String> =
@@ -116,10 +127,12 @@ impl Tally {
             }
             Outcome::Current => {
                 self.current += 1;
+                self.note(|| FileAccount::new(path, State::Current));
                 self.line(Manner::Verbose, || format!("{name}: up to date"));
             }
             Outcome::NoSound(error) => {
                 self.no_sound += 1;
+                self.note(|| FileAccount::new(path, State::Skipped));
                 self.line(Manner::Verbose, || format!("{name}: skipped: {error}"));
             }
             Outcome::Failed(error) => self.failed(path, &error),
@@ -128,9 +141,16 @@ impl Tally {
     }
 
     fn failed(&mut self, path: &Path, error: &SoundError) {
+        self.note(|| FileAccount::failed(path, error));
         let failure = Failure(path, error).to_string();
         self.trouble(&format!("diesis: {failure}"));
         self.failures.push(failure);
+    }
+
+    fn note(&mut self, file: impl FnOnce() -> FileAccount) {
+        if let Some((account, _)) = &mut self.account {
+            account.add(file());
+        }
     }
 
     fn line(&self, least: Manner, text: impl Fn() -> String) {
@@ -178,10 +198,13 @@ impl Tally {
                 }
             }
         }
-        match (stopped && done < self.all, self.failures.is_empty()) {
+        let code = match (stopped && done < self.all, self.failures.is_empty()) {
             (true, _) => ExitCode::from(130),
             (false, true) => ExitCode::SUCCESS,
             (false, false) => ExitCode::FAILURE,
-        }
+        };
+        let Some((account, place)) = self.account else { return code };
+        let account = account.ended(self.all - done, self.begin.elapsed());
+        written(&account, &place, code)
     }
 }
