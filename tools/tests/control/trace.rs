@@ -88,7 +88,8 @@ fn a_call_is_drawn_when_it_ends_and_others_are_not() {
     for part in ["anna", "Diesis", " INVITE (SDP) ", " 200 OK (SDP) ", " BYE "] {
         assert!(ladder.contains(part), "{part}: {ladder}");
     }
-    assert!(!ladder.contains("404"), "{ladder}");
+    // Ports and times hold the number by chance.
+    assert!(!ladder.contains(" 404 "), "{ladder}");
     trace.kill().unwrap();
     trace.wait().unwrap();
     // The next one is served although the last one left without a word.
