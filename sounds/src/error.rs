@@ -148,7 +148,7 @@ pub enum SoundError {
         /// How many channels.
         channels: u16,
     },
-    /// A sample rate outside [`MIN_RATE`](crate::sound::MIN_RATE)..=[`MAX_RATE`](crate::sound::MAX_RATE).
+    /// A sample rate outside [`MIN_RATE`]..=[`MAX_RATE`].
     #[error("sample rate of {rate} Hz is not supported")]
     UnsupportedRate {
         /// The rate asked for or stated by the file.
