@@ -152,46 +152,67 @@ impl Calendar {
     /// `zone`.
     #[must_use]
     pub fn event_at(&self, now: Timestamp, zone: &TimeZone) -> Option<&BStr> {
-        let found = self.events.iter().find(|event| event.takes_place(now, zone));
-        found.map(|event| BStr::new(&event.summary))
+        let goes_on = |event: &&Event| event.spans(now, now, zone).iter().any(|it| it.holds(now));
+        self.events.iter().find(goes_on).map(|event| BStr::new(&event.summary))
+    }
+
+    /// When its events take place between two instants, in no order.
+    pub(super) fn spans(&self, from: Timestamp, to: Timestamp, zone: &TimeZone) -> Vec<Span> {
+        self.events.iter().flat_map(|event| event.spans(from, to, zone)).collect()
+    }
+}
+
+/// From one instant until before another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    begin: Timestamp,
+    end: Timestamp,
+}
+
+impl Span {
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        (self.begin..self.end).contains(&now)
     }
 }
 
 impl Event {
-    fn takes_place(&self, now: Timestamp, zone: &TimeZone) -> bool {
+    /// When it takes place between two instants; perhaps before and after, too.
+    fn spans(&self, from: Timestamp, to: Timestamp, zone: &TimeZone) -> Vec<Span> {
         let zone = match &self.clock {
             Clock::Local => zone,
             Clock::Zone(zone) => zone,
         };
-        let local = zone.to_datetime(now);
+        let local = zone.to_datetime(from);
         // No occurrence that still goes on began before this; clocks may have been set meanwhile.
         let reach = match self.length {
             Length::Days(days) => local.checked_sub(i64::from(days).days()),
             Length::Exact(length) => local.checked_sub(length + SignedDuration::from_hours(3)),
         };
-        let Ok(earliest) = reach else { return false };
-        let latest = local.checked_add(3.hours()).unwrap_or(local);
-        let goes_on = |start: DateTime| {
-            !self.without.contains(&start) && self.contains(start, now, local, zone)
+        let Ok(earliest) = reach else { return Vec::new() };
+        let latest = zone.to_datetime(to);
+        let latest = latest.checked_add(3.hours()).unwrap_or(latest);
+        let starts = match &self.rule {
+            Some(rule) => rule.between(self.start, earliest, latest),
+            None => vec![self.start],
         };
-        let rule = self.rule.as_ref();
-        self.more.iter().any(|&start| goes_on(start))
-            || match rule {
-                Some(rule) => rule.between(self.start, earliest, latest).into_iter().any(goes_on),
-                None => goes_on(self.start),
-            }
+        let starts = self.more.iter().copied().chain(starts);
+        starts
+            .filter(|start| !self.without.contains(start))
+            .filter_map(|start| self.span(start, zone))
+            .collect()
     }
 
-    /// Whether an occurrence that begins at `start` goes on.
-    fn contains(&self, start: DateTime, now: Timestamp, local: DateTime, zone: &TimeZone) -> bool {
+    /// The occurrence that begins at `start`.
+    fn span(&self, start: DateTime, zone: &TimeZone) -> Option<Span> {
+        let midnight = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());
         match self.length {
             Length::Days(days) => {
-                let end = start.date().checked_add(i64::from(days).days());
-                local.date() >= start.date() && end.is_ok_and(|end| local.date() < end)
+                let end = start.date().checked_add(i64::from(days).days()).ok()?;
+                Some(Span { begin: midnight(start.date())?, end: midnight(end)? })
             }
             Length::Exact(length) => {
-                let Ok(begin) = zone.to_timestamp(start) else { return false };
-                begin <= now && begin.checked_add(length).is_ok_and(|end| now < end)
+                let begin = zone.to_timestamp(start).ok()?;
+                Some(Span { begin, end: begin.checked_add(length).ok()? })
             }
         }
     }

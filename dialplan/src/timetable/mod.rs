@@ -242,14 +242,22 @@ impl Timetable {
     #[must_use]
     pub fn next_change(&self, now: Timestamp, system: &TimeZone, days: u16) -> Option<Timestamp> {
         let zone = self.zone.as_ref().unwrap_or(system);
-        let is_open = |at: Timestamp| self.state(at, system, None).is_open();
-        let first = is_open(now);
         let mut at = zone.to_datetime(now).with().second(0).subsec_nanosecond(0).build().ok()?;
         let end = at.checked_add(i64::from(days).days()).ok()?;
+        // Events once for all minutes.
+        let calendars = self.closures.iter().flat_map(|closure| &closure.calendars);
+        let last = zone.to_timestamp(end).ok()?;
+        let events: Vec<_> = calendars.flat_map(|it| it.spans(now, last, zone)).collect();
+        let is_open = |instant: Timestamp, local: DateTime| {
+            self.open.iter().any(|period| period.holds(local))
+                && !self.closures.iter().any(|closure| closure.holds(local))
+                && !events.iter().any(|event| event.holds(instant))
+        };
+        let first = is_open(now, zone.to_datetime(now));
         while at < end {
             at = at.checked_add(1.minute()).ok()?;
             let instant = zone.to_timestamp(at).ok()?;
-            if instant > now && is_open(instant) != first {
+            if instant > now && is_open(instant, zone.to_datetime(instant)) != first {
                 return Some(instant);
             }
         }

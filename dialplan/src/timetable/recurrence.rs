@@ -187,7 +187,7 @@ impl Recurrence {
             }
             Frequency::Weekly => {
                 let begin = self.week_of(start).checked_add(units.weeks()).ok()?;
-                let days = (0..7).filter_map(|n| begin.checked_add(n.days()).ok());
+                let days = days_from(begin, 7);
                 let is_wanted = |day: &Date| match &self.week_days[..] {
                     [] => day.weekday() == start.weekday(),
                     days => days.iter().any(|it| it.1 == day.weekday()),
@@ -219,34 +219,42 @@ impl Recurrence {
     }
 
     fn of_month(&self, begin: Date, start: Date) -> Vec<Date> {
-        let days =
-            (0..i64::from(begin.days_in_month())).filter_map(|n| begin.checked_add(n.days()).ok());
-        days.filter(|&day| match (&self.month_days[..], &self.week_days[..]) {
-            ([], []) => day.day() == start.day(),
-            ([], _) => self.is_week_day(day, Frequency::Monthly),
-            (_, []) => self.is_month_day(day),
-            _ => self.is_month_day(day) && self.is_week_day(day, Frequency::Monthly),
-        })
-        .collect()
+        if self.month_days.is_empty() && self.week_days.is_empty() {
+            return begin.with().day(start.day()).build().into_iter().collect();
+        }
+        let days = days_from(begin, begin.days_in_month().into());
+        days.filter(|&day| self.is_asked_for(day, Frequency::Monthly)).collect()
     }
 
     fn of_year(&self, begin: Date, start: Date) -> Vec<Date> {
-        let days =
-            (0..i64::from(begin.days_in_year())).filter_map(|n| begin.checked_add(n.days()).ok());
         let by_day = !self.month_days.is_empty() || !self.week_days.is_empty();
-        let scale = if self.months.is_empty() { Frequency::Yearly } else { Frequency::Monthly };
-        days.filter(|&day| {
-            if !self.year_days.is_empty() && !self.is_year_day(day) {
-                return false;
+        let same = [start.month()];
+        let months = match &self.months[..] {
+            [] if by_day || !self.year_days.is_empty() => {
+                let days = days_from(begin, begin.days_in_year().into());
+                return days
+                    .filter(|&day| self.year_days.is_empty() || self.is_year_day(day))
+                    .filter(|&day| self.is_asked_for(day, Frequency::Yearly))
+                    .collect();
             }
-            if !by_day && self.year_days.is_empty() {
-                return day.day() == start.day()
-                    && (!self.months.is_empty() || day.month() == start.month());
-            }
-            (self.month_days.is_empty() || self.is_month_day(day))
-                && (self.week_days.is_empty() || self.is_week_day(day, scale))
-        })
-        .collect()
+            [] => &same[..],
+            months => months,
+        };
+        let firsts = months.iter().filter_map(|&month| begin.with().month(month).build().ok());
+        if !by_day && self.year_days.is_empty() {
+            return firsts.filter_map(|day| day.with().day(start.day()).build().ok()).collect();
+        }
+        firsts
+            .flat_map(|first| days_from(first, first.days_in_month().into()))
+            .filter(|&day| self.year_days.is_empty() || self.is_year_day(day))
+            .filter(|&day| self.is_asked_for(day, Frequency::Monthly))
+            .collect()
+    }
+
+    /// Whether days of the month and of the week, as far as there are any, name it.
+    fn is_asked_for(&self, day: Date, within: Frequency) -> bool {
+        (self.month_days.is_empty() || self.is_month_day(day))
+            && (self.week_days.is_empty() || self.is_week_day(day, within))
     }
 
     /// What a rule of any frequency asks of a day.
@@ -289,6 +297,11 @@ impl Recurrence {
         let since = day.weekday().since(self.week_start);
         day.checked_sub(i64::from(since).days()).unwrap_or(day)
     }
+}
+
+/// So many days in a row.
+fn days_from(first: Date, count: i64) -> impl Iterator<Item = Date> {
+    (0..count).filter_map(move |n| first.checked_add(n.days()).ok())
 }
 
 fn days_between(from: Date, to: Date) -> i32 {

@@ -235,6 +235,10 @@ fn events_of_a_calendar_close() {
     };
     assert_eq!(state(&office, "2026-05-01T10:00"), (false, "calendar".into()));
     assert_eq!(state(&office, "2026-04-30T10:00"), (true, "hours".into()));
+    // Over a feast and a weekend, and before a meeting.
+    let next = |time| office.next_change(at(time), &TimeZone::UTC, 14);
+    assert_eq!(next("2026-04-30T18:30"), Some(at("2026-05-04T08:30")));
+    assert_eq!(next("2026-05-04T08:45"), Some(at("2026-05-04T09:30")));
 }
 
 #[test]
