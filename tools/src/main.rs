@@ -11,6 +11,7 @@ mod dialplan;
 mod load;
 mod log;
 mod numbering;
+mod replace;
 mod run;
 mod service;
 mod show;

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use diesis_dialplan::numbering::{Direction, NumberingPlan, RuleText, Settings, table};
 
 use super::Trouble;
 use crate::cli::numbering::Import;
+use crate::replace::replace;
 
 /// Takes the rules of a table, all or none.
 pub(super) fn import(import: &Import, out: &mut impl Write) -> Result<ExitCode, Trouble> {
@@ -71,14 +71,4 @@ fn configuration(settings: &Settings, rules: &[(Direction, RuleText)]) -> String
         }
     }
     text
-}
-
-/// The file is the old one or the new one, whatever happens.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension(format!("conf.{}", std::process::id()));
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::find;
+use crate::replace::replace;
 
 /// Name of the file. Begins with a dot: walks do not take it for an input.
 const NAME: &str = ".diesis-convert.json";
@@ -102,13 +103,6 @@ impl Ledger {
         if !self.changed {
             return Ok(());
         }
-        let draft = directory.join(format!("{NAME}.{}.part", std::process::id()));
-        let text = serde_json::to_vec(self)?;
-        let written =
-            fs::write(&draft, text).and_then(|()| fs::rename(&draft, directory.join(NAME)));
-        if written.is_err() {
-            let _ = fs::remove_file(&draft);
-        }
-        written
+        replace(&directory.join(NAME), serde_json::to_vec(self)?)
     }
 }

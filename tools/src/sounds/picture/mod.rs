@@ -9,7 +9,6 @@ mod surface;
 mod svg;
 mod wave;
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -24,6 +23,7 @@ use self::svg::Svg;
 use self::wave::Wave;
 use super::detail;
 use super::facts::{Facts, full_scale};
+use crate::replace::replace;
 
 /// What is gathered of a sound to draw it.
 pub(super) struct Sketch {
@@ -103,14 +103,7 @@ impl Sketch {
                 svg.into_text().into_bytes()
             }
         };
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}.part", std::process::id()));
-        let saved = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path));
-        if saved.is_err() {
-            // What stands there is half a picture, or nothing.
-            let _ = fs::remove_file(&draft);
-        }
-        saved
+        replace(path, bytes)
     }
 
     fn draw(&self, facts: &Facts, extent: Extent, on: &mut impl Surface) {
