@@ -11,7 +11,6 @@ mod time;
 
 use std::path::Path;
 
-use self::shape::Measure;
 pub use self::shape::{Curve, Mix, MixPart, Share};
 pub use self::silence::{Level, Silence, Wait};
 use self::stage::Stage;
@@ -21,6 +20,7 @@ use crate::convert::target::Target;
 use crate::error::SoundError;
 use crate::rate::Phase;
 use crate::read::input::Input;
+use crate::signal::extent::Extent;
 
 /// What a sound is between two effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,14 +108,14 @@ pub fn run(
     for number in 0..effects.len() {
         let (done, effect) = (&effects[..number], &effects[number]);
         known.push(match effect.needs_measure() {
-            false => Measure::default(),
+            false => Extent::default(),
             true => {
-                let mut measure = Measure::default();
+                let mut extent = Extent::default();
                 pass(parts, stages((signal, precision), done, &known)?, |made| {
-                    measure.take(made);
+                    extent.take(made);
                     Ok(())
                 })?;
-                measure
+                extent
             }
         });
     }
@@ -123,14 +123,14 @@ pub fn run(
         || parts.iter().any(|part| part.volume != 1.0)
         || precision > target.bits();
     let mut sink = Sink::create(path, target, dither && changes)?;
-    let mut peak = Measure::default();
+    let mut extent = Extent::default();
     let read = pass(parts, stages((signal, precision), &effects, &known)?, |made| {
-        peak.take(made);
+        extent.take(made);
         sink.write(made)
     })?;
     let clipped = sink.clipped();
     let written = sink.finish()?;
-    Ok(Outcome { read, written, peak: peak.loudest(), clipped })
+    Ok(Outcome { read, written, peak: extent.peak, clipped })
 }
 
 /// What all parts are, and the most bits that one of them needs.
@@ -237,11 +237,11 @@ fn mixed_first(begin: Signal, effects: &[Effect]) -> Result<Vec<Effect>, SoundEr
 fn stages(
     (begin, precision): (Signal, u32),
     effects: &[Effect],
-    known: &[Measure],
+    known: &[Extent],
 ) -> Result<(u16, Vec<Box<dyn Stage>>), SoundError> {
     let (mut signal, mut precision) = (begin, precision);
-    let each = effects.iter().zip(known).map(|(effect, measure)| {
-        let stage = shape::stage(effect, (signal, precision), measure);
+    let each = effects.iter().zip(known).map(|(effect, extent)| {
+        let stage = shape::stage(effect, (signal, precision), extent);
         if effect.changes_samples() {
             precision = 32;
         }

@@ -8,24 +8,7 @@ use super::time::Position;
 use super::{Effect, Signal, refused};
 use crate::error::SoundError;
 use crate::rate::RateConverter;
-
-/// What was found out about a sound.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Measure {
-    frames: u64,
-    loudest: f32,
-}
-
-impl Measure {
-    pub(super) fn take(&mut self, piece: &[Vec<f32>]) {
-        self.frames += len(piece) as u64;
-        self.loudest = piece.iter().flatten().fold(self.loudest, |most, it| most.max(it.abs()));
-    }
-
-    pub(super) const fn loudest(&self) -> f32 {
-        self.loudest
-    }
-}
+use crate::signal::extent::{Extent, LOUDEST};
 
 /// How a fade rises from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +111,7 @@ const MOST_PADDING: u64 = 600;
 pub(super) fn stage(
     effect: &Effect,
     (signal, precision): (Signal, u32),
-    measure: &Measure,
+    extent: &Extent,
 ) -> Result<Box<dyn Stage>, SoundError> {
     let Signal { rate, channels } = signal;
     Ok(match effect {
@@ -145,20 +128,20 @@ pub(super) fn stage(
             Box::new(Mixer(sums.collect::<Result<_, _>>()?))
         }
         Effect::Gain(gain) => Box::new(Gain(*gain)),
-        Effect::Normalize(level) => match measure.loudest {
+        Effect::Normalize(level) => match extent.peak {
             0.0 => Box::new(Gain(1.0)),
             loudest => Box::new(Gain(level / loudest)),
         },
-        Effect::Guard => Box::new(Gain(FULL_SCALE / measure.loudest.max(FULL_SCALE))),
+        Effect::Guard => Box::new(Gain(LOUDEST / extent.peak.max(LOUDEST))),
         Effect::Trim(positions) => {
-            let places = places("trim", positions.iter().copied(), rate, measure.frames)?;
+            let places = places("trim", positions.iter().copied(), rate, extent.frames)?;
             Box::new(Trim { places, next: 0, at: 0 })
         }
         Effect::Pad(pads) => {
             let positions = pads.iter().map(|(_, position)| *position);
-            let at = places("pad", positions, rate, measure.frames)?;
+            let at = places("pad", positions, rate, extent.frames)?;
             let lengths = pads.iter().map(|(length, _)| length.at(rate));
-            if effect.needs_measure() && at.last().is_some_and(|&at| at > measure.frames) {
+            if effect.needs_measure() && at.last().is_some_and(|&at| at > extent.frames) {
                 let reason = "a place lies behind the end of the sound".to_owned();
                 return Err(refused("pad", reason));
             }
@@ -174,13 +157,13 @@ pub(super) fn stage(
         Effect::Fade { curve, rise, fall } => {
             let end = match fall {
                 Some((position, length)) => {
-                    let end = places("fade", [*position].into_iter(), rate, measure.frames)?;
+                    let end = places("fade", [*position].into_iter(), rate, extent.frames)?;
                     let (end, length) = (end[0], length.at(rate));
                     if rise.at(rate).saturating_add(length) > end {
                         let reason = "it falls before it has risen";
                         return Err(refused("fade", reason.to_owned()));
                     }
-                    if end.saturating_sub(measure.frames) > MOST_PADDING * u64::from(rate) {
+                    if end.saturating_sub(extent.frames) > MOST_PADDING * u64::from(rate) {
                         let reason = format!(
                             "it ends more than {MOST_PADDING} s behind the end of the sound"
                         );
@@ -195,9 +178,6 @@ pub(super) fn stage(
         Effect::Silence(silence) => silence::stage(silence, signal, precision)?,
     })
 }
-
-/// What does not round to more than the largest whole number.
-const FULL_SCALE: f32 = 0.9999;
 
 /// Frames of positions, each relative to those before; they must not go back.
 fn places(

@@ -20,13 +20,14 @@ use self::excerpt::Excerpt;
 use self::sink::Sink;
 use self::target::Target;
 use self::treatment::{Ends, Gate, Level, Section, Trim};
-use self::way::{Tally, Way, pass};
+use self::way::{Way, pass};
 use crate::error::SoundError;
 use crate::rate::Phase;
 use crate::read::channels::Channels;
 use crate::read::input::Input;
 use crate::read::warning::Warning;
 use crate::read::{Reader, Spec};
+use crate::signal::extent::{Extent, LOUDEST};
 use crate::signal::{Measured, Meter, magnitude};
 
 /// What is done to a sound on its way.
@@ -163,13 +164,13 @@ pub fn convert(
     let gains: Vec<f32> = ways.iter().map(|way| way.gain).collect();
     let measure = conversion.measure || matches!(conversion.level, Level::Loudness { .. });
     let mut meters = if measure { meters(outputs) } else { vec![] };
-    let (frames, tallies) = pass(&mut reader, &excerpt, conversion, ways, |way, made| {
+    let (frames, extents) = pass(&mut reader, &excerpt, conversion, ways, |way, made| {
         if let Some(meter) = meters.get_mut(way) {
             meter.take(made);
         }
         sinks[way].write(made)
     })?;
-    let made = |(n, (&Tally { peak, frames }, sink)): (usize, (&Tally, &Sink))| Made {
+    let made = |(n, (&Extent { peak, frames }, sink)): (usize, (&Extent, &Sink))| Made {
         frames,
         gain: gains[n],
         peak,
@@ -177,7 +178,7 @@ pub fn convert(
         held: held[n],
         measured: meters.get(n).map(Meter::measured),
     };
-    let made: Vec<Made> = tallies.iter().zip(&sinks).enumerate().map(made).collect();
+    let made: Vec<Made> = extents.iter().zip(&sinks).enumerate().map(made).collect();
     for sink in sinks {
         sink.finish()?;
     }
@@ -208,7 +209,7 @@ fn set_gains(
     if conversion.level != Level::Kept {
         ways.iter_mut().for_each(|way| way.gain = 1.0);
     }
-    let (_, tallies) = pass(reader, excerpt, conversion, ways.to_vec(), |way, made| {
+    let (_, extents) = pass(reader, excerpt, conversion, ways.to_vec(), |way, made| {
         if let Some(meter) = meters.get_mut(way) {
             meter.take(made);
         }
@@ -216,12 +217,12 @@ fn set_gains(
     })?;
     let mut held = vec![None; ways.len()];
     // One gain for all of them, as for one file: they are the same sound.
-    let loudest = tallies.iter().map(|tally| tally.peak).fold(0.0, f32::max);
+    let loudest = extents.iter().map(|extent| extent.peak).fold(0.0, f32::max);
     for (n, way) in ways.iter_mut().enumerate() {
         way.gain = match conversion.level {
             Level::Kept if loudest > LOUDEST => way.gain * (LOUDEST / loudest),
             Level::Kept => way.gain,
-            Level::Peak(peak) => to_peak(magnitude(peak), tallies[n].peak),
+            Level::Peak(peak) => to_peak(magnitude(peak), extents[n].peak),
             Level::Loudness { target, ceiling } => {
                 let measured = meters[n].measured();
                 let wanted = measured.loudness.map_or(1.0, |is| magnitude(target - is));
@@ -247,9 +248,6 @@ fn meters(outputs: &[(PathBuf, Target)]) -> Vec<Meter> {
     let meter = |(_, target): &(PathBuf, Target)| Meter::new(target.rate, target.channels.into());
     outputs.iter().map(meter).collect()
 }
-
-/// Just below full scale: rounding and dither stay within it.
-const LOUDEST: f32 = 0.9999;
 
 /// Whether samples are others than they were before an output's own treatment, so that rounding
 /// adds something of its own.

@@ -8,6 +8,7 @@ use super::treatment::samples;
 use crate::error::SoundError;
 use crate::rate::{RateConverter, converted_len};
 use crate::read::{Reader, Spec};
+use crate::signal::extent::Extent;
 
 /// Makes one output's samples.
 #[derive(Clone)]
@@ -21,13 +22,6 @@ pub(super) struct Way {
     fade: Option<Fade>,
     /// Frames of silence at either end.
     pad: [u64; 2],
-}
-
-/// Greatest magnitude of what was made, full scale as 1, and how many frames.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Tally {
-    pub(super) peak: f32,
-    pub(super) frames: u64,
 }
 
 impl Way {
@@ -93,12 +87,10 @@ pub(super) fn pass(
     conversion: &Conversion,
     mut ways: Vec<Way>,
     mut take: impl FnMut(usize, &[Vec<f32>]) -> Result<(), SoundError>,
-) -> Result<(u64, Vec<Tally>), SoundError> {
-    let mut tallies = vec![Tally::default(); ways.len()];
+) -> Result<(u64, Vec<Extent>), SoundError> {
+    let mut extents = vec![Extent::default(); ways.len()];
     let mut give = |number: usize, made: &[Vec<f32>]| {
-        let tally = &mut tallies[number];
-        tally.frames += made.first().map_or(0, Vec::len) as u64;
-        tally.peak = made.iter().flatten().fold(tally.peak, |peak, it| peak.max(it.abs()));
+        extents[number].take(made);
         take(number, made)
     };
     for (number, way) in ways.iter().enumerate() {
@@ -116,7 +108,7 @@ pub(super) fn pass(
         give(number, &way.made)?;
         silence(way.pad[1], way.made.len(), |made| give(number, made))?;
     }
-    Ok((frames, tallies))
+    Ok((frames, extents))
 }
 
 /// Hands so many frames of silence on.

@@ -5,6 +5,7 @@
 //! loudspeakers, as R 128 has it for "dual mono", it is 3 LU louder than what is told here. A
 //! telephone has one, and other meters (`ffmpeg -af ebur128`) count by default as this one does.
 
+pub(crate) mod extent;
 mod loudness;
 pub mod silence;
 mod true_peak;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use diesis_sounds::convert::Report;
 use diesis_sounds::error::SoundError;
+use diesis_sounds::signal::decibels;
 
 use super::signal::Treated;
 
@@ -31,7 +32,7 @@ impl fmt::Display for Told<'_> {
         if report.peak == 0.0 {
             return write!(f, ", silent");
         }
-        write!(f, ", peak {:.1} dBFS{}", decibels(report.peak), Treated(report))
+        write!(f, ", peak {:.1} dBFS{}", decibels(report.peak.into()), Treated(report))
     }
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn warnings(report: &Report, gain: f32) -> Vec<String> {
             "{} samples were too loud and are cut; `--guard` makes it as quiet as it takes, \
              `--gain {:.1}` does too",
             report.clipped,
-            -decibels(report.peak) + gain
+            f64::from(gain) - decibels(report.peak.into())
         ));
     }
     warnings
@@ -62,10 +63,6 @@ impl fmt::Display for Failure<'_> {
         let Self(path, error) = self;
         write!(f, "{}: {}\n  what to do: {}", path.display(), with_cause(error), error.remedy())
     }
-}
-
-pub(crate) fn decibels(value: f32) -> f32 {
-    20.0 * value.log10()
 }
 
 /// An error and what caused it.
