@@ -26,10 +26,12 @@ pub(super) fn pcm(
         return refused("does not contain WAVE".to_owned());
     }
     let (mut at, mut odd, mut format) = (12_u64, false, false);
+    let mut chunks = 0;
     let (begin, len) = loop {
         let mut header = [0; 8];
         input.seek(SeekFrom::Start(at))?;
-        if !filled(input, &mut header)? {
+        chunks += 1;
+        if !filled(input, &mut header)? || chunks > MOST_CHUNKS {
             let why = if odd { ": it takes the byte after an odd chunk for a name" } else { "" };
             return refused(format!("read failed: no data chunk is found{why}"));
         }
@@ -82,6 +84,8 @@ pub(super) fn pcm(
     Ok(Ok(()))
 }
 
+/// More chunks than this are those of no sound, and would take long to look at.
+const MOST_CHUNKS: u32 = 10_000;
 /// The 44 bytes of a plain header are 3 ms; who writes more should hear of it.
 const NOTABLE: u64 = 20;
 
