@@ -314,6 +314,38 @@ pub fn compare(left: &BStr, right: &BStr) -> Ordering {
     Name::parse(left).compare(&Name::parse(right))
 }
 
+/// Whether there is a text that both names match.
+pub fn overlap(left: &BStr, right: &BStr) -> bool {
+    let elements = |name: &BStr| match name.strip_prefix(b"_") {
+        Some(pattern) => Pattern::parse(pattern).elements,
+        None => {
+            let literal = without_dashes(name);
+            let single = |&byte: &u8| Element::set(ByteSet::EMPTY.with(byte), byte);
+            literal.iter().map(single).chain([Element::END]).collect()
+        }
+    };
+    let (left, right) = (elements(left), elements(right));
+    for (&left, &right) in left.iter().zip(&right) {
+        let either = |element| left == element || right == element;
+        if either(Element::BROKEN) {
+            return false;
+        }
+        if either(Element::BANG) {
+            return true;
+        }
+        if either(Element::END) {
+            return left == right;
+        }
+        if either(Element::DOT) {
+            return true;
+        }
+        if !(0..=255).any(|byte| left.contains(byte) && right.contains(byte)) {
+            return false;
+        }
+    }
+    false
+}
+
 /// A text that an extension name matches: the lowest byte of each set, something for a `.`.
 pub(crate) fn sample(name: &BStr) -> BString {
     let Some(pattern) = name.strip_prefix(b"_") else { return name.into() };
@@ -339,6 +371,25 @@ pub(crate) fn without_dashes(text: &[u8]) -> BString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_overlap_when_one_text_fits_both() {
+        for (left, right, wanted) in [
+            ("100", "1-00", true),
+            ("100", "101", false),
+            ("_1XX", "100", true),
+            ("_1XX", "1000", false),
+            ("_1X.", "10", false),
+            ("_1X.", "_1ZZ", true),
+            ("_1!", "1", true),
+            ("_NXX", "_[01]XX", false),
+            ("_0[2-4]", "_0[4-6]", true),
+            ("_0[2-", "02", false),
+        ] {
+            assert_eq!(overlap(left.into(), right.into()), wanted, "{left} {right}");
+            assert_eq!(overlap(right.into(), left.into()), wanted, "{right} {left}");
+        }
+    }
 
     fn is_match(name: &str, dialled: &str) -> bool {
         matches(name.into(), dialled.into())

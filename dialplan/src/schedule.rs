@@ -24,7 +24,7 @@ pub struct Schedule {
 }
 
 /// Weekdays, days of the month and months.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Days {
     /// One bit for each day of the week, from Sunday.
     weekdays: u32,

@@ -56,6 +56,16 @@ impl Pbx {
         Self { executor: Executor::new(channel, context, extension, 1), started }
     }
 
+    /// The same for a call from outside, which a schedule may keep from its number.
+    pub(crate) fn incoming(
+        channel: PlanChannel,
+        context: &BStr,
+        extension: &BStr,
+        started: Instant,
+    ) -> Self {
+        Self { executor: Executor::new(channel, context, extension, 1).with_guards(), started }
+    }
+
     /// A channel that runs no dialplan of its own, only subroutines on behalf of another call.
     pub(crate) fn idle(
         channel: PlanChannel,

@@ -87,7 +87,9 @@ mod tests {
     use crate::timetable::{Closure, Period, Reaction, Timetable};
 
     const DIALPLAN: &str = "[in]\nexten => s,1,Schedule(office)\nsame => n,Set(WAS=open)\n\
-                            same => n,Wait(5)\n[night]\nexten => s,1,Wait(9)\n";
+                            same => n,Wait(5)\n[night]\nexten => s,1,Wait(9)\n\
+                            [did]\nexten => _X00,1,Set(RANG=1)\nexten => _X0X,1,Wait(1)\n\
+                            [trunk]\ninclude => did\n";
 
     fn plan(closure: Option<&str>) -> Plan {
         let files = MemoryFiles::new().with("extensions.conf", DIALPLAN);
@@ -108,6 +110,10 @@ mod tests {
         };
         let mut all = crate::timetable::Timetables::default();
         all.insert("office", office);
+        let mut guards = crate::timetable::Guards::default();
+        guards.insert("in", "_10X", "office").expect("the first");
+        guards.insert("did", "_10X", "office").expect("the first");
+        all.set_guards(guards);
         plan.set_timetables(all);
         plan
     }
@@ -159,6 +165,29 @@ mod tests {
         assert_eq!(met, (shut.clone(), "CLOSED by hours".into()));
         let met = called(&plan, "2026-11-12T10:00:00Z", Some(Override::Closed));
         assert_eq!(met, (shut, "CLOSED by override".into()));
+    }
+
+    #[test]
+    fn sch_1_a_guarded_number_is_asked_for_before_its_first_step() {
+        use crate::simulation::Scenario;
+        let ran = |plan: &Plan, context: &str, number: &str, time: &str| {
+            let scenario = Scenario {
+                start: time.parse().expect("a time"),
+                sounds: [("shut".into(), std::time::Duration::from_secs(1))].into(),
+                ..Scenario::new(context, number)
+            };
+            let steps = scenario.run(plan).trace.into_iter();
+            steps.map(|it| format!("{} {}", it.priority, it.application)).collect::<Vec<_>>()
+        };
+        let plan = plan(None);
+        let (open, shut) = ("2026-11-12T10:00:00Z", "2026-11-14T10:00:00Z");
+        assert_eq!(ran(&plan, "did", "100", open), ["0 Schedule", "1 Set"]);
+        assert_eq!(ran(&plan, "did", "100", shut), ["0 Schedule"]);
+        // Found in an included context; and a number that nobody guards.
+        assert_eq!(ran(&plan, "trunk", "101", shut), ["0 Schedule"]);
+        assert_eq!(ran(&plan, "trunk", "201", shut), ["1 Wait"]);
+        // A number that is no extension of its context goes to `s`, which is not guarded.
+        assert_eq!(ran(&plan, "in", "104", shut)[..1], ["1 Schedule"]);
     }
 
     #[test]

@@ -24,6 +24,16 @@ pub(crate) struct Control {
     pub(crate) pending: Option<Pending>,
     /// Whether a subroutine runs beside the flow, and what to go back to.
     pub(crate) beside: Vec<Beside>,
+    /// What is asked before the first step.
+    pub(crate) guarding: Guarding,
+}
+
+/// Whether a number's opening hours are asked before its first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Guarding {
+    #[default]
+    Off,
+    On,
 }
 
 /// A Dial or Originate that goes on when its subroutine has returned.

@@ -32,8 +32,8 @@ use crate::state::{Running, State};
 use crate::variables::Variables;
 
 pub(crate) use control::{
-    Accompanied, Continuation, Control, Deferred, Flow, Loop, LoopPlace, MacroFrame, Pending,
-    ReadDigits, ReadExtension, Stage,
+    Accompanied, Continuation, Control, Deferred, Flow, Guarding, Loop, LoopPlace, MacroFrame,
+    Pending, ReadDigits, ReadExtension, Stage,
 };
 pub(crate) use run::{MOST_FRAMES, Run, digit_of};
 
@@ -120,6 +120,14 @@ impl Executor {
         let mut executor = Self::new(channel, "default", "s", 1);
         executor.control.phase = Phase::Alone(Some(Box::new((name.into(), arguments.into()))));
         executor
+    }
+
+    /// Lets the call ask the timetable that guards its number, if one does, before its first step, as
+    /// calls that come in from outside do: `Schedule(name)` runs as priority 0.
+    #[must_use]
+    pub fn with_guards(mut self) -> Self {
+        self.control.guarding = Guarding::On;
+        self
     }
 
     /// Whether old names work. Default: [`Legacy::Emulated`], since a fifth of the dialplans out there use

@@ -3,7 +3,7 @@
 use bstr::{BStr, BString};
 
 use super::control::{Beside, Deferred, Digits, Phase};
-use super::{Advance, Continuation, Control, Flow};
+use super::{Advance, Continuation, Control, Flow, Guarding};
 use crate::application::{self, Application};
 use crate::arguments::scan_integer;
 use crate::host::{Level, Place, Step};
@@ -95,6 +95,11 @@ impl<'a> Run<'a> {
             return self.leave();
         };
         let (name, arguments) = *only;
+        self.run_beside_steps(name.as_ref(), arguments.as_ref())
+    }
+
+    /// Runs an application that is no step of the dialplan.
+    fn run_beside_steps(&mut self, name: &BStr, arguments: &BStr) -> Turn {
         let state = &self.scope.state;
         self.scope.host.trace(&Step {
             place: Place {
@@ -103,10 +108,10 @@ impl<'a> Run<'a> {
                 priority: state.priority,
             },
             depth: 0,
-            application: name.as_ref(),
-            arguments: arguments.as_ref(),
+            application: name,
+            arguments,
         });
-        let flow = self.execute_named(&name, &arguments);
+        let flow = self.execute_named(name, arguments);
         self.follow(flow)
     }
 
@@ -131,7 +136,35 @@ impl<'a> Run<'a> {
                 self.set_context(b"default");
             }
         }
-        Turn::Next
+        match self.guard() {
+            Some(timetable) => {
+                // What lets the call in leads to priority 1.
+                self.scope.state.priority = 0;
+                self.run_beside_steps("Schedule".into(), timetable.as_ref())
+            }
+            None => Turn::Next,
+        }
+    }
+
+    /// The timetable that guards the number at which the call starts: by the context it came to,
+    /// else by the one that holds the extension.
+    fn guard(&mut self) -> Option<BString> {
+        let plan = self.scope.plan;
+        let guards = plan.timetables().guards();
+        let is_asked = self.control.guarding == Guarding::On && self.scope.state.priority == 1;
+        if !is_asked || guards.is_empty() {
+            return None;
+        }
+        let context = self.context()?;
+        let extension = self.scope.state.extension.as_ref();
+        let own = guards.of(&self.scope.state.context, extension);
+        let timetable = own.or_else(|| {
+            let circumstances = self.scope.circumstances();
+            let target = Target::Priority(1);
+            let found = plan.find(context, BStr::new(extension), target, &circumstances).ok()?;
+            guards.of(plan.view(found.context).name(), extension)
+        })?;
+        Some(timetable.to_owned())
     }
 
     /// Looks the present step up and runs it.

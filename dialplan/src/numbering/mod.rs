@@ -131,6 +131,12 @@ impl Rule {
     }
 }
 
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 /// What is wrong with a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -160,8 +166,8 @@ pub enum RuleError {
     NotDialled(char),
 }
 
-/// A numbering plan.
-#[derive(Debug, Clone)]
+/// A numbering plan. Two are equal when they are written alike.
+#[derive(Debug, Clone, PartialEq)]
 pub struct NumberingPlan {
     settings: Settings,
     outgoing: Vec<Rule>,

@@ -112,7 +112,8 @@ impl Scenario {
         let mut channel = Channel::new("Local/caller@simulation-00000001;2");
         channel.caller = self.caller.clone();
         let mut executor = Executor::new(channel, self.context.clone(), self.extension.clone(), 1)
-            .with_legacy(self.legacy);
+            .with_legacy(self.legacy)
+            .with_guards();
         executor.channel_mut().unique_id = "1.1".into();
         let mut simulation = Simulation {
             plan,

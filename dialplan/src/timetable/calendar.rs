@@ -11,7 +11,7 @@ use super::recurrence::{Recurrence, RecurrenceError};
 use crate::schedule::time_zone;
 
 /// The events of a calendar.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Calendar {
     events: Vec<Event>,
 }
@@ -50,7 +50,7 @@ pub enum CalendarProblem {
     TooMany,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Event {
     summary: BString,
     start: DateTime,
@@ -64,14 +64,14 @@ struct Event {
 }
 
 /// Which clock its times are read from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Clock {
     /// That of whoever looks.
     Local,
     Zone(TimeZone),
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Length {
     /// Whole days, counted by dates.
     Days(i32),

@@ -6,6 +6,7 @@
 
 mod calendar;
 mod dates;
+mod guard;
 mod period;
 mod recurrence;
 #[cfg(test)]
@@ -20,15 +21,17 @@ use jiff::{Timestamp, ToSpan};
 
 pub use calendar::{Calendar, CalendarError, CalendarProblem};
 pub use dates::Dates;
+pub use guard::Guards;
 pub use period::Period;
 pub use recurrence::RecurrenceError;
 
 use crate::world::Database;
 
 /// All timetables of a configuration, by name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timetables {
     by_name: BTreeMap<BString, Timetable>,
+    guards: Guards,
 }
 
 impl Timetables {
@@ -46,6 +49,17 @@ impl Timetables {
         found.map(|(name, timetable)| (BStr::new(name), timetable))
     }
 
+    /// Which of them guard incoming numbers.
+    #[must_use]
+    pub const fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
+    /// Lets them guard incoming numbers.
+    pub fn set_guards(&mut self, guards: Guards) {
+        self.guards = guards;
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&BStr, &Timetable)> {
         self.by_name.iter().map(|(name, timetable)| (BStr::new(name), timetable))
@@ -53,7 +67,7 @@ impl Timetables {
 }
 
 /// One set of opening hours.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timetable {
     /// Where its clock stands; without one it is the system's.
     pub zone: Option<TimeZone>,
@@ -66,7 +80,7 @@ pub struct Timetable {
 }
 
 /// Exceptional days.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Closure {
     /// What it is called.
     pub name: BString,

@@ -10,7 +10,7 @@ use crate::schedule::{Days, Flaw, FlawKind, scan_time};
 ///
 /// Each field is as in `GotoIfTime`, both ends of a range included to the minute; hours that end
 /// before they begin reach into the next day, of which nothing else is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Period {
     hours: Vec<(usize, usize)>,
     days: Days,

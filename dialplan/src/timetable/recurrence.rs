@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::calendar::{date, date_time};
 
 /// A rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Recurrence {
     frequency: Frequency,
     interval: i32,
@@ -30,7 +30,7 @@ enum Frequency {
     Yearly,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Until {
     /// By the event's own clock.
     Local(DateTime),

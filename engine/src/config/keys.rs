@@ -517,7 +517,16 @@ pub(super) const NUMBERING_RULES: KeyTable =
 
 pub(super) const SCHEDULE: KeyTable = KeyTable {
     kind: "a schedule",
-    read: &["type", "timezone", "open", "closures", "calendar", "closed_sound", "closed_action"],
+    read: &[
+        "type",
+        "timezone",
+        "open",
+        "closures",
+        "calendar",
+        "closed_sound",
+        "closed_action",
+        "incoming",
+    ],
     later: &[],
 };
 

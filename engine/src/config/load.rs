@@ -6,7 +6,7 @@ use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::check;
 use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
@@ -150,8 +150,15 @@ impl Configuration {
             .file("cdr.conf", files, cdr::read)
             .unwrap_or_else(|| Some(CdrSettings::default()));
         let numbering = parts.file("numbering.conf", files, numbering::read);
-        let read =
-            |blocks: &[Block<'_>], notes: &mut Notes| schedules::read(blocks, files, now, notes);
+        let mut entrances: Vec<&BStr> =
+            sip.peers.iter().map(|peer| peer.context.as_bstr()).collect();
+        entrances.sort_unstable();
+        entrances.dedup();
+        let plan = dialplan.as_ref().map(|dialplan| &dialplan.plan);
+        let house = schedules::House { plan, entrances: &entrances };
+        let read = |blocks: &[Block<'_>], notes: &mut Notes| {
+            schedules::read(blocks, files, house, now, notes)
+        };
         let timetables = parts.file("schedules.conf", files, read).unwrap_or_default();
         let plan = match dialplan {
             Some(mut dialplan) => {

@@ -64,7 +64,7 @@ impl Switch {
         let name = channel_name(peer.name.as_ref(), id);
         let language = peer.language.as_ref().unwrap_or(&self.config.default_language);
         let channel = plan_channel(name, parties, language, id, now);
-        Control::Dialplan(Box::new(Pbx::new(
+        Control::Dialplan(Box::new(Pbx::incoming(
             channel,
             peer.context.as_ref(),
             parties.dialled.as_ref(),

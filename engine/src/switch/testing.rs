@@ -63,7 +63,8 @@ impl Exchange {
         Self::with_plan(config, super::plan::testing::faulty(dialplan), prompts)
     }
 
-    fn with_plan(config: SwitchConfig, plan: Plan, prompts: &[(&str, u64)]) -> Self {
+    /// The same with a plan that was made elsewhere.
+    pub(super) fn with_plan(config: SwitchConfig, plan: Plan, prompts: &[(&str, u64)]) -> Self {
         let now = clocks();
         let seeds = Seeds { entropy: 42, digest_key: [7; 32] };
         let config = SwitchConfig { plan: Arc::new(plan), ..config };

@@ -35,6 +35,7 @@ mod records;
 mod registrations;
 mod reliable;
 mod replace;
+mod schedules;
 mod silence;
 mod subscriptions;
 mod timers;

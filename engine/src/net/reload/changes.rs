@@ -28,6 +28,8 @@ impl Changes {
         let mut changes = Self::default();
         changes.sip(&old.sip, &new.sip);
         changes.plan(&old.plan, &new.plan);
+        changes.note(old.plan.timetables() != new.plan.timetables(), "schedules and calendars");
+        changes.note(old.plan.numbering() != new.plan.numbering(), "numbering plan");
         changes.note(old.conferences != new.conferences, "conference profiles");
         changes.note(old.features != new.features, "feature codes");
         changes.note(old.music != new.music, "music on hold");

@@ -3,6 +3,8 @@
 //! A section is a schedule (`type=schedule`) or days that one or several schedules except
 //! (`type=closure`).
 
+mod incoming;
+
 use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -11,7 +13,7 @@ use diesis_dialplan::conf::{Conf, FileSource};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity};
 use diesis_dialplan::parser;
 use diesis_dialplan::schedule::time_zone;
-use diesis_dialplan::timetable::{Calendar, Closure, Dates, Period, Timetable, Timetables};
+use diesis_dialplan::timetable::{Calendar, Closure, Dates, Guards, Period, Timetable, Timetables};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -20,11 +22,13 @@ use super::keys;
 use super::notes::Notes;
 use super::setting::{Block, Setting};
 use super::value;
+pub(super) use incoming::House;
 
 /// Reads all sections of the file. `now` says from when on a schedule should open at some time.
 pub(super) fn read(
     sections: &[Block<'_>],
     files: &dyn FileSource,
+    house: House<'_>,
     now: Option<Timestamp>,
     notes: &mut Notes,
 ) -> Timetables {
@@ -38,11 +42,12 @@ pub(super) fn read(
         }
     }
     let mut timetables = Timetables::default();
+    let mut guards = Guards::default();
     for section in sections {
         match kind(section) {
             Kind::Closure => {}
             Kind::Schedule => {
-                let timetable = timetable(section, &closures, files, notes);
+                let timetable = timetable(section, &closures, files, (house, &mut guards), notes);
                 check(section, &timetable, now, notes);
                 if timetables.get(section.name()).is_some() {
                     let message = format!("schedule [{}] is defined twice", section.name());
@@ -58,6 +63,7 @@ pub(super) fn read(
             }
         }
     }
+    timetables.set_guards(guards);
     timetables
 }
 
@@ -104,6 +110,7 @@ fn timetable(
     section: &Block<'_>,
     closures: &HashMap<BString, Closure>,
     files: &dyn FileSource,
+    (house, guards): (House<'_>, &mut Guards),
     notes: &mut Notes,
 ) -> Timetable {
     let mut timetable = Timetable::default();
@@ -125,6 +132,7 @@ fn timetable(
             }
         }
         b"calendar" => own.calendars.extend(calendar(setting, files)),
+        b"incoming" => incoming::take(setting, section, house, guards),
         b"closed_sound" => setting.optional_text(&mut timetable.closed.sound),
         b"closed_action" => action(setting, &mut timetable.closed.action),
         _ => setting.judge(),
@@ -316,5 +324,48 @@ mod tests {
         let named: Vec<&String> = all.iter().filter(|it| it.contains("schedule [")).collect();
         assert_eq!(named.len(), 1, "{all:?}");
         assert!(named[0].starts_with("extensions.conf:2:"), "{named:?}");
+    }
+
+    #[test]
+    fn sch_1_a_schedule_guards_numbers_that_lead_somewhere_and_no_other_does() {
+        let dialplan = "[from-trunk]\ninclude => did\n[did]\nexten => _01551718XX,1,Answer()\n\
+                        exten => 200,hint,PJSIP/1\n[spare]\nexten => 1,1,Answer()\n";
+        let pjsip = "[trunk]\ntype=endpoint\ncontext=from-trunk\nallow=alaw\n";
+        let of = |lines: &str| {
+            let text = format!(
+                "[a]\ntype=schedule\nopen=*\n{lines}\n\
+                 [b]\ntype=schedule\nopen=*\nincoming=from-trunk/0155171801\n"
+            );
+            let files = MemoryFiles::new()
+                .with("schedules.conf", text)
+                .with("extensions.conf", dialplan)
+                .with("pjsip.conf", pjsip);
+            let loaded = Configuration::load(&files);
+            let said = loaded.findings().map(|finding| finding.to_string());
+            let said: Vec<String> = said.filter(|it| it.starts_with("schedules.conf")).collect();
+            (said.join("\n"), loaded.is_refused(), loaded.configuration.plan)
+        };
+        let (said, is_refused, plan) =
+            of("incoming = from-trunk/_01551718XX, did/0155171889\nincoming=did/_0.");
+        assert_eq!((said.as_str(), is_refused), ("", false));
+        let guards = plan.timetables().guards();
+        let by = |number: &str| guards.of(b"from-trunk", number.as_bytes()).unwrap().to_string();
+        assert_eq!((by("0155171801"), by("0155171802")), ("b".to_owned(), "a".to_owned()));
+        for (line, words, refused) in [
+            ("incoming=0155171889", "expected CONTEXT/NUMBER", true),
+            ("incoming=", "expected CONTEXT/NUMBER", true),
+            ("incoming=from-tronk/01", "did you mean `from-trunk`", true),
+            ("incoming=did/0299", "[did] has no extension for 0299", true),
+            ("incoming=did/_9X.", "[did] has no extension for _9X.", true),
+            // Somebody's hint is no step.
+            ("incoming=did/200", "[did] has no extension for 200", true),
+            ("incoming=from-trunk/01551718-01", "guarded by schedule [a] already", true),
+            ("incoming=did/0155171809, did/0155171809", "guarded by this schedule already", true),
+            ("incoming=spare/1", "no call starts in [spare]", false),
+        ] {
+            let (said, is_refused, _) = of(line);
+            assert!(said.contains(words) && said.contains("error[") == refused, "{line}: {said}");
+            assert_eq!(is_refused, refused, "{line}");
+        }
     }
 }
