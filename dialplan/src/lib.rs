@@ -7,6 +7,7 @@ pub mod channel;
 pub mod check;
 pub mod codes;
 pub mod conf;
+pub mod csv;
 pub mod diagnostic;
 pub mod executor;
 pub mod expression;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use diesis_dialplan::csv::quoted;
 use diesis_engine::net::control::protocol::{Reply, Table};
 use serde_json::{Map, Value};
 
@@ -127,10 +128,7 @@ fn write_csv(table: &Table, out: &mut impl Write) -> io::Result<()> {
 
 fn csv(cell: &Value) -> String {
     let text = if cell.is_null() { String::new() } else { plain(cell) };
-    match text.contains([',', '"', '\r', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
+    quoted(&text)
 }
 
 #[cfg(test)]

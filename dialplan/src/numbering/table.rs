@@ -1,6 +1,7 @@
 //! Tables of rules as text: comma-separated values, and the default rules.
 
 use super::{Direction, RuleText};
+use crate::csv::{self, quoted};
 
 /// The rules for numbers that are to be dialled which a plan has when it names none.
 #[must_use]
@@ -73,7 +74,7 @@ pub fn import(text: &str) -> Result<Vec<Row>, (usize, RowError)> {
         if line.is_empty() || (rules.is_empty() && line.eq_ignore_ascii_case(HEADER)) {
             continue;
         }
-        let fields = fields(line).map_err(|error| (number, error))?;
+        let fields = csv::fields(line, ',').map_err(|error| (number, error.into()))?;
         let [direction, rule @ ..] = &fields[..] else { continue };
         let known = Direction::from_name(direction)
             .ok_or_else(|| (number, RowError::Direction(direction.clone())))?;
@@ -88,7 +89,7 @@ pub fn import(text: &str) -> Result<Vec<Row>, (usize, RowError)> {
 /// # Errors
 /// What is wrong with it.
 pub fn parse_row(text: &str) -> Result<RuleText, RowError> {
-    row(&fields(text)?)
+    row(&csv::fields(text, ',')?)
 }
 
 /// What can be wrong with a line of a table.
@@ -107,8 +108,8 @@ pub enum RowError {
     #[error("{0:?} is no priority: a whole number")]
     Priority(String),
     /// A quote without its end.
-    #[error("a quote is not closed")]
-    Quote,
+    #[error("{0}")]
+    Quote(#[from] csv::Unclosed),
 }
 
 fn row(fields: &[String]) -> Result<RuleText, RowError> {
@@ -118,45 +119,4 @@ fn row(fields: &[String]) -> Result<RuleText, RowError> {
     let number = priority.parse().map_err(|_| RowError::Priority(priority.clone()))?;
     let [name, model, value] = [name, model, value].map(String::clone);
     Ok(RuleText { priority: number, name, model, value })
-}
-
-/// The fields of a line, trimmed where they are not quoted.
-fn fields(line: &str) -> Result<Vec<String>, RowError> {
-    let mut fields = Vec::new();
-    let mut rest = line;
-    loop {
-        let trimmed = rest.trim_start();
-        let after = if let Some(mut quoted) = trimmed.strip_prefix('"') {
-            let mut field = String::new();
-            loop {
-                let (before, behind) = quoted.split_once('"').ok_or(RowError::Quote)?;
-                field.push_str(before);
-                match behind.strip_prefix('"') {
-                    Some(more) => {
-                        field.push('"');
-                        quoted = more;
-                    }
-                    None => {
-                        fields.push(field);
-                        break behind.trim_start();
-                    }
-                }
-            }
-        } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            fields.push(rest[..end].trim().to_owned());
-            &rest[end..]
-        };
-        match after.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(fields),
-            None => return Err(RowError::Quote),
-        }
-    }
-}
-
-/// A field as it is written.
-fn quoted(field: &str) -> String {
-    let is_plain = field.trim() == field && !field.contains(['"', ',', '\n', '\r']);
-    if is_plain { field.to_owned() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
 }
