@@ -1,6 +1,7 @@
 //! The embeddable engine: SIP, SDP, RTP, calls, conferences and the dialplan on them.
 
 pub(crate) mod bridge;
+pub mod campaign;
 pub mod cdr;
 #[cfg(feature = "net")]
 pub mod certificate;
