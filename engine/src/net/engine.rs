@@ -97,7 +97,7 @@ impl Engine {
     /// When the engine takes no new calls, or has stopped.
     pub async fn originate(&self, originate: Originate) -> Result<OriginateStatus, PlaceError> {
         let (done, answered) = oneshot::channel();
-        let request = Request::Originate { originate: Box::new(originate), done };
+        let request = Request::Originate { originate: Box::new(originate), done, news: None };
         self.requests.send(request).await.map_err(|_| PlaceError::EngineStopped)?;
         match answered.await.map_err(|_| PlaceError::EngineStopped)? {
             Completion::Originated(status) => Ok(status),

@@ -47,7 +47,8 @@ use crate::{
     recording::RecordingNews,
     sip::{Flow, Transport},
     switch::{
-        Command, CommandId, Completion, Originate, Parties, Seeds, Switch, SwitchEvent, Verb,
+        Command, CommandId, Completion, Originate, OriginateNews, Parties, Seeds, Switch,
+        SwitchEvent, Verb,
     },
 };
 
@@ -56,8 +57,12 @@ use crate::{
 pub(crate) enum Request {
     /// Calls somebody.
     Place { call: Box<Resolved>, done: oneshot::Sender<Result<Call, String>> },
-    /// Calls somebody for the dialplan.
-    Originate { originate: Box<Originate>, done: oneshot::Sender<Completion> },
+    /// Calls somebody for the dialplan; with `news` whoever asks follows the call to its end.
+    Originate {
+        originate: Box<Originate>,
+        done: oneshot::Sender<Completion>,
+        news: Option<mpsc::UnboundedSender<OriginateNews>>,
+    },
     /// A verb on a call; without `done` nobody waits for its end.
     Call { call: ChannelId, verb: Verb, done: Option<oneshot::Sender<Completion>> },
     /// Looks at the switch, or does something to it, at once.
@@ -133,6 +138,8 @@ pub(crate) struct Handles {
     /// Calls that are up, and who follows their state.
     calls: HashMap<ChannelId, Option<watch::Sender<CallState>>>,
     waiting: HashMap<CommandId, Waiting>,
+    /// Who follows calls to their end.
+    followers: HashMap<CommandId, mpsc::UnboundedSender<OriginateNews>>,
     next_command: u64,
     /// Lets the control socket know that the engine is there.
     _alive: watch::Sender<()>,
@@ -393,8 +400,11 @@ impl Signalling {
                 }
                 Command::PlaceCall { id, call: Box::new(call) }
             }
-            Request::Originate { originate, done } => {
+            Request::Originate { originate, done, news } => {
                 self.handles.waiting.insert(id, Waiting::Verb(done));
+                if let Some(news) = news {
+                    self.handles.followers.insert(id, news);
+                }
                 Command::Originate { id, originate }
             }
             Request::Call { call, verb, done } => {
@@ -541,6 +551,7 @@ impl Handles {
             events,
             calls: HashMap::new(),
             waiting: HashMap::new(),
+            followers: HashMap::new(),
             next_command: 0,
             _alive: alive,
             records,
@@ -578,6 +589,7 @@ impl Handles {
                 self.set(*call, CallState::Ended(ended));
                 self.calls.remove(call);
             }
+            SwitchEvent::OriginateNews { command, news } => self.tell_follower(*command, news),
             SwitchEvent::CommandCompleted { command, completion } => {
                 self.complete(*command, completion);
             }
@@ -593,7 +605,20 @@ impl Handles {
         }
     }
 
+    fn tell_follower(&mut self, command: CommandId, news: &OriginateNews) {
+        if let Some(follower) = self.followers.get(&command) {
+            // Whoever is gone hears nothing; the call goes on.
+            let _ = follower.send(news.clone());
+        }
+        if let OriginateNews::Ended(_) = news {
+            self.followers.remove(&command);
+        }
+    }
+
     fn complete(&mut self, command: CommandId, completion: &Completion) {
+        if let Completion::Failed(_) = completion {
+            self.followers.remove(&command);
+        }
         match self.waiting.remove(&command) {
             Some(Waiting::Verb(done)) => {
                 let _ = done.send(completion.clone());

@@ -102,7 +102,7 @@ async fn call(file: &CallFile, wires: &Wires) -> Result<OriginateStatus, Gone> {
     }
     let (done, answered) = oneshot::channel();
     let requests = wires.requests.upgrade().ok_or(Gone)?;
-    let request = Request::Originate { originate: Box::new(originate), done };
+    let request = Request::Originate { originate: Box::new(originate), done, news: None };
     requests.send(request).await.map_err(|_| Gone)?;
     drop(requests);
     Ok(match answered.await.map_err(|_| Gone)? {

@@ -9,7 +9,7 @@ use bstr::BString;
 
 use diesis_dialplan::operation::DialStatus;
 
-use super::{BridgeId, Completion, ContactStatus, Feature, command::CommandId};
+use super::{BridgeId, Completion, ContactStatus, Feature, OriginateNews, command::CommandId};
 use crate::{
     cdr,
     channel::{Cause, ChannelId},
@@ -341,6 +341,15 @@ pub enum SwitchEvent {
         account: Option<String>,
         /// For how long.
         time: Duration,
+    },
+    /// Something became of an originated call that is followed ([`Originate::follow`]).
+    ///
+    /// [`Originate::follow`]: super::Originate::follow
+    OriginateNews {
+        /// The command that originated it.
+        command: CommandId,
+        /// What.
+        news: OriginateNews,
     },
     /// A command ended.
     CommandCompleted {

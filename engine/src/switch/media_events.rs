@@ -138,6 +138,7 @@ impl Switch {
         match call.channel.handle_digit(digit, source, now.instant, &mut self.outbox) {
             Pressed::Queued => {
                 self.tell(SwitchEvent::DigitHeard { call: call.id, digit });
+                self.followed.press(call.id, digit);
                 self.change_music(call, digit);
                 if self.press_in_room(call, digit, source, now)
                     || self.press_while_dialling(call, digit, now)

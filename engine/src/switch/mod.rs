@@ -22,6 +22,7 @@ mod dial;
 mod dialog;
 mod event;
 mod features;
+mod followed;
 mod holding;
 mod identity;
 mod info;
@@ -86,6 +87,7 @@ pub use event::{
     AuthenticationFailure, CallStatistics, Direction, EndedBy, Parties, RoomChange, SwitchEvent,
 };
 pub use features::Feature;
+pub use followed::{CallReport, MOST_KEYS, OriginateNews};
 pub use music::MadeMusic;
 pub use originate::Originate;
 pub use qualify::ContactStatus;
@@ -171,6 +173,7 @@ pub struct Switch {
     legs_to_locate: HashMap<resolve::LookupId, ChannelId>,
     /// Calls that are being placed with nobody calling.
     originations: originate::Originations,
+    followed: followed::FollowedCalls,
     /// Who is parked.
     parking: parking::Parking,
     /// Who waits in a holding bridge.
@@ -249,6 +252,7 @@ impl Switch {
             unplaced: HashMap::new(),
             legs_to_locate: HashMap::new(),
             originations: originate::Originations::default(),
+            followed: followed::FollowedCalls::default(),
             parking: parking::Parking::default(),
             holdings: holding::Holdings::default(),
             transfers: transfer::Transfers::default(),

@@ -14,7 +14,7 @@ use diesis_dialplan::{
 };
 
 use super::{
-    CommandId, Completion, Direction, Parties, Switch, SwitchEvent,
+    CommandId, Completion, Direction, OriginateNews, Parties, Switch, SwitchEvent,
     call::{Call, Control},
     dial::{Caller, CallerKind, DialNews, What},
     plan::{plan_channel, resume},
@@ -47,6 +47,9 @@ pub struct Originate {
     pub variables: Vec<(BString, BString)>,
     /// The only codecs that are offered; empty: those of the peer.
     pub codecs: Vec<CodecName>,
+    /// Whoever gave the command wants to hear from the call until its end
+    /// ([`OriginateNews`](super::OriginateNews)), and then what these variables hold.
+    pub follow: Option<Vec<BString>>,
 }
 
 impl Originate {
@@ -61,6 +64,7 @@ impl Originate {
             account: BString::default(),
             variables: Vec::new(),
             codecs: Vec::new(),
+            follow: None,
         }
     }
 
@@ -161,6 +165,7 @@ impl Switch {
             account: BString::default(),
             variables: options.argument(b'v').map(assignments).unwrap_or_default(),
             codecs,
+            follow: None,
         };
         let is_awaited = !options.has(b'a');
         let asker = if is_awaited { Asker::Call(call.id) } else { Asker::Nobody };
@@ -215,10 +220,19 @@ impl Switch {
             Ok(legs) => origination.legs = legs,
             Err(cause) => {
                 origination.causes.push(cause);
-                let status = origination.status();
+                let (status, cause) = origination.verdict();
                 self.run_failed_extension(&origination, status, now);
+                if let Some(command) = origination.follower() {
+                    self.tell_unanswered(command, (status, cause), now.wall);
+                }
                 return Some(status);
             }
+        }
+        if let Some(command) = origination.follower()
+            && let Some(call) = origination.legs.first().and_then(|leg| self.calls.get(leg))
+        {
+            let channel = call.name.clone();
+            self.tell_news(command, OriginateNews::Calling { channel });
         }
         self.open_origination(id, origination);
         None
@@ -292,6 +306,10 @@ impl Switch {
                 let target = origination.originate.target.clone();
                 // Before whatever the answered call does.
                 self.tell_asker(origination.asker, OriginateStatus::Success, now);
+                if let Some(command) = origination.follower() {
+                    let keep = origination.originate.follow.take().unwrap_or_default();
+                    self.follow(command, leg, keep, now.wall);
+                }
                 self.with_call(leg, now, |_, call| give_to_dialplan(call, target));
             }
             What::Forwards(to) => {
@@ -337,9 +355,12 @@ impl Switch {
         if !origination.legs.is_empty() {
             return self.open_origination(id, origination);
         }
-        let status = origination.status();
+        let (status, cause) = origination.verdict();
         tracing::info!(origination = %id, status = status.as_str(), "nobody answered");
         self.run_failed_extension(&origination, status, now);
+        if let Some(command) = origination.follower() {
+            self.tell_unanswered(command, (status, cause), now.wall);
+        }
         self.tell_asker(origination.asker, status, now);
     }
 
@@ -413,19 +434,28 @@ impl Switch {
 }
 
 impl Origination {
-    /// ORIGINATE_STATUS of one that nobody answered.
-    fn status(&self) -> OriginateStatus {
-        let any = |wanted: &[Cause]| self.causes.iter().any(|cause| wanted.contains(cause));
-        if any(&[Cause::USER_BUSY]) {
-            OriginateStatus::Busy
-        } else if any(&[Cause::CONGESTION, Cause::SWITCH_CONGESTION]) {
-            OriginateStatus::Congestion
-        } else if any(&[Cause::NO_ANSWER, Cause::NO_USER_RESPONSE]) {
-            OriginateStatus::Ringing
-        } else if any(&[Cause::NORMAL_CLEARING]) {
-            OriginateStatus::Hangup
+    /// ORIGINATE_STATUS of one that nobody answered, and the cause that it comes from.
+    fn verdict(&self) -> (OriginateStatus, Cause) {
+        let any = |wanted: &[Cause]| self.causes.iter().find(|cause| wanted.contains(cause));
+        if let Some(cause) = any(&[Cause::USER_BUSY]) {
+            (OriginateStatus::Busy, *cause)
+        } else if let Some(cause) = any(&[Cause::CONGESTION, Cause::SWITCH_CONGESTION]) {
+            (OriginateStatus::Congestion, *cause)
+        } else if let Some(cause) = any(&[Cause::NO_ANSWER, Cause::NO_USER_RESPONSE]) {
+            (OriginateStatus::Ringing, *cause)
+        } else if let Some(cause) = any(&[Cause::NORMAL_CLEARING]) {
+            (OriginateStatus::Hangup, *cause)
         } else {
-            OriginateStatus::Failed
+            let cause = self.causes.last().copied();
+            (OriginateStatus::Failed, cause.unwrap_or(Cause::NORMAL_UNSPECIFIED))
+        }
+    }
+
+    /// The command whose giver follows the call.
+    fn follower(&self) -> Option<CommandId> {
+        match self.asker {
+            Asker::Command(command) if self.originate.follow.is_some() => Some(command),
+            _ => None,
         }
     }
 }

@@ -276,6 +276,7 @@ impl Exchange {
         assert!(switch.bridges.is_empty(), "bridges: {:?}", switch.bridges);
         assert!(switch.bridge_news.is_empty() && switch.local_news.is_empty());
         assert!(switch.originations.is_empty(), "originations");
+        assert!(switch.followed.is_empty(), "followed calls");
         assert!(switch.parking.is_empty(), "parked: {:?}", switch.parking);
         assert!(switch.holdings.is_empty(), "holding: {:?}", switch.holdings);
         assert!(switch.transfers.is_empty(), "transfers: {:?}", switch.transfers);

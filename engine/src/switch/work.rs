@@ -307,6 +307,7 @@ impl Switch {
             // Only legs and members of rooms are started on a subroutine.
             Advance::Returned => Turn::Waits,
             Advance::Finished { cause } => {
+                self.followed.read_variables(call);
                 call.control = Control::Nobody;
                 self.end(call, cause, EndedBy::Us, now);
                 Turn::Waits
@@ -339,6 +340,7 @@ impl Switch {
             self.tell(SwitchEvent::CallHungUp { call: call.id, cause });
         }
         self.report_end(call, cause, now);
+        self.followed.hang_up(call.id, now.wall);
         self.finish_asking(call, now);
         self.parking.forget(call.id);
         self.hang_up_signalling(call, cause, now);
@@ -400,6 +402,7 @@ impl Switch {
         );
         let (cause, ended_by) = (ending.cause, ending.by);
         self.totals.end(&call, cause, &statistics);
+        self.end_followed(&call, cause, ended_by, statistics.answered);
         self.tell(SwitchEvent::CallEnded { call: call.id, cause, ended_by, statistics });
     }
 

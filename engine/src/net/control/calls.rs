@@ -2,28 +2,36 @@
 
 use std::time::Duration;
 
+use bstr::{BString, ByteSlice};
 use diesis_dialplan::operation::{DialPlace, OriginateStatus, OriginateTarget};
-use tokio::sync::oneshot;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Gone, Wires,
     listener::Answer,
-    protocol::Then,
+    protocol::{CallNews, CallResult, Reply, Then},
     serve::{Why, tell},
 };
 use crate::{
     net::signalling::Request,
-    switch::{Completion, Originate},
+    switch::{Completion, Originate, OriginateNews},
 };
 
-pub(super) async fn originate(
+/// Who is shown as the caller.
+pub(super) struct Shown {
+    pub(super) number: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+/// What an operator orders, as the switch takes it.
+pub(super) fn order(
     destination: &str,
     then: Then,
-    number: Option<String>,
+    Shown { number, name }: Shown,
     seconds: Option<u64>,
-    wires: &Wires,
-    answer: &mut Answer,
-) -> Result<(), Why> {
+    (variables, follow): (Vec<(String, String)>, Option<Vec<String>>),
+) -> Result<Originate, Why> {
     let to = Originate::destination(destination.as_bytes());
     let to = to.ok_or_else(|| format!("{destination:?} is not TECHNOLOGY/WHOM, as PJSIP/200"))?;
     let target = match then {
@@ -38,15 +46,24 @@ pub(super) async fn originate(
     };
     let mut originate = Originate::new(to, target);
     originate.caller_number = number.unwrap_or_default().into();
+    originate.caller_name = name.unwrap_or_default().into();
+    originate.variables =
+        variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    originate.follow = follow.map(|names| names.into_iter().map(BString::from).collect());
     if let Some(seconds) = seconds {
         originate.ring_timeout = Duration::from_secs(seconds.clamp(1, LONGEST_RINGING));
     }
-    let (done, answered) = oneshot::channel();
-    let requests = wires.requests.upgrade().ok_or(Gone)?;
-    let request = Request::Originate { originate: Box::new(originate), done };
-    requests.send(request).await.map_err(|_| Gone)?;
-    drop(requests);
-    match answered.await.map_err(|_| Gone)? {
+    Ok(originate)
+}
+
+/// Calls, and tells whether somebody answered.
+pub(super) async fn originate(
+    destination: &str,
+    originate: Originate,
+    wires: &Wires,
+    answer: &mut Answer,
+) -> Result<(), Why> {
+    match request(originate, None, wires).await?.await.map_err(|_| Gone)? {
         Completion::Originated(OriginateStatus::Success) => {
             tell(answer, format!("{destination} answered")).await;
             Ok(())
@@ -54,6 +71,59 @@ pub(super) async fn originate(
         Completion::Originated(status) => Err(format!("{destination}: {}", why(status))),
         Completion::Failed(why) => Err(why),
         other => Err(format!("{other:?}")),
+    }
+}
+
+/// Calls, and tells what becomes of it until the call is over. Whoever asked may leave: the call
+/// goes on.
+pub(super) async fn follow(
+    originate: Originate,
+    wires: &Wires,
+    answer: &mut Answer,
+) -> Result<(), Why> {
+    let (sender, mut news) = mpsc::unbounded_channel();
+    let done = request(originate, Some(sender), wires).await?;
+    let mut is_over = false;
+    while let Some(news) = news.recv().await {
+        is_over = matches!(news, OriginateNews::Ended(_));
+        answer.send(&Reply::Call(news.into())).await.map_err(|error| error.to_string())?;
+    }
+    match done.await.map_err(|_| Gone)? {
+        Completion::Originated(_) if is_over => Ok(()),
+        Completion::Failed(why) => Err(why),
+        _ => Err(Gone.into()),
+    }
+}
+
+async fn request(
+    originate: Originate,
+    news: Option<mpsc::UnboundedSender<OriginateNews>>,
+    wires: &Wires,
+) -> Result<oneshot::Receiver<Completion>, Gone> {
+    let (done, answered) = oneshot::channel();
+    let requests = wires.requests.upgrade().ok_or(Gone)?;
+    let request = Request::Originate { originate: Box::new(originate), done, news };
+    requests.send(request).await.map_err(|_| Gone)?;
+    Ok(answered)
+}
+
+impl From<OriginateNews> for CallNews {
+    fn from(news: OriginateNews) -> Self {
+        let text = |bytes: &BString| bytes.to_str_lossy().into_owned();
+        match news {
+            OriginateNews::Calling { channel } => Self::Calling { channel: text(&channel) },
+            OriginateNews::Answered { channel } => Self::Answered { channel: text(&channel) },
+            OriginateNews::Ended(report) => Self::Ended(CallResult {
+                status: report.status.as_str().to_owned(),
+                cause: report.cause.number(),
+                reason: report.cause.text().to_owned(),
+                answered: report.answered.map(Timestamp::as_microsecond),
+                ended: report.ended.as_microsecond(),
+                talked: u64::try_from(report.talked.as_millis()).unwrap_or(u64::MAX),
+                keys: report.keys,
+                variables: report.variables.iter().map(|(n, v)| (text(n), text(v))).collect(),
+            }),
+        }
     }
 }
 

@@ -11,13 +11,13 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 
 use super::{
     ControlError, Wires,
-    protocol::{Ask, LONGEST_REQUEST, Reply, VERSION},
+    protocol::{Ask, Command, LONGEST_REQUEST, MOST_FOLLOWERS, Reply, VERSION},
     serve,
 };
 
@@ -74,6 +74,7 @@ pub(super) async fn run(
         Err(error) => return tracing::error!(%error, "the control socket is not served"),
     };
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let followers = Arc::new(Semaphore::new(MOST_FOLLOWERS));
     loop {
         let accepted = tokio::select! {
             gone = alive.changed() => match gone {
@@ -86,11 +87,7 @@ pub(super) async fn run(
             Ok((stream, _)) => {
                 // Whoever finds no place is told by the closed connection.
                 if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let wires = wires.clone();
-                    tokio::spawn(async move {
-                        serve_one(stream, wires).await;
-                        drop(place);
-                    });
+                    tokio::spawn(serve_one(stream, wires.clone(), place, Arc::clone(&followers)));
                 }
             }
             Err(error) => {
@@ -102,7 +99,12 @@ pub(super) async fn run(
     }
 }
 
-async fn serve_one(stream: UnixStream, wires: Wires) {
+async fn serve_one(
+    stream: UnixStream,
+    wires: Wires,
+    mut place: OwnedSemaphorePermit,
+    followers: Arc<Semaphore>,
+) {
     let (reader, writer) = stream.into_split();
     let mut answer = Answer(writer);
     let mut line = vec![];
@@ -110,7 +112,13 @@ async fn serve_one(stream: UnixStream, wires: Wires) {
     let read = timeout(REQUEST_TIME, reader.read_until(b'\n', &mut line)).await;
     let last = match read {
         Ok(Ok(_)) if line.ends_with(b"\n") => match parse(&line) {
-            Ok(ask) => serve::serve(ask.command, &wires, &mut reader, &mut answer).await,
+            Ok(ask) => match place_of(&ask.command, place, followers) {
+                Ok(its) => {
+                    place = its;
+                    serve::serve(ask.command, &wires, &mut reader, &mut answer).await
+                }
+                Err(full) => return drop(answer.send(&full).await),
+            },
             Err(error) => Reply::Error(error),
         },
         Ok(Ok(_)) => {
@@ -120,6 +128,21 @@ async fn serve_one(stream: UnixStream, wires: Wires) {
         Err(_) => Reply::Error("no request came".to_owned()),
     };
     let _ = answer.send(&last).await;
+    drop(place);
+}
+
+/// Whoever follows a call does so for as long as it lasts, in a place that no operator waits for.
+fn place_of(
+    command: &Command,
+    place: OwnedSemaphorePermit,
+    followers: Arc<Semaphore>,
+) -> Result<OwnedSemaphorePermit, Reply> {
+    match command {
+        Command::Originate { follow: Some(_), .. } => followers
+            .try_acquire_owned()
+            .map_err(|_| Reply::Error(format!("{MOST_FOLLOWERS} calls are followed already"))),
+        _ => Ok(place),
+    }
 }
 
 fn parse(line: &[u8]) -> Result<Ask, String> {

@@ -101,6 +101,16 @@ pub enum Command {
         /// How many seconds it may ring.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
+        /// The caller's name that is shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Set on the channel before it is called, as Set does.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        variables: Vec<(String, String)>,
+        /// The answer goes on until the call is over ([`Reply::Call`]), and ends with what these
+        /// variables hold then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follow: Option<Vec<String>>,
     },
     /// Send a call to a place of the dialplan.
     Redirect {
@@ -256,12 +266,57 @@ pub enum Reply {
     Table(Table),
     /// A SIP message that came or went.
     Message(Box<SipMessage>),
+    /// Something became of a call that is followed.
+    Call(CallNews),
     /// Something to tell, whatever the format.
     Text(String),
     /// It was refused or failed. The last line.
     Error(String),
     /// It is done. The last line.
     Done,
+}
+
+/// What becomes of a call that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum CallNews {
+    /// Somebody is called.
+    Calling {
+        /// The channel's name.
+        channel: String,
+    },
+    /// Somebody answered.
+    Answered {
+        /// The channel's name.
+        channel: String,
+    },
+    /// It is over. Nothing follows but [`Reply::Done`].
+    Ended(CallResult),
+}
+
+/// What came of a call that was followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallResult {
+    /// As ORIGINATE_STATUS: `SUCCESS` when it was answered.
+    pub status: String,
+    /// Why it ended, in the numbers of Q.850.
+    pub cause: u8,
+    /// The cause in words.
+    pub reason: String,
+    /// When it was answered, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<i64>,
+    /// When it ended.
+    pub ended: i64,
+    /// Milliseconds from the answer to the end.
+    pub talked: u64,
+    /// The keys that were pressed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub keys: String,
+    /// The variables that were asked for and had a value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<(String, String)>,
 }
 
 /// A SIP message that came or went, its credentials struck out.
@@ -351,6 +406,9 @@ impl Table {
 
 /// The longest line of a request.
 pub const LONGEST_REQUEST: usize = 16 * 1024;
+
+/// Calls that can be followed at a time; one more is refused.
+pub const MOST_FOLLOWERS: usize = 1000;
 
 #[cfg(test)]
 mod tests {

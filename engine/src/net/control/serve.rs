@@ -42,8 +42,15 @@ pub(super) async fn serve(
             conference::order(room, action, channel, file, wires, answer).await
         }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
-        Command::Originate { destination, then, number, seconds } => {
-            calls::originate(&destination, then, number, seconds, wires, answer).await
+        Command::Originate { destination, then, number, seconds, name, variables, follow } => {
+            let shown = calls::Shown { number, name };
+            match calls::order(&destination, then, shown, seconds, (variables, follow)) {
+                Ok(originate) if originate.follow.is_some() => {
+                    calls::follow(originate, wires, answer).await
+                }
+                Ok(originate) => calls::originate(&destination, originate, wires, answer).await,
+                Err(why) => Err(why),
+            }
         }
         Command::Redirect { channel, place } => {
             calls::redirect(&channel, &place, wires, answer).await
