@@ -1,5 +1,6 @@
 //! The `diesis` binary: reads the command line, runs the command, picks the exit code.
 
+mod campaign;
 mod cert;
 mod check;
 mod cli;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 /// Carries a command out.
 fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
     match command {
+        Some(Command::Campaign(command)) => campaign::run(&command),
         Some(Command::Cert(command)) => cert::run(&command),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Dialplan(question)) => dialplan::run(&question),
@@ -62,7 +64,10 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         }
         Some(Command::Originate(Originate { destination, then, number, timeout, target })) => {
             let then = then.into();
-            let order = Order::Originate { destination, then, number, seconds: timeout };
+            let (name, variables, follow) = (None, vec![], None);
+            let seconds = timeout;
+            let order =
+                Order::Originate { destination, then, number, seconds, name, variables, follow };
             control::ask(&target, order, control::print)
         }
         Some(Command::Redirect(Redirect { channel, place, target })) => {

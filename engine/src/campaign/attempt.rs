@@ -95,16 +95,24 @@ impl Begun {
     }
 }
 
+/// A call that was made, as far as it decides whom to call yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Who was called, and when.
+    pub begun: Begun,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// When it was over.
+    pub ended: Timestamp,
+}
+
 /// The results as far as they decide whom to call yet: who was called when, what came of it, and
 /// when it was over. A last line without its end was being written when its writer ended: it does
 /// not count, and is where the next row begins.
 ///
 /// # Errors
 /// The first line that is no result.
-pub fn read_attempts(
-    text: &[u8],
-    kept: &[String],
-) -> Result<(Vec<(Begun, Outcome, Timestamp)>, usize), AttemptError> {
+pub fn read_attempts(text: &[u8], kept: &[String]) -> Result<(Vec<Made>, usize), AttemptError> {
     let whole = whole(text);
     let mut lines = numbered(whole);
     let heads = columns(kept);
@@ -122,7 +130,7 @@ pub fn read_attempts(
         let begun = begun([called, attempt, started]).map_err(wrong)?;
         let outcome = outcome.parse().map_err(|_| wrong(AttemptProblem::Fields))?;
         let ended = ended.parse().map_err(|_| wrong(AttemptProblem::Fields))?;
-        Ok((begun, outcome, ended))
+        Ok(Made { begun, outcome, ended })
     };
     Ok((lines.map(row).collect::<Result<_, _>>()?, whole.len()))
 }
@@ -276,7 +284,7 @@ mod tests {
         );
         let text = columns(&kept) + &row + &row[..20];
         let (read, whole) = read_attempts(text.as_bytes(), &kept).expect("results");
-        let [(begun, outcome, ended)] = &read[..] else { panic!("{read:?}") };
+        let [Made { begun, outcome, ended }] = &read[..] else { panic!("{read:?}") };
         assert_eq!((&*begun.called, begun.attempt, *outcome), ("0331", 2, Outcome::Human));
         assert_eq!((begun.started, *ended), (attempt().started, attempt().ended));
         assert_eq!(whole, text.len() - 20, "what is not whole is written again");

@@ -38,9 +38,8 @@ impl List {
         let Some((at, first)) = lines.next() else {
             return Err(vec![ListError { line: 1, problem: ListProblem::Empty }]);
         };
-        let first = match str::from_utf8(first) {
-            Ok(first) => first,
-            Err(_) => return Err(vec![ListError { line: at, problem: ListProblem::NoText }]),
+        let Ok(first) = str::from_utf8(first) else {
+            return Err(vec![ListError { line: at, problem: ListProblem::NoText }]);
         };
         let separator = if first.contains(';') && !first.contains(',') { ';' } else { ',' };
         let heads = match csv::fields(first, separator) {

@@ -9,7 +9,7 @@ mod outcome;
 mod pacing;
 
 pub use attempt::{
-    Attempt, AttemptError, AttemptProblem, Begun, columns, read_attempts, read_begun,
+    Attempt, AttemptError, AttemptProblem, Begun, Made, columns, read_attempts, read_begun,
 };
 pub use list::{Dialled, List, ListError, ListProblem, Row, dialled, read_numbers};
 pub use outcome::{Outcome, OutcomeError, Retries, Retry, Told};

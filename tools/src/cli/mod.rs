@@ -1,5 +1,6 @@
 //! The command line, as typed arguments.
 
+pub(crate) mod campaign;
 pub(crate) mod cert;
 pub(crate) mod conference;
 pub(crate) mod convert;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Sounds(sounds::Sounds),
     /// The command of sox, for scripts
     Sox(sox::Sox),
+    /// Call the numbers of a list, and write down what came of each call
+    #[command(subcommand)]
+    Campaign(campaign::Campaign),
     /// Load a SIP target with calls: what they hear, and what they cost it
     Load(Box<load::Load>),
     /// Ask a numbering plan what becomes of numbers; check, export and import its rules

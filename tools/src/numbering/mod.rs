@@ -36,7 +36,7 @@ pub(crate) fn run(question: &Numbering) -> ExitCode {
 
 /// Why a question was not answered.
 #[derive(Debug)]
-enum Trouble {
+pub(crate) enum Trouble {
     /// The directory has no plan.
     Missing(PathBuf),
     /// The plan is refused; why has been said.
@@ -81,7 +81,7 @@ impl From<io::Error> for Trouble {
 }
 
 /// The plan of a directory, whose errors are said.
-fn load(directory: &Path) -> Result<NumberingPlan, Trouble> {
+pub(crate) fn load(directory: &Path) -> Result<NumberingPlan, Trouble> {
     let loaded = Configuration::numbering_of(directory);
     let is_refused = loaded.is_refused();
     for finding in loaded.findings() {

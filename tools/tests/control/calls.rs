@@ -10,18 +10,18 @@ use std::{
 use crate::running::Engine;
 
 /// A phone that is called: it takes one INVITE and answers it.
-struct Called {
-    socket: UdpSocket,
+pub(crate) struct Called {
+    pub(crate) socket: UdpSocket,
 }
 
 impl Called {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Self { socket }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.socket.local_addr().unwrap()
     }
 
@@ -38,7 +38,7 @@ impl Called {
     }
 
     /// Answers a request.
-    fn answer(&self, request: &str, to: SocketAddr, status: &str) {
+    pub(crate) fn answer(&self, request: &str, to: SocketAddr, status: &str) {
         let header = |name: &str| {
             let start = format!("{name}:");
             request.lines().find(|line| line.starts_with(&start)).unwrap_or_default()

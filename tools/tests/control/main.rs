@@ -1,6 +1,7 @@
 //! A running engine over its control socket, as an operator does it.
 
 mod calls;
+mod campaign;
 mod conference;
 mod load;
 mod log;

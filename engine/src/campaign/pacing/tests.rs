@@ -225,7 +225,7 @@ proptest! {
         for entry in (0..scene.count).map(Entry) {
             prop_assert_eq!(one.final_of(entry), two.final_of(entry));
         }
-        let now = made.iter().map(|call| call.3).max().unwrap_or(at(0)).max(at(3600));
+        let now = made.iter().map(|call| call.3).max().unwrap_or_default().max(at(3600));
         let (rest, done) = scene.run(&mut two, now, usize::MAX);
         prop_assert!(done);
         made.sort_by_key(|call| call.1);

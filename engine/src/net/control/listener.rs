@@ -113,11 +113,14 @@ async fn serve_one(
     let last = match read {
         Ok(Ok(_)) if line.ends_with(b"\n") => match parse(&line) {
             Ok(ask) => match place_of(&ask.command, place, followers) {
-                Ok(its) => {
+                Some(its) => {
                     place = its;
                     serve::serve(ask.command, &wires, &mut reader, &mut answer).await
                 }
-                Err(full) => return drop(answer.send(&full).await),
+                None => {
+                    let full = format!("{MOST_FOLLOWERS} calls are followed already");
+                    return drop(answer.send(&Reply::Error(full)).await);
+                }
             },
             Err(error) => Reply::Error(error),
         },
@@ -136,12 +139,10 @@ fn place_of(
     command: &Command,
     place: OwnedSemaphorePermit,
     followers: Arc<Semaphore>,
-) -> Result<OwnedSemaphorePermit, Reply> {
+) -> Option<OwnedSemaphorePermit> {
     match command {
-        Command::Originate { follow: Some(_), .. } => followers
-            .try_acquire_owned()
-            .map_err(|_| Reply::Error(format!("{MOST_FOLLOWERS} calls are followed already"))),
-        _ => Ok(place),
+        Command::Originate { follow: Some(_), .. } => followers.try_acquire_owned().ok(),
+        _ => Some(place),
     }
 }
 

@@ -1,0 +1,365 @@
+//! A campaign on its way: asks the pacing whom to call, makes the calls, and writes down their ends.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use diesis_engine::campaign::{
+    Attempt, Begun, Entry, Next, Opening, Outcome, Pacing, Told, Verdict,
+};
+use diesis_engine::net::control::protocol::{CallResult, Command, Then};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::NUMBER;
+use super::book::Book;
+use super::callees::Callees;
+use super::caller::{self, CallEnd};
+use super::hours::Hours;
+use super::progress::Progress;
+use crate::cli::campaign::{Caller, Run};
+use crate::signals;
+
+/// What all calls of the campaign share.
+#[derive(Debug)]
+struct Manner {
+    dial: String,
+    then: Then,
+    caller: Option<Caller>,
+    seconds: u64,
+    keep: Vec<String>,
+}
+
+/// The campaign.
+#[derive(Debug)]
+pub(super) struct Course {
+    manner: Manner,
+    callees: Callees,
+    pacing: Pacing,
+    book: Book,
+    hours: Option<Hours>,
+    progress: Progress,
+    socket: PathBuf,
+    /// Calls that run, and the channel of each.
+    running: HashMap<Entry, (Begun, Option<String>)>,
+    state: State,
+    /// The engine makes no calls at present: not before then, and how often it said so.
+    refused: Option<(Timestamp, u32)>,
+}
+
+/// Whether calls are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Calling,
+    /// Those that run end by themselves.
+    Ending,
+    /// They were hung up.
+    HungUp,
+}
+
+/// Something about a call.
+#[derive(Debug)]
+enum News {
+    Channel(Entry, String),
+    End(Entry, CallEnd),
+}
+
+impl Course {
+    pub(super) fn new(
+        options: &Run,
+        callees: Callees,
+        pacing: Pacing,
+        book: Book,
+        hours: Option<Hours>,
+        progress: Progress,
+        socket: PathBuf,
+    ) -> Self {
+        let then = match &options.play {
+            Some(sound) => Then::Application { name: "Playback".into(), arguments: sound.clone() },
+            None => Then::Extension {
+                extension: options.extension.clone().unwrap_or_else(|| "s".into()),
+                context: options.context.clone(),
+            },
+        };
+        let manner = Manner {
+            dial: options.dial.clone(),
+            then,
+            caller: options.caller_id.clone(),
+            seconds: options.timeout,
+            keep: options.keep.clone(),
+        };
+        let (running, state) = (HashMap::new(), State::Calling);
+        let refused = None;
+        Self { manner, callees, pacing, book, hours, progress, socket, running, state, refused }
+    }
+
+    /// Runs to its end.
+    pub(super) async fn run(mut self) -> ExitCode {
+        let (sender, mut news) = mpsc::unbounded_channel();
+        let mut stop = std::pin::pin!(signals::wanted_to_stop());
+        let code = loop {
+            let wait = match self.next(&sender).await {
+                Ok(Step::Wait(wait)) => wait,
+                Ok(Step::Over) => break ExitCode::SUCCESS,
+                Ok(Step::GivenUp) => break ExitCode::FAILURE,
+                Err(error) => break self.failed(&error),
+            };
+            tokio::select! {
+                Some(news) = news.recv() => if let Err(error) = self.take(news) {
+                    break self.failed(&error);
+                },
+                () = &mut stop => {
+                    if self.stop_wanted() {
+                        break ExitCode::FAILURE;
+                    }
+                    stop.set(signals::wanted_to_stop());
+                }
+                () = tokio::time::sleep(wait) => {}
+            }
+        };
+        self.progress.finish(&self.pacing, self.callees.all.len());
+        if code == ExitCode::SUCCESS
+            && let Err(error) = self.book.finish()
+        {
+            eprintln!("diesis: the results are complete, but what is beside them stays: {error}");
+        }
+        code
+    }
+
+    fn failed(&self, error: &std::io::Error) -> ExitCode {
+        self.progress.say(&format!("the results can't be written: {error}"));
+        ExitCode::FAILURE
+    }
+
+    /// Makes the calls whose time has come.
+    async fn next(&mut self, sender: &mpsc::UnboundedSender<News>) -> std::io::Result<Step> {
+        loop {
+            let now = Timestamp::now();
+            if self.state != State::Calling {
+                return Ok(match self.running.is_empty() {
+                    true => Step::GivenUp,
+                    false => Step::Wait(LONGEST_WAIT),
+                });
+            }
+            if let Some((until, _)) = self.refused
+                && now < until
+            {
+                self.progress.draw(&self.pacing, Some("the engine refuses"));
+                return Ok(Step::Wait(until_then(now, until)));
+            }
+            let opening = match &mut self.hours {
+                Some(hours) => hours.opening(now, &self.socket).await,
+                None => Opening::Open,
+            };
+            let waits = (opening != Opening::Open).then_some("closed");
+            match self.pacing.next(now, opening) {
+                Next::Call(entry, attempt) => self.call(entry, attempt, now, sender)?,
+                Next::Wait(until) => {
+                    self.progress.draw(&self.pacing, waits);
+                    return Ok(Step::Wait(until_then(now, until)));
+                }
+                Next::WaitForCalls => {
+                    self.progress.draw(&self.pacing, waits);
+                    return Ok(Step::Wait(LONGEST_WAIT));
+                }
+                Next::Done => return Ok(Step::Over),
+            }
+        }
+    }
+
+    fn call(
+        &mut self,
+        entry: Entry,
+        attempt: u32,
+        now: Timestamp,
+        sender: &mpsc::UnboundedSender<News>,
+    ) -> std::io::Result<()> {
+        let callee = &self.callees.all[entry.0];
+        let begun = Begun { called: callee.called.clone(), attempt, started: now };
+        self.book.begin(&begun)?;
+        let Manner { dial, then, caller, seconds, keep } = &self.manner;
+        let mut variables = callee.variables.clone();
+        variables.push(("CAMPAIGN_NUMBER".into(), callee.called.clone()));
+        variables.push(("CAMPAIGN_ATTEMPT".into(), attempt.to_string()));
+        let kept = AMD.into_iter().map(str::to_owned).chain(keep.iter().cloned()).collect();
+        let order = Command::Originate {
+            destination: dial.replace(NUMBER, &callee.called),
+            then: then.clone(),
+            number: caller.as_ref().map(|caller| caller.number.clone()),
+            name: caller.as_ref().and_then(|caller| caller.name.clone()),
+            seconds: Some(*seconds),
+            variables,
+            follow: Some(kept),
+        };
+        self.running.insert(entry, (begun, None));
+        let (socket, sender) = (self.socket.clone(), sender.clone());
+        tokio::spawn(async move {
+            let called = |channel| drop(sender.send(News::Channel(entry, channel)));
+            let end = caller::call(&socket, order, called).await;
+            // Whoever ran the campaign is gone.
+            let _ = sender.send(News::End(entry, end));
+        });
+        Ok(())
+    }
+
+    fn take(&mut self, news: News) -> std::io::Result<()> {
+        let now = Timestamp::now();
+        match news {
+            News::Channel(entry, channel) => {
+                if let Some((_, known)) = self.running.get_mut(&entry) {
+                    *known = Some(channel);
+                }
+                Ok(())
+            }
+            News::End(entry, end) => {
+                let Some((begun, _)) = self.running.remove(&entry) else { return Ok(()) };
+                match end {
+                    CallEnd::Over(result) => {
+                        self.refused = None;
+                        self.conclude(entry, begun, *result)
+                    }
+                    CallEnd::Refused(why) => {
+                        self.pause(&why, now);
+                        self.pacing.take_back(entry);
+                        self.book.take_back(&begun)
+                    }
+                    CallEnd::Unreachable(error) => {
+                        let socket = self.socket.display();
+                        self.end_early(&format!("there is no engine at {socket}: {error}"));
+                        self.pacing.take_back(entry);
+                        self.book.take_back(&begun)
+                    }
+                    CallEnd::Lost(why) => {
+                        self.end_early(&why);
+                        self.conclude(entry, begun, lost(&why, now))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The engine makes no calls at present. Several that it refuses at once are one refusal.
+    fn pause(&mut self, why: &str, now: Timestamp) {
+        let times = match self.refused {
+            Some((until, _)) if now < until => return,
+            Some((_, times)) => times + 1,
+            None => 1,
+        };
+        self.refused = Some((now + AFTER_REFUSAL, times));
+        self.progress.say(&format!("the engine makes no call: {why}"));
+        if times >= MOST_REFUSALS {
+            self.end_early("it has refused for too long");
+        }
+    }
+
+    /// No more calls, since the engine is gone.
+    fn end_early(&mut self, why: &str) {
+        if self.state == State::Calling {
+            self.state = State::Ending;
+            self.progress.say(why);
+        }
+    }
+
+    /// Writes down what came of a call.
+    fn conclude(&mut self, entry: Entry, begun: Begun, result: CallResult) -> std::io::Result<()> {
+        let value = |name: &str| {
+            let found = result.variables.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let [amd, amd_cause] = AMD.map(value);
+        let outcome = match result.cause {
+            0 => Outcome::Interrupted,
+            cause => Outcome::of(Told { status: &result.status, cause, amd: &amd }),
+        };
+        let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or(begun.started);
+        let ended = stamp(result.ended);
+        let again = match self.pacing.end(entry, outcome, ended) {
+            Verdict::Again(at) => Some(at),
+            Verdict::Final => None,
+        };
+        let kept = self.manner.keep.iter().map(|name| value(name)).collect();
+        let attempt = Attempt {
+            number: self.callees.all[entry.0].number.clone(),
+            called: begun.called,
+            attempt: begun.attempt,
+            started: begun.started,
+            answered: result.answered.map(stamp),
+            ended,
+            talked: result.talked,
+            outcome,
+            cause: result.cause,
+            reason: result.reason,
+            amd,
+            amd_cause,
+            keys: result.keys,
+            again,
+            kept,
+        };
+        self.book.write(&attempt)?;
+        self.progress.note(&attempt, &self.pacing);
+        Ok(())
+    }
+
+    /// Somebody has had enough; `true` when it is over at once.
+    fn stop_wanted(&mut self) -> bool {
+        match self.state {
+            State::Calling => {
+                self.state = State::Ending;
+                let running = self.running.len();
+                self.progress.say(&format!(
+                    "no new calls; waiting for {running} to end, Ctrl-C again hangs them up"
+                ));
+                false
+            }
+            State::Ending => {
+                self.state = State::HungUp;
+                for (_, channel) in self.running.values() {
+                    let Some(channel) = channel.clone() else { continue };
+                    let socket = self.socket.clone();
+                    tokio::spawn(async move {
+                        caller::ask(&socket, Command::Hangup { channel }).await;
+                    });
+                }
+                false
+            }
+            State::HungUp => true,
+        }
+    }
+}
+
+/// What the loop does next.
+enum Step {
+    Wait(Duration),
+    Over,
+    GivenUp,
+}
+
+/// What is known of a call whose engine is gone.
+fn lost(why: &str, now: Timestamp) -> CallResult {
+    CallResult {
+        status: String::new(),
+        cause: 0,
+        reason: why.to_owned(),
+        answered: None,
+        ended: now.as_microsecond(),
+        talked: 0,
+        keys: String::new(),
+        variables: vec![],
+    }
+}
+
+fn until_then(now: Timestamp, then: Timestamp) -> Duration {
+    let wait = Duration::try_from(then.duration_since(now)).unwrap_or_default();
+    // A clock that is set, or a word that opens a schedule, is noticed soon.
+    wait.min(LONGEST_WAIT)
+}
+
+/// Always asked for.
+const AMD: [&str; 2] = ["AMDSTATUS", "AMDCAUSE"];
+/// How long nothing is looked at.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Until the engine is asked again for calls that it does not make.
+const AFTER_REFUSAL: Duration = Duration::from_secs(10);
+/// After so many refusals in a row the campaign ends.
+const MOST_REFUSALS: u32 = 12;
