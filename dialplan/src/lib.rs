@@ -22,6 +22,7 @@ pub mod plan;
 pub mod rare;
 pub mod record;
 pub mod regular;
+pub mod rules;
 pub mod schedule;
 mod scope;
 pub mod simulation;

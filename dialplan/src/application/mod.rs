@@ -13,6 +13,7 @@ mod program;
 mod read;
 mod record;
 mod retry;
+mod rules;
 mod schedule;
 mod table;
 mod timing;
@@ -26,6 +27,7 @@ pub(crate) use bridging::{BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS, page_on};
 pub(crate) use call::{AVAILABLE_OPTIONS, dial_on, originate_on};
 pub(crate) use flow::gosub;
 pub(crate) use retry::Retry;
+pub(crate) use rules::Forwarding;
 pub(crate) use timing::Condition;
 
 /// An application of the dialplan. Names ignore case.
@@ -193,6 +195,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::Conference => media::conference_done(run, &outcome),
         Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
         Continuation::RetryDial(retry) => retry::retry_on(run, retry, outcome),
+        Continuation::Rules(forwarding) => rules::rules_on(run, forwarding, outcome),
         Continuation::Originate => call::originate_done(run, &outcome),
         Continuation::Redirect => call::redirect_done(run, &outcome),
         Continuation::Park => transfer::parked(&outcome),

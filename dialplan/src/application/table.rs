@@ -5,7 +5,7 @@
 
 use super::{
     Application, Support, bridging, call, conference, controlled, flow, legacy, listening, loops,
-    media, program, read, record, retry, schedule, timing, transfer, variables,
+    media, program, read, record, retry, rules, schedule, timing, transfer, variables,
 };
 
 const fn application(
@@ -546,6 +546,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
     application("Return", "[value]", "return from a subroutine", Support::Run(flow::return_)),
     application("Ringing", "", "signal ringing", Support::Run(media::ringing)),
     application("Rpt", "", "third party", Support::Absent),
+    application(
+        "Rules",
+        "[user[,options[,dialoptions]]]",
+        "forward the call as the user's rules say, after their announcement",
+        Support::Run(rules::rules),
+    ),
     application("SayAlpha", "text", "say letter by letter", Support::Run(media::say_alpha)),
     application(
         "SayAlphaCase",

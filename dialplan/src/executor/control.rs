@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::application::{Condition, Retry};
+use crate::application::{Condition, Forwarding, Retry};
 use crate::operation::{Digit, Operation, Outcome, Sound};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
@@ -170,6 +170,7 @@ pub(crate) enum Continuation {
         continues: bool,
     },
     RetryDial(Box<Retry>),
+    Rules(Box<Forwarding>),
     Originate,
     Redirect,
     Park,

@@ -15,6 +15,7 @@ mod numbering;
 mod places;
 mod presence;
 mod record;
+mod rules;
 mod schedule;
 mod settings;
 mod sip;
@@ -29,6 +30,7 @@ use crate::scope::Scope;
 
 pub use identity::presentation_named;
 pub(crate) use places::hint_of as hint;
+pub(crate) use rules::with_conditions;
 pub(crate) use sip::{add_header_line, remove_headers};
 pub(crate) use variables::clear_hash;
 
@@ -344,6 +346,7 @@ static FUNCTIONS: &[Function] = functions! {
     "REGEX" "\"regex\" text" Here [Some(strings::regex), None] "whether a text matches";
     "REPLACE" "name,bytes[,byte]" Here [Some(strings::replace), None] "exchange bytes";
     "RTRIM" "text" Here [Some(strings::right_trim), None] "without blanks behind";
+    "RULES" "user,item[,more]" Here [Some(rules::rules), Some(rules::set_rules)] "forwarding rules of a user: presence, list, first, forward, a rule's fields; set: presence, a rule's fields";
     "SAYFILES" "value,type" Here [Some(system::say_files), None] "prompts that say a value";
     "SCHEDULE" "name[,status|reason|event|override|next]" Here [Some(schedule::schedule), Some(schedule::set_schedule)] "whether a schedule is open, and why; set: open, closed or back";
     "SCRAMBLE" "direction" Here [None, Some(|s, a, v| settings::keep(s, "SCRAMBLE", a, v))] "invert the voice";

@@ -195,7 +195,7 @@ pub(super) fn device_state(scope: &mut Scope<'_>, device: &[u8], out: &mut Vec<u
     Ok(())
 }
 
-fn state_of(scope: &Scope<'_>, device: &[u8]) -> BString {
+pub(super) fn state_of(scope: &Scope<'_>, device: &[u8]) -> BString {
     let is_custom = device.len() >= 7 && device[..7].eq_ignore_ascii_case(b"Custom:");
     if is_custom {
         let state = scope.host.world().custom_device_state(&device[7..]);

@@ -41,6 +41,7 @@ use crate::{
     host::Host,
     numbering::NumberingPlan,
     pattern::{Element, Name},
+    rules::Rulebook,
     schedule::Schedule,
     scope::Scope,
     state::State,
@@ -75,6 +76,7 @@ pub struct Plan {
     files: Vec<String>,
     numbering: Option<NumberingPlan>,
     timetables: Timetables,
+    rules: Rulebook,
 }
 
 /// Which context of a plan.
@@ -337,6 +339,16 @@ impl Plan {
     /// Gives Schedule() and SCHEDULE() their opening hours.
     pub fn set_timetables(&mut self, timetables: Timetables) {
         self.timetables = timetables;
+    }
+
+    /// Forwarding rules (Rules, RULES).
+    pub fn rules(&self) -> &Rulebook {
+        &self.rules
+    }
+
+    /// Gives Rules() and RULES() the users and their rules.
+    pub fn set_rules(&mut self, rules: Rulebook) {
+        self.rules = rules;
     }
 
     /// Takes the arguments of all steps apart and looks up what runs them.

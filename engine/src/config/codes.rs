@@ -52,6 +52,10 @@ codes! {
     CALENDAR_WRONG = "C019";
     /// A schedule never opens.
     SCHEDULE_CLOSED = "C020";
+    /// Forwarding rules send calls in a circle.
+    RULES_CIRCLE = "C021";
+    /// A forwarding rule is never asked.
+    RULE_UNREACHABLE = "C022";
 }
 
 #[cfg(test)]

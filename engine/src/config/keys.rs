@@ -536,6 +536,77 @@ pub(super) const CLOSURE: KeyTable = KeyTable {
     later: &[],
 };
 
+pub(super) const RULES: KeyTable = KeyTable {
+    kind: "rules.conf [general]",
+    read: &[
+        "CIRCULARLEVEL",
+        "TRANSFERVERIFICATION",
+        "EMERGENCYNUMBER",
+        "EMERGENCYNUMBERCALLTIMES",
+        "WAITTIMENOREPLY",
+        "WAITTIMENOREPLYPBX",
+        "internal_length",
+        "dial",
+    ],
+    later: &[],
+};
+
+pub(super) const RULES_USER: KeyTable = KeyTable {
+    kind: "a user of rules.conf",
+    read: &[
+        "type",
+        "number",
+        "device",
+        "group",
+        "domain",
+        "schedule",
+        "calendar",
+        "AuthorizedForward",
+        "AuthorizeSimpleRules",
+        "DisplaySimpleRules",
+        "IsUserAuthorizedToCreateWithAdminRules",
+        "AuthorizeShareRulesGroup",
+        "AuthorizeSupervisionInformation",
+        "AuthorizeInterception",
+    ],
+    later: &[],
+};
+
+pub(super) const RULES_GROUP: KeyTable = KeyTable {
+    kind: "a group or domain of rules.conf",
+    read: &[
+        "type",
+        "AuthorizedForward",
+        "AuthorizeSimpleRules",
+        "DisplaySimpleRules",
+        "IsUserAuthorizedToCreateWithAdminRules",
+        "AuthorizeShareRulesGroup",
+        "AuthorizeSupervisionInformation",
+        "AuthorizeInterception",
+    ],
+    later: &[],
+};
+
+pub(super) const RULES_RULE: KeyTable = KeyTable {
+    kind: "a rule of rules.conf",
+    read: &[
+        "type",
+        "user",
+        "group",
+        "priority",
+        "active",
+        "editable",
+        "origin",
+        "presence",
+        "forward",
+        "schedule",
+        "caller",
+        "announcement",
+        "target",
+    ],
+    later: &[],
+};
+
 pub(super) const ROBOTS: KeyTable = KeyTable {
     kind: "robots.conf",
     read: &[

@@ -23,8 +23,8 @@ use super::setting::Block;
 use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
 use super::{
     FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
-    features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, schedules,
-    system, unread,
+    features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, rules,
+    schedules, system, unread,
 };
 use crate::cdr::CdrSettings;
 
@@ -160,6 +160,14 @@ impl Configuration {
             schedules::read(blocks, files, house, now, notes)
         };
         let timetables = parts.file("schedules.conf", files, read).unwrap_or_default();
+        let around = rules::Surroundings {
+            files,
+            numbering: numbering.as_ref(),
+            timetables: &timetables,
+            peers: &sip.peers,
+        };
+        let read = |blocks: &[Block<'_>], notes: &mut Notes| rules::read(blocks, around, notes);
+        let rules = parts.file("rules.conf", files, read).unwrap_or_default();
         let plan = match dialplan {
             Some(mut dialplan) => {
                 if let Some(numbering) = numbering {
@@ -168,6 +176,7 @@ impl Configuration {
                 let unresolved = schedules::unresolved(&dialplan.conf, &timetables);
                 dialplan.diagnostics.extend(unresolved);
                 dialplan.plan.set_timetables(timetables);
+                dialplan.plan.set_rules(rules);
                 if directory.is_some() {
                     dialplan.find_prompts(&languages(&sip, &system), system.sounds.as_deref());
                 }

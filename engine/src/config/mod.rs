@@ -30,6 +30,7 @@ mod prompts;
 mod registration;
 mod robots;
 mod rtp;
+mod rules;
 mod schedules;
 mod secret;
 mod setting;

@@ -12,7 +12,7 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 17] = [
+pub(super) const READ: [&str; 18] = [
     "acl.conf",
     "amd.conf",
     "asterisk.conf",
@@ -28,6 +28,7 @@ pub(super) const READ: [&str; 17] = [
     "res_parking.conf",
     "robots.conf",
     "rtp.conf",
+    "rules.conf",
     "schedules.conf",
     "websocket_client.conf",
 ];

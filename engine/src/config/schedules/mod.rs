@@ -202,7 +202,7 @@ fn action(setting: Setting<'_>, field: &mut Option<BString>) {
     setting.optional_text(field);
 }
 
-fn calendar(setting: Setting<'_>, files: &dyn FileSource) -> Option<Calendar> {
+pub(super) fn calendar(setting: Setting<'_>, files: &dyn FileSource) -> Option<Calendar> {
     let name = setting.value().to_str_lossy().into_owned();
     let span = setting.span();
     let text = match files.read(&name) {
