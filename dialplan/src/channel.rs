@@ -32,6 +32,8 @@ pub struct Channel {
     pub dialed: Dialed,
     /// Diversion.
     pub redirecting: Rare<Redirecting>,
+    /// The robot that the call came to, and for whom.
+    pub robot: Rare<RobotCall>,
     /// CHANNEL(language): which prompts are played.
     pub language: BString,
     /// CHANNEL(musicclass).
@@ -177,6 +179,53 @@ impl Absent for Redirecting {
     }
 }
 
+/// A call that came to a robot, for ROBOT().
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RobotCall {
+    /// For whom it is: the number of a user, as the numbering plan reads it; empty when nothing says.
+    pub user: BString,
+    /// The same as it was told.
+    pub told: BString,
+    /// The user's name, when it was told.
+    pub name: BString,
+    /// What says so: `diversion`, `history-info`, `to`, `mapping`.
+    pub by: BString,
+    /// Why the call was diverted, as RFC 5806 has it: `user-busy`, `no-answer`, `unconditional`.
+    pub reason: BString,
+    /// Who diverted it first, when that is somebody else; as it was told.
+    pub first: BString,
+    /// Whether the user wants to be unknown to the caller.
+    pub is_private: bool,
+    /// The robot that the call occupies.
+    pub number: BString,
+    /// The robot that it asked for.
+    pub dialled: BString,
+    /// The application that the robot works for.
+    pub pool: BString,
+    /// The section of `robots.conf`.
+    pub range: BString,
+}
+
+impl Absent for RobotCall {
+    fn absent() -> &'static Self {
+        static ABSENT: LazyLock<RobotCall> = LazyLock::new(RobotCall::default);
+        &ABSENT
+    }
+}
+
+/// How a pool of robots stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RobotPool {
+    /// Robots.
+    pub robots: u64,
+    /// Calls that they can have at a time.
+    pub lines: u64,
+    /// Calls that they have.
+    pub busy: u64,
+    /// The part of the lines that is busy, in hundredths.
+    pub load: u64,
+}
+
 /// A diversion reason: a code, or a text of the technology.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reason {
@@ -214,6 +263,7 @@ impl Channel {
             connected: Party::default(),
             dialed: Dialed::default(),
             redirecting: Rare::default(),
+            robot: Rare::default(),
             language: "en".into(),
             music_class: BString::default(),
             account_code: BString::default(),

@@ -8,7 +8,7 @@ use bstr::{BStr, BString};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, RobotPool};
 use crate::machine::{Machine, MemoryMachine};
 use crate::record::{CallRecord, Fork, RecordFields};
 use crate::variables::Variables;
@@ -183,6 +183,12 @@ pub trait Host {
     /// Names of all channels (CHANNELS, CHANNEL_EXISTS).
     fn channels(&self) -> Vec<BString> {
         Vec::new()
+    }
+
+    /// How a pool of robots stands (ROBOT).
+    fn robot_pool(&self, pool: &BStr) -> Option<RobotPool> {
+        let _ = pool;
+        None
     }
 
     /// The state of a device that has no custom state (DEVICE_STATE): `NOT_INUSE`, `INUSE`, ...

@@ -250,9 +250,10 @@ const NEEDED: [(&str, &str); 11] = [
 
 const CONDITIONAL: [&str; 3] = ["GotoIf", "GosubIf", "ExecIf"];
 
-/// Technologies that Asterisk has or had, with those of common modules of others.
-const TECHNOLOGIES: [&str; 36] = [
+/// Technologies of ours, those that Asterisk has or had, and those of common modules of others.
+const TECHNOLOGIES: [&str; 37] = [
     "PJSIP",
+    "Robot",
     "SIP",
     "Local",
     "IAX2",

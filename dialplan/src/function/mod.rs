@@ -15,6 +15,7 @@ mod numbering;
 mod places;
 mod presence;
 mod record;
+mod robot;
 mod rules;
 mod schedule;
 mod settings;
@@ -345,6 +346,7 @@ static FUNCTIONS: &[Function] = functions! {
     "REDIRECTING" "item[,i]" Here [Some(identity::redirecting), Some(identity::set_redirecting)] "who diverted the call";
     "REGEX" "\"regex\" text" Here [Some(strings::regex), None] "whether a text matches";
     "REPLACE" "name,bytes[,byte]" Here [Some(strings::replace), None] "exchange bytes";
+    "ROBOT" "user|told|name|by|reason|first|private|number|dialled|pool|range, or robots|lines|busy|free|load,pool" Here [Some(robot::robot), Some(robot::set_robot)] "for whom a robot's call is, and how a pool stands";
     "RTRIM" "text" Here [Some(strings::right_trim), None] "without blanks behind";
     "RULES" "user,item[,more]" Here [Some(rules::rules), Some(rules::set_rules)] "forwarding rules of a user: presence, list, first, forward, a rule's fields; set: presence, a rule's fields";
     "SAYFILES" "value,type" Here [Some(system::say_files), None] "prompts that say a value";

@@ -376,4 +376,4 @@ fn screening_target(text: &[u8]) -> Vec<u8> {
 }
 
 /// Technologies that a dialplan may call; only `Local` has anybody to answer.
-const SIMULATED: [&str; 2] = ["Local", "PJSIP"];
+const SIMULATED: [&str; 3] = ["Local", "PJSIP", "Robot"];

@@ -56,6 +56,8 @@ codes! {
     RULES_CIRCLE = "C021";
     /// A forwarding rule is never asked.
     RULE_UNREACHABLE = "C022";
+    /// Robots that nothing can come of, or a mapping that never applies.
+    ROBOT_SUSPICIOUS = "C023";
 }
 
 #[cfg(test)]

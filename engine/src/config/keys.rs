@@ -610,13 +610,19 @@ pub(super) const RULES_RULE: KeyTable = KeyTable {
 pub(super) const ROBOTS: KeyTable = KeyTable {
     kind: "robots.conf",
     read: &[
+        "application",
+        "attribution",
         "context",
         "count",
+        "diverter",
         "domain",
         "endpoint",
         "expiration",
         "first",
         "line",
+        "lines",
+        "map",
+        "numbering",
         "outbound_proxy",
         "password",
         "realm",
@@ -624,6 +630,7 @@ pub(super) const ROBOTS: KeyTable = KeyTable {
         "retry_interval",
         "transport",
         "username",
+        "when_busy",
     ],
     later: &[],
 };

@@ -64,6 +64,7 @@ pub use profile::{
 };
 pub use programs::{MessageFormat, Permitted, ProgramSettings, WebSocketClient};
 pub use registration::{Line, Origin, Registration};
+pub use robots::{AttributedBy, Numbering, RobotRange, WhenBusy, WhichDiverter};
 pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BanSettings, CallerId, ClientCertificate, CodecName,

@@ -1,15 +1,19 @@
 //! `robots.conf`: ranges of numbers that register at a telephone system and take its calls.
 //!
 //! Each section is a range; templates and `(+)` work as in every file. Its calls are those of a
-//! peer of the section's name, made from the endpoint it names, or from defaults.
+//! peer of the section's name, made from the endpoint it names, or from defaults. Ranges that name
+//! the same application are its pool: see `settings`.
+
+mod check;
+mod mapping;
+mod settings;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
-use diesis_dialplan::diagnostic::Diagnostic;
-use diesis_dialplan::plan::{Circumstances, ContextId, Plan};
+use diesis_dialplan::plan::Plan;
 
 use super::codes;
 use super::keys;
@@ -18,8 +22,12 @@ use super::registration::{EXPIRATIONS, INTERVALS, Line, Origin, RETRY_INTERVAL, 
 use super::secret::Secret;
 use super::setting::{Block, Setting};
 use super::settings::{AuthCredentials, AuthSecret, Peer, SipSettings};
+use super::value;
 use crate::sip::registration::AuthRejection;
 use crate::sip::{NameAddr, Scheme, Uri};
+
+use mapping::Mappings;
+pub use settings::{AttributedBy, Numbering, RobotRange, WhenBusy, WhichDiverter};
 
 /// Adds the ranges of the file to what `pjsip.conf` says. With a plan, their contexts must be in it.
 pub(super) fn read(
@@ -53,7 +61,7 @@ pub(super) fn read(
             return;
         }
         if let Some(plan) = plan {
-            warn_of_missing_steps(section, &range, plan, notes);
+            check::warn_of_missing_steps(section, &range, plan, notes);
         }
         let name = section.name();
         if sip.peers.get(name).is_some() || sections_of_pjsip.contains(name) {
@@ -65,7 +73,7 @@ pub(super) fn read(
             );
             continue;
         }
-        for number in range.numbers() {
+        for number in &range.calls.numbers {
             let key = (range.registrar.as_str().to_ascii_lowercase(), number.clone());
             if let Some(other) = taken.insert(key, name.to_owned()) {
                 notes.error(
@@ -76,8 +84,10 @@ pub(super) fn read(
                 );
                 break;
             }
-            sip.registrations.extend(range.registration(number));
+            sip.registrations.extend(range.registration(number.clone()));
         }
+        // The names are the peers'.
+        let _ = sip.robots.insert(range.calls);
         if sip.peers.insert(range.peer).is_err() {
             let message = format!("there are two sections [{name}]");
             let help = "give one another name, or add to the first with [name](+)";
@@ -89,9 +99,6 @@ pub(super) fn read(
 /// One section.
 struct Range {
     name: BString,
-    first: u128,
-    /// How many digits numbers have, leading zeros included.
-    digits: usize,
     count: u32,
     password: BString,
     username: Option<BString>,
@@ -106,6 +113,8 @@ struct Range {
     line: Line,
     /// Whose calls are those for these numbers.
     peer: Peer,
+    /// What becomes of them.
+    calls: RobotRange,
 }
 
 impl Range {
@@ -118,6 +127,8 @@ impl Range {
         let (mut context, mut template, mut transport) = (None, None, None);
         let (mut expiration, mut retry) = (EXPIRATION, RETRY_INTERVAL);
         let mut has_line = true;
+        let mut calls = RobotRange::new(section.name());
+        let mut mappings = Mappings::default();
         section.each(&keys::ROBOTS, notes, |name, setting| match name {
             b"first" => match setting.value().iter().all(u8::is_ascii_digit) {
                 true if (1..=MOST_DIGITS).contains(&setting.value().len()) => {
@@ -166,6 +177,28 @@ impl Range {
             b"expiration" => setting.seconds(&mut expiration, EXPIRATIONS),
             b"retry_interval" => setting.seconds(&mut retry, INTERVALS),
             b"line" => setting.yes_no(&mut has_line),
+            b"application" => match is_word(setting.value()) {
+                true => setting.text(&mut calls.pool),
+                false => setting.invalid("the name of an application, such as rules"),
+            },
+            b"lines" => setting.number(&mut calls.lines, 1..=MOST_LINES),
+            b"when_busy" => match setting.value().to_ascii_lowercase().as_slice() {
+                b"next" => calls.when_busy = WhenBusy::Next,
+                b"refuse" => calls.when_busy = WhenBusy::Refuse,
+                _ => setting.invalid("`next` (another robot of the range) or `refuse`"),
+            },
+            b"attribution" => attribution(&mut calls.attribution, setting),
+            b"diverter" => match setting.value().to_ascii_lowercase().as_slice() {
+                b"first" => calls.diverter = WhichDiverter::First,
+                b"last" => calls.diverter = WhichDiverter::Last,
+                _ => setting.invalid("`first` or `last` of those that diverted the call"),
+            },
+            b"numbering" => match value::yes_no(setting.value()) {
+                Some(true) => calls.numbering = Numbering::Applied,
+                Some(false) => calls.numbering = Numbering::Left,
+                None => setting.invalid("`yes` or `no`"),
+            },
+            b"map" => mappings.read(setting),
             _ => setting.judge(),
         });
         for (name, help) in [
@@ -198,6 +231,9 @@ impl Range {
             );
             return None;
         }
+        let all = 0..u128::from(count);
+        calls.numbers = all.map(|n| format!("{:0digits$}", number + n).into()).collect();
+        calls.users = mappings.resolve(&calls.numbers, notes);
         let mut peer = template.unwrap_or_else(|| Peer::new(section.name()));
         peer.name = section.name().to_owned();
         peer.context = context.unwrap_or(peer.context);
@@ -207,8 +243,6 @@ impl Range {
         peer.aors.clear();
         Some(Self {
             name: section.name().to_owned(),
-            first: number,
-            digits,
             count,
             password,
             username,
@@ -221,12 +255,8 @@ impl Range {
             retry_interval: retry,
             line: if has_line { Line::Marked } else { Line::Unmarked },
             peer,
+            calls,
         })
-    }
-
-    fn numbers(&self) -> impl Iterator<Item = BString> + use<> {
-        let (first, digits) = (self.first, self.digits);
-        (0..u128::from(self.count)).map(move |n| format!("{:0digits$}", first + n).into())
     }
 
     /// `None` can not be: the parts were read as parts of URIs.
@@ -299,48 +329,24 @@ fn address(field: &mut Option<Uri>, setting: Setting<'_>) {
     }
 }
 
-/// Warns of robots whose calls have nowhere to start.
-fn warn_of_missing_steps(section: &Block<'_>, range: &Range, plan: &Plan, notes: &mut Notes) {
-    let context = range.peer.context.as_bstr();
-    let span = section.place_of("context");
-    let Some(id) = plan.context(context) else {
-        let message = format!("the dialplan has no context `{context}`");
-        let help =
-            format!("write `[{context}]` in extensions.conf: calls are answered 404 as it is");
-        let diagnostic = Diagnostic::warning(codes::NAME_UNRESOLVED, span, message);
-        return notes.once(diagnostic.with_help(help));
+/// Takes by what a call is attributed, in its order.
+fn attribution(field: &mut Vec<AttributedBy>, setting: Setting<'_>) {
+    let words: Vec<_> = setting.value().split_str(",").map(<[u8]>::trim_ascii).collect();
+    let found: Option<Vec<_>> = match words.as_slice() {
+        [word] if word.eq_ignore_ascii_case(b"none") => Some(vec![]),
+        words => words.iter().map(|word| AttributedBy::named(word)).collect(),
     };
-    if !is_unconditional(plan, id) {
-        return;
+    let is_once = |found: &Vec<_>| found.iter().collect::<HashSet<_>>().len() == found.len();
+    match found.filter(is_once) {
+        Some(found) => *field = found,
+        None => setting.invalid("some of diversion, history-info, to, mapping, each once; or none"),
     }
-    let circumstances = Circumstances::default();
-    let is_missing = |number: &BString| !plan.exists(id, number.as_bstr(), 1, &circumstances);
-    let mut missing = range.numbers().filter(is_missing);
-    let Some(first) = missing.next() else { return };
-    let message = match missing.count() {
-        0 => format!("[{context}] has no extension for robot {first}"),
-        more => format!("[{context}] has no extension for robot {first} and {more} more"),
-    };
-    let diagnostic = Diagnostic::warning(codes::NAME_UNRESOLVED, span, message);
-    notes.once(diagnostic.with_help("their calls are answered 404; add one, such as a pattern"));
 }
 
-/// Whether a context has the same extensions at any time, for any caller.
-fn is_unconditional(plan: &Plan, context: ContextId) -> bool {
-    let (mut seen, mut pending) = (HashSet::from([context]), vec![context]);
-    while let Some(id) = pending.pop() {
-        let view = plan.view(id);
-        if !view.switches().is_empty() || view.extensions().any(|it| it.caller().is_some()) {
-            return false;
-        }
-        for include in view.includes() {
-            if include.schedule().is_some() {
-                return false;
-            }
-            pending.extend(include.context().filter(|id| seen.insert(*id)));
-        }
-    }
-    true
+/// Whether it can be the name of an application.
+fn is_word(text: &[u8]) -> bool {
+    let is_fit = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    !text.is_empty() && text.len() <= MOST_NAME && text.iter().all(is_fit)
 }
 
 /// What the robots of TWS have.
@@ -353,3 +359,7 @@ const REFUSED_RETRY: Duration = Duration::from_secs(300);
 const MOST_ROBOTS: u32 = 10_000;
 /// The longest number.
 const MOST_DIGITS: usize = 32;
+/// Calls that a robot may take at a time.
+const MOST_LINES: u32 = 1000;
+/// The longest name of an application.
+const MOST_NAME: usize = 64;

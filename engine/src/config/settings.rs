@@ -17,6 +17,7 @@ use super::named::{Name, Named};
 use super::network::{IdentifyTable, IpNetwork};
 use super::profile::{BridgeProfile, UserProfile};
 use super::registration::Registration;
+use super::robots::RobotRange;
 use super::secret::Secret;
 use super::socket_options::SocketOptions;
 use super::stack::StackSettings;
@@ -535,6 +536,8 @@ pub struct SipSettings {
     pub aors: Named<Aor>,
     /// What is kept registered at other registrars, robots included.
     pub registrations: Vec<Registration>,
+    /// What becomes of calls of robots, by range.
+    pub robots: Named<RobotRange>,
     /// Which addresses belong to which peer (indexes into `peers`).
     pub identify: IdentifyTable,
     /// The realm of challenges whose `type=auth` names none.
@@ -577,6 +580,7 @@ impl Default for SipSettings {
             peers: Named::default(),
             aors: Named::default(),
             registrations: vec![],
+            robots: Named::default(),
             identify: IdentifyTable::default(),
             // Differs from Asterisk, whose default realm is "asterisk": we say who we are.
             default_realm: "diesis".into(),

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use bstr::{BStr, BString};
 use diesis_dialplan::{
-    channel::Channel as PlanChannel,
+    channel::{Channel as PlanChannel, RobotPool},
     host::{
         ChannelState, ConferenceFacts, FunctionError, Host, Level, LogLine, SipMessage, SipObject,
         Step,
@@ -173,6 +173,9 @@ pub(crate) trait Knowledge {
 
     /// See [`Host::device_state`].
     fn device_state(&self, device: &BStr) -> DeviceState;
+
+    /// See [`Host::robot_pool`].
+    fn robot_pool(&self, pool: &BStr) -> Option<RobotPool>;
 }
 
 /// The host of one advance of one executor.
@@ -364,6 +367,10 @@ impl Host for PbxHost<'_> {
 
     fn channels(&self) -> Vec<BString> {
         self.knowledge.channels()
+    }
+
+    fn robot_pool(&self, pool: &BStr) -> Option<RobotPool> {
+        self.knowledge.robot_pool(pool)
     }
 
     fn channel_variable(&self, channel: &[u8], variable: &[u8]) -> Option<BString> {

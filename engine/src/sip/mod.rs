@@ -61,4 +61,5 @@ pub use subscribe::{
     Expiration as SubscriptionExpiration, Subscribe, SubscriptionEnd, SubscriptionTerms,
     Termination,
 };
+pub(crate) use uri::decode as unescape_uri;
 pub use uri::{Host, Scheme, Uri, UriError, UriRef};

@@ -18,6 +18,7 @@ use super::{
     menus::Menu,
     page::Paging,
     programs::ProgramCall,
+    robots::Robot,
     session::Session,
 };
 use crate::{
@@ -67,6 +68,8 @@ pub(super) struct Call {
     pub(super) purpose: Purpose,
     /// The headers of an incoming call's INVITE, for PJSIP_HEADER().
     pub(super) received: Option<sip::KeptHeaders>,
+    /// The robot that it occupies, until it is over.
+    pub(super) robot: Option<Box<Robot>>,
     /// Who calls, as far as the caller is believed; on an outgoing call who answered.
     pub(super) identity: Identity,
     /// How many more hops the call may take.
@@ -240,6 +243,7 @@ impl Call {
             departure: None,
             purpose: Purpose::Call,
             received: None,
+            robot: None,
             identity: Identity::default(),
             max_forwards: sip::MAX_FORWARDS,
             other_half: None,

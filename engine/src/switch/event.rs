@@ -293,6 +293,33 @@ pub enum SwitchEvent {
         /// What happened.
         event: RegistrationEvent,
     },
+    /// A call occupies a robot of `robots.conf` from now on.
+    RobotOccupied {
+        /// The call.
+        call: ChannelId,
+        /// The robot.
+        robot: BString,
+        /// The application that it works for.
+        pool: BString,
+        /// For whom the call is; empty when nothing says.
+        user: BString,
+    },
+    /// A call does not occupy its robot any more.
+    RobotReleased {
+        /// The call.
+        call: ChannelId,
+        /// The robot.
+        robot: BString,
+        /// The application that it works for.
+        pool: BString,
+    },
+    /// A call was refused: all robots that it could have had are busy, or none is registered.
+    RobotRefused {
+        /// The robot that it asked for; `None` of a call to be made.
+        robot: Option<BString>,
+        /// The application.
+        pool: BString,
+    },
     /// A device does something else than before: a peer, or what a hint or the dialplan names.
     DeviceStateChanged {
         /// Its name, as hints write it: `PJSIP/100`, `Custom:night`.

@@ -1,11 +1,12 @@
-//! Who calls, who is talked to and who diverted the call, as headers say it: P-Asserted-Identity
-//! and Privacy (RFC 3325, RFC 3323), Remote-Party-ID, Diversion (RFC 5806), History-Info (RFC 7044).
+//! Who calls and who is talked to, as headers say it: P-Asserted-Identity and Privacy (RFC 3325,
+//! RFC 3323), Remote-Party-ID. Who diverted the call: see `diversions`.
 
 use std::net::SocketAddr;
 
-use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::channel::{Party, Reason, Redirecting};
+use bstr::{BStr, ByteSlice};
+use diesis_dialplan::channel::{Party, Redirecting};
 
+use super::diversions;
 use crate::{
     config::Peer,
     sip::{HeaderName, Headers, NameAddr, NameAddrRef, Uri},
@@ -52,7 +53,7 @@ impl Identity {
         if peer.trust_id_inbound {
             identity.party = asserted(headers);
         }
-        identity.redirecting = diverted(headers).map(Box::new);
+        identity.redirecting = diversions::redirecting(headers).map(Box::new);
         identity
     }
 }
@@ -83,7 +84,7 @@ fn asked_privacy(headers: &Headers) -> Privacy {
     if words.into_iter().any(asks) { Privacy::Withheld } else { Privacy::Shown }
 }
 
-fn party(address: &NameAddrRef<'_>, privacy: Privacy) -> Party {
+pub(super) fn party(address: &NameAddrRef<'_>, privacy: Privacy) -> Party {
     let number = address.uri().user_decoded().unwrap_or_default();
     let name = address.display_name().unwrap_or_default();
     Party {
@@ -93,65 +94,7 @@ fn party(address: &NameAddrRef<'_>, privacy: Privacy) -> Party {
     }
 }
 
-/// Diversion lists the latest first; History-Info the first one first.
-fn diverted(headers: &Headers) -> Option<Redirecting> {
-    let diversions: Vec<_> = headers.addresses(HeaderName::Diversion).take(MOST_READ).collect();
-    if let (Some(latest), Some(first)) = (diversions.first(), diversions.last()) {
-        return Some(Redirecting {
-            from: diverter(latest),
-            original: diverter(first),
-            reason: reason_of(latest),
-            original_reason: reason_of(first),
-            count: i32::try_from(diversions.len()).unwrap_or(i32::MAX),
-            ..Redirecting::default()
-        });
-    }
-    let history: Vec<_> = headers.addresses(HeaderName::HistoryInfo).take(MOST_READ).collect();
-    // The last entry is where the call goes now; those before it are where it was.
-    let (_, been) = history.split_last()?;
-    let (first, latest) = (been.first()?, been.last()?);
-    let reason = |entry: &NameAddrRef<'_>| {
-        let cause = entry.uri().headers().find_map(|(name, value)| {
-            name.eq_ignore_ascii_case("Reason").then(|| value.to_owned())
-        });
-        let text = match cause.as_deref().map(str::to_ascii_lowercase) {
-            Some(cause) if cause.contains("486") => "user-busy",
-            Some(cause) if cause.contains("408") || cause.contains("480") => "no-answer",
-            Some(cause) if cause.contains("302") => "unconditional",
-            _ => "unknown",
-        };
-        reason_named(text.into())
-    };
-    Some(Redirecting {
-        from: diverter(latest),
-        original: diverter(first),
-        reason: reason(latest),
-        original_reason: reason(first),
-        count: i32::try_from(been.len()).unwrap_or(i32::MAX),
-        ..Redirecting::default()
-    })
-}
-
-fn diverter(address: &NameAddrRef<'_>) -> Party {
-    let withheld =
-        parameter(address, "privacy").is_some_and(|value| value.eq_ignore_ascii_case(b"full"));
-    party(address, if withheld { Privacy::Withheld } else { Privacy::Shown })
-}
-
-fn reason_of(address: &NameAddrRef<'_>) -> Reason {
-    reason_named(parameter(address, "reason").unwrap_or_default().as_bstr())
-}
-
-fn reason_named(text: &BStr) -> Reason {
-    let text = text.trim_with(|character| character == '"');
-    let known = REASONS.iter().position(|name| text.eq_ignore_ascii_case(name.as_bytes()));
-    match known {
-        Some(code) => Reason { code: code as u8, text: BString::default() },
-        None => Reason { code: 0, text: text.into() },
-    }
-}
-
-fn parameter<'a>(address: &NameAddrRef<'a>, name: &str) -> Option<&'a [u8]> {
+pub(super) fn parameter<'a>(address: &NameAddrRef<'a>, name: &str) -> Option<&'a [u8]> {
     address.params().get(name).map(str::as_bytes)
 }
 
@@ -197,10 +140,10 @@ pub(super) fn outward(
         |it: &&Redirecting| peer.trust_id_outbound || Privacy::of(&it.from) == Privacy::Shown;
     if let Some(redirecting) = redirecting.filter(may_know) {
         if peer.send_diversion {
-            write_diversion(&mut headers, redirecting, local);
+            diversions::write_diversion(&mut headers, redirecting, local);
         }
         if peer.send_history_info {
-            write_history(&mut headers, redirecting, target, local);
+            diversions::write_history(&mut headers, redirecting, target, local);
         }
     }
     Some(Outward { from, headers })
@@ -244,83 +187,14 @@ pub(super) fn write_identity(
     }
 }
 
-fn write_diversion(headers: &mut Headers, redirecting: &Redirecting, local: SocketAddr) {
-    let Some(number) = redirecting.from.number.as_ref().filter(|number| !number.is_empty()) else {
-        return;
-    };
-    let uri = Uri::sip_at(number, local);
-    let name = redirecting.from.name.as_ref().map(|name| name.to_str_lossy()).unwrap_or_default();
-    let address = NameAddr::new(uri);
-    let address = if name.is_empty() { address } else { address.with_display_name(&name) };
-    let reason = &redirecting.reason;
-    let is_token = |text: &BString| text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
-    let reason = match reason.text.is_empty() || !is_token(&reason.text) {
-        true => REASONS.get(usize::from(reason.code)).copied().unwrap_or("unknown").into(),
-        false => reason.text.to_str_lossy(),
-    };
-    headers.push(HeaderName::Diversion, format!("{address};reason={reason}"));
-}
-
-/// Where a call was before, and where it goes now (RFC 7044 §5).
-fn write_history(
-    headers: &mut Headers,
-    redirecting: &Redirecting,
-    target: &Uri,
-    local: SocketAddr,
-) {
-    let Redirecting { from, original, .. } = redirecting;
-    let number = |party: &Party| party.number.clone().filter(|number| !number.is_empty());
-    let Some(latest) = number(from) else { return };
-    let first = number(original).filter(|first| *first != latest);
-    let first = first.map(|number| (number, &redirecting.original_reason));
-    let mut index = String::from("1");
-    for (number, reason) in first.into_iter().chain([(latest, &redirecting.reason)]) {
-        let uri = Uri::sip_at(&number, local);
-        let cause = cause_of(reason);
-        let entry = format!("<{uri}?Reason=SIP%3Bcause%3D{cause}>;index={index}");
-        headers.push(HeaderName::HistoryInfo, entry);
-        index.push_str(".1");
-    }
-    headers.push(HeaderName::HistoryInfo, format!("<{target}>;index={index}"));
-}
-
-/// The status that stands for a reason (RFC 4458 §3); 302 for what has none of its own.
-fn cause_of(reason: &Reason) -> u16 {
-    match REASONS.get(usize::from(reason.code)) {
-        Some(&"user-busy") => 486,
-        Some(&"no-answer") => 408,
-        Some(&"deflection") => 480,
-        Some(&"unavailable" | &"out-of-service") => 503,
-        _ => 302,
-    }
-}
-
-/// The reasons of RFC 5806 in the order of the dialplan's codes (unknown, cfb, cfnr, unavailable,
-/// time_of_day, dnd, deflection, follow_me, out_of_order, away, cf_dte, cfu, send_to_vm).
-const REASONS: [&str; 13] = [
-    "unknown",
-    "user-busy",
-    "no-answer",
-    "unavailable",
-    "time-of-day",
-    "do-not-disturb",
-    "deflection",
-    "follow-me",
-    "out-of-service",
-    "away",
-    "forward-dte",
-    "unconditional",
-    "send-to-voicemail",
-];
-
-/// Diversions that are read of one message.
-const MOST_READ: usize = 16;
-
 /// Q.931: presentation restricted.
 const WITHHELD: i32 = 0x20;
 
 #[cfg(test)]
 mod tests {
+    use bstr::BString;
+    use diesis_dialplan::channel::Reason;
+
     use super::*;
 
     fn trusted() -> Peer {
@@ -405,7 +279,7 @@ mod tests {
         let users: Vec<_> = entries.iter().filter_map(|entry| entry.uri().user()).collect();
         assert_eq!(users, ["1", "2", "300"]);
         assert_eq!(entries.last().and_then(|last| last.params().get("index")), Some("1.1.1"));
-        let again = diverted(&headers).expect("diverted");
+        let again = diversions::redirecting(&headers).expect("diverted");
         assert_eq!(again.from.number, redirecting.from.number);
         assert_eq!(again.original.number, redirecting.original.number);
         assert_eq!((again.reason.code, again.original_reason.code), (1, 11));

@@ -11,6 +11,7 @@ use super::{
     identity::{Identity, Privacy},
     local::LocalNews,
     pickup::Takeover,
+    robots::Robot,
     session::{self, Session, SessionError},
 };
 use crate::{
@@ -116,8 +117,19 @@ impl Switch {
                 now,
             );
         };
+        let (robot, robot_call) = match self.occupy_robot(request, flow.peer.ip(), id) {
+            Ok(None) => (None, None),
+            Ok(Some((robot, about))) => (Some(Box::new(robot)), Some(about)),
+            Err(_) => {
+                let headers = reason(Cause::USER_BUSY);
+                return self.refuse_invite(handle, StatusCode::BUSY_HERE, &headers, now);
+            }
+        };
         if let Control::Dialplan(pbx) = &mut control {
             let channel = pbx.channel_mut();
+            if let Some(about) = robot_call {
+                channel.robot = about.into();
+            }
             channel.account_code = peer.account_code.clone();
             let presentation = identity.privacy.presentation();
             let withheld = match &identity.party {
@@ -131,7 +143,8 @@ impl Switch {
             }
         }
         let hops = request.max_forwards().unwrap_or(sip::MAX_FORWARDS).min(sip::MAX_FORWARDS);
-        let about = About { headers: sip::KeptHeaders::new(request.headers()), identity, hops };
+        let headers = sip::KeptHeaders::new(request.headers());
+        let about = About { headers, identity, hops, robot };
         self.begin_call(id, handle, flow, peer, parties, session, control, about, now);
         if let Some(takeover) = takeover {
             self.with_call(id, now, |switch, call| switch.take_instead(call, takeover, now));
@@ -173,6 +186,7 @@ impl Switch {
             handle: Some(handle),
             received: Some(about.headers),
             identity: about.identity,
+            robot: about.robot,
             max_forwards: about.hops,
             ..Call::new(
                 Beginning {
@@ -451,6 +465,7 @@ struct About {
     headers: sip::KeptHeaders,
     identity: Identity,
     hops: u8,
+    robot: Option<Box<Robot>>,
 }
 
 /// The stack's call, while an incoming call is not answered.

@@ -1,6 +1,7 @@
 //! What the switch tells a dialplan that asks: other channels, endpoints and their contacts, conferences.
 
 use bstr::{BStr, BString, ByteSlice};
+use diesis_dialplan::channel::RobotPool;
 use diesis_dialplan::host::{ConferenceFacts, FunctionError, SipObject};
 
 use std::collections::HashMap;
@@ -8,6 +9,7 @@ use std::collections::HashMap;
 use super::{
     call::Call,
     device_state::{Devices, Sources},
+    robots::{PoolView, Pools},
 };
 use crate::{
     bridge::Rooms,
@@ -29,10 +31,17 @@ pub(super) struct Known<'a> {
     pub(super) rooms: &'a Rooms,
     pub(super) devices: &'a Devices,
     pub(super) conferences: &'a ConferenceSettings,
+    pub(super) robots: &'a Pools,
     pub(super) now: Now,
 }
 
 impl Knowledge for Known<'_> {
+    fn robot_pool(&self, pool: &BStr) -> Option<RobotPool> {
+        let view = self.robots.view_pool(pool)?;
+        let PoolView { robots, lines, used: busy, .. } = view;
+        Some(RobotPool { robots: robots as u64, lines, busy, load: view.load() })
+    }
+
     fn channels(&self) -> Vec<BString> {
         let others = self.calls.values().map(|call| call.name.clone());
         others.chain([self.own.1.into()]).collect()

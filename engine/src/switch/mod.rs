@@ -20,6 +20,7 @@ mod connected;
 mod device_state;
 mod dial;
 mod dialog;
+mod diversions;
 mod event;
 mod features;
 mod followed;
@@ -54,6 +55,7 @@ mod registrations;
 mod replace;
 mod requests;
 mod resolve;
+mod robots;
 mod rooms;
 mod session;
 mod settings;
@@ -95,6 +97,7 @@ pub use record::{BindingRecord, Record};
 pub use redirect::RedirectError;
 pub use registrations::RegistrationView;
 pub use replace::Replacement;
+pub use robots::{PoolView, RobotView};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use subscriptions::MailboxError;
 pub use totals::{Histogram, MediaTotals, Totals};
@@ -138,6 +141,8 @@ pub struct Switch {
     ledger: Option<Ledger>,
     registrations: registrations::Registrations,
     registrars: registrars::Registrars,
+    /// Which robots are occupied.
+    robots: robots::Pools,
     qualifier: qualify::Qualifier,
     /// Our addresses, as far as messages came to them.
     locals: Vec<SocketAddr>,
@@ -227,6 +232,7 @@ impl Switch {
             ledger: config.records.map(Ledger::new),
             registrations: registrations::Registrations::default(),
             registrars: registrars::Registrars::default(),
+            robots: robots::Pools::default(),
             qualifier: qualify::Qualifier::default(),
             locals: Vec::new(),
             world,

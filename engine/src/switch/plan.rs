@@ -175,6 +175,7 @@ impl Switch {
             rooms: &self.rooms,
             devices: &self.devices,
             conferences: &self.config.conferences,
+            robots: &self.robots,
             now,
         };
         let mut host = PbxHost {

@@ -11,16 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::{
-    Switch, SwitchEvent,
+    RobotView, Switch, SwitchEvent,
     registrars::{Failover, Place},
     resolve::{LookupId, Route},
 };
 use crate::{
     clock::Now,
-    config::{self, AuthCredentials, Line, Origin},
+    config::{self, AuthCredentials, Origin},
     sip::{
         Failure, Flow, NameAddr, Request, RequestHandle, Response, StatusCode,
         locate::LocateError,
@@ -59,6 +59,8 @@ pub struct RegistrationView {
     pub context: Option<BString>,
     /// Calls with its number now.
     pub calls: usize,
+    /// How it stands when it is a robot.
+    pub robot: Option<RobotView>,
 }
 
 /// How many are registered of those of one peer.
@@ -112,6 +114,13 @@ impl Entry {
     }
 }
 
+/// How a registered number calls.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    pub(super) wanted: &'a config::Registration,
+    pub(super) flow: Flow,
+}
+
 /// What was said of a group.
 #[derive(Debug, Default)]
 struct Group {
@@ -123,6 +132,23 @@ struct Group {
 impl Registrations {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.first().map(|&(due, _)| due)
+    }
+
+    /// Whether a number's binding holds.
+    pub(super) fn is_bound(&self, section: &BStr, number: &BStr, now: Instant) -> bool {
+        let entry = self.named(section, number);
+        entry.is_some_and(|entry| standing(entry.machine.as_deref(), now).1.is_some())
+    }
+
+    /// The line on which a number calls, once it is known where its registrar is.
+    pub(super) fn line(&self, section: &BStr, number: &BStr) -> Option<Line<'_>> {
+        let entry = self.named(section, number)?;
+        let flow = entry.machine.as_ref()?.settings().flow;
+        Some(Line { wanted: &entry.wanted, flow })
+    }
+
+    fn named(&self, section: &BStr, number: &BStr) -> Option<&Entry> {
+        self.entries.get(self.names.get(&(section.into(), number.into()))?)
     }
 
     /// The names by which incoming requests are recognised.
@@ -143,6 +169,7 @@ impl Registrations {
 impl Switch {
     /// Begins, or goes on with, what the configuration in force wants registered.
     pub(super) fn register_everywhere(&mut self, now: Now) {
+        self.load_robots();
         let sip = Arc::clone(&self.config.sip);
         self.set_registrations(sip.registrations.clone(), now);
     }
@@ -178,7 +205,7 @@ impl Switch {
         self.leave_registrars(now);
         for (name, wanted) in news {
             let place = self.registrars.place(&wanted);
-            let line = matches!(wanted.line, Line::Marked)
+            let line = matches!(wanted.line, config::Line::Marked)
                 .then(|| self.entropy.hex::<16>().as_str().to_owned());
             let registrations = &mut self.registrations;
             let id = registrations.begun;
@@ -309,6 +336,7 @@ impl Switch {
                 calls: peer
                     .and_then(|peer| calls.get(&(peer, &wanted.number)).copied())
                     .unwrap_or_default(),
+                robot: self.robots.view(wanted.section.as_ref(), wanted.number.as_ref()),
             }
         };
         entries.map(view).collect()
@@ -331,6 +359,25 @@ impl Switch {
     /// Whose request it is, if it is for what we registered: it brings back the line of a contact,
     /// or it comes from the registrar and asks for the number.
     pub(super) fn peer_registered(&self, request: &Request, source: IpAddr) -> Option<usize> {
+        let entry = self.registration_asked(request, source)?;
+        self.config.sip.peers.position(entry.peer.as_ref()?.as_bstr())
+    }
+
+    /// The robot that a request is for, if its registrar sent it.
+    pub(super) fn robot_asked(
+        &self,
+        request: &Request,
+        source: IpAddr,
+    ) -> Option<&config::Registration> {
+        let asked = self.registration_asked(request, source.to_canonical());
+        asked.filter(|asked| asked.origin == Origin::Robot)
+    }
+
+    fn registration_asked(
+        &self,
+        request: &Request,
+        source: IpAddr,
+    ) -> Option<&config::Registration> {
         let registrations = &self.registrations;
         if registrations.numbers.is_empty() {
             return None;
@@ -345,8 +392,7 @@ impl Switch {
                 entry.is_some_and(|entry| self.registrars.is_at(&entry.place, source))
             })
         };
-        let entry = registrations.entries.get(by_line.or_else(by_number)?)?;
-        self.config.sip.peers.position(entry.wanted.peer.as_ref()?.as_bstr())
+        Some(&registrations.entries.get(by_line.or_else(by_number)?)?.wanted)
     }
 
     /// Whether a registrar of ours is there. Others could else have it banned with forged addresses.

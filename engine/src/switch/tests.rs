@@ -35,6 +35,7 @@ mod records;
 mod registrations;
 mod reliable;
 mod replace;
+mod robots;
 mod schedules;
 mod silence;
 mod subscriptions;

@@ -351,6 +351,7 @@ impl Switch {
         self.abandon_dial(call, cause, now);
         self.abandon_program(call, now);
         self.originations.forget(call.id);
+        self.release_robot(call);
         self.tell_other_half(call, LocalNews::Ends(cause));
         call.other_half = None;
         Self::say_farewell(call, cause);

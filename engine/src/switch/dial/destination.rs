@@ -13,6 +13,7 @@ use super::super::{
     call::{Call, Control},
     identity,
     place::{Launch, PlaceError},
+    robots::Calling,
     session,
 };
 use super::{
@@ -26,7 +27,7 @@ use crate::{
     media::Codec,
     pbx::Pbx,
     printable::Printable,
-    sip::{self, Uri},
+    sip::{self, NameAddr, Uri, auth::OwnCredentials},
 };
 
 /// Where one phone can be called.
@@ -35,8 +36,14 @@ struct Way {
     target: Uri,
     /// `None` when the contact is a name that has to be found first.
     flow: Option<sip::Flow>,
-    routes: Vec<sip::NameAddr>,
+    routes: Vec<NameAddr>,
     contact: Uri,
+}
+
+/// As whom a phone is called, where that is not up to its settings.
+struct CallingAs {
+    from: NameAddr,
+    credentials: Vec<OwnCredentials>,
 }
 
 impl Switch {
@@ -71,7 +78,7 @@ impl Switch {
             let mut placed = Vec::new();
             let mut failed = Cause::SUBSCRIBER_ABSENT;
             for way in ways? {
-                match self.prepare_leg(caller, way, timeout, now) {
+                match self.prepare_leg(caller, way, None, timeout, now) {
                     Ok(leg) => placed.push(self.place_leg(caller, leg, resource, options, now)),
                     Err(error) => {
                         tracing::warn!(call_id = %caller.parties.call_id, %error, "Dial");
@@ -83,11 +90,48 @@ impl Switch {
                 return Err(failed);
             }
             placed
+        } else if is("robot") {
+            vec![self.call_as_robot(caller, resource, options, timeout, now)?]
         } else {
             tracing::warn!(technology = %Printable(technology), "Dial: this technology is not available");
             return Err(Cause::UNKNOWN_TECHNOLOGY);
         };
         Ok(placed)
+    }
+
+    /// Calls a number as a robot of a pool: `rules/0142685300`.
+    fn call_as_robot(
+        &mut self,
+        caller: &Caller<'_>,
+        resource: &BString,
+        options: &Options,
+        timeout: Duration,
+        now: Now,
+    ) -> Result<Placed, Cause> {
+        let user = match caller.channel {
+            Some(channel) if !channel.robot.user.is_empty() => &channel.robot.user,
+            _ => &caller.parties.caller_number,
+        };
+        let Calling { robot, target, flow, routes, from, credentials } =
+            self.take_robot(resource.as_ref(), user.as_ref(), now)?;
+        let Some(peer) = self.config.sip.peers.position(robot.range.as_ref()) else {
+            self.robots.release(robot);
+            return Err(Cause::NO_ROUTE);
+        };
+        let peer = self.gate.peer(peer);
+        let way = Way { peer, contact: target.clone(), target, flow: Some(flow), routes };
+        let calling_as = Some(CallingAs { from, credentials });
+        match self.prepare_leg(caller, way, calling_as, timeout, now) {
+            Ok(mut leg) => {
+                self.occupy_for(&mut leg, robot, user.as_ref());
+                Ok(self.place_leg(caller, leg, resource, options, now))
+            }
+            Err(error) => {
+                self.robots.release(robot);
+                tracing::warn!(call_id = %caller.parties.call_id, %error, "Dial");
+                Err(error.into())
+            }
+        }
     }
 
     /// Makes a prepared call a leg of the caller, and lets it begin.
@@ -128,6 +172,7 @@ impl Switch {
         &mut self,
         caller: &Caller<'_>,
         way: Way,
+        calling_as: Option<CallingAs>,
         ring_timeout: Duration,
         now: Now,
     ) -> Result<Box<Call>, PlaceError> {
@@ -148,7 +193,12 @@ impl Switch {
             Arc::make_mut(&mut peer).codecs = codecs.to_vec();
         }
         prefer(&caller.present_codecs, &mut peer);
-        let credentials = peer.outbound_auth.iter().map(AuthCredentials::own).collect();
+        let (from, credentials) = match calling_as {
+            Some(CallingAs { from: own, credentials }) => {
+                (own.with_display_name(from.display_name().unwrap_or_default()), credentials)
+            }
+            None => (from, peer.outbound_auth.iter().map(AuthCredentials::own).collect()),
+        };
         let control = Control::Nobody;
         let (peer, max_forwards) = (Some(peer), caller.max_forwards - 1);
         let launch = Launch {

@@ -192,6 +192,14 @@ impl Phone {
         }
     }
 
+    /// The request in a letter.
+    pub(in super::super) fn read_request(letter: Bytes) -> Option<Request> {
+        match Message::parse(letter, &Default::default()) {
+            Ok(Message::Request(request)) => Some(request),
+            _ => None,
+        }
+    }
+
     /// Answers every request that came with this status.
     pub(in super::super) fn answer_others_with(&self, exchange: &mut Exchange, status: StatusCode) {
         for letter in exchange.letters_to(self.listens) {
