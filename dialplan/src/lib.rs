@@ -33,4 +33,5 @@ pub mod timetable;
 pub mod variables;
 #[cfg(feature = "vectors")]
 pub mod vector;
+pub mod videoshare;
 pub mod world;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::channel::OutgoingHeader;
+use crate::{channel::OutgoingHeader, videoshare};
 
 pub use bridging::{Bridge, BridgeResult, BridgeWait, Entertainment, HoldingRole, Page};
 pub use conference::{ConferenceAction, ConferenceMembers, ConferenceOrder};
@@ -182,6 +182,9 @@ pub enum Operation {
     },
     /// Do something to a conference: `Done`, or `Failed` when there is no such conference or member.
     OrderConference(Box<ConferenceOrder>),
+    /// Bring the caller into a conference with a master, or tell it what he decided:
+    /// [`Outcome::VideoShare`].
+    VideoShare(Box<videoshare::Ask>),
     /// Stay in a holding bridge: `TimedOut`, or `Failed` at once.
     BridgeWait(Box<BridgeWait>),
     /// Call many and speak to them until the caller hangs up.
@@ -283,6 +286,8 @@ pub enum Outcome {
     Originated(OriginateStatus),
     /// Of [`Operation::SendMessage`].
     Message(MessageSent),
+    /// Of [`Operation::VideoShare`].
+    VideoShare(videoshare::End),
 }
 
 /// A text message to be sent.

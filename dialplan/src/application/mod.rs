@@ -19,6 +19,7 @@ mod table;
 mod timing;
 mod transfer;
 mod variables;
+mod videoshare;
 
 use crate::executor::{Continuation, Flow, Run};
 use crate::operation::{Operation, Outcome};
@@ -29,6 +30,7 @@ pub(crate) use flow::gosub;
 pub(crate) use retry::Retry;
 pub(crate) use rules::Forwarding;
 pub(crate) use timing::Condition;
+pub(crate) use videoshare::Passage;
 
 /// An application of the dialplan. Names ignore case.
 #[derive(Debug, Clone, Copy)]
@@ -178,6 +180,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         }
         Continuation::Closed { action } => schedule::sound_played(run, action, &outcome),
         Continuation::Last(inner) => schedule::ended(resume(run, *inner, outcome)),
+        Continuation::VideoShare(passage) => videoshare::passed_on(run, *passage, &outcome),
         Continuation::Playback => media::playback_done(run, &outcome),
         Continuation::Background { context } => media::background_done(run, &context, &outcome),
         Continuation::WaitExten => media::wait_exten_done(run, &outcome),

@@ -5,7 +5,7 @@
 
 use super::{
     Application, Support, bridging, call, conference, controlled, flow, legacy, listening, loops,
-    media, program, read, record, retry, rules, schedule, timing, transfer, variables,
+    media, program, read, record, retry, rules, schedule, timing, transfer, variables, videoshare,
 };
 
 const fn application(
@@ -787,6 +787,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "[level,]text",
         "write to the console",
         Support::Run(variables::verbose),
+    ),
+    application(
+        "VideoShare",
+        "[room[,options]]",
+        "a conference with a master who has participants called",
+        Support::Run(videoshare::video_share),
     ),
     application("VMAuthenticate", "", "voicemail", Support::Absent),
     application("VMSayName", "", "voicemail", Support::Absent),

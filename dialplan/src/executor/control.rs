@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::application::{Condition, Forwarding, Retry};
+use crate::application::{Condition, Forwarding, Passage, Retry};
 use crate::operation::{Digit, Operation, Outcome, Sound};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
@@ -182,6 +182,8 @@ pub(crate) enum Continuation {
     Closed {
         action: Option<BString>,
     },
+    /// A caller is on his way through a conference with a master.
+    VideoShare(Box<Passage>),
     /// What an application that is the call's last waits for.
     Last(Box<Self>),
     /// Of an application that runs beside the flow.

@@ -47,6 +47,7 @@ use crate::{
     state::State,
     substitute::Template,
     timetable::Timetables,
+    videoshare,
 };
 use index::ContextIndex;
 
@@ -77,6 +78,7 @@ pub struct Plan {
     numbering: Option<NumberingPlan>,
     timetables: Timetables,
     rules: Rulebook,
+    videoshare: videoshare::Rooms,
 }
 
 /// Which context of a plan.
@@ -349,6 +351,16 @@ impl Plan {
     /// Gives Rules() and RULES() the users and their rules.
     pub fn set_rules(&mut self, rules: Rulebook) {
         self.rules = rules;
+    }
+
+    /// Rooms of VideoShare().
+    pub fn videoshare(&self) -> &videoshare::Rooms {
+        &self.videoshare
+    }
+
+    /// Gives VideoShare() its rooms.
+    pub fn set_videoshare(&mut self, rooms: videoshare::Rooms) {
+        self.videoshare = rooms;
     }
 
     /// Takes the arguments of all steps apart and looks up what runs them.

@@ -21,6 +21,7 @@ use crate::operation::{
     Judged, MessageSent, MissingFile, Operation, Outcome, Recorded, Sound,
 };
 use crate::plan::Plan;
+use crate::videoshare::{self, Step};
 use crate::world::World;
 
 use leg::{Dropped, Leg, Role, Signal};
@@ -291,6 +292,17 @@ impl Simulation<'_> {
             Operation::Conference { .. } => {
                 (leg.hangup_time().unwrap_or(forever), Outcome::Conference(ConferenceEnd::Hangup))
             }
+            // Whoever is let in stays until he hangs up: nobody ends a conference here.
+            Operation::VideoShare(ask) => match ask.step {
+                Step::Join | Step::JoinHere => (
+                    leg.hangup_time().unwrap_or(forever),
+                    Outcome::VideoShare(videoshare::End::Hangup),
+                ),
+                Step::Left | Step::Refuse | Step::Ignore => {
+                    (now, Outcome::VideoShare(videoshare::End::Noted))
+                }
+                Step::Unserved => (now, Outcome::VideoShare(videoshare::End::NoServer)),
+            },
             Operation::Record(record) => {
                 let end = record.limit.map_or(forever, |limit| now.saturating_add(limit));
                 let recorded = |status: &str| {

@@ -50,6 +50,12 @@ impl Rooms {
         true
     }
 
+    /// Members of a room wait for nobody any more, and lose nobody either.
+    pub(crate) fn wait_no_more(&mut self, name: &BStr) {
+        let members = self.rooms.get_mut(name).into_iter().flat_map(|room| &mut room.members);
+        members.for_each(|member| member.profile.wait_marked = false);
+    }
+
     /// Sends members away; `None`: there is no such room.
     pub(crate) fn kick(&self, name: &BStr, who: RoomMembers) -> Option<Vec<RoomEffect>> {
         let reason = KickReason::ByAdmin;

@@ -24,7 +24,7 @@ use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettin
 use super::{
     FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
     features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, rules,
-    schedules, system, unread,
+    schedules, system, unread, videoshare,
 };
 use crate::cdr::CdrSettings;
 
@@ -168,8 +168,14 @@ impl Configuration {
         };
         let read = |blocks: &[Block<'_>], notes: &mut Notes| rules::read(blocks, around, notes);
         let rules = parts.file("rules.conf", files, read).unwrap_or_default();
+        let around = videoshare::Surroundings { sip: &sip, conferences: &conferences, plan };
+        let read =
+            |blocks: &[Block<'_>], notes: &mut Notes| videoshare::read(blocks, around, notes);
+        let meetings = parts.file("videoshare.conf", files, read).unwrap_or_default();
         let plan = match dialplan {
             Some(mut dialplan) => {
+                dialplan.diagnostics.extend(videoshare::unresolved(&dialplan.conf, &meetings));
+                dialplan.plan.set_videoshare(meetings);
                 if let Some(numbering) = numbering {
                     dialplan.plan.set_numbering(numbering);
                 }

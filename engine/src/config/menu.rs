@@ -58,6 +58,8 @@ pub enum MenuAction {
     ToggleMuteParticipants,
     /// `increase_listening_volume` and its like.
     Volume(VolumeOf, VolumeChange),
+    /// Of a conference with a master (`videoshare.conf`).
+    Meeting(MeetingKey),
     /// `dialplan_exec(context,extension,priority)`: run this outside of the room, and come back.
     Dialplan {
         /// Where to begin.
@@ -67,6 +69,30 @@ pub enum MenuAction {
         /// A number or a label.
         priority: BString,
     },
+}
+
+/// What the master of a conference does by keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeetingKey {
+    /// Call those of the list whom nobody called yet.
+    CallAll,
+    /// Call somebody again, by place in the list.
+    CallAgain,
+    /// Send somebody away, by place in the list.
+    Remove,
+    /// Call a number.
+    Dial,
+    /// Record, or record no more.
+    Record,
+    /// End the conference.
+    End,
+}
+
+impl MeetingKey {
+    /// Whether digits follow, up to `#`.
+    pub(crate) const fn needs_number(self) -> bool {
+        matches!(self, Self::CallAgain | Self::Remove | Self::Dial)
+    }
 }
 
 /// Which volume keys change.

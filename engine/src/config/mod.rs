@@ -41,6 +41,7 @@ mod system;
 mod transport;
 mod unread;
 mod value;
+mod videoshare;
 mod watching;
 
 #[cfg(test)]
@@ -53,7 +54,9 @@ pub use directory::DirectoryFiles;
 pub use features::FeatureSettings;
 pub use load::{Configuration, Finding, Loaded};
 pub use machine::MachineDetection;
-pub use menu::{DEFAULT_MENU, MenuAction, MenuEntry, MenuProfile, VolumeChange, VolumeOf};
+pub use menu::{
+    DEFAULT_MENU, MeetingKey, MenuAction, MenuEntry, MenuProfile, VolumeChange, VolumeOf,
+};
 pub use music::{KillMethod, MusicClass, MusicOrder, MusicProgram, MusicSettings};
 pub use named::{Name, Named};
 pub use network::{IdentifyTable, IpNetwork, NetworkError};

@@ -37,6 +37,12 @@ pub(super) fn is_secret_line(line: &BStr) -> bool {
     }
     let name = line.split(|byte| b"= \t".contains(byte)).next();
     let name = name.unwrap_or_default().to_ascii_lowercase();
+    // Of a conference: a part without a name may be a PIN whose name was forgotten.
+    let is_person = nearest(name.as_bstr(), ["master", "participant"]).is_some();
+    let mut parts = line.split_str(",").skip(1);
+    if is_person && parts.any(|part| part.contains_str("pin") || !part.contains(&b'=')) {
+        return true;
+    }
     ["pass", "pwd", "secret", "cred", "digest", "token"].iter().any(|part| name.contains_str(part))
         || nearest(name.as_bstr(), ["password", "pin"]).is_some()
 }
@@ -47,8 +53,16 @@ mod tests {
 
     #[test]
     fn lines_with_secrets_are_recognised_however_misspelt() {
-        for line in ["password=x", " PASSWORD x", "pasword = x", "md5_cred=x", "pin=1", "secret=x"]
-        {
+        for line in [
+            "password=x",
+            " PASSWORD x",
+            "pasword = x",
+            "md5_cred=x",
+            "pin=1",
+            "secret=x",
+            "master=1, pin=2",
+            "master=1, 2",
+        ] {
             assert!(is_secret_line(line.into()), "{line}");
         }
         for line in ["", "context=x", "same => n,Set(password=x)", "[password]", "max_contacts=1"] {

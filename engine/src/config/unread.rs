@@ -12,7 +12,7 @@ use super::value::yes_no;
 
 /// Files that are read. `diesis.conf` files included by them are not in the list: they are known
 /// from having been read.
-pub(super) const READ: [&str; 18] = [
+pub(super) const READ: &[&str] = &[
     "acl.conf",
     "amd.conf",
     "asterisk.conf",
@@ -30,6 +30,7 @@ pub(super) const READ: [&str; 18] = [
     "rtp.conf",
     "rules.conf",
     "schedules.conf",
+    "videoshare.conf",
     "websocket_client.conf",
 ];
 

@@ -13,6 +13,7 @@ use diesis_dialplan::operation::{
     MixMonitor, MonitorState, Operation, Originate, Outcome, Page, Park, Pickup, Record, Recorded,
     SendMessage, Sound,
 };
+use diesis_dialplan::videoshare::Ask;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -72,6 +73,8 @@ pub(crate) enum Wish {
     BridgeWait(Box<BridgeWait>),
     /// Call many and speak to them.
     Page(Box<Page>),
+    /// Enter a conference with a master, or leave it.
+    VideoShare(Box<Ask>),
     /// Enter a conference room.
     Conference {
         room: BString,
@@ -270,6 +273,7 @@ pub(crate) fn perform(
         Operation::Dial(dial) => Performed::Wish(Wish::Dial(dial)),
         Operation::Bridge(bridge) => Performed::Wish(Wish::Bridge(bridge)),
         Operation::BridgeWait(wait) => Performed::Wish(Wish::BridgeWait(wait)),
+        Operation::VideoShare(ask) => Performed::Wish(Wish::VideoShare(ask)),
         Operation::Page(page) => Performed::Wish(Wish::Page(page)),
         Operation::OrderConference(order) => {
             Performed::Wish(Wish::Elsewhere(Elsewhere::OrderConference(order)))

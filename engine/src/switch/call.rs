@@ -20,6 +20,7 @@ use super::{
     programs::ProgramCall,
     robots::Robot,
     session::Session,
+    videoshare::Seat,
 };
 use crate::{
     bridge::Visit,
@@ -88,6 +89,8 @@ pub(super) struct Call {
     pub(super) hold: Hold,
     /// The keys it may press in a bridge to ask for something.
     pub(super) keys: KeyCollector,
+    /// What it is to a conference with a master.
+    pub(super) seat: Option<Seat>,
     /// What keys do in the room.
     pub(super) menu: Option<Box<Menu>>,
     /// The application that the dialplan ran last before the call ended, and its arguments.
@@ -253,6 +256,7 @@ impl Call {
             connected_due: false,
             hold: Hold::Active,
             keys: KeyCollector::default(),
+            seat: None,
             menu: None,
             last_step: Default::default(),
             invitation: None,

@@ -9,7 +9,10 @@ use bstr::BString;
 
 use diesis_dialplan::operation::DialStatus;
 
-use super::{BridgeId, Completion, ContactStatus, Feature, OriginateNews, command::CommandId};
+use super::{
+    BridgeId, Completion, ContactStatus, Feature, MeetingChange, MeetingReport, OriginateNews,
+    command::CommandId,
+};
 use crate::{
     cdr,
     channel::{Cause, ChannelId},
@@ -228,6 +231,18 @@ pub enum SwitchEvent {
         room: BString,
         /// Which of them.
         is_muted: bool,
+    },
+    /// Something happened to a conference with a master.
+    VideoShare {
+        /// The room of `videoshare.conf`.
+        room: BString,
+        /// What.
+        change: MeetingChange,
+    },
+    /// A conference with a master is over.
+    VideoShareEnded {
+        /// All about it.
+        report: Box<MeetingReport>,
     },
     /// A recording ended.
     RecordingStopped {

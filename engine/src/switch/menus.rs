@@ -8,12 +8,13 @@ use super::{
     Switch,
     call::Call,
     features::{Collected, KeyCollector},
+    videoshare::NUMBER_WAIT,
 };
 use crate::{
     bridge::{KickReason, RoomEffect, RoomMembers, VisitEnd, VisitProgress},
     channel::{DigitSource, PlayRequest},
     clock::Now,
-    config::{MenuAction, MenuProfile, RoomSound, VolumeChange, VolumeOf},
+    config::{MeetingKey, MenuAction, MenuProfile, RoomSound, VolumeChange, VolumeOf},
     media::{Digit, Gain},
 };
 
@@ -25,10 +26,21 @@ pub(super) struct Menu {
     /// What the last keys asked for and is not done yet.
     todo: VecDeque<MenuAction>,
     hears: Hears,
+    /// The number that is being entered for something.
+    number: Option<Typing>,
     /// Of what the caller hears.
     listening: Gain,
     /// Of what the others hear of the caller.
     talking: Gain,
+}
+
+/// A number on its way, up to `#`.
+#[derive(Debug)]
+struct Typing {
+    key: MeetingKey,
+    typed: Vec<u8>,
+    /// Forgotten then.
+    until: std::time::Instant,
 }
 
 /// What is said to the caller by the menu.
@@ -50,16 +62,19 @@ impl Menu {
         let codes = profile.entries.iter().map(|entry| entry.keys.clone()).zip(0..).collect();
         let keys = KeyCollector::of(codes, timeout);
         let (listening, talking) = (Gain::UNITY, Gain::UNITY);
-        Self { profile, keys, todo: VecDeque::new(), hears: Hears::Nothing, listening, talking }
+        let (todo, hears) = (VecDeque::new(), Hears::Nothing);
+        Self { profile, keys, todo, hears, number: None, listening, talking }
     }
 
     /// When keys are no code any more.
     pub(super) fn deadline(&self) -> Option<std::time::Instant> {
-        self.keys.deadline()
+        let number = self.number.as_ref().map(|number| number.until);
+        self.keys.deadline().into_iter().chain(number).min()
     }
 
     /// Forgets keys that became no code in time.
     pub(super) fn handle_timeout(&mut self, now: std::time::Instant) -> Vec<(Digit, DigitSource)> {
+        self.number.take_if(|number| number.until <= now);
         self.keys.handle_timeout(now)
     }
 
@@ -82,6 +97,10 @@ impl Switch {
             return false;
         }
         let Some(menu) = &mut call.menu else { return false };
+        if menu.number.is_some() {
+            self.type_number(call, digit, now);
+            return true;
+        }
         match std::mem::replace(&mut menu.hears, Hears::Nothing) {
             Hears::Nothing => {}
             // Keys count, and what the room has to tell goes on.
@@ -107,6 +126,37 @@ impl Switch {
             }
         }
         true
+    }
+
+    /// A key of a number that the caller enters: `#` ends it, `*` gives it up.
+    fn type_number(&mut self, call: &mut Call, digit: Digit, now: Now) {
+        let Some(menu) = &mut call.menu else { return };
+        let Some(number) = &mut menu.number else { return };
+        let key = number.key;
+        let typed = match digit.as_char() {
+            '*' => None,
+            '#' => Some(std::mem::take(&mut number.typed)),
+            digit => {
+                number.typed.push(digit as u8);
+                number.until = now.instant + NUMBER_WAIT;
+                if number.typed.len() <= LONGEST_NUMBER {
+                    return;
+                }
+                None
+            }
+        };
+        menu.number = None;
+        menu.todo.clear();
+        menu.hears = Hears::Nothing;
+        call.channel.stop(&mut self.outbox);
+        let Some(typed) = typed else { return };
+        let said = self.press_for_meeting(call, key, &typed, now);
+        if let Some(menu) = &mut call.menu
+            && !said.is_empty()
+        {
+            menu.hears = Hears::Reply;
+            call.channel.play(PlayRequest::named(said), None, now.instant, &mut self.outbox);
+        }
     }
 
     /// What the menu said is over.
@@ -237,6 +287,16 @@ impl Switch {
                 self.change_volume(call, *of, *change);
                 vec![]
             }
+            MenuAction::Meeting(key) if key.needs_number() => {
+                let (typed, until) = (vec![], now.instant + NUMBER_WAIT);
+                if let Some(menu) = &mut call.menu {
+                    menu.number = Some(Typing { key: *key, typed, until });
+                    menu.hears = Hears::News;
+                }
+                self.ask_number(call, now);
+                vec![]
+            }
+            MenuAction::Meeting(key) => self.press_for_meeting(call, *key, b"", now),
             MenuAction::Dialplan { context, extension, priority } => {
                 let place = bstr::join(",", [context, extension, priority]);
                 let said = refused();
@@ -245,3 +305,6 @@ impl Switch {
         }
     }
 }
+
+/// Digits of a number that is entered.
+const LONGEST_NUMBER: usize = 32;

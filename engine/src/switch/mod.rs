@@ -66,6 +66,7 @@ mod testing;
 mod tests;
 mod totals;
 mod transfer;
+mod videoshare;
 mod view;
 mod work;
 
@@ -101,6 +102,10 @@ pub use robots::{PoolView, RobotView};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use subscriptions::MailboxError;
 pub use totals::{Histogram, MediaTotals, Totals};
+pub use videoshare::{
+    MeetingChange, MeetingEnd, MeetingError, MeetingOrder, MeetingReport, MeetingState, PersonKind,
+    PersonReport, PersonState, VideoShareView,
+};
 pub use view::{
     CallView, ContactView, HintView, PeerView, RoomMemberView, RoomView, SubscriptionView,
 };
@@ -162,6 +167,8 @@ pub struct Switch {
     announcer: Announcer,
     /// Rooms that are recorded, or were and have members.
     room_recordings: HashMap<media::RoomId, recordings::RoomRecording>,
+    /// Conferences with a master.
+    meetings: videoshare::Meetings,
     /// What the calls of a Dial tell the one that dialled.
     dial_news: VecDeque<(ChannelId, DialNews)>,
     bridges: HashMap<BridgeId, Bridge>,
@@ -249,6 +256,7 @@ impl Switch {
             room_effects: VecDeque::new(),
             announcer: Announcer::default(),
             room_recordings: HashMap::new(),
+            meetings: videoshare::Meetings::default(),
             dial_news: VecDeque::new(),
             bridges: HashMap::new(),
             bridge_news: VecDeque::new(),
@@ -354,6 +362,7 @@ impl Switch {
         self.wake_registrations(now);
         self.qualify_due(now);
         self.let_go_of_referrers(now);
+        self.wake_meetings(now);
         self.resolver.handle_timeout(now.instant);
         self.work(now);
     }
@@ -394,6 +403,7 @@ impl Switch {
             self.qualifier.poll_timeout(),
             self.transfers.poll_timeout(),
             self.resolver.poll_timeout(),
+            self.meetings.poll_timeout(),
         ];
         let own = own.into_iter().flatten().min();
         Timeouts { own, stack: self.endpoint.poll_timeout() }

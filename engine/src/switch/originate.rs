@@ -18,6 +18,7 @@ use super::{
     call::{Call, Control},
     dial::{Caller, CallerKind, DialNews, What},
     plan::{plan_channel, resume},
+    videoshare::Ticket,
 };
 use crate::{
     channel::{Cause, ChannelId},
@@ -109,10 +110,12 @@ struct Origination {
 
 /// Who wants to hear what becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asker {
+pub(super) enum Asker {
     /// A call whose dialplan waits.
     Call(ChannelId),
     Command(CommandId),
+    /// A conference with a master.
+    Meeting(Ticket),
     Nobody,
 }
 
@@ -173,9 +176,9 @@ impl Switch {
         let status = self.begin_origination(originate, asker, (hops, options), now);
         match (status, is_awaited) {
             // Told when it is known.
-            (None, true) => {}
-            (None, false) => resume(call, Outcome::Originated(OriginateStatus::Success)),
-            (Some(status), _) => resume(call, Outcome::Originated(status)),
+            (Ok(_), true) => {}
+            (Ok(_), false) => resume(call, Outcome::Originated(OriginateStatus::Success)),
+            (Err(status), _) => resume(call, Outcome::Originated(status)),
         }
     }
 
@@ -188,19 +191,19 @@ impl Switch {
             return self.complete(id, Completion::Failed("media is overloaded".into()));
         }
         let hops = (sip::MAX_FORWARDS, Options::default());
-        if let Some(status) = self.begin_origination(originate, Asker::Command(id), hops, now) {
+        if let Err(status) = self.begin_origination(originate, Asker::Command(id), hops, now) {
             self.complete(id, Completion::Originated(status));
         }
     }
 
     /// Calls; the status when it is over at once.
-    fn begin_origination(
+    pub(super) fn begin_origination(
         &mut self,
         originate: Originate,
         asker: Asker,
         (max_forwards, before): (u8, Options),
         now: Now,
-    ) -> Option<OriginateStatus> {
+    ) -> Result<ChannelId, OriginateStatus> {
         let id = self.next_channel();
         let destination = originate.destination.clone();
         tracing::info!(
@@ -225,7 +228,7 @@ impl Switch {
                 if let Some(command) = origination.follower() {
                     self.tell_unanswered(command, (status, cause), now.wall);
                 }
-                return Some(status);
+                return Err(status);
             }
         }
         if let Some(command) = origination.follower()
@@ -235,7 +238,15 @@ impl Switch {
             self.tell_news(command, OriginateNews::Calling { channel });
         }
         self.open_origination(id, origination);
-        None
+        Ok(id)
+    }
+
+    /// Gives up one that nobody answered yet.
+    pub(super) fn cancel_origination(&mut self, id: ChannelId, now: Now) {
+        let Some(origination) = self.originations.open.remove(&id) else { return };
+        for leg in origination.legs {
+            self.end_bridged(leg, Cause::NORMAL_CLEARING, now);
+        }
     }
 
     fn open_origination(&mut self, id: ChannelId, origination: Origination) {
@@ -297,6 +308,9 @@ impl Switch {
         }
         match what {
             What::Rings | What::Progresses | What::Decides(_) => {
+                if let (Asker::Meeting(ticket), What::Rings) = (origination.asker, what) {
+                    self.invitation_rings(ticket);
+                }
                 self.open_origination(id, origination);
             }
             What::Answers => {
@@ -309,6 +323,9 @@ impl Switch {
                 if let Some(command) = origination.follower() {
                     let keep = origination.originate.follow.take().unwrap_or_default();
                     self.follow(command, leg, keep, now.wall);
+                }
+                if let Asker::Meeting(ticket) = origination.asker {
+                    return self.give_to_meeting(ticket, leg, target, now);
                 }
                 self.with_call(leg, now, |_, call| give_to_dialplan(call, target));
             }
@@ -327,6 +344,23 @@ impl Switch {
                 origination.causes.push(cause);
                 self.go_on_or_fail(id, origination, now);
             }
+        }
+    }
+
+    /// One whom a meeting called answered.
+    fn give_to_meeting(
+        &mut self,
+        ticket: Ticket,
+        leg: ChannelId,
+        target: OriginateTarget,
+        now: Now,
+    ) {
+        match self.invitation_answered(ticket, leg) {
+            Some(seat) => self.with_call(leg, now, |_, call| {
+                call.seat = Some(seat);
+                give_to_dialplan(call, target);
+            }),
+            None => self.end_bridged(leg, Cause::NORMAL_CLEARING, now),
         }
     }
 
@@ -361,12 +395,16 @@ impl Switch {
         if let Some(command) = origination.follower() {
             self.tell_unanswered(command, (status, cause), now.wall);
         }
+        if let Asker::Meeting(ticket) = origination.asker {
+            self.invitation_failed(ticket, status, &origination.causes, now);
+        }
         self.tell_asker(origination.asker, status, now);
     }
 
     fn tell_asker(&mut self, asker: Asker, status: OriginateStatus, now: Now) {
         match asker {
-            Asker::Nobody => {}
+            // A meeting hears more than the status.
+            Asker::Nobody | Asker::Meeting(_) => {}
             Asker::Command(id) => self.complete(id, Completion::Originated(status)),
             Asker::Call(call) => self.with_call(call, now, |_, call| {
                 resume(call, Outcome::Originated(status));

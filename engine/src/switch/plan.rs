@@ -379,6 +379,7 @@ impl Switch {
                 return self.take_parked(call, lot.as_ref(), slot.as_ref(), now);
             }
             Wish::Pickup(whose) => return self.pick_up_other(call, &whose, now),
+            Wish::VideoShare(ask) => return self.video_share(call, &ask, now),
             Wish::Conference { room, bridge_profile, user_profile, menu } => {
                 let (bridge, user) = (bridge_profile.as_ref(), user_profile.as_ref());
                 let visited = self.visit_room(

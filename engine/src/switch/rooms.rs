@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bridge::{KickReason, MixedAs, RoomEffect, Surroundings, Visit},
     clock::Now,
-    config::ProfileError,
+    config::{BridgeProfile, MenuProfile, ProfileError, UserProfile},
     media::{Command as MediaCommand, MuteState, Talk, TalkDetection},
     presence::Device,
     printable::Printable,
@@ -39,6 +39,19 @@ impl Switch {
         let bridge = profiles.bridge(bridge_profile, chosen("bridge"))?;
         let user = profiles.user(user_profile, chosen("user"))?;
         let menu = profiles.menu(menu, chosen("menu"))?;
+        call.seat = None;
+        self.enter_room(call, room, (bridge, user, menu), now);
+        Ok(())
+    }
+
+    /// The same with what it is treated by.
+    pub(super) fn enter_room(
+        &mut self,
+        call: &mut Call,
+        room: BString,
+        (bridge, user, menu): (BridgeProfile, UserProfile, MenuProfile),
+        now: Now,
+    ) {
         call.menu = Some(Box::new(Menu::new(menu, self.config.features.digit_timeout)));
         let (visit, progress) = Visit::begin(
             room,
@@ -54,11 +67,11 @@ impl Switch {
         );
         call.visit = Some(Box::new(visit));
         self.visited(call, progress, now);
-        Ok(())
     }
 
     /// Takes the call out of its room, if it is in one.
     pub(super) fn leave_room(&mut self, call: &mut Call) {
+        self.unseated(call, self.worked_at);
         let Some(departure) = self.rooms.leave(call.id) else { return };
         call.channel.leave(&mut self.outbox);
         if departure.heard_music {

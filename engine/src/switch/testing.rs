@@ -281,6 +281,7 @@ impl Exchange {
         assert!(switch.holdings.is_empty(), "holding: {:?}", switch.holdings);
         assert!(switch.transfers.is_empty(), "transfers: {:?}", switch.transfers);
         assert!(switch.infos.is_empty(), "INFO requests: {:?}", switch.infos);
+        assert!(switch.meetings.is_empty(), "meetings: {:?}", switch.meetings);
         assert!(switch.rooms.is_empty(), "rooms: {:?}", switch.rooms);
         assert!(switch.endpoint.is_idle(), "the stack has something left");
         assert_eq!(switch.outbox.open_requests(), 0, "prompts nobody brought");

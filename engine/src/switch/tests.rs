@@ -41,6 +41,7 @@ mod silence;
 mod subscriptions;
 mod timers;
 mod transfer;
+mod videoshare;
 mod walk;
 
 use std::{sync::Arc, time::Duration};

@@ -15,6 +15,8 @@ use super::{
     Completion, EndedBy, Switch, SwitchEvent,
     call::{Call, Control, Ending, FinalMedia, Phase},
     local::LocalNews,
+    plan::resume,
+    videoshare::Parting,
 };
 use crate::{
     bridge::{Surroundings, VisitEnd, VisitProgress},
@@ -56,6 +58,8 @@ impl Switch {
                 self.take_notice(call, notice, now);
             } else if let Some((lookup, result)) = self.resolver.poll_finished() {
                 self.take_located(lookup, result, now);
+            } else if let Some((meeting, action)) = self.meetings.poll_action() {
+                self.act_for_meeting(meeting, action, now);
             } else if let Some(device) = self.devices.poll_touched() {
                 self.tell_device(&device, now);
             } else {
@@ -242,6 +246,7 @@ impl Switch {
                 let members = self.rooms.count(room.as_ref());
                 tracing::info!(call_id = %call.parties.call_id, room = %Printable(&room), members, "joined conference");
                 self.devices.touch(Device::Conference(room.clone()));
+                self.seated(call, now);
                 self.tell(SwitchEvent::RoomJoined { call: call.id, room, members });
                 for effect in effects {
                     self.apply_to_self_or_queue(call, effect, now);
@@ -254,6 +259,9 @@ impl Switch {
             VisitProgress::Ended(end) => {
                 call.end_visit();
                 self.leave_room(call);
+                if let Some(outcome) = self.end_of_seat(call, end) {
+                    return resume(call, outcome);
+                }
                 match &mut call.control {
                     Control::Dialplan(pbx) => pbx.handle_outcome(pbx::perform::left_room(end)),
                     Control::Embedder { running } => {
@@ -344,6 +352,7 @@ impl Switch {
         self.finish_asking(call, now);
         self.parking.forget(call.id);
         self.hang_up_signalling(call, cause, now);
+        self.give_up_seat(call, Parting::Gone, now);
         call.end_visit();
         self.forget_info(call);
         self.leave_room(call);
