@@ -1,4 +1,5 @@
-//! Applications that listen to the caller: WaitForSilence, WaitForNoise, BackgroundDetect, AMD.
+//! Applications that listen to the caller: WaitForSilence, WaitForNoise, WaitForBeep,
+//! BackgroundDetect, AMD.
 
 use std::time::Duration;
 
@@ -22,13 +23,35 @@ pub(super) fn wait_for_noise(run: &mut Run<'_>, text: &[u8]) -> Flow {
     wait_for(run, text, Sound::Noise)
 }
 
+/// `WaitForBeep([silence[,seconds]])`: waits until a machine has said its greeting, as its beep
+/// tells, or a silence of so many milliseconds.
+pub(super) fn wait_for_beep(run: &mut Run<'_>, text: &[u8]) -> Flow {
+    wait_for(run, text, Sound::Beep)
+}
+
+/// The same as an operation.
+pub(super) fn wait_for_beep_of(silence: Duration, timeout: Option<Duration>) -> Operation {
+    Operation::AwaitSound(Box::new(AwaitSound {
+        sound: Sound::Beep,
+        length: silence,
+        times: 1,
+        timeout,
+    }))
+}
+
 fn wait_for(run: &mut Run<'_>, text: &[u8], sound: Sound) -> Flow {
     let application = match sound {
         Sound::Silence => "WaitForSilence",
         Sound::Noise => "WaitForNoise",
+        Sound::Beep => "WaitForBeep",
     };
-    let parts = split(text, 3);
+    let mut parts = split(text, 3);
     let mut numbers = [1000, 1, 0];
+    if sound == Sound::Beep {
+        // There is one.
+        (numbers[0], numbers[2]) = (2500, 60);
+        parts.insert(1.min(parts.len()), b"".into());
+    }
     for (number, part) in numbers.iter_mut().zip(&parts) {
         let part = strip(part);
         if part.is_empty() {
@@ -68,6 +91,7 @@ pub(super) fn waited_for(run: &mut Run<'_>, sound: Sound, outcome: &Outcome) -> 
     let status = match (outcome, sound) {
         (Outcome::Done, Sound::Silence) => "SILENCE",
         (Outcome::Done, Sound::Noise) => "NOISE",
+        (Outcome::Done, Sound::Beep) => "BEEP",
         (Outcome::TimedOut, _) => "TIMEOUT",
         _ => "HANGUP",
     };
@@ -156,6 +180,11 @@ pub(super) fn detect_machine(_: &mut Run<'_>, text: &[u8]) -> Flow {
 }
 
 pub(super) fn machine_detected(run: &mut Run<'_>, outcome: Outcome) -> Flow {
+    if judge(run, outcome).is_some() { Flow::Continue } else { Flow::HangUp }
+}
+
+/// Takes AMD's judgement down; `None`: the callee is gone.
+pub(super) fn judge(run: &mut Run<'_>, outcome: Outcome) -> Option<BString> {
     let (status, cause) = match outcome {
         Outcome::Judged(judged) => (judged.status, judged.cause),
         Outcome::HungUp { .. } => ("HANGUP".into(), BString::default()),
@@ -164,7 +193,7 @@ pub(super) fn machine_detected(run: &mut Run<'_>, outcome: Outcome) -> Flow {
     };
     run.scope.assign(b"AMDSTATUS", &status);
     run.scope.assign(b"AMDCAUSE", &cause);
-    if status == "HANGUP" { Flow::HangUp } else { Flow::Continue }
+    (status != "HANGUP").then_some(status)
 }
 
 fn milliseconds(number: u32) -> Duration {

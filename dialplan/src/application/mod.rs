@@ -1,5 +1,6 @@
 //! The dialplan's applications: one table lists them all, a file per family does the work.
 
+mod announce;
 mod bridging;
 mod call;
 mod conference;
@@ -24,6 +25,7 @@ mod videoshare;
 use crate::executor::{Continuation, Flow, Run};
 use crate::operation::{Operation, Outcome};
 
+pub(crate) use announce::Announcing;
 pub(crate) use bridging::{BRIDGE_OPTIONS, PAGE_OPTIONS, WAIT_OPTIONS, page_on};
 pub(crate) use call::{AVAILABLE_OPTIONS, dial_on, originate_on};
 pub(crate) use flow::gosub;
@@ -191,6 +193,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::ControlPlay => controlled::control_ended(run, &outcome),
         Continuation::AwaitSound { sound } => listening::waited_for(run, sound, &outcome),
         Continuation::DetectTalk => listening::talk_detected(run, &outcome),
+        Continuation::Announce(announcing) => announce::announce_on(run, *announcing, outcome),
         Continuation::DetectMachine => listening::machine_detected(run, outcome),
         Continuation::Record => record::record_done(run, &outcome),
         Continuation::MixMonitor { variable } => record::mix_monitor_done(run, variable, &outcome),

@@ -47,6 +47,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "find out whether a human or a machine answered",
         Support::Run(listening::detect_machine),
     ),
+    application(
+        "Announce",
+        "files[,hangup|beep|play]",
+        "play files to whoever was called, to a machine behind its beep or not at all",
+        Support::Run(super::announce::announce),
+    ),
     application("Answer", "[delay][,i]", "answer the call", Support::Run(media::answer)),
     application("AttendedTransfer", "", "call control", Support::Absent),
     application(
@@ -817,6 +823,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "byte,expression[,timeout[,interval]]",
         "wait until an expression is true",
         Support::Run(timing::wait_for_condition),
+    ),
+    application(
+        "WaitForBeep",
+        "[ms[,seconds]]",
+        "wait until a machine has said its greeting",
+        Support::Run(listening::wait_for_beep),
     ),
     application(
         "WaitForNoise",

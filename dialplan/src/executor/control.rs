@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::application::{Condition, Forwarding, Passage, Retry};
+use crate::application::{Announcing, Condition, Forwarding, Passage, Retry};
 use crate::operation::{Digit, Operation, Outcome, Sound};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
@@ -150,6 +150,7 @@ pub(crate) enum Continuation {
     ControlPlay,
     DetectTalk,
     DetectMachine,
+    Announce(Box<Announcing>),
     Record,
     MixMonitor {
         /// Takes the monitor's name.

@@ -6,7 +6,7 @@ use bstr::BString;
 
 use super::DigitSet;
 
-/// Arguments of WaitForSilence and WaitForNoise.
+/// Arguments of WaitForSilence, WaitForNoise and WaitForBeep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwaitSound {
     /// What is waited for.
@@ -19,13 +19,15 @@ pub struct AwaitSound {
     pub timeout: Option<Duration>,
 }
 
-/// The two kinds of sound.
+/// The kinds of sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sound {
     /// Nothing that is loud.
     Silence,
     /// Anything that is loud.
     Noise,
+    /// The end of a beep, or a silence of the length that is given.
+    Beep,
 }
 
 /// Arguments of BackgroundDetect.

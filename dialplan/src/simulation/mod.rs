@@ -329,7 +329,7 @@ impl Simulation<'_> {
             Operation::AwaitSound(wait) => {
                 let silent = now.saturating_add(wait.length.saturating_mul(wait.times));
                 let end = match wait.sound {
-                    Sound::Silence => silent,
+                    Sound::Silence | Sound::Beep => silent,
                     Sound::Noise => forever,
                 };
                 let timeout = wait.timeout.map_or(forever, |timeout| now.saturating_add(timeout));

@@ -5,13 +5,14 @@
 //! measured on a stream that nobody watches, and nothing is allocated or freed in a frame: a watch
 //! brings what it needs and stays until it is taken away.
 
+mod beep;
 mod machine;
 mod voice;
 
 use std::{collections::VecDeque, time::Duration};
 
 pub use self::machine::{Answerer, Judgement, MachineSettings};
-use self::{machine::Machine, voice::Voice};
+use self::{beep::Beep, machine::Machine, voice::Voice};
 use super::{Event, FRAME, StreamId, WatchId};
 
 /// What somebody wants to be told of a stream's sound.
@@ -27,7 +28,7 @@ pub struct Watch {
 /// What was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noticed {
-    /// There was silence, or noise, as long and as often as was asked. Nothing more comes.
+    /// There was silence, or noise, as long and as often as was asked; or a beep. Nothing more comes.
     Enough,
     /// The peer began to talk.
     TalkStarted,
@@ -78,6 +79,7 @@ enum Kind {
         heard: Frames,
     },
     Machine(Machine),
+    Beep(Beep),
     /// What was asked for is known.
     Over,
 }
@@ -106,6 +108,11 @@ impl Watch {
     fn lasting(sound: Sound, length: Duration, times: u32) -> Self {
         let kind = Kind::Lasting { sound, wanted: frames(length), times, lasted: 0 };
         Self { kind, threshold: LOUD, voice: None }
+    }
+
+    /// Waits for the end of a beep, or for a silence of `silence` where none comes.
+    pub fn beep(silence: Duration) -> Self {
+        Self { kind: Kind::Beep(Beep::new(silence)), threshold: LOUD, voice: None }
     }
 
     /// Tells when talk begins, and when it has ended for `silence`. Frames of a lesser mean
@@ -170,6 +177,7 @@ impl Watch {
                 fits.then_some(Noticed::Utterance { talked })
             }
             Kind::Machine(machine) => machine.handle_frame(is_talk).map(Noticed::Judged),
+            Kind::Beep(beep) => beep.handle_frame(frame, is_loud).then_some(Noticed::Enough),
             Kind::Over => None,
         };
         if noticed.is_some() {

@@ -328,6 +328,7 @@ fn await_sound(wait: &AwaitSound) -> ListenRequest {
     let watch = match wait.sound {
         Sound::Silence => Watch::silence(wait.length, wait.times),
         Sound::Noise => Watch::noise(wait.length, wait.times),
+        Sound::Beep => Watch::beep(wait.length),
     };
     ListenRequest {
         watch,
