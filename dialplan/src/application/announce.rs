@@ -9,7 +9,7 @@ use super::listening::{judge, wait_for_beep_of};
 use super::media::{answer_first, file_list, is_up, playback_done};
 use crate::arguments::{split, strip};
 use crate::executor::{Continuation, Flow, Run};
-use crate::operation::{DetectMachine, DigitSet, MissingFile, Operation, Outcome};
+use crate::operation::{DigitSet, MissingFile, Operation, Outcome};
 
 /// What is done when a machine has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn announce(run: &mut Run<'_>, text: &[u8]) -> Flow {
     match machine {
         None => play(files),
         Some(machine) => Flow::Ask(
-            Operation::DetectMachine(Box::new(DetectMachine::default())),
+            Operation::DetectMachine(Box::default()),
             Continuation::Announce(Box::new(Announcing::Judging { files: files.into(), machine })),
         ),
     }

@@ -18,7 +18,7 @@ use super::callees::Callees;
 use super::caller::{self, CallEnd};
 use super::hours::Hours;
 use super::progress::Progress;
-use crate::cli::campaign::{Caller, Run};
+use crate::cli::campaign::{Caller, Machine, Run};
 use crate::signals;
 
 /// What all calls of the campaign share.
@@ -76,7 +76,10 @@ impl Course {
         socket: PathBuf,
     ) -> Self {
         let then = match &options.play {
-            Some(sound) => Then::Application { name: "Playback".into(), arguments: sound.clone() },
+            Some(sound) => {
+                let arguments = format!("{sound},{}", options.machine.map_or("", Machine::word));
+                Then::Application { name: "Announce".into(), arguments }
+            }
             None => Then::Extension {
                 extension: options.extension.clone().unwrap_or_else(|| "s".into()),
                 context: options.context.clone(),
@@ -358,7 +361,7 @@ fn until_then(now: Timestamp, then: Timestamp) -> Duration {
 /// Always asked for.
 const AMD: [&str; 2] = ["AMDSTATUS", "AMDCAUSE"];
 /// How long nothing is looked at.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Until the engine is asked again for calls that it does not make.
 const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 /// After so many refusals in a row the campaign ends.

@@ -86,6 +86,6 @@ impl Hours {
 }
 
 /// How often the engine is asked: a campaign follows a word within so much time.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Days in which the next change is looked for.
 const AHEAD: u16 = 14;

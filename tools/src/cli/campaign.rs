@@ -26,13 +26,13 @@ Each call is written to the result as it ends, each call that is begun beside it
 that was killed goes on with --resume and calls nobody twice. Calls it was killed in are `interrupted`.
 Ctrl-C makes no new calls and waits for those that run; again, and they are hung up.
 
-Outcomes: answered; with AMD in the dialplan human, machine, unsure, gone; busy, noanswer, rejected,
+Outcomes: answered; with --machine, or AMD in the dialplan, human, machine, unsure, gone; busy, noanswer, rejected,
 congestion, failed, interrupted. --retries is for busy, noanswer, congestion and failed.
 
 Exit codes: 0 every number has its result, 1 it ended before that, 2 the list or the command line is wrong.
 
 Examples:
-  diesis campaign run members.csv -C /etc/asterisk --dial 'PJSIP/{number}@carrier' --play meeting
+  diesis campaign run members.csv -C /etc/asterisk --dial 'PJSIP/{number}@carrier' --play meeting --machine beep
   diesis campaign run members.csv --dial 'PJSIP/{number}@carrier' --context survey --keep CHOICE
   diesis campaign run members.csv --dial 'Local/{number}@out' --play meeting --concurrency 20 --rate 2 \\
       --retries 2 --retry-after 10m --retry machine=1/2h --hours office --numbering out --dry-run")]
@@ -43,8 +43,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "TECHNOLOGY/WHOM", value_parser = template)]
     pub(crate) dial: String,
     /// Play this to whoever answers, and hang up; several sounds with &
-    #[arg(long, value_name = "SOUND", conflicts_with_all = ["context", "extension"])]
+    #[arg(long, value_name = "SOUND", value_parser = sound, conflicts_with_all = ["context", "extension"])]
     pub(crate) play: Option<String>,
+    /// Find out who answered, and what a machine hears: nothing, SOUND behind its beep, or at once
+    #[arg(long, value_enum, requires = "play")]
+    pub(crate) machine: Option<Machine>,
     /// Send whoever answers to this context
     #[arg(long, value_name = "CONTEXT", required_unless_present_any = ["play", "extension"])]
     pub(crate) context: Option<String>,
@@ -100,6 +103,28 @@ pub(crate) struct Run {
     pub(crate) target: Target,
 }
 
+/// What is done when a machine answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Machine {
+    /// Hang up
+    Hangup,
+    /// Play behind its beep
+    Beep,
+    /// Play at once
+    Play,
+}
+
+impl Machine {
+    /// As Announce() has it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Hangup => "hangup",
+            Self::Beep => "beep",
+            Self::Play => "play",
+        }
+    }
+}
+
 /// What is done with numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Numbering {
@@ -136,6 +161,12 @@ fn template(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("expected TECHNOLOGY/WHOM with {number}, as PJSIP/{number}@carrier".into()),
     }
+}
+
+fn sound(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && !text.contains([',', '"', '\\']);
+    let wrong = || "expected the name of a sound, or several with & between them".to_owned();
+    is_name.then(|| text.to_owned()).ok_or_else(wrong)
 }
 
 fn concurrency(text: &str) -> Result<usize, String> {

@@ -3,15 +3,16 @@
 use std::{
     collections::HashMap,
     fs,
+    io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -164,4 +165,149 @@ fn three_numbers_are_called_and_the_results_say_what_came_of_them() {
     let again = run(&engine, &phones, &format!("{words} --resume"));
     assert!(again.status.success(), "{}", self::said(&again));
     assert_eq!(phones.called().len(), 4);
+}
+
+/// Waits until so many were called.
+fn wait_for_calls(phones: &Phones, count: usize) {
+    let begun = Instant::now();
+    while phones.called().len() < count {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", phones.called());
+        thread::yield_now();
+    }
+}
+
+fn spawn(engine: &Engine, phones: &Phones, list: &str, words: &str) -> Child {
+    fs::write(engine.directory.join("list.csv"), list).unwrap();
+    let mut command = command(engine, phones, words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn a_campaign_that_is_killed_goes_on_and_calls_nobody_twice() {
+    let (engine, phones) = (engine("campaign-killed"), Phones::new());
+    let list = "number\n100\n101\n102\n203\n";
+    let mut child = spawn(&engine, &phones, list, "--context long --concurrency 2");
+    wait_for_calls(&phones, 2);
+    // A second one on the same results is refused while the first runs.
+    let second = run(&engine, &phones, "--context long --resume");
+    assert!(said(&second).contains("another campaign writes"), "{}", said(&second));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = run(&engine, &phones, "--context survey --resume");
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(phones.called(), ["100", "101", "102", "203"]);
+    let rows = results(&engine);
+    let outcomes: Vec<_> = rows.iter().map(|row| (&*row["called"], &*row["outcome"])).collect();
+    assert_eq!(outcomes[..2], [("100", "interrupted"), ("101", "interrupted")]);
+    assert!(outcomes.contains(&("102", "answered")) && outcomes.contains(&("203", "busy")));
+    assert!(said(&output).contains("2 calls were made before; 2 numbers are left"));
+}
+
+#[test]
+fn who_has_enough_waits_for_running_calls_or_hangs_them_up() {
+    let (engine, phones) = (engine("campaign-enough"), Phones::new());
+    let child = spawn(&engine, &phones, "100\n101\n102\n", "--context long --concurrency 2");
+    wait_for_calls(&phones, 2);
+    interrupt(&child);
+    // Whether the first was seen shows in what it says; the second is for the calls.
+    let mut child = child;
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let heard = out.find(|line| line.as_ref().unwrap().contains("no new calls"));
+    assert!(heard.is_some());
+    interrupt(&child);
+    let rest: Vec<String> = out.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(rest.iter().any(|line| line.contains("1 left, which --resume calls")), "{rest:?}");
+    assert_eq!(phones.called().len(), 2);
+    assert!(results(&engine).iter().all(|row| row["outcome"] == "answered"));
+    assert!(engine.rows("show calls").is_empty(), "they were hung up");
+}
+
+#[test]
+fn calls_are_made_again_by_the_rule_of_their_outcome() {
+    let (engine, phones) = (engine("campaign-again"), Phones::new());
+    let list = "number,NAME\n200,\n100,MACHINE\n101,HUMAN\n400,\n";
+    let words = "--context machines --retries 1 --retry-after 50ms --retry machine=2/10ms";
+    let output = campaign(&engine, &phones, list, words);
+    assert!(output.status.success(), "{}", said(&output));
+    let mut rows = results(&engine);
+    rows.sort_by_key(|row| (row["called"].clone(), row["attempt"].clone()));
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (&*row["called"], &*row["outcome"], &*row["amd"], row["again"].is_empty()))
+        .collect();
+    let expected = [
+        ("100", "machine", "MACHINE", false),
+        ("100", "machine", "MACHINE", false),
+        ("100", "machine", "MACHINE", true),
+        ("101", "human", "HUMAN", true),
+        ("200", "busy", "", false),
+        ("200", "busy", "", true),
+        ("400", "rejected", "", true),
+    ];
+    assert_eq!(told, expected);
+    assert!(rows[0]["amd_cause"] == "TOLD-1", "{rows:?}");
+}
+
+#[test]
+fn numbers_are_normalised_excluded_and_told_before_anybody_is_called() {
+    let (engine, phones) = (engine("campaign-list"), Phones::new());
+    let numbering = "[general]\ncountry_prefix = 33\nexternal_prefix = 1\n";
+    fs::write(engine.directory.join("numbering.conf"), numbering).unwrap();
+    fs::write(engine.directory.join("never.csv"), "# asked for it\n+33 (0)2 22\n").unwrap();
+    let never = engine.directory.join("never.csv");
+    let list = "number,NAME\n+33 1 23,A\n0033 (0)1 23,twice\n+33 2 22,excluded\n";
+    let words = format!("--context survey --numbering out --exclude {}", never.display());
+    let output = campaign(&engine, &phones, list, &format!("{words} --dry-run"));
+    assert!(output.status.success(), "{}", said(&output));
+    let expected = format!("+33 1 23\tPJSIP/anna/sip:10123@{}\tNAME=A\n", phones.address);
+    assert!(said(&output).starts_with(&expected), "{}", said(&output));
+    assert!(said(&output).contains("1 numbers, 1 more stand there twice, 1 are excluded"));
+    assert!(phones.called().is_empty());
+    let output = campaign(&engine, &phones, list, &words);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(phones.called(), ["10123"]);
+    // A list that is wrong is told of, line by line, and nobody is called.
+    let wrong = campaign(&engine, &phones, "number,NAME\nhello you,A\n100\n", "--context survey");
+    assert_eq!(wrong.status.code(), Some(2));
+    let told = said(&wrong);
+    assert!(told.contains("list.csv:2: \"hello you\" is no number: digits"), "{told}");
+    assert!(told.contains("list.csv:3: 1 fields where the first line names 2"), "{told}");
+    assert_eq!(phones.called().len(), 1);
+}
+
+#[test]
+fn nobody_is_called_while_the_schedule_is_closed() {
+    let (engine, phones) = (engine("campaign-hours"), Phones::new());
+    let schedules = "[office]\ntype=schedule\nopen=9:00-9:01,*,29,feb\n";
+    fs::write(engine.directory.join("schedules.conf"), schedules).unwrap();
+    let mut child = spawn(&engine, &phones, "100\n", "--context survey --hours office");
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(out.next().unwrap().unwrap(), "1 numbers");
+    assert!(phones.called().is_empty());
+    assert!(engine.diesis("database put schedule/office open").status.success());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(phones.called(), ["100"]);
+    let absent = campaign(&engine, &phones, "100\n", "--context survey --hours ofice");
+    assert_eq!(absent.status.code(), Some(2));
+    assert!(said(&absent).contains("there is office"), "{}", said(&absent));
+}
+
+#[test]
+fn an_engine_that_is_not_there_or_takes_no_calls_ends_it_early() {
+    let (mut engine, phones) = (engine("campaign-gone"), Phones::new());
+    engine.kill();
+    let output = campaign(&engine, &phones, "100\n101\n", "--context survey");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("there is no engine at"), "{}", said(&output));
+    assert!(said(&output).contains("2 left, which --resume calls"), "{}", said(&output));
+    let engine = engine.start_again();
+    let output = run(&engine, &phones, "--context survey --resume");
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(phones.called(), ["100", "101"]);
 }
