@@ -181,6 +181,8 @@ impl Configuration {
                 }
                 let unresolved = schedules::unresolved(&dialplan.conf, &timetables);
                 dialplan.diagnostics.extend(unresolved);
+                let unresolved = robots::unresolved(&dialplan.conf, &sip.robots);
+                dialplan.diagnostics.extend(unresolved);
                 dialplan.plan.set_timetables(timetables);
                 dialplan.plan.set_rules(rules);
                 if directory.is_some() {

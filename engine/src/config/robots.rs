@@ -27,6 +27,7 @@ use crate::sip::registration::AuthRejection;
 use crate::sip::{NameAddr, Scheme, Uri};
 
 use mapping::Mappings;
+pub(super) use check::unresolved;
 pub use settings::{AttributedBy, Numbering, RobotRange, WhenBusy, WhichDiverter};
 
 /// Adds the ranges of the file to what `pjsip.conf` says. With a plan, their contexts must be in it.
@@ -40,6 +41,7 @@ pub(super) fn read(
     let mut taken: HashMap<(String, BString), BString> = HashMap::new();
     let sections_of_pjsip: HashSet<BString> =
         sip.registrations.iter().map(|it| it.section.clone()).collect();
+    let uses = plan.map(check::Uses::of);
     for section in sections {
         if section.is("general") {
             if !section.is_empty() {
@@ -62,6 +64,9 @@ pub(super) fn read(
         }
         if let Some(plan) = plan {
             check::warn_of_missing_steps(section, &range, plan, notes);
+        }
+        if let Some(uses) = &uses {
+            uses.judge(section, &range, notes);
         }
         let name = section.name();
         if sip.peers.get(name).is_some() || sections_of_pjsip.contains(name) {
@@ -178,7 +183,7 @@ impl Range {
             b"retry_interval" => setting.seconds(&mut retry, INTERVALS),
             b"line" => setting.yes_no(&mut has_line),
             b"application" => match is_word(setting.value()) {
-                true => setting.text(&mut calls.pool),
+                true => calls.pool = setting.value().to_ascii_lowercase().into(),
                 false => setting.invalid("the name of an application, such as rules"),
             },
             b"lines" => setting.number(&mut calls.lines, 1..=MOST_LINES),

@@ -290,6 +290,7 @@ impl Switch {
         };
         switch.load_hints(now);
         switch.watch_fixed_contacts(now);
+        switch.load_robots();
         switch.register_everywhere(now);
         switch
     }

@@ -169,7 +169,6 @@ impl Registrations {
 impl Switch {
     /// Begins, or goes on with, what the configuration in force wants registered.
     pub(super) fn register_everywhere(&mut self, now: Now) {
-        self.load_robots();
         let sip = Arc::clone(&self.config.sip);
         self.set_registrations(sip.registrations.clone(), now);
     }

@@ -106,6 +106,9 @@ impl Switch {
         self.review_contacts(now);
         self.review_devices(&before, now);
         self.load_hints(now);
+        if before.robots != sip.robots {
+            self.load_robots();
+        }
         if before.registrations != sip.registrations {
             self.register_everywhere(now);
         }

@@ -10,7 +10,7 @@ use bstr::BStr;
 use diesis_dialplan::channel::RobotCall;
 
 use super::{Switch, SwitchEvent, call::Call};
-use crate::{channel::ChannelId, printable::Printable, sip::Request};
+use crate::{channel::ChannelId, clock::Now, printable::Printable, sip::Request};
 use attribution::Evidence;
 pub(super) use calling::Calling;
 pub(super) use pools::{NoRobot, Pools, Robot};
@@ -75,8 +75,11 @@ impl Switch {
     }
 
     /// How the pools of robots stand.
-    pub fn view_pools(&self) -> Vec<PoolView> {
-        self.robots.view_pools().collect()
+    pub fn view_pools(&self, now: Now) -> Vec<PoolView> {
+        let bound = |range: &BStr, number: &BStr| {
+            self.registrations.is_bound(range, number, now.instant)
+        };
+        self.robots.view_pools(bound)
     }
 
     /// Whether some range has this number.

@@ -55,11 +55,13 @@ enum ShowTable {
     Contacts,
     /// Where we are registered: type=registration of pjsip.conf
     Registrations,
-    /// The numbers of robots.conf: registered or not, and in how many calls
+    /// The numbers of robots.conf: registered or not, in how many calls, and for whom the last was
     Robots {
         /// A number, or FIRST-LAST
         range: Option<String>,
     },
+    /// The applications that robots work for: how many there are, and how busy they are
+    Pools,
     /// Extensions with a hint: their devices, their state, how many watch them
     Hints,
     /// Who watches extensions and mailboxes, and until when
@@ -110,6 +112,7 @@ impl Show {
             ShowTable::Robots { range } => {
                 return Command::Show { what: What::Robots, range: range.clone() };
             }
+            ShowTable::Pools => What::Pools,
             ShowTable::Hints => What::Hints,
             ShowTable::Subscriptions => What::Subscriptions,
             ShowTable::Bans => What::Bans,

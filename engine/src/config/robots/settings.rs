@@ -12,7 +12,8 @@ use super::super::named::Name;
 pub struct RobotRange {
     /// Its section, which is the name of its peer and of its registrations, too.
     pub section: BString,
-    /// The pool: the application that the range works for (`application`). Default: the section.
+    /// The pool: the application that the range works for (`application`), in lower case. Default:
+    /// the section.
     pub pool: BString,
     /// The robots.
     pub numbers: Vec<BString>,
@@ -35,7 +36,7 @@ impl RobotRange {
     pub fn new(section: impl Into<BString>) -> Self {
         let section = section.into();
         Self {
-            pool: section.clone(),
+            pool: section.to_ascii_lowercase().into(),
             section,
             numbers: vec![],
             lines: 1,

@@ -147,3 +147,60 @@ fn what_is_wrong_with_a_range_is_named_at_its_place() {
         assert_eq!(said(&robots(text)), *expected, "{text}");
     }
 }
+
+const RANGE: &str =
+    "[r]\nfirst=6000\ncount=100\nregistrar=192.0.2.10\ncontext=robots\napplication=rules\n";
+
+#[test]
+fn rob_1_a_range_says_for_whom_its_calls_are_and_how_many_it_takes() {
+    let text = format!(
+        "{RANGE}lines=3\nwhen_busy=refuse\ndiverter=first\nnumbering=no\n\
+         attribution=mapping, history-info\nmap=6007 => anna\nmap=_600X => _410X\n\
+         map=_6[1-9]XX => _5XXX\nmap=_60XX => 100\n[plain]\nfirst=7000\ncount=1\n\
+         registrar=192.0.2.10\ncontext=robots\n"
+    )
+    .replace("count=100", "count=200");
+    let loaded = robots(&format!("{text}application=Rules\n"));
+    let rules = "no step of the dialplan runs Rules, and none calls as Robot/";
+    let said = said(&loaded);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|it| it.contains("warning[C023]") && it.contains(rules)), "{said:?}");
+    let ranges = &loaded.configuration.sip.robots;
+    let range = ranges.get("r".into()).expect("it is there");
+    assert_eq!((range.lines, range.when_busy), (3, WhenBusy::Refuse));
+    assert_eq!((range.diverter, range.numbering), (WhichDiverter::First, Numbering::Left));
+    assert_eq!(range.attribution, [AttributedBy::Mapping, AttributedBy::HistoryInfo]);
+    let user = |robot: &str| range.users.get(&BString::from(robot)).map(ToString::to_string);
+    let users = ["6007", "6008", "6010", "6123", "7000"].map(user);
+    let users = users.map(Option::unwrap_or_default);
+    assert_eq!(users, ["anna", "4108", "100", "5123", ""]);
+    let plain = ranges.get("plain".into()).expect("it is there");
+    assert_eq!((plain.lines, plain.when_busy), (1, WhenBusy::Next));
+    assert_eq!(plain.attribution, AttributedBy::ALL);
+}
+
+#[test]
+fn rob_1_what_is_wrong_with_pools_and_mappings_is_named_at_its_place() {
+    let first = |text: &str| said(&robots(text)).into_iter().next().unwrap_or_default();
+    for (setting, expected) in [
+        ("lines=0", "7:7 error[C004] `0` is no value for `lines`"),
+        ("when_busy=never", "7:11 error[C004] `never` is no value for `when_busy`"),
+        ("attribution=to,to", "7:13 error[C004] `to,to` is no value for `attribution`"),
+        ("attribution=", "7:"),
+        ("diverter=both", "7:10 error[C004] `both` is no value for `diverter`"),
+        ("map=6003", "7:5 error[C004] `6003` is no value for `map`"),
+        ("map=6003 => _47XX", "7:5 error[C004] `6003 => _47XX` is no value for `map`"),
+        ("map=_X => a b", "7:5 error[C004] `_X => a b` is no value for `map`"),
+        ("map=7000 => 1", "7:5 warning[C023] `7000` is no robot of this range, or one above"),
+        ("map=_6XXX => 1\nmap=6003 => 2", "8:5 warning[C023] `6003` is no robot of this range"),
+    ] {
+        let found = first(&format!("{}{setting}\n", RANGE.replace("rules", "mine")));
+        assert!(found.starts_with(expected), "{setting}: {found}");
+    }
+    let plan = "[robots]\nexten => _X!,1,Dial(Robot/mine/1&Robot/yours/2,20)\n\
+        same => n,Set(X=Robot/${Y}/3)\n";
+    let files = [("pjsip.conf", PHONES), ("robots.conf", RANGE), ("extensions.conf", plan)];
+    let found = said(&load(&files.map(|(name, text)| (name, text))));
+    assert_eq!(found.iter().filter(|it| it.contains("no range of the application")).count(), 2);
+    assert!(!found.iter().any(|it| it.contains("C023")), "a variable may say rules: {found:?}");
+}

@@ -5,7 +5,8 @@ use std::fmt::{Display, Write};
 use crate::{
     clock::Now,
     net::media::{Lateness, ShardStatistics},
-    switch::{Histogram, Totals},
+    printable::Printable,
+    switch::{Histogram, PoolView, Totals},
 };
 
 /// What the figures are made of.
@@ -17,6 +18,7 @@ pub(super) struct Observed {
     pub(super) registrations: usize,
     pub(super) rooms: usize,
     pub(super) room_members: usize,
+    pub(super) pools: Vec<PoolView>,
     pub(super) bans: usize,
     pub(super) draining: bool,
 }
@@ -35,6 +37,7 @@ pub(super) fn page(observed: &Observed, started: Now) -> String {
     page.plain_gauge("diesis_registrations", help, observed.registrations);
     page.plain_gauge("diesis_conferences", "Conferences with somebody inside.", observed.rooms);
     page.plain_gauge("diesis_conference_members", "Members of all of them.", observed.room_members);
+    robots(&mut page, &observed.pools);
     page.plain_gauge("diesis_bans", "Sources that are not listened to.", observed.bans);
     let draining = u8::from(observed.draining);
     page.plain_gauge("diesis_draining", "1 while new calls are refused.", draining);
@@ -113,6 +116,32 @@ fn shards(page: &mut Page, shards: &[ShardStatistics]) {
     }
 }
 
+/// The pools of robots; nothing where there is none.
+fn robots(page: &mut Page, pools: &[PoolView]) {
+    let figures: [(&str, &str, &str, fn(&PoolView) -> u64); 6] = [
+        ("diesis_robots", "Robots of a pool.", "gauge", |it| it.robots as u64),
+        ("diesis_robots_registered", "Robots that are registered.", "gauge", |it| {
+            it.registered as u64
+        }),
+        ("diesis_robot_lines", "Calls that robots can have at a time.", "gauge", |it| it.lines),
+        ("diesis_robot_calls", "Calls that robots have.", "gauge", |it| it.used),
+        ("diesis_robot_calls_begun_total", "Calls that robots had.", "counter", |it| it.calls),
+        (
+            "diesis_robot_calls_refused_total",
+            "Calls refused because all robots were busy, or none was registered.",
+            "counter",
+            |it| it.refused,
+        ),
+    ];
+    for (name, help, kind, figure) in figures.into_iter().filter(|_| !pools.is_empty()) {
+        page.head(name, help, kind);
+        for pool in pools {
+            let label = Printable(&pool.pool).to_string();
+            page.sample(name, &[("pool", &label)], figure(pool));
+        }
+    }
+}
+
 /// The process, under the names that Prometheus' own libraries give such figures.
 fn process(page: &mut Page) {
     let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -142,11 +171,11 @@ impl Page {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// Values of labels are numbers and versions: nothing in them has to be escaped.
     fn sample(&mut self, name: &str, labels: &Labels<'_>, value: impl Display) {
         self.text.push_str(name);
         for (nth, (label, text)) in labels.iter().enumerate() {
             let open = if nth == 0 { '{' } else { ',' };
+            let text = text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
             let _ = write!(self.text, "{open}{label}=\"{text}\"");
         }
         let close = if labels.is_empty() { "" } else { "}" };
@@ -203,6 +232,7 @@ mod tests {
             registrations: 0,
             rooms: 0,
             room_members: 0,
+            pools: vec![PoolView { pool: "a\"b".into(), ..PoolView::default() }],
             bans: 0,
             draining: false,
         };

@@ -233,6 +233,8 @@ pub enum What {
     Registrations,
     /// The same for ranges of numbers.
     Robots,
+    /// The pools that the ranges form.
+    Pools,
     /// Who is not listened to after too many failures.
     Bans,
     /// Extensions with a hint, and what they do.

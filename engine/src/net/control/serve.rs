@@ -102,6 +102,7 @@ async fn show(
             let range = range.as_deref().map(tables::Range::parse).transpose()?;
             tables::robots(&wires.look(|at| at.switch.view_registrations(at.now)).await?, range)
         }
+        What::Pools => tables::pools(&wires.look(|at| at.switch.view_pools(at.now)).await?),
         What::Hints => tables::hints(&wires.look(|at| at.switch.view_hints()).await?),
         What::Subscriptions => {
             tables::subscriptions(&wires.look(|at| at.switch.view_subscriptions(at.now)).await?)
@@ -144,6 +145,7 @@ async fn metrics(wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
             registrations: registrations.iter().filter(|it| it.state == "registered").count(),
             room_members: rooms.iter().map(|room| room.members.len()).sum(),
             rooms: rooms.len(),
+            pools: at.switch.view_pools(at.now),
             bans: at.switch.view_bans(at.now).len(),
             draining: at.switch.is_draining(),
         }

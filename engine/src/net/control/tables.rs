@@ -15,7 +15,7 @@ use crate::{
     sip::Transport,
     switch::{
         BanView, CallView, ContactStatus, ContactView, Direction, HintView, PeerView,
-        RegistrationView, RoomView, SubscriptionView,
+        PoolView, RegistrationView, RoomView, SubscriptionView,
     },
 };
 
@@ -164,14 +164,19 @@ pub(super) fn registrations(registrations: &[RegistrationView]) -> Table {
 pub(super) fn robots(registrations: &[RegistrationView], range: Option<Range>) -> Table {
     let mut table = Table::new(&[
         "robot",
-        "range",
+        "pool",
         "state",
+        "calls",
+        "lines",
+        "total",
+        "refused",
+        "last_user",
         "registrar",
         "remote",
         "expires",
         "seconds",
+        "range",
         "context",
-        "calls",
         "error",
     ]);
     let robots = registrations.iter().filter(|it| it.origin == Origin::Robot);
@@ -182,17 +187,50 @@ pub(super) fn robots(registrations: &[RegistrationView], range: Option<Range>) -
         if range.is_some_and(|range| !range.contains(number)) {
             continue;
         }
+        let robot = it.robot.clone().unwrap_or_default();
         table.push(vec![
             text(&it.number),
-            text(&it.section),
+            text(&robot.pool),
             json!(it.state),
+            json!(robot.used),
+            json!(robot.lines),
+            json!(robot.calls),
+            json!(robot.refused),
+            text(&robot.last_user),
             text(it.registrar.as_bytes()),
             shown(it.remote),
             it.expires.map_or(Value::Null, seconds),
             seconds(it.since),
+            text(&it.section),
             text(it.context.as_ref().map_or(&[], |context| context)),
-            json!(it.calls),
             text(it.last_error.as_deref().unwrap_or_default().as_bytes()),
+        ]);
+    }
+    table
+}
+
+/// The pools of robots.
+pub(super) fn pools(pools: &[PoolView]) -> Table {
+    let mut table = Table::new(&[
+        "pool",
+        "robots",
+        "registered",
+        "calls",
+        "lines",
+        "load",
+        "total",
+        "refused",
+    ]);
+    for it in pools {
+        table.push(vec![
+            text(&it.pool),
+            json!(it.robots),
+            json!(it.registered),
+            json!(it.used),
+            json!(it.lines),
+            json!(it.load()),
+            json!(it.calls),
+            json!(it.refused),
         ]);
     }
     table

@@ -82,6 +82,7 @@ impl Changes {
             |(name, now): &(&BString, &Vec<_>)| was.get(*name).is_some_and(|before| before != *now);
         let changed = is.iter().filter(differs).map(|(name, _)| name.clone()).collect();
         self.list("registrations", added, changed, gone);
+        self.named("robots", &old.robots, &new.robots, PartialEq::eq);
         self.note(old.default_realm != new.default_realm, "realm");
         self.note(old.digest_algorithms != new.digest_algorithms, "digest algorithms");
         self.note(old.bans != new.bans, "bans");

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use crate::config::{RobotRange, WhenBusy};
 
@@ -77,6 +77,8 @@ pub struct PoolView {
     pub pool: BString,
     /// Its robots.
     pub robots: usize,
+    /// Those of them that are registered.
+    pub registered: usize,
     /// Calls that they can have at a time.
     pub lines: u64,
     /// Calls that they have now.
@@ -137,6 +139,7 @@ impl Pool {
         PoolView {
             pool: name.into(),
             robots: self.robots,
+            registered: 0,
             lines: self.lines,
             used: self.used,
             calls: self.calls,
@@ -248,7 +251,8 @@ impl Pools {
         user: &BStr,
         is_registered: impl Fn(&BStr, &BStr) -> bool,
     ) -> Result<Robot, NoRobot> {
-        let found = self.pools.get(pool).ok_or(NoRobot::NoPool)?;
+        let pool = BString::from(pool.to_ascii_lowercase());
+        let found = self.pools.get(&pool).ok_or(NoRobot::NoPool)?;
         let usable = |id: &u64| {
             let line = self.lines.get(id);
             line.is_some_and(|line| is_registered(line.range.as_ref(), line.number.as_ref()))
@@ -257,7 +261,7 @@ impl Pools {
         if let Some(id) = found.free.iter().map(|&(_, _, id)| id).find(usable) {
             return Ok(self.use_line(id, user));
         }
-        if let Some(pool) = self.pools.get_mut(pool) {
+        if let Some(pool) = self.pools.get_mut(&pool) {
             pool.refused += 1;
         }
         Err(if is_full { NoRobot::Busy } else { NoRobot::Unregistered })
@@ -301,14 +305,27 @@ impl Pools {
         })
     }
 
-    /// How all pools stand, by name.
-    pub(in super::super) fn view_pools(&self) -> impl Iterator<Item = PoolView> {
-        self.pools.iter().map(|(name, pool)| pool.view(name.as_ref()))
+    /// How all pools stand, by name. `is_registered` tells of a robot's range and number.
+    pub(in super::super) fn view_pools(
+        &self,
+        is_registered: impl Fn(&BStr, &BStr) -> bool,
+    ) -> Vec<PoolView> {
+        let mut registered: HashMap<&BStr, usize> = HashMap::new();
+        for line in self.lines.values().filter(|line| line.lines > 0) {
+            let is_registered = is_registered(line.range.as_ref(), line.number.as_ref());
+            *registered.entry(line.pool.as_ref()).or_default() += usize::from(is_registered);
+        }
+        let view = |(name, pool): (&BString, &Pool)| PoolView {
+            registered: registered.get(name.as_bstr()).copied().unwrap_or_default(),
+            ..pool.view(name.as_ref())
+        };
+        self.pools.iter().map(view).collect()
     }
 
-    /// How one stands.
+    /// How one stands, but for how many are registered.
     pub(in super::super) fn view_pool(&self, name: &BStr) -> Option<PoolView> {
-        Some(self.pools.get(name)?.view(name))
+        let name = BString::from(name.to_ascii_lowercase());
+        Some(self.pools.get(&name)?.view(name.as_ref()))
     }
 
     /// The first free robot behind this one in its range, and then from the range's beginning.
@@ -490,11 +507,11 @@ mod tests {
                         assert_eq!(view.used, used, "seed {seed}, {number}");
                     }
                 }
-                let used: u64 = pools.view_pools().map(|it| it.used).sum();
+                let used: u64 = pools.view_pools(|_, _| true).iter().map(|it| it.used).sum();
                 assert!(used <= held.len() as u64, "seed {seed}");
             }
             held.into_iter().for_each(|robot| pools.release(robot));
-            assert!(pools.view_pools().all(|it| it.used == 0), "seed {seed}");
+            assert!(pools.view_pools(|_, _| true).iter().all(|it| it.used == 0), "seed {seed}");
             assert!(pools.lines.values().all(|it| it.lines > 0 && it.used == 0), "seed {seed}");
         }
     }

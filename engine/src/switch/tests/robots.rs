@@ -63,7 +63,7 @@ fn rob_1_a_forwarded_call_is_its_users_and_occupies_a_robot_until_it_ends() {
     assert_eq!(robots[1].last_user, "4711");
     first.bye(&mut exchange);
     second.bye(&mut exchange);
-    let pools = exchange.switch.view_pools();
+    let pools = exchange.switch.view_pools(exchange.now);
     assert_eq!((pools[0].used, pools[0].calls, pools[0].lines), (0, 2, 3));
     let told = |event: &SwitchEvent| match event {
         SwitchEvent::RobotOccupied { robot, user, .. } => Some(format!("{robot} for {user}")),
@@ -80,7 +80,7 @@ fn rob_1_when_all_robots_are_busy_one_more_call_is_refused_with_486_and_counted(
     let mut calls: Vec<_> = (0..3).map(|nth| call(&mut exchange, nth, "6000", None)).collect();
     assert!(calls.iter().all(|it| it.last_status() == Some(200)));
     assert_eq!(call(&mut exchange, 3, "6000", None).last_status(), Some(486));
-    assert_eq!(exchange.switch.view_pools()[0].refused, 1);
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].refused, 1);
     calls[1].bye(&mut exchange);
     assert_eq!(call(&mut exchange, 4, "6000", None).last_status(), Some(200), "one is free again");
     let refused = |event: &&SwitchEvent| matches!(event, SwitchEvent::RobotRefused { .. });
@@ -108,7 +108,7 @@ fn rob_1_headers_of_others_than_the_registrar_attribute_nothing() {
     stranger.dial(&mut exchange, "6001");
     let steps = exchange.steps();
     assert!(steps.contains(&"6001,1 NoOp( by  on  of )".into()), "{steps:?}");
-    assert_eq!(exchange.switch.view_pools()[0].used, 0);
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].used, 0);
 }
 
 #[test]
@@ -117,11 +117,14 @@ fn rob_1_calls_and_counts_outlive_a_reload() {
     let mut pbx = call(&mut exchange, 1, "6001", None);
     let changed = config(&range("lines=5\n").replace("count=3", "count=2"));
     exchange.switch.replace(changed.into(), exchange.now);
-    let pools = exchange.switch.view_pools();
+    let pools = exchange.switch.view_pools(exchange.now);
     assert_eq!((pools[0].robots, pools[0].lines, pools[0].used), (2, 10, 1));
     pbx.bye(&mut exchange);
-    let pools = exchange.switch.view_pools();
+    let pools = exchange.switch.view_pools(exchange.now);
     assert_eq!((pools[0].used, pools[0].calls), (0, 1));
+    let more = config(&range("lines=7\n").replace("count=3", "count=2"));
+    exchange.switch.replace(more.into(), exchange.now);
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].lines, 14, "with nothing else changed");
 }
 
 const OUTGOING: &str = "[robots]\nexten => _6XXX,1,NoOp(for ${ROBOT(user)})\n\
@@ -153,9 +156,11 @@ fn rob_1_an_application_calls_as_a_free_registered_robot_of_its_pool() {
     let from = invite.from_header().expect("it has one");
     assert_eq!(from.uri().as_str(), "sip:6002@127.0.1.7", "6000 has its call, 6001 no binding");
     assert!(invite.value(HeaderName::Diversion).is_some_and(|it| it.starts_with(b"<sip:4711@")));
-    assert_eq!(exchange.switch.view_pools()[0].used, 2);
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].used, 2);
     let views = exchange.switch.view_registrations(exchange.now);
     assert_eq!(views[2].robot.as_ref().expect("a robot").last_user, "4711");
+
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].registered, 2);
 
     // Its own robot is the last: none is left that could call.
     let _second = call(&mut exchange, 2, "6001", None);
@@ -165,5 +170,5 @@ fn rob_1_an_application_calls_as_a_free_registered_robot_of_its_pool() {
     let steps = exchange.steps();
     assert!(steps.contains(&"6000,3 NoOp(BUSY)".into()), "{steps:?}");
     assert!(steps.contains(&"6000,5 NoOp(CHANUNAVAIL)".into()), "there is no such pool: {steps:?}");
-    assert_eq!(exchange.switch.view_pools()[0].used, 0, "all is given back");
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].used, 0, "all is given back");
 }
