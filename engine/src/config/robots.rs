@@ -26,8 +26,8 @@ use super::value;
 use crate::sip::registration::AuthRejection;
 use crate::sip::{NameAddr, Scheme, Uri};
 
-use mapping::Mappings;
 pub(super) use check::unresolved;
+use mapping::Mappings;
 pub use settings::{AttributedBy, Numbering, RobotRange, WhenBusy, WhichDiverter};
 
 /// Adds the ranges of the file to what `pjsip.conf` says. With a plan, their contexts must be in it.

@@ -76,9 +76,8 @@ impl Switch {
 
     /// How the pools of robots stand.
     pub fn view_pools(&self, now: Now) -> Vec<PoolView> {
-        let bound = |range: &BStr, number: &BStr| {
-            self.registrations.is_bound(range, number, now.instant)
-        };
+        let bound =
+            |range: &BStr, number: &BStr| self.registrations.is_bound(range, number, now.instant);
         self.robots.view_pools(bound)
     }
 

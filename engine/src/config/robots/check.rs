@@ -50,7 +50,8 @@ impl Uses {
         let pool = range.calls.pool.as_bstr();
         let is_dialled = self.dialled.as_ref().is_none_or(|it| it.contains(pool.as_bytes()));
         let application = application::find(pool);
-        if is_dialled || self.applications.contains(pool.as_bytes()) || !section.has("application") {
+        if is_dialled || self.applications.contains(pool.as_bytes()) || !section.has("application")
+        {
             return;
         }
         let Some(application) = application else { return };
@@ -73,7 +74,9 @@ pub(in super::super) fn unresolved(conf: &Conf, ranges: &Named<RobotRange>) -> V
         let arguments = &entry.value()[step.arguments.clone()];
         for place in pools_dialled(arguments) {
             let pool = arguments[place.clone()].as_bstr();
-            if pool.contains(&b'$') || ranges.iter().any(|range| range.pool.eq_ignore_ascii_case(pool)) {
+            if pool.contains(&b'$')
+                || ranges.iter().any(|range| range.pool.eq_ignore_ascii_case(pool))
+            {
                 continue;
             }
             let start = step.arguments.start;

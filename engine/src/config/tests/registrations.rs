@@ -1,7 +1,10 @@
 //! What is registered elsewhere: `type=registration` and `robots.conf`.
 
 use super::*;
-use crate::{config::Line, sip::registration::AuthRejection};
+use crate::{
+    config::{AttributedBy, Line, Numbering, WhenBusy, WhichDiverter},
+    sip::registration::AuthRejection,
+};
 
 #[test]
 fn registrations_are_asterisks_and_are_never_given_up_unless_told() {
@@ -170,7 +173,7 @@ fn rob_1_a_range_says_for_whom_its_calls_are_and_how_many_it_takes() {
     assert_eq!((range.lines, range.when_busy), (3, WhenBusy::Refuse));
     assert_eq!((range.diverter, range.numbering), (WhichDiverter::First, Numbering::Left));
     assert_eq!(range.attribution, [AttributedBy::Mapping, AttributedBy::HistoryInfo]);
-    let user = |robot: &str| range.users.get(&BString::from(robot)).map(ToString::to_string);
+    let user = |robot: &str| range.users.get(&bstr::BString::from(robot)).map(ToString::to_string);
     let users = ["6007", "6008", "6010", "6123", "7000"].map(user);
     let users = users.map(Option::unwrap_or_default);
     assert_eq!(users, ["anna", "4108", "100", "5123", ""]);

@@ -116,9 +116,12 @@ fn shards(page: &mut Page, shards: &[ShardStatistics]) {
     }
 }
 
+/// Name, help, type, and what it is of a pool.
+type Figure = (&'static str, &'static str, &'static str, fn(&PoolView) -> u64);
+
 /// The pools of robots; nothing where there is none.
 fn robots(page: &mut Page, pools: &[PoolView]) {
-    let figures: [(&str, &str, &str, fn(&PoolView) -> u64); 6] = [
+    let figures: [Figure; 6] = [
         ("diesis_robots", "Robots of a pool.", "gauge", |it| it.robots as u64),
         ("diesis_robots_registered", "Robots that are registered.", "gauge", |it| {
             it.registered as u64

@@ -14,8 +14,8 @@ use crate::{
     printable::Printable,
     sip::Transport,
     switch::{
-        BanView, CallView, ContactStatus, ContactView, Direction, HintView, PeerView,
-        PoolView, RegistrationView, RoomView, SubscriptionView,
+        BanView, CallView, ContactStatus, ContactView, Direction, HintView, PeerView, PoolView,
+        RegistrationView, RoomView, SubscriptionView,
     },
 };
 
@@ -211,16 +211,8 @@ pub(super) fn robots(registrations: &[RegistrationView], range: Option<Range>) -
 
 /// The pools of robots.
 pub(super) fn pools(pools: &[PoolView]) -> Table {
-    let mut table = Table::new(&[
-        "pool",
-        "robots",
-        "registered",
-        "calls",
-        "lines",
-        "load",
-        "total",
-        "refused",
-    ]);
+    let mut table =
+        Table::new(&["pool", "robots", "registered", "calls", "lines", "load", "total", "refused"]);
     for it in pools {
         table.push(vec![
             text(&it.pool),
