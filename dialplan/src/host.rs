@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::channel::{Channel, RobotPool};
 use crate::machine::{Machine, MemoryMachine};
 use crate::record::{CallRecord, Fork, RecordFields};
+use crate::timetable::Standing;
 use crate::variables::Variables;
 use crate::world::World;
 
@@ -195,6 +196,11 @@ pub trait Host {
     fn device_state(&self, device: &[u8]) -> BString {
         let _ = device;
         "INVALID".into()
+    }
+
+    /// Called when the dialplan overrides a schedule, or takes that back with `None`.
+    fn schedule_overridden(&mut self, name: &BStr, standing: Option<Standing>) {
+        let _ = (name, standing);
     }
 
     /// The dialplan gave a custom device another state; `name` is what follows `Custom:`.

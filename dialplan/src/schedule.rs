@@ -9,8 +9,8 @@ use std::{fmt, ops::Range, sync::LazyLock};
 
 use bstr::{BStr, ByteSlice};
 use jiff::{
-    Timestamp,
-    civil::Date,
+    Timestamp, Zoned,
+    civil::{Date, DateTime},
     tz::{TimeZone, TimeZoneDatabase},
 };
 
@@ -349,6 +349,25 @@ pub(crate) fn scan_time(text: &[u8]) -> Option<usize> {
     let (minute, _) = scan_number(rest.strip_prefix(b":")?)?;
     let in_range = (0..24).contains(&hour) && (0..60).contains(&minute);
     in_range.then_some((hour * 60 + minute) as usize)
+}
+
+/// An instant that a person wrote: `2026-12-24T18:30` by the zone's clock, with an offset or a zone in
+/// brackets, or seconds since 1970.
+#[must_use]
+pub fn moment(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    if let Ok(seconds) = text.parse::<i64>()
+        && let Ok(time) = Timestamp::from_second(seconds)
+    {
+        return Some(time);
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    if let Ok(time) = text.parse::<Zoned>() {
+        return Some(time.timestamp());
+    }
+    let local = text.parse::<DateTime>().ok().and_then(|time| time.to_zoned(zone.clone()).ok());
+    local.map(|time| time.timestamp())
 }
 
 /// A number of at most two characters, sign included, as C's `%2d` reads it, and what follows.

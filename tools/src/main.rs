@@ -14,6 +14,7 @@ mod log;
 mod numbering;
 mod replace;
 mod run;
+mod schedule;
 mod service;
 mod show;
 mod signals;
@@ -59,6 +60,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
             control::ask(&mailbox.target, mailbox.command(), control::print)
         }
         Some(Command::Confbridge(conference)) => show::conference(&conference),
+        Some(Command::Schedule(schedule)) => schedule::run(&schedule),
         Some(Command::Hangup(Hangup { channel, target })) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
         }

@@ -49,7 +49,7 @@ const DIALPLAN: &str = "[default]\nexten => 1,1,Answer()\n same => n,Hangup()\n"
 fn the_wazo_example_has_nothing_wrong() {
     let wazo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/wazo");
     let output = check(&wazo, &["--strict"]);
-    assert!(text(&output).contains("nothing wrong (2 endpoints, "), "{}", text(&output));
+    assert!(text(&output).contains("nothing wrong (3 endpoints, "), "{}", text(&output));
     assert_eq!(output.status.code(), Some(0));
 }
 

@@ -23,7 +23,7 @@ pub(super) fn schedule(run: &mut Run<'_>, text: &[u8]) -> Flow {
         return Flow::Continue;
     };
     let (now, zone) = (run.scope.host.now(), run.scope.host.time_zone());
-    let said = Override::of(name, &run.scope.host.world().database);
+    let said = Override::of(name, &run.scope.host.world().database, now);
     let state = timetable.state(now, &zone, said);
     run.scope.assign(b"SCHEDULEREASON", state.reason());
     if state.is_open() {
@@ -84,7 +84,7 @@ mod tests {
     use crate::executor::{Advance, Executor};
     use crate::host::{ChannelState, MemoryHost};
     use crate::plan::{LoadOptions, Plan};
-    use crate::timetable::{Closure, Period, Reaction, Timetable};
+    use crate::timetable::{Closure, Period, Reaction, Standing, Timetable};
 
     const DIALPLAN: &str = "[in]\nexten => s,1,Schedule(office)\nsame => n,Set(WAS=open)\n\
                             same => n,Wait(5)\n[night]\nexten => s,1,Wait(9)\n\
@@ -122,7 +122,8 @@ mod tests {
     fn called(plan: &Plan, time: &str, said: Option<Override>) -> (Vec<String>, String) {
         let mut host = MemoryHost::new(time.parse().expect("a time"));
         host.state = ChannelState::Ring;
-        Override::set(said, b"office", &mut host.world.database);
+        let standing = said.map(|said| Standing { said, until: None });
+        Standing::set(standing, b"office", &mut host.world.database);
         let mut executor = Executor::new(Channel::new("Test/1"), "in", "s", 1);
         let mut met = vec![];
         for _ in 0..20 {

@@ -350,7 +350,7 @@ static FUNCTIONS: &[Function] = functions! {
     "RTRIM" "text" Here [Some(strings::right_trim), None] "without blanks behind";
     "RULES" "user,item[,more]" Here [Some(rules::rules), Some(rules::set_rules)] "forwarding rules of a user: presence, list, first, forward, a rule's fields; set: presence, a rule's fields";
     "SAYFILES" "value,type" Here [Some(system::say_files), None] "prompts that say a value";
-    "SCHEDULE" "name[,status|reason|event|override|next]" Here [Some(schedule::schedule), Some(schedule::set_schedule)] "whether a schedule is open, and why; set: open, closed or back";
+    "SCHEDULE" "name[,status|reason|event|override|until|next]" Here [Some(schedule::schedule), Some(schedule::set_schedule)] "whether a schedule is open, and why; set: open, closed, either until a time, or back";
     "SCRAMBLE" "direction" Here [None, Some(|s, a, v| settings::keep(s, "SCRAMBLE", a, v))] "invert the voice";
     "SET" "name=value" Here [Some(logic::set), None] "assign and return";
     "SHA1" "text" Here [Some(encoding::sha1), None] "SHA-1 digest";

@@ -4,12 +4,9 @@ use super::{Reading, Writing, wrong};
 use crate::arguments::split;
 use crate::host::FunctionError;
 use crate::scope::Scope;
-use crate::timetable::{Override, Word};
+use crate::timetable::{AHEAD, Standing};
 
-const USAGE: &str = "requires a schedule: SCHEDULE(name[,status|reason|event|override|next])";
-
-/// Days in which the next change is looked for.
-const AHEAD: u16 = 14;
+const USAGE: &str = "requires a schedule: SCHEDULE(name[,status|reason|event|override|until|next])";
 
 /// `SCHEDULE(name[,item])`.
 pub(super) fn schedule(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) -> Reading {
@@ -18,44 +15,47 @@ pub(super) fn schedule(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8
     let Some((name, timetable)) = scope.plan.timetables().get(name) else {
         return Err(unknown(name));
     };
-    let said = Override::of(name, &scope.host.world().database);
     let (now, zone) = (scope.host.now(), scope.host.time_zone());
+    let standing = Standing::of(name, &scope.host.world().database, now);
     let item = parts.get(1).map_or(&b"status"[..], |item| item).to_ascii_lowercase();
-    let state = timetable.state(now, &zone, said);
-    match item.as_slice() {
+    let state = timetable.state(now, &zone, standing.map(|standing| standing.said));
+    let instant = match item.as_slice() {
         b"status" | b"" => {
             out.extend_from_slice(if state.is_open() { b"OPEN" } else { b"CLOSED" });
+            None
         }
-        b"reason" => out.extend_from_slice(state.reason()),
-        b"event" => out.extend_from_slice(state.event().unwrap_or_default()),
-        b"override" => out.extend_from_slice(match said {
-            Some(Override::Open) => b"open",
-            Some(Override::Closed) => b"closed",
-            None => b"",
-        }),
-        b"next" => {
-            if let Some(next) = timetable.next_change(now, &zone, AHEAD) {
-                out.extend_from_slice(next.as_second().to_string().as_bytes());
-            }
+        b"reason" => {
+            out.extend_from_slice(state.reason());
+            None
         }
+        b"event" => {
+            out.extend_from_slice(state.event().unwrap_or_default());
+            None
+        }
+        b"override" => {
+            out.extend_from_slice(standing.map_or("", |standing| standing.said.name()).as_bytes());
+            None
+        }
+        b"until" => standing.and_then(|standing| standing.until),
+        b"next" => timetable.next_change_under(standing, now, &zone, AHEAD),
         _ => return wrong(USAGE),
+    };
+    if let Some(instant) = instant {
+        out.extend_from_slice(instant.as_second().to_string().as_bytes());
     }
     Ok(())
 }
 
-/// `Set(SCHEDULE(name)=open|closed|back)`.
+/// `Set(SCHEDULE(name)=open|closed[ until TIME]|back)`.
 pub(super) fn set_schedule(scope: &mut Scope<'_>, arguments: &[u8], value: &[u8]) -> Writing {
-    let Some((name, _)) = scope.plan.timetables().get(arguments) else {
+    let Some((name, timetable)) = scope.plan.timetables().get(arguments) else {
         return Err(unknown(arguments));
     };
-    let Some(word) = Override::from_word(value) else {
-        return wrong("takes open, closed or back: Set(SCHEDULE(name)=closed)");
-    };
-    let said = match word {
-        Word::Override(said) => Some(said),
-        Word::Back => None,
-    };
-    Override::set(said, name, &mut scope.host.world_mut().database);
+    let (now, zone) = (scope.host.now(), scope.host.time_zone());
+    let standing = Standing::parse(value, timetable, now, &zone);
+    let standing = standing.map_err(|error| FunctionError::Arguments(error.to_string()))?;
+    Standing::set(standing, name, &mut scope.host.world_mut().database);
+    scope.host.schedule_overridden(name, standing);
     Ok(())
 }
 

@@ -165,7 +165,7 @@ impl Conditions<'_> {
     #[must_use]
     pub fn is_open(&self, schedule: &[u8]) -> Option<bool> {
         let (name, timetable) = self.timetables.get(schedule)?;
-        let said = Override::of(name, self.database);
+        let said = Override::of(name, self.database, self.now);
         Some(timetable.state(self.now, &self.zone, said).is_open())
     }
 }

@@ -156,17 +156,25 @@ impl Calendar {
         self.events.iter().find(goes_on).map(|event| BStr::new(&event.summary))
     }
 
-    /// When its events take place between two instants, in no order.
-    pub(super) fn spans(&self, from: Timestamp, to: Timestamp, zone: &TimeZone) -> Vec<Span> {
-        self.events.iter().flat_map(|event| event.spans(from, to, zone)).collect()
+    /// When its events take place between two instants, in no order, and what they are called.
+    pub(super) fn spans(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        zone: &TimeZone,
+    ) -> Vec<(Span, &BStr)> {
+        let of = |event: &'_ Event| event.spans(from, to, zone);
+        let named =
+            |event| of(event).into_iter().map(move |span| (span, BStr::new(&event.summary)));
+        self.events.iter().flat_map(named).collect()
     }
 }
 
 /// From one instant until before another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
-    begin: Timestamp,
-    end: Timestamp,
+    pub(super) begin: Timestamp,
+    pub(super) end: Timestamp,
 }
 
 impl Span {

@@ -9,23 +9,24 @@ mod dates;
 mod guard;
 mod period;
 mod recurrence;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::collections::BTreeMap;
 
 use bstr::{BStr, BString};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 
 pub use calendar::{Calendar, CalendarError, CalendarProblem};
 pub use dates::Dates;
 pub use guard::Guards;
 pub use period::Period;
 pub use recurrence::RecurrenceError;
-
-use crate::world::Database;
+pub use standing::{AHEAD, FAMILY, Override, Standing, WordError};
+pub use window::{Stretch, Survey};
 
 /// All timetables of a configuration, by name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -158,85 +159,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// What somebody said by command or key, instead of the hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Override {
-    /// Open, whatever the hour.
-    Open,
-    /// Closed, whatever the hour.
-    Closed,
-}
-
-impl Override {
-    /// What the database says of a timetable.
-    #[must_use]
-    pub fn of(name: &[u8], database: &Database) -> Option<Self> {
-        match Self::from_word(database.value(FAMILY, name)?) {
-            Some(Word::Override(said)) => Some(said),
-            Some(Word::Back) | None => None,
-        }
-    }
-
-    /// Writes it down, or takes it back.
-    pub fn set(said: Option<Self>, name: &[u8], database: &mut Database) {
-        match said {
-            Some(Self::Open) => database.set(FAMILY, name, b"open"),
-            Some(Self::Closed) => database.set(FAMILY, name, b"closed"),
-            None => {
-                database.delete(FAMILY, name);
-            }
-        }
-    }
-
-    /// What a word stands for, in any letter case: `open`, `closed`, or one of `back`, `auto` and
-    /// nothing, which take it back.
-    #[must_use]
-    pub fn from_word(word: &[u8]) -> Option<Word> {
-        match word.to_ascii_lowercase().as_slice() {
-            b"open" => Some(Word::Override(Self::Open)),
-            b"closed" | b"close" => Some(Word::Override(Self::Closed)),
-            b"" | b"back" | b"auto" => Some(Word::Back),
-            _ => None,
-        }
-    }
-}
-
-/// What is said of a timetable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// Instead of its hours.
-    Override(Override),
-    /// Its hours count again.
-    Back,
-}
-
-/// The database's family of overrides.
-pub const FAMILY: &[u8] = b"schedule";
-
 impl Timetable {
-    /// Whether it is open at an instant. `system` is the zone where it names none.
-    #[must_use]
-    pub fn state(&self, now: Timestamp, system: &TimeZone, said: Option<Override>) -> State<'_> {
-        match said {
-            Some(Override::Open) => return State::Open(Why::Override),
-            Some(Override::Closed) => return State::Closed(Why::Override),
-            None => {}
-        }
-        let zone = self.zone.as_ref().unwrap_or(system);
-        let local = zone.to_datetime(now);
-        for closure in &self.closures {
-            let event = closure.calendars.iter().find_map(|it| it.event_at(now, zone));
-            if event.is_some() || closure.holds(local) {
-                return State::Closed(Why::Closure(closure, event));
-            }
-        }
-        if self.open.iter().any(|period| period.holds(local)) {
-            State::Open(Why::Hours)
-        } else {
-            State::Closed(Why::Hours)
-        }
-    }
-
     /// What a caller meets who finds it closed.
     #[must_use]
     pub fn reaction<'a>(&'a self, state: &State<'a>) -> Reaction {
@@ -249,41 +172,6 @@ impl Timetable {
             sound: own.sound.or_else(|| sound.clone()),
             action: own.action.or_else(|| action.clone()),
         }
-    }
-
-    /// The next minute, of the days to come within `days`, at which it opens or closes by its hours
-    /// and closures.
-    #[must_use]
-    pub fn next_change(&self, now: Timestamp, system: &TimeZone, days: u16) -> Option<Timestamp> {
-        let zone = self.zone.as_ref().unwrap_or(system);
-        let mut at = zone.to_datetime(now).with().second(0).subsec_nanosecond(0).build().ok()?;
-        let end = at.checked_add(i64::from(days).days()).ok()?;
-        // Events once for all minutes.
-        let calendars = self.closures.iter().flat_map(|closure| &closure.calendars);
-        let last = zone.to_timestamp(end).ok()?;
-        let events: Vec<_> = calendars.flat_map(|it| it.spans(now, last, zone)).collect();
-        let is_open = |instant: Timestamp, local: DateTime| {
-            self.open.iter().any(|period| period.holds(local))
-                && !self.closures.iter().any(|closure| closure.holds(local))
-                && !events.iter().any(|event| event.holds(instant))
-        };
-        let first = is_open(now, zone.to_datetime(now));
-        while at < end {
-            at = at.checked_add(1.minute()).ok()?;
-            let instant = zone.to_timestamp(at).ok()?;
-            if instant > now && is_open(instant, zone.to_datetime(instant)) != first {
-                return Some(instant);
-            }
-        }
-        None
-    }
-
-    /// Whether it is ever open in the year that begins at an instant.
-    #[must_use]
-    pub fn ever_opens(&self, from: Timestamp, system: &TimeZone) -> bool {
-        self.state(from, system, None).is_open()
-            || self.open.iter().any(Period::can_hold)
-                && self.next_change(from, system, 366).is_some()
     }
 }
 

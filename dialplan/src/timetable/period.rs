@@ -58,6 +58,11 @@ impl Period {
         })
     }
 
+    /// Minutes of a day at which it may begin or end to hold.
+    pub(super) fn edges(&self) -> impl Iterator<Item = usize> {
+        self.hours.iter().flat_map(|&(first, last)| [first, last + 1])
+    }
+
     /// Whether it can hold at all: no field is left without anything.
     #[must_use]
     pub fn can_hold(&self) -> bool {

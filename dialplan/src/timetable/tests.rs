@@ -1,6 +1,11 @@
-use jiff::civil::date as day;
+use jiff::SignedDuration;
+use jiff::civil::{Date, date as day};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 use super::*;
+use crate::world::Database;
 
 /// A time of the clock in Paris.
 fn at(time: &str) -> Timestamp {
@@ -110,19 +115,124 @@ fn what_somebody_said_counts_before_all_hours() {
     assert!(said(Override::Open));
     assert!(!said(Override::Closed));
     let mut database = Database::default();
-    for (word, found) in [
-        ("OPEN", Some(Override::Open)),
-        ("closed", Some(Override::Closed)),
-        ("back", None),
-        ("", None),
+    let now = at("2026-11-12T10:00");
+    let read = |word: &str| Standing::parse(word.as_bytes(), &office, now, &TimeZone::UTC);
+    for (word, found, until) in [
+        ("OPEN", Some(Override::Open), None),
+        ("closed", Some(Override::Closed), None),
+        ("back", None, None),
+        ("closed until 18:30", Some(Override::Closed), Some("2026-11-12T18:30")),
+        ("Closed Until 9:00", Some(Override::Closed), Some("2026-11-13T09:00")),
+        ("open until 2027-01-04 08:00", Some(Override::Open), Some("2027-01-04T08:00")),
+        // It closes for lunch.
+        ("closed until next", Some(Override::Closed), Some("2026-11-12T12:01")),
+        ("", None, None),
     ] {
-        match Override::from_word(word.as_bytes()).unwrap() {
-            Word::Override(said) => Override::set(Some(said), b"office", &mut database),
-            Word::Back => Override::set(None, b"office", &mut database),
+        Standing::set(read(word).unwrap(), b"office", &mut database);
+        assert_eq!(Override::of(b"office", &database, now), found, "{word}");
+        let standing = Standing::of(b"office", &database, now);
+        assert_eq!(standing.and_then(|it| it.until), until.map(at), "{word}");
+        if let Some(until) = until {
+            let before = at(until) - SignedDuration::from_secs(1);
+            assert_eq!(Override::of(b"office", &database, before), found);
+            assert_eq!(Override::of(b"office", &database, at(until)), None);
         }
-        assert_eq!(Override::of(b"office", &database), found, "{word}");
     }
-    assert_eq!(Override::from_word(b"ajar"), None);
+    for (word, wrong) in [
+        ("ajar", "none of open, closed and back"),
+        ("closed for lunch", "none of open, closed and back"),
+        ("back until 18:00", "none of open, closed and back"),
+        ("closed until noon", "`noon` is no time"),
+        ("closed until 25:00", "`25:00` is no time"),
+        ("closed until 2026-11-12T09:59", "is past"),
+        ("closed until 18:30:99", "is no time"),
+    ] {
+        assert!(read(word).unwrap_err().to_string().contains(wrong), "{word}");
+    }
+    // What somebody else wrote there, and nobody understands, overrides nothing.
+    for value in ["ajar", "closed until", "closed until soon", "closed since 1", ""] {
+        database.set(FAMILY, b"office", value.as_bytes());
+        assert_eq!(Override::of(b"office", &database, now), None, "{value}");
+    }
+}
+
+#[test]
+fn the_next_change_knows_of_what_somebody_said() {
+    let office = office();
+    let next = |said, until: Option<&str>| {
+        let standing = Some(Standing { said, until: until.map(at) });
+        office.next_change_under(standing, at("2026-11-12T10:00"), &TimeZone::UTC, 30)
+    };
+    assert_eq!(next(Override::Closed, None), None);
+    assert_eq!(next(Override::Closed, Some("2026-11-12T11:00")), Some(at("2026-11-12T11:00")));
+    // Closed over lunch: nothing happens when the order ends.
+    assert_eq!(next(Override::Closed, Some("2026-11-12T13:00")), Some(at("2026-11-12T14:00")));
+    assert_eq!(next(Override::Open, Some("2026-11-12T13:00")), Some(at("2026-11-12T13:00")));
+}
+
+#[test]
+fn the_next_change_is_found_in_nights_when_clocks_are_set() {
+    let times = |open: &str, from: &str, count: usize| {
+        let timetable =
+            Timetable { zone: Some(paris()), open: vec![period(open)], ..Timetable::default() };
+        let mut now: Timestamp = from.parse().unwrap();
+        let mut found = vec![];
+        for _ in 0..count {
+            now = timetable.next_change(now, &TimeZone::UTC, 10).unwrap();
+            found.push(now.to_string());
+        }
+        found
+    };
+    // Half past two comes twice on 25 October 2026, and not at all on 29 March.
+    assert_eq!(
+        times("2:30-2:44", "2026-10-24T22:00:00Z", 4),
+        [
+            "2026-10-25T00:30:00Z",
+            "2026-10-25T00:45:00Z",
+            "2026-10-25T01:30:00Z",
+            "2026-10-25T01:45:00Z"
+        ]
+    );
+    assert_eq!(times("2:30-2:44", "2026-03-28T22:00:00Z", 1), ["2026-03-30T00:30:00Z"]);
+    // Three o'clock comes an hour early, as it were.
+    assert_eq!(times("2:30-3:29", "2026-03-28T23:00:00Z", 2)[0], "2026-03-29T01:00:00Z");
+    assert_eq!(times("2:30-3:29", "2026-03-28T23:00:00Z", 2)[1], "2026-03-29T01:30:00Z");
+}
+
+#[test]
+fn a_day_in_parts_and_what_never_counts() {
+    let office = office();
+    let parts = |day: Date| {
+        let parts = office.day(day, &TimeZone::UTC).into_iter().map(|part| {
+            let clock =
+                |at: Timestamp| paris().to_datetime(at).time().strftime("%H:%M").to_string();
+            format!("{}-{} {} {}", clock(part.begin), clock(part.end), part.is_open, part.reason)
+        });
+        parts.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        parts(day(2026, 11, 19)),
+        [
+            "00:00-08:30 false hours",
+            "08:30-12:01 true hours",
+            "12:01-14:00 false hours",
+            "14:00-00:00 false stocktaking"
+        ]
+    );
+    assert_eq!(parts(day(2027, 1, 1)), ["00:00-00:00 false new year"]);
+    let survey = office.survey(at("2026-11-01T00:00"), &TimeZone::UTC, 366);
+    assert!(survey.is_complete() && survey.closes, "{survey:?}");
+    // Stocktaking is over.
+    let survey = office.survey(at("2026-12-01T00:00"), &TimeZone::UTC, 366);
+    assert_eq!((survey.periods, survey.closures), (vec![true; 2], vec![true, false]));
+    let mut odd = office;
+    odd.open.push(period("9:00-10:00,tue"));
+    odd.open.push(period("*,sun"));
+    odd.closures[0].periods.push(period("*,sun"));
+    let survey = odd.survey(at("2026-11-01T00:00"), &TimeZone::UTC, 366);
+    assert_eq!(survey.periods, [true, true, false, false]);
+    let always = Timetable { open: vec![period("*")], ..Timetable::default() };
+    assert!(!always.survey(at("2026-11-01T00:00"), &TimeZone::UTC, 3000).closes);
 }
 
 #[test]

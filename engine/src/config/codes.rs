@@ -58,6 +58,8 @@ codes! {
     RULE_UNREACHABLE = "C022";
     /// Robots that nothing can come of, or a mapping that never applies.
     ROBOT_SUSPICIOUS = "C023";
+    /// A part of a schedule never counts.
+    SCHEDULE_IDLE = "C026";
 }
 
 #[cfg(test)]

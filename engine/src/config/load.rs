@@ -12,8 +12,10 @@ use diesis_dialplan::conf::{self, Conf, FileSource, Options, Recovery};
 use diesis_dialplan::diagnostic::{Diagnostic, Severity, SourceMap};
 use diesis_dialplan::numbering::NumberingPlan;
 use diesis_dialplan::plan::{LoadOptions, Plan};
+use diesis_dialplan::timetable::Timetables;
 use diesis_sounds::prompts::Library;
 
+use super::added::WithAdded;
 use super::cdr;
 use super::dialplan::dialplan_checks;
 use super::directory::DirectoryFiles;
@@ -81,6 +83,20 @@ impl Configuration {
         Loaded { configuration: plan, parts: parts.0 }
     }
 
+    /// The schedules of a directory, and all there is to say about them but for what they have to do
+    /// with its other files; without `schedules.conf`, none.
+    #[expect(clippy::disallowed_methods, reason = "closures are past at some date")]
+    pub fn schedules_of(directory: &Path) -> Loaded<Option<Timetables>> {
+        let mut parts = Parts::default();
+        let files = DirectoryFiles::new(directory);
+        let now = Some(jiff::Timestamp::now());
+        let house = schedules::House { plan: None, entrances: &[], codes: &[] };
+        let schedules = parts.file("schedules.conf", &files, |blocks, notes| {
+            schedules::read(blocks, &files, house, now, notes)
+        });
+        Loaded { configuration: schedules, parts: parts.0 }
+    }
+
     /// Reads files that are in no directory: embedded ones, or those of a test.
     ///
     /// ```
@@ -104,7 +120,16 @@ impl Configuration {
         let mut parts = Parts::default();
         let parking = parts.file("res_parking.conf", files, parking::read);
         let lots = parking.as_deref().unwrap_or_default();
-        let dialplan = Dialplan::read(&parking::WithLots::new(files, lots));
+        let mut added = parking::extensions(lots);
+        let mut dialplan = Dialplan::read(&WithAdded::new(files, added.clone()));
+        let dialled = match (&dialplan, conf("schedules.conf", files)) {
+            (Some(dialplan), Some(conf)) => schedules::codes_of(&Block::all(&conf), &dialplan.plan),
+            _ => vec![],
+        };
+        if !dialled.is_empty() {
+            added.extend(schedules::extensions(&dialled));
+            dialplan = Dialplan::read(&WithAdded::new(files, added));
+        }
         let system = parts
             .file("asterisk.conf", files, |blocks, notes| system::read(blocks, directory, notes))
             .unwrap_or_else(|| SystemSettings::new(directory));
@@ -155,7 +180,7 @@ impl Configuration {
         entrances.sort_unstable();
         entrances.dedup();
         let plan = dialplan.as_ref().map(|dialplan| &dialplan.plan);
-        let house = schedules::House { plan, entrances: &entrances };
+        let house = schedules::House { plan, entrances: &entrances, codes: &dialled };
         let read = |blocks: &[Block<'_>], notes: &mut Notes| {
             schedules::read(blocks, files, house, now, notes)
         };

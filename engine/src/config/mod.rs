@@ -6,6 +6,7 @@
 //! `diesis_dialplan::conf`.
 
 mod acl;
+mod added;
 mod cdr;
 pub mod codes;
 mod conference;

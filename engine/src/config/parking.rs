@@ -1,11 +1,9 @@
 //! `res_parking.conf`: where calls are left for others to take.
 
-use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
-use diesis_dialplan::conf::FileSource;
 
 use super::codes;
 use super::keys;
@@ -109,43 +107,18 @@ fn slots(slots: &mut RangeInclusive<u32>, setting: Setting<'_>) {
     }
 }
 
-/// The files with what the lots add to the dialplan.
-pub(super) struct WithLots<'a> {
-    files: &'a dyn FileSource,
-    added: Vec<u8>,
-}
-
-impl<'a> WithLots<'a> {
-    pub(super) fn new(files: &'a dyn FileSource, lots: &[ParkingLot]) -> Self {
-        let mut added = Vec::new();
-        for lot in lots.iter().filter(|lot| !lot.extension.is_empty()) {
-            let ParkingLot { name, extension, slots, context, .. } = lot;
-            let mut line = |text: String| added.extend_from_slice(text.as_bytes());
-            line(format!("\n[{context}]\nexten => {extension},1,Park({name})\n"));
-            for slot in slots.clone() {
-                line(format!("exten => {slot},1,ParkedCall({name},{slot})\n"));
-            }
+/// What the lots add to the dialplan.
+pub(super) fn extensions(lots: &[ParkingLot]) -> Vec<u8> {
+    let mut added = Vec::new();
+    for lot in lots.iter().filter(|lot| !lot.extension.is_empty()) {
+        let ParkingLot { name, extension, slots, context, .. } = lot;
+        let mut line = |text: String| added.extend_from_slice(text.as_bytes());
+        line(format!("\n[{context}]\nexten => {extension},1,Park({name})\n"));
+        for slot in slots.clone() {
+            line(format!("exten => {slot},1,ParkedCall({name},{slot})\n"));
         }
-        Self { files, added }
     }
-}
-
-impl FileSource for WithLots<'_> {
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut text = self.files.read(name)?;
-        if name == "extensions.conf" {
-            text.extend_from_slice(&self.added);
-        }
-        Ok(text)
-    }
-
-    fn list(&self, directory: &str) -> Vec<String> {
-        self.files.list(directory)
-    }
-
-    fn execute(&self, command: &str) -> Option<io::Result<Vec<u8>>> {
-        self.files.execute(command)
-    }
+    added
 }
 
 /// Slots of one lot: each is an extension.

@@ -11,6 +11,7 @@ mod listener;
 mod metrics;
 pub mod protocol;
 mod quality;
+mod schedules;
 mod serve;
 mod tables;
 

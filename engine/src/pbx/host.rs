@@ -10,6 +10,7 @@ use diesis_dialplan::{
         Step,
     },
     record::{CallRecord, Fork, RecordFields},
+    timetable::Standing,
     world::World,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -200,6 +201,8 @@ pub(crate) struct PbxHost<'a> {
     pub(crate) talk: &'a mut Option<Option<TalkTold>>,
     /// Takes the names of custom devices whose state the dialplan changed.
     pub(crate) custom_states: &'a mut Vec<BString>,
+    /// Takes the schedules that the dialplan overrides.
+    pub(crate) overridden: &'a mut Vec<(BString, Option<Standing>)>,
     /// Takes the steps when somebody wants them.
     pub(crate) steps: Option<&'a mut Vec<StepTaken>>,
 }
@@ -402,6 +405,10 @@ impl Host for PbxHost<'_> {
 
     fn custom_state_changed(&mut self, name: &BStr) {
         self.custom_states.push(name.into());
+    }
+
+    fn schedule_overridden(&mut self, name: &BStr, standing: Option<Standing>) {
+        self.overridden.push((name.into(), standing));
     }
 
     fn sip_field(&self, object: SipObject, name: &[u8], field: &[u8]) -> Option<BString> {

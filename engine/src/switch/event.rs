@@ -7,7 +7,7 @@ use std::{
 
 use bstr::BString;
 
-use diesis_dialplan::operation::DialStatus;
+use diesis_dialplan::{operation::DialStatus, timetable::Standing};
 
 use super::{
     BridgeId, Completion, ContactStatus, Feature, MeetingChange, MeetingReport, OriginateNews,
@@ -87,6 +87,15 @@ pub enum SwitchEvent {
         application: BString,
         /// Its arguments, substituted.
         arguments: BString,
+    },
+    /// A schedule was opened or closed by command or key, or goes by its hours again.
+    ScheduleOverridden {
+        /// Its name.
+        name: BString,
+        /// What stands from now on; `None` is its hours.
+        standing: Option<Standing>,
+        /// The call that did it; `None` is a command.
+        call: Option<ChannelId>,
     },
     /// A digit was pressed.
     DigitHeard {

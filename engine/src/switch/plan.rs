@@ -166,6 +166,7 @@ impl Switch {
         let plan = Arc::clone(&self.config.plan);
         let mut steps = Vec::new();
         let (mut custom_states, mut exports) = (Vec::new(), Vec::new());
+        let mut overridden = Vec::new();
         let mut talk = None;
         let known = Known {
             calls: &self.calls,
@@ -196,6 +197,7 @@ impl Switch {
             exports: &mut exports,
             talk: &mut talk,
             custom_states: &mut custom_states,
+            overridden: &mut overridden,
             steps: (self.config.trace_steps == StepTrace::On).then_some(&mut steps),
         };
         let done = act(&plan, &mut host, pbx);
@@ -207,6 +209,9 @@ impl Switch {
         }
         for name in custom_states {
             self.devices.touch(Device::Custom(name));
+        }
+        for (name, standing) in overridden {
+            self.tell_override(name, standing, Some(call.id));
         }
         for step in steps {
             self.tell(step_event(call.id, step));

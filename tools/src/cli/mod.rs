@@ -9,6 +9,7 @@ mod headerless;
 pub(crate) mod load;
 pub(crate) mod numbering;
 pub(crate) mod operate;
+pub(crate) mod schedule;
 pub(crate) mod sounds;
 pub(crate) mod sox;
 
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Database(operate::Database),
     /// Say how many messages wait in a mailbox, for the lamps of phones
     Mailbox(operate::Mailbox),
+    /// Opening hours: look at them, open or close instead of them, try them
+    Schedule(schedule::Schedule),
     /// Look at conference rooms; send away, mute, lock and record
     Confbridge(conference::Confbridge),
     /// End a call of a running engine

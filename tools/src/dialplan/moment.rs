@@ -1,8 +1,7 @@
 //! Times on the command line.
 
-use jiff::civil::DateTime;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 use super::Trouble;
 
@@ -10,19 +9,7 @@ use super::Trouble;
 /// zone in brackets, or seconds since 1970.
 pub(super) fn parse(text: Option<&str>, zone: &TimeZone) -> Result<Timestamp, Trouble> {
     let Some(text) = text else { return Ok(Timestamp::now()) };
-    if let Ok(seconds) = text.parse::<i64>()
-        && let Ok(time) = Timestamp::from_second(seconds)
-    {
-        return Ok(time);
-    }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    if let Ok(time) = text.parse::<Zoned>() {
-        return Ok(time.timestamp());
-    }
-    let local = text.parse::<DateTime>().ok().and_then(|time| time.to_zoned(zone.clone()).ok());
-    local.map(|time| time.timestamp()).ok_or_else(|| {
+    diesis_dialplan::schedule::moment(text, zone).ok_or_else(|| {
         Trouble::Argument(format!(
             "`{text}` is not a time; write `2026-12-24T18:30`, with an offset such as `+01:00` or without"
         ))

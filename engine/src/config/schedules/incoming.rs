@@ -10,6 +10,7 @@ use diesis_dialplan::spelling::closest;
 use diesis_dialplan::timetable::Guards;
 
 use super::codes;
+use super::dialled::Code;
 use crate::config::setting::{Block, Setting};
 use crate::config::value;
 
@@ -20,6 +21,8 @@ pub(in crate::config) struct House<'a> {
     pub(in crate::config) plan: Option<&'a Plan>,
     /// The contexts in which calls of peers start.
     pub(in crate::config) entrances: &'a [&'a BStr],
+    /// Codes that phones dial.
+    pub(in crate::config) codes: &'a [Code],
 }
 
 /// Takes one `incoming`.

@@ -3,6 +3,8 @@
 //! A section is a schedule (`type=schedule`) or days that one or several schedules except
 //! (`type=closure`).
 
+mod check;
+mod dialled;
 mod incoming;
 
 use std::collections::HashMap;
@@ -15,13 +17,14 @@ use diesis_dialplan::parser;
 use diesis_dialplan::schedule::time_zone;
 use diesis_dialplan::timetable::{Calendar, Closure, Dates, Guards, Period, Timetable, Timetables};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::codes;
 use super::keys;
 use super::notes::Notes;
 use super::setting::{Block, Setting};
 use super::value;
+use check::{Places, check, is_past};
+pub(super) use dialled::{all as codes_of, extensions};
 pub(super) use incoming::House;
 
 /// Reads all sections of the file. `now` says from when on a schedule should open at some time.
@@ -34,7 +37,7 @@ pub(super) fn read(
 ) -> Timetables {
     let mut closures: HashMap<BString, Closure> = HashMap::new();
     for section in sections.iter().filter(|section| kind(section) == Kind::Closure) {
-        let closure = closure(section, files, notes);
+        let closure = closure(section, files, now, notes);
         if closures.insert(section.name().to_ascii_lowercase().into(), closure).is_some() {
             let message = format!("closure [{}] is defined twice", section.name());
             let help = "the last one counts";
@@ -47,8 +50,9 @@ pub(super) fn read(
         match kind(section) {
             Kind::Closure => {}
             Kind::Schedule => {
-                let timetable = timetable(section, &closures, files, (house, &mut guards), notes);
-                check(section, &timetable, now, notes);
+                let (timetable, places) =
+                    timetable(section, &closures, files, (house, &mut guards), notes);
+                check(section, &timetable, &places, now, notes);
                 if timetables.get(section.name()).is_some() {
                     let message = format!("schedule [{}] is defined twice", section.name());
                     let help = "the last one counts";
@@ -112,7 +116,9 @@ fn timetable(
     files: &dyn FileSource,
     (house, guards): (House<'_>, &mut Guards),
     notes: &mut Notes,
-) -> Timetable {
+) -> (Timetable, Places) {
+    let mut places = Places::default();
+    let mut calendars = None;
     let mut timetable = Timetable::default();
     let mut own = Closure { name: "calendar".into(), ..Closure::default() };
     section.each(&keys::SCHEDULE, notes, |name, setting| match name {
@@ -121,17 +127,35 @@ fn timetable(
             Some(zone) => timetable.zone = Some(zone),
             None => setting.invalid("a time zone, such as Europe/Paris"),
         },
-        b"open" => timetable.open.extend(period(setting)),
+        b"open" => {
+            let span = setting.span();
+            if let Some(period) = period(setting) {
+                timetable.open.push(period);
+                places.open.push(span);
+            }
+        }
         b"closures" => {
             let mut setting = setting;
             for name in value::list(setting.value()) {
                 match closures.get(&BString::from(name.to_ascii_lowercase())) {
-                    Some(closure) => timetable.closures.push(closure.clone()),
+                    Some(closure) => {
+                        timetable.closures.push(closure.clone());
+                        places.closures.push(setting.span());
+                    }
                     None => absent(&mut setting, name),
                 }
             }
         }
-        b"calendar" => own.calendars.extend(calendar(setting, files)),
+        b"calendar" => {
+            calendars.get_or_insert(setting.span());
+            own.calendars.extend(calendar(setting, files));
+        }
+        b"code_open" | b"code_closed" | b"code_back" => {
+            dialled::judge(setting, name, section.name(), house.codes);
+        }
+        b"code_until" if setting.value().eq_ignore_ascii_case(b"next") => {}
+        b"code_until" => setting.invalid("`next`: until the hours change the next time"),
+        b"code_context" | b"sound_open" | b"sound_closed" | b"sound_back" => {}
         b"incoming" => incoming::take(setting, section, house, guards),
         b"closed_sound" => setting.optional_text(&mut timetable.closed.sound),
         b"closed_action" => action(setting, &mut timetable.closed.action),
@@ -139,17 +163,26 @@ fn timetable(
     });
     if !own.calendars.is_empty() {
         timetable.closures.push(own);
+        places.closures.extend(calendars);
     }
-    timetable
+    (timetable, places)
 }
 
-fn closure(section: &Block<'_>, files: &dyn FileSource, notes: &mut Notes) -> Closure {
+fn closure(
+    section: &Block<'_>,
+    files: &dyn FileSource,
+    now: Option<Timestamp>,
+    notes: &mut Notes,
+) -> Closure {
     let mut closure = Closure { name: section.name().into(), ..Closure::default() };
     section.each(&keys::CLOSURE, notes, |name, setting| match name {
         b"type" => {}
         b"period" => closure.periods.extend(period(setting)),
         b"date" => match setting.value().to_str().ok().and_then(Dates::parse) {
-            Some(dates) => closure.dates.push(dates),
+            Some(dates) => {
+                warn_of_past(&dates, setting, now);
+                closure.dates.push(dates);
+            }
             None => setting.invalid(
                 "a day or two, such as 2026-12-24 or 2026-12-24 12:00 .. 2027-01-02, the first \
                  before the second",
@@ -166,6 +199,16 @@ fn closure(section: &Block<'_>, files: &dyn FileSource, notes: &mut Notes) -> Cl
         notes.error(codes::SETTING_MISSING, section.header, message, help);
     }
     closure
+}
+
+/// Says of days that they are over.
+fn warn_of_past(dates: &Dates, setting: Setting<'_>, now: Option<Timestamp>) {
+    if now.is_some_and(|now| is_past(dates, now)) {
+        let message = format!("{} is past", setting.value());
+        let help = "it closes nothing any more: take it out, or write the next one";
+        let span = setting.span();
+        setting.notes.warn(codes::SCHEDULE_IDLE, span, message, help);
+    }
 }
 
 fn absent(setting: &mut Setting<'_>, name: &BStr) {
@@ -223,19 +266,6 @@ pub(super) fn calendar(setting: Setting<'_>, files: &dyn FileSource) -> Option<C
         setting.notes.push(diagnostic.with_help("the event has no effect; the others count"));
     }
     Some(calendar)
-}
-
-/// Says when a schedule can never be open.
-fn check(section: &Block<'_>, timetable: &Timetable, now: Option<Timestamp>, notes: &mut Notes) {
-    if timetable.open.is_empty() {
-        let message = format!("schedule [{}] never opens: it has no open period", section.name());
-        let help = "add open, such as open = 9:00-17:00,mon-fri";
-        notes.warn(codes::SCHEDULE_CLOSED, section.header, message, help);
-    } else if now.is_some_and(|now| !timetable.ever_opens(now, &TimeZone::UTC)) {
-        let message = format!("schedule [{}] does not open for a year", section.name());
-        let help = "its closures cover all of its open periods";
-        notes.warn(codes::SCHEDULE_CLOSED, section.header, message, help);
-    }
 }
 
 /// Errors of one calendar that are told.
@@ -367,5 +397,99 @@ mod tests {
             assert!(said.contains(words) && said.contains("error[") == refused, "{line}: {said}");
             assert_eq!(is_refused, refused, "{line}");
         }
+    }
+
+    #[test]
+    fn sch_1_codes_are_extensions_of_who_may_dial_them() {
+        let of = |lines: &str| {
+            let text = format!("[a]\ntype=schedule\nopen=*\nclosed_sound=x\n{lines}\n");
+            let files = MemoryFiles::new()
+                .with("schedules.conf", text)
+                .with("extensions.conf", "[in]\nexten => *30,1,Answer()\n[desk]\n")
+                .with("pjsip.conf", "");
+            let loaded = Configuration::load(&files);
+            let said = loaded.findings().map(|finding| finding.to_string());
+            let said: Vec<String> = said.filter(|it| it.starts_with("schedules.conf")).collect();
+            let plan = loaded.configuration.plan;
+            let steps = |context: &str, number: &str| {
+                let id = plan.context(context).unwrap();
+                let mut all = plan.view(id).extensions().filter(|it| it.name() == number);
+                all.next().map(|extension| {
+                    let steps = extension
+                        .steps()
+                        .map(|it| format!("{}({})", it.application(), it.arguments()));
+                    steps.collect::<Vec<_>>()
+                })
+            };
+            (said.join("\n"), steps("in", "*31"), steps("desk", "*32"))
+        };
+        let (said, open, closed) = of(
+            "code_open=*31\ncode_closed=*32\ncode_context=in,desk\ncode_until=next\nsound_open=o",
+        );
+        assert_eq!(said, "");
+        let steps = |set: &str, play: &str| {
+            let all = [set, "Answer()", "Wait(0.5)", play, "Hangup()"];
+            Some(all.map(str::to_owned).to_vec())
+        };
+        assert_eq!(open, steps("Set(SCHEDULE(a)=open until next)", "Playback(o)"));
+        let play = "Playback(auth-thankyou&x)";
+        assert_eq!(closed, steps("Set(SCHEDULE(a)=closed until next)", play));
+        for (lines, words) in [
+            ("code_open=*31", "`code_context` is missing"),
+            ("code_open=*31\ncode_context=inn", "did you mean `in`"),
+            ("code_open=*30\ncode_context=in", "[in] has an extension *30 of its own"),
+            ("code_open=star\ncode_context=in", "expected keys of a phone"),
+            ("code_open=*3\ncode_back=*3\ncode_context=in", "is code_open of [a] already"),
+            ("code_until=monday", "expected `next`"),
+        ] {
+            let (said, ..) = of(lines);
+            assert!(said.contains(words) && said.contains("error["), "{lines}: {said}");
+        }
+    }
+
+    #[test]
+    fn sch_1_what_never_counts_is_told() {
+        let of = |text: &str| {
+            let files = MemoryFiles::new()
+                .with("schedules.conf", text)
+                .with("old.ics", DAYS.replace("2026", "2021"))
+                .with("pjsip.conf", "");
+            let now = Some("2026-11-22T00:00:00Z".parse().unwrap());
+            let loaded = Configuration::read(&files, None, now);
+            let said = loaded.findings().map(|finding| finding.to_string());
+            let said: Vec<String> = said.filter(|it| it.starts_with("schedules.conf")).collect();
+            said.iter()
+                .map(|it| it.lines().next().unwrap().to_owned())
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        let schedule = |lines: &str| of(&format!("[a]\ntype=schedule\n{lines}\n"));
+        // Once in four years is not never.
+        assert_eq!(schedule("open=9:00-17:00,mon-fri\nopen=*,*,29,feb"), "");
+        for (lines, words) in [
+            (
+                "open=9:00-17:00\nopen=10:00-11:00,tue",
+                "4:6: warning[C026]: schedule [a] is never opened",
+            ),
+            ("open=9:00-17:00\ncalendar=old.ics", "never closed by calendar"),
+            (
+                "open=9:00-17:00,mon-fri\nclosures=x\n[x]\ntype=closure\nperiod=*,sun",
+                "never closed by x",
+            ),
+            ("open=*\nclosures=x\n[x]\ntype=closure\nperiod=*", "does not open for a year"),
+            (
+                "open=*\nclosures=x\n[x]\ntype=closure\ndate=2026-12-24\ndate=2025-12-24",
+                "8:6: warning[C026]: 2025-12-24 is past",
+            ),
+        ] {
+            let said = schedule(lines);
+            assert!(
+                said.contains(words) && said.matches("warning").count() == 1,
+                "{lines}: {said}"
+            );
+        }
+        // Said once, where it stands.
+        let said = schedule("open=*\nclosures=x\n[x]\ntype=closure\ndate=2025-12-24");
+        assert_eq!(said.matches("warning").count(), 1, "{said}");
     }
 }

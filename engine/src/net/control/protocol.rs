@@ -62,6 +62,15 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
     },
+    /// Opening hours: what holds, or what is to hold instead.
+    Schedule {
+        /// Which schedule; all when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// `open`, `closed until 18:30`, `open until next`, or `back`; absent to be told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<String>,
+    },
     /// How many messages wait in a mailbox: whose lamp that is, is told.
     Mailbox {
         /// `1001`, which is in the context `default`, or `1001@office`.

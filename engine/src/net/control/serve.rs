@@ -10,7 +10,7 @@ use super::{
     listener::Answer,
     metrics::{self, Observed},
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
-    quality, tables,
+    quality, schedules, tables,
 };
 use crate::{
     channel::Cause,
@@ -37,6 +37,7 @@ pub(super) async fn serve(
         Command::Database { action, key, value } => {
             kept::database(action, key, value, wires, answer).await
         }
+        Command::Schedule { name, set } => schedules::serve(name, set, wires, answer).await,
         Command::Mailbox { name, new, old } => mailbox(name, new, old, wires).await,
         Command::Conference { room, action, channel, file } => {
             conference::order(room, action, channel, file, wires, answer).await
