@@ -69,7 +69,18 @@ impl Standing {
     /// What the database says of a timetable, unless that is over.
     #[must_use]
     pub fn of(name: &[u8], database: &Database, now: Timestamp) -> Option<Self> {
-        let value = database.value(FAMILY, name)?;
+        Self::read(database.value(FAMILY, name)?).filter(|standing| standing.holds(now))
+    }
+
+    /// Whether it still stands at an instant.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// What a value of the database's family says, over or not.
+    #[must_use]
+    pub fn read(value: &[u8]) -> Option<Self> {
         let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let said = said(words.next()?)?;
         let until = match (words.next(), words.next()) {
@@ -80,7 +91,7 @@ impl Standing {
             }
             _ => return None,
         };
-        until.is_none_or(|until| now < until).then_some(Self { said, until })
+        Some(Self { said, until })
     }
 
     /// Writes it down, or takes back what stands.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use diesis_dialplan::plan::Plan;
-use diesis_dialplan::timetable::{FAMILY, Override, Timetable, Word};
+use diesis_dialplan::timetable::{FAMILY, Standing, Timetable};
 use diesis_engine::campaign::Opening;
 use diesis_engine::config::Configuration;
 use diesis_engine::net::control::protocol::{Command, DatabaseAction};
@@ -20,7 +20,7 @@ pub(super) struct Hours {
     name: String,
     timetable: Timetable,
     zone: TimeZone,
-    said: Option<Override>,
+    said: Option<Standing>,
     /// When the engine was asked last what is said instead.
     asked: Option<Instant>,
     /// Until then nothing changes by itself.
@@ -53,10 +53,7 @@ impl Hours {
             let key = format!("{family}/{}", self.name);
             let value = Command::Database { action: DatabaseAction::Get, key, value: None };
             let said = caller::ask(socket, value).await.unwrap_or_default();
-            let said = match Override::from_word(said.as_bytes()) {
-                Some(Word::Override(said)) => Some(said),
-                Some(Word::Back) | None => None,
-            };
+            let said = Standing::read(said.as_bytes());
             if said != self.said {
                 (self.said, self.known) = (said, None);
             }
@@ -73,11 +70,12 @@ impl Hours {
     }
 
     fn computed(&self, now: Timestamp) -> Opening {
-        if self.timetable.state(now, &self.zone, self.said).is_open() {
+        let standing = self.said.filter(|said| said.holds(now));
+        if self.timetable.state(now, &self.zone, standing.map(|it| it.said)).is_open() {
             return Opening::Open;
         }
         // What somebody said may be taken back at any time.
-        let next = match self.said {
+        let next = match standing {
             Some(_) => None,
             None => self.timetable.next_change(now, &self.zone, AHEAD),
         };

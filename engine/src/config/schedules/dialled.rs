@@ -41,7 +41,7 @@ pub(in crate::config) fn all(sections: &[Block<'_>], plan: &Plan) -> Vec<Code> {
             Some(next) if next == b"next" => " until next",
             _ => "",
         };
-        let closed = section.value_of("closed_sound").unwrap_or(CLOSED.into());
+        let closed = section.value_of("closed_sound").unwrap_or_else(|| CLOSED.into());
         for (setting, word, sound, usual) in [
             ("code_open", format!("open{until}"), "sound_open", DONE.into()),
             (

@@ -147,7 +147,7 @@ fn timetable(
             }
         }
         b"calendar" => {
-            calendars.get_or_insert(setting.span());
+            calendars.get_or_insert_with(|| setting.span());
             own.calendars.extend(calendar(setting, files));
         }
         b"code_open" | b"code_closed" | b"code_back" => {
