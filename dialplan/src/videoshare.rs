@@ -346,7 +346,8 @@ impl Default for Calling {
             ring: Duration::from_secs(30),
             retries: 2,
             retry_delay: Duration::from_secs(60),
-            retry_on: vec![Unreached::Busy, Unreached::NoAnswer],
+            // All robots may be busy, too.
+            retry_on: vec![Unreached::Busy, Unreached::NoAnswer, Unreached::Failed],
         }
     }
 }

@@ -59,6 +59,7 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
         Some(Command::Mailbox(mailbox)) => {
             control::ask(&mailbox.target, mailbox.command(), control::print)
         }
+        Some(Command::VideoShare(meeting)) => show::meeting(&meeting),
         Some(Command::Confbridge(conference)) => show::conference(&conference),
         Some(Command::Schedule(schedule)) => schedule::run(&schedule),
         Some(Command::Hangup(Hangup { channel, target })) => {

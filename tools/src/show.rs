@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::cli::{
     conference::Confbridge,
     operate::{Database, Show, TableFormat},
+    videoshare::VideoShare,
 };
 
 /// Asks for a table and prints it.
@@ -35,6 +36,14 @@ pub(crate) fn database(database: &Database) -> ExitCode {
 pub(crate) fn conference(conference: &Confbridge) -> ExitCode {
     crate::control::ask(&conference.target, conference.command(), |reply| match reply {
         Reply::Table(table) => write(&table, conference.format, &mut io::stdout().lock()),
+        reply => crate::control::print(reply),
+    })
+}
+
+/// Shows conferences with a master, or does something to one.
+pub(crate) fn meeting(meeting: &VideoShare) -> ExitCode {
+    crate::control::ask(&meeting.target, meeting.command(), |reply| match reply {
+        Reply::Table(table) => write(&table, meeting.format(), &mut io::stdout().lock()),
         reply => crate::control::print(reply),
     })
 }

@@ -193,7 +193,12 @@ impl Configuration {
         };
         let read = |blocks: &[Block<'_>], notes: &mut Notes| rules::read(blocks, around, notes);
         let rules = parts.file("rules.conf", files, read).unwrap_or_default();
-        let around = videoshare::Surroundings { sip: &sip, conferences: &conferences, plan };
+        let around = videoshare::Surroundings {
+            sip: &sip,
+            conferences: &conferences,
+            plan,
+            logs: system.log_directory.as_deref(),
+        };
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| videoshare::read(blocks, around, notes);
         let meetings = parts.file("videoshare.conf", files, read).unwrap_or_default();

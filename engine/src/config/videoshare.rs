@@ -4,9 +4,10 @@
 //! begin with a number, and go on with `name=`, `role=`, `pin=` and `dial=`, separated by commas.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice, ByteVec};
 use diesis_dialplan::ast::StatementKind;
 use diesis_dialplan::conf::Conf;
 use diesis_dialplan::diagnostic::{Diagnostic, Span};
@@ -32,6 +33,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) sip: &'a SipSettings,
     pub(super) conferences: &'a ConferenceSettings,
     pub(super) plan: Option<&'a Plan>,
+    /// Where reports are, unless their path begins at the root.
+    pub(super) logs: Option<&'a Path>,
 }
 
 /// Reads all sections of the file.
@@ -200,7 +203,12 @@ impl<'a> Reader<'a> {
             b"media_server" => setting.optional_text(&mut self.server),
             b"media_endpoint" => setting.optional_text(&mut self.endpoint),
             b"fallback" => word(setting, &mut self.fallback, &FALLBACKS),
-            b"report" => setting.optional_text(&mut room.report),
+            b"report" => {
+                let path = setting.value().to_path_lossy();
+                let path = self.around.logs.map_or_else(|| path.to_path_buf(), |to| to.join(&path));
+                let is_named = !setting.value().is_empty();
+                room.report = is_named.then(|| Vec::from_path_lossy(&path).into_owned().into());
+            }
             _ => self.set_sound(name, setting),
         }
     }
@@ -242,6 +250,7 @@ impl<'a> Reader<'a> {
             (None, false) => Guests::Nobody,
         };
         self.check_people(places, notes);
+        self.take_pool(notes);
         self.check_calling(notes);
         self.check_server(notes);
         let (section, room) = (self.section, &self.room);
@@ -281,14 +290,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// People are called as robots of the pool.
+    fn take_pool(&mut self, notes: &mut Notes) {
+        let (section, calling) = (self.section, &mut self.room.calling);
+        let Some(pool) = &calling.pool else { return };
+        let span = section.place_of("pool");
+        if !self.around.sip.robots.iter().any(|range| range.pool == *pool) {
+            let message = format!("no range of robots.conf is of the application {pool}");
+            let help = "add application = NAME to a range, and name it here";
+            notes.error(codes::NAME_UNRESOLVED, span, message, help);
+        }
+        if calling.dial.is_some() {
+            let message = "both `pool` and `dial` say how people are called".to_owned();
+            let help = "leave one of them out";
+            return notes.error(codes::CONTRADICTION, span, message, help);
+        }
+        let dial: [&[u8]; 3] = [b"Robot/", pool, b"/${NUMBER}"];
+        calling.dial = Some(dial.concat().into());
+    }
+
     fn check_calling(&self, notes: &mut Notes) {
         let (section, calling) = (self.section, &self.room.calling);
         let invitation = &self.room.invitation;
-        if let Some(pool) = &calling.pool {
-            let message = format!("pool {pool}: calls are not made from a pool of robots yet");
-            let help = "write how people are called: dial = PJSIP/${NUMBER}@TRUNK";
-            notes.error(codes::SETTING_LATER, section.place_of("pool"), message, help);
-        }
         if invitation.accept.is_some() && invitation.accept == invitation.refuse {
             let message = "the same key accepts and declines".to_owned();
             let help = "give refuse_key another one, or `none`";
@@ -298,7 +321,7 @@ impl<'a> Reader<'a> {
         match &calling.dial {
             None if listed && calling.when != When::Asked => {
                 let message = "participants are to be called, and nothing says how".to_owned();
-                let help = "add dial = PJSIP/${NUMBER}@TRUNK or dial = Local/${NUMBER}@CONTEXT, \
+                let help = "add dial = PJSIP/${NUMBER}@TRUNK, dial = Local/${NUMBER}@CONTEXT or pool = ROBOTS, \
                             or give participants dial=in";
                 notes.error(codes::SETTING_MISSING, section.header, message, help);
             }
@@ -340,7 +363,7 @@ impl<'a> Reader<'a> {
                 let help = "nobody could be called";
                 notes.error(codes::NAME_UNRESOLVED, span, message, help);
             }
-        } else {
+        } else if !technology.eq_ignore_ascii_case(b"Robot") {
             let technology = technology.as_bstr();
             let message = format!("calls can not be made by `{technology}`");
             let help = "expected PJSIP/${NUMBER}@TRUNK or Local/${NUMBER}@CONTEXT";

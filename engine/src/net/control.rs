@@ -14,6 +14,7 @@ mod quality;
 mod schedules;
 mod serve;
 mod tables;
+mod videoshare;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 

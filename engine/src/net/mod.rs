@@ -11,6 +11,7 @@ mod local_address;
 mod log_control;
 mod marking;
 pub mod media;
+mod meetings;
 mod music;
 mod outgoing;
 mod program;

@@ -571,6 +571,9 @@ impl Handles {
                 store.keep_call(record);
             }
         }
+        if let SwitchEvent::VideoShareEnded { report, file: Some(file) } = &event {
+            super::meetings::write(report, file.as_ref());
+        }
         match &event {
             SwitchEvent::CallStarted { call, .. } => {
                 self.calls.entry(*call).or_default();

@@ -167,6 +167,11 @@ impl MediaDescription {
 }
 
 impl SessionDescription {
+    /// Whether it asks for pictures.
+    pub fn has_video(&self) -> bool {
+        self.media.iter().any(|media| media.kind == MediaKind::Video && media.port != 0)
+    }
+
     /// The direction of a stream, seen from who wrote this: its own attribute, or the session's.
     pub fn direction(&self, media: &MediaDescription) -> Direction {
         let of = |attributes: &[Attribute]| {

@@ -148,9 +148,12 @@ pub(super) fn stream(
 pub(super) const OPUS: &str =
     "maxplaybackrate=48000;sprop-maxcapturerate=48000;stereo=0;sprop-stereo=0;useinbandfec=1";
 
-/// A stream of the peer's that we do not take: port 0, its formats repeated (RFC 3264 §6).
+/// A stream of the peer's that we do not take: port 0, its formats repeated (RFC 3264 §6). A picture
+/// is said to be inactive besides: some telephones look at that alone before they show a black one.
 pub(super) fn refused(media: &MediaDescription) -> MediaDescription {
-    MediaDescription { port: 0, connection: None, attributes: vec![], ..media.clone() }
+    let inactive = Attribute::flag(direction_name(Direction::Inactive));
+    let attributes = if media.kind == MediaKind::Video { vec![inactive] } else { vec![] };
+    MediaDescription { port: 0, connection: None, attributes, ..media.clone() }
 }
 
 /// The next dynamic number (RFC 3551 §6) from `first` on that means nothing else.

@@ -534,6 +534,8 @@ mod tests {
         assert_eq!(answer.media[2].formats, ["0", "8", "97"]);
         assert_eq!(answer.media[0].protocol, "RTP/AVP");
         assert_eq!(answer.media[4].formats, ["t38"]);
+        assert_eq!(answer.media[0].attributes, [super::super::Attribute::flag("inactive")]);
+        assert!(answer.media[4].attributes.is_empty());
         assert_eq!(negotiated.codec, Codec::Pcmu);
         assert_eq!(negotiated.remote, Some("192.0.2.1:4002".parse().unwrap()));
         assert_eq!(negotiated.telephone_event, Some(number(97)));

@@ -252,6 +252,8 @@ pub enum SwitchEvent {
     VideoShareEnded {
         /// All about it.
         report: Box<MeetingReport>,
+        /// The file that its room wants it written to (`report`).
+        file: Option<BString>,
     },
     /// A recording ended.
     RecordingStopped {

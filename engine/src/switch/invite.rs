@@ -81,7 +81,12 @@ impl Switch {
         }
         let mut session = Session::new(Some(&peer), self.entropy.next_u64());
         let offered = session::description(request.headers(), request.body()).and_then(|offer| {
-            offer.map_or(Ok(()), |offer| session.receive_offer(offer, flow.local))
+            offer.map_or(Ok(()), |offer| {
+                if offer.has_video() {
+                    tracing::info!(peer = %peer.name, "video is answered as inactive: only sound is mixed here");
+                }
+                session.receive_offer(offer, flow.local)
+            })
         });
         if let Err(error) = offered {
             tracing::info!(peer = %peer.name, %error, "call refused");

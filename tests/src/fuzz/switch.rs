@@ -39,7 +39,7 @@ pub(super) const TARGETS: &[Target] = &[
     },
     Target {
         name: "config",
-        about: "Configuration::load: pjsip.conf, extensions.conf, confbridge.conf, rtp.conf, asterisk.conf",
+        about: "Configuration::load: pjsip.conf, extensions.conf, confbridge.conf, rtp.conf, asterisk.conf, videoshare.conf",
         run: configuration,
         seeds: configuration_seeds,
         tokens: CONF_TOKENS,
@@ -313,8 +313,15 @@ impl Exchange {
 
 fn configuration(input: &[u8]) -> Shape {
     let mut shape = Shape::new();
-    let names =
-        ["pjsip.conf", "extensions.conf", "confbridge.conf", "rtp.conf", "asterisk.conf", "a.conf"];
+    let names = [
+        "pjsip.conf",
+        "extensions.conf",
+        "confbridge.conf",
+        "rtp.conf",
+        "asterisk.conf",
+        "a.conf",
+        "videoshare.conf",
+    ];
     let mut files = MemoryFiles::new();
     for (part, name) in parts(input).zip(names) {
         files = files.with(name, part);
@@ -328,6 +335,7 @@ fn configuration(input: &[u8]) -> Shape {
     }
     let configuration = loaded.configuration;
     shape.count(configuration.sip.transports.len());
+    shape.count(configuration.plan.videoshare().iter().map(|room| room.people.len()).sum());
     let ports = configuration.rtp.ports;
     assert!(ports.start() <= ports.end());
     for transport in &configuration.sip.transports {
@@ -394,6 +402,7 @@ fn configuration_seeds() -> Vec<Vec<u8>> {
     seeds.retain(|seed| seed.len() < 4096);
     seeds.extend(owned(&[
         PJSIP.as_bytes(),
+        b"\x1e[x]\nexten => 1,1,VideoShare(b,i(1))\n\x1e\x1e\x1e\x1e\x1e[b]\nnumber=8\nmaster=1, name=A, pin=12\nparticipant=2, role=listener, dial=in\nparticipant=3\ndial=Local/${NUMBER}@x\npin=99\ncall=start\nretry_on=busy,failed\naccept_key=none\ngrace=5\nmedia_server=sip:h:8201\nmedia_endpoint=e\nfallback=local\nreport=a.json\nsound_joined=b\n",
         b"\x1e[general]\n[m]\nexten => s,1,Dial(PJSIP/x)\n\x1e[general]\n[b]\ntype=bridge\nmax_members=5\n[u]\ntype=user\npin=1\nannounce_only_user=no\n\x1e[general]\nrtpstart=10000\nrtpend=20000\n\x1e[directories]\nastdatadir => /x\n[options]\ndefaultlanguage=fr\n",
         b"[t](!)\ntype=transport\nbind=[::]:5060\nlocal_net=10.0.0.0/8\nexternal_media_address=1.2.3.4\n[u](t)\nprotocol=tcp\n[e]\ntype=endpoint\nallow=!all,ulaw\nauth=e\naors=e,f\ncallerid=\"X\" <1>\ndtmf_mode=inband\n[e]\ntype=auth\nauth_type=md5\nmd5_cred=00000000000000000000000000000000\nusername=e\n[i]\ntype=identify\nendpoint=e\nmatch=1.2.3.0/24,::1\n",
     ]));

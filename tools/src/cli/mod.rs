@@ -12,6 +12,7 @@ pub(crate) mod operate;
 pub(crate) mod schedule;
 pub(crate) mod sounds;
 pub(crate) mod sox;
+pub(crate) mod videoshare;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Mailbox(operate::Mailbox),
     /// Opening hours: look at them, open or close instead of them, try them
     Schedule(schedule::Schedule),
+    /// Conferences with a master: look, start, invite, call again, mute, send away, end, report
+    #[command(name = "videoshare")]
+    VideoShare(videoshare::VideoShare),
     /// Look at conference rooms; send away, mute, lock and record
     Confbridge(conference::Confbridge),
     /// End a call of a running engine

@@ -76,7 +76,8 @@ fn cnf_1_what_is_wrong_is_refused_with_place_and_remedy() {
     assert_refused(&with("bridge_profile = wide"), "no bridge profile [wide]");
     assert_refused(&with("participant = 1002, rule=x"), "did you mean `role`?");
     assert_refused(&with("participant = PJSIP/1002"), "is no value for `participant`");
-    assert_refused(&with("pool = robots"), "pool robots");
+    assert_refused(&with("pool = robots"), "no range of robots.conf is of the application robots");
+    assert_refused(&with("pool = robots\ndial = PJSIP/${NUMBER}"), "both `pool` and `dial`");
 }
 
 #[test]
@@ -103,4 +104,41 @@ fn cnf_1_doubts_are_told_and_do_no_harm() {
     assert_eq!(said.len(), 4, "{said:#?}");
     // The dialplan asks for a room that is not there.
     assert!(said.iter().any(|it| it.contains("there is no room [board]")));
+}
+
+#[test]
+fn cnf_1_the_example_and_the_readme_are_without_fault() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let loaded = Configuration::load_directory(&root.join("examples/videoshare"));
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert!(said.is_empty(), "{said:#?}");
+    assert_eq!(loaded.configuration.plan.videoshare().iter().count(), 2);
+
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("it is there");
+    let section = readme.split("## Conferences with a master").nth(1).expect("a section");
+    let text = section.split("```ini\n").nth(1).and_then(|it| it.split("```").next());
+    let (configuration, said, is_refused) = load(text.expect("an example"));
+    assert!(said.is_empty() && !is_refused, "{said:#?}");
+    assert_eq!(configuration.plan.videoshare().named(b"board").expect("it").people.len(), 3);
+}
+
+#[test]
+fn cnf_1_robots_of_a_pool_call() {
+    let files = MemoryFiles::new()
+        .with("pjsip.conf", PJSIP)
+        .with("extensions.conf", PLAN)
+        .with(
+            "robots.conf",
+            "[callers]\napplication = videoshare\nfirst = 6000\ncount = 5\npassword = 0000\n\
+             registrar = 127.0.0.1:5070\nendpoint = trunk\ncontext = in\n",
+        )
+        .with(
+            "videoshare.conf",
+            "[board]\nmaster = 1001\nparticipant = 0612345678\npool = videoshare\n",
+        );
+    let loaded = Configuration::load(&files);
+    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
+    assert!(!said.iter().any(|it| it.contains("videoshare.conf:")), "{said:#?}");
+    let room = loaded.configuration.plan.videoshare().named(b"board").cloned().expect("it");
+    assert_eq!(room.calling.dial, Some("Robot/videoshare/${NUMBER}".into()));
 }

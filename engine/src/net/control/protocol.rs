@@ -93,6 +93,20 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<String>,
     },
+    /// Look at conferences with a master, or do something to one.
+    VideoShare {
+        /// What.
+        action: VideoShareAction,
+        /// The room of `videoshare.conf`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<String>,
+        /// To whom: a number, or `#` and a place in the room's list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        who: Option<String>,
+        /// The name of whom is invited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
     /// End a call, or all of them.
     Hangup {
         /// The channel's name or number, or `all`.
@@ -212,6 +226,43 @@ pub enum ConferenceAction {
     Record,
     /// End the recording.
     Stop,
+}
+
+/// What is done to a conference with a master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum VideoShareAction {
+    /// The rooms, and how they stand.
+    List,
+    /// Who takes part, and how it stands with each.
+    Show,
+    /// Begin.
+    Start,
+    /// Call a number.
+    Invite,
+    /// Call all of the list whom nobody called yet.
+    CallAll,
+    /// Call somebody of the list again.
+    CallAgain,
+    /// Let the others not hear somebody, or anybody but the master.
+    Mute,
+    /// Let the others hear somebody, or all.
+    Unmute,
+    /// Send somebody away.
+    Remove,
+    /// Let nobody come who is not invited.
+    Lock,
+    /// Let all come again.
+    Unlock,
+    /// Record what is heard.
+    Record,
+    /// End the recording.
+    Stop,
+    /// End the conference.
+    End,
+    /// What became of the last one.
+    Report,
 }
 
 /// What can be changed while the engine runs.

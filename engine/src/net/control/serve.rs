@@ -10,7 +10,7 @@ use super::{
     listener::Answer,
     metrics::{self, Observed},
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
-    quality, schedules, tables,
+    quality, schedules, tables, videoshare,
 };
 use crate::{
     channel::Cause,
@@ -41,6 +41,9 @@ pub(super) async fn serve(
         Command::Mailbox { name, new, old } => mailbox(name, new, old, wires).await,
         Command::Conference { room, action, channel, file } => {
             conference::order(room, action, channel, file, wires, answer).await
+        }
+        Command::VideoShare { action, room, who, name } => {
+            videoshare::order(action, room, (who, name), wires, answer).await
         }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
         Command::Originate { destination, then, number, seconds, name, variables, follow } => {

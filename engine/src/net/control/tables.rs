@@ -14,8 +14,8 @@ use crate::{
     printable::Printable,
     sip::Transport,
     switch::{
-        BanView, CallView, ContactStatus, ContactView, Direction, HintView, PeerView, PoolView,
-        RegistrationView, RoomView, SubscriptionView,
+        BanView, CallView, ContactStatus, ContactView, Direction, HintView, MeetingReport,
+        PeerView, PoolView, RegistrationView, RoomView, SubscriptionView, VideoShareView,
     },
 };
 
@@ -408,6 +408,50 @@ pub(super) fn room(room: &RoomView) -> Table {
 fn flags<const N: usize>(flags: [(bool, &str); N]) -> Value {
     let set: Vec<_> = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, word)| *word).collect();
     json!(set.join(" "))
+}
+
+pub(super) fn meetings(rooms: &[VideoShareView]) -> Table {
+    let columns =
+        ["room", "number", "state", "present", "listed", "since", "flags", "media_server"];
+    let mut table = Table::new(&columns);
+    for room in rooms {
+        let flags = flags([
+            (room.is_locked, "locked"),
+            (room.is_muted, "muted"),
+            (room.is_recorded, "recorded"),
+        ]);
+        table.push(vec![
+            text(&room.room),
+            text(room.number.as_ref().map_or(&[], |number| number)),
+            json!(room.state.as_str()),
+            json!(room.present),
+            json!(room.listed),
+            shown(room.since),
+            flags,
+            text(room.media_server.as_ref().map_or(&[], |server| server)),
+        ]);
+    }
+    table
+}
+
+pub(super) fn meeting(report: &MeetingReport) -> Table {
+    let columns =
+        ["place", "number", "name", "kind", "role", "state", "attempts", "joined", "seconds"];
+    let mut table = Table::new(&columns);
+    for (place, it) in report.people.iter().enumerate() {
+        table.push(vec![
+            json!(place),
+            text(&it.number),
+            text(&it.name),
+            json!(it.kind.as_str()),
+            json!(it.role.as_str()),
+            json!(it.state.as_str()),
+            json!(it.attempts),
+            shown(it.joined),
+            seconds(it.present),
+        ]);
+    }
+    table
 }
 
 pub(super) fn transports(bound: &[(Transport, SocketAddr, Option<usize>)]) -> Table {

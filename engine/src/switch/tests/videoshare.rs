@@ -90,10 +90,10 @@ impl Board {
         self.exchange.run_for(secs(2));
     }
 
-    /// The call that was made last, once it has media.
+    /// The call that was answered last.
     fn latest(&self) -> ChannelId {
         let of = |event: &SwitchEvent| match event {
-            SwitchEvent::CallStarted { call, .. } => Some(*call),
+            SwitchEvent::CallAnswered { call } => Some(*call),
             _ => None,
         };
         self.exchange.events.iter().rev().find_map(of).expect("a call")
@@ -119,7 +119,7 @@ impl Board {
 
     fn report(&self) -> Option<MeetingReport> {
         self.exchange.events.iter().rev().find_map(|event| match event {
-            SwitchEvent::VideoShareEnded { report } => Some(MeetingReport::clone(report)),
+            SwitchEvent::VideoShareEnded { report, .. } => Some(MeetingReport::clone(report)),
             _ => None,
         })
     }
@@ -300,7 +300,7 @@ fn cnf_1_a_pin_tells_who_somebody_is() {
 
 #[test]
 fn cnf_1_nobody_comes_who_is_not_invited() {
-    let mut board = Board::new("");
+    let mut board = Board::new("retry_on = busy");
     board.exchange.run_for(secs(1));
     board.bob.dial(&mut board.exchange, "8202");
     assert!(board.has_status("NOROOM"));
@@ -310,4 +310,338 @@ fn cnf_1_nobody_comes_who_is_not_invited() {
     let report = board.report().expect("it is over at once");
     assert_eq!(report.end, MeetingEnd::NoMaster);
     assert_eq!((report.people[0].state, report.people[0].attempts), (PersonState::Failed, 1));
+}
+
+#[test]
+fn cnf_1_a_machine_that_answers_does_not_join() {
+    let mut board =
+        Board::new("participant = bob\nretry_on = notaccepted\nretries = 1\nretry_delay = 60");
+    board.master_comes();
+    for attempt in 1..=2 {
+        let invite = board.bob.take_invite(&mut board.exchange);
+        board.bob.answer_call(&mut board.exchange, &invite, 200);
+        let machine = board.latest();
+        // Three times half a second of invitation, and five seconds behind each.
+        board.exchange.run_for(secs(16));
+        assert_eq!(board.exchange.played(machine), ["conf-invited"; 3]);
+        assert_eq!(board.exchange.media.room_sizes(), [1], "only the master");
+        board.exchange.run_for(secs(2));
+        assert_eq!(board.states()[1], ("not accepted", attempt));
+        board.bob.pump(&mut board.exchange);
+        assert!(board.bob.bye_received().is_some());
+        board.bob.received.clear();
+        board.exchange.run_for(secs(60));
+    }
+    assert!(board.exchange.letters_to(board.bob.address()).is_empty(), "one more try and no other");
+    let report = board.ends();
+    assert_eq!(report.people[1].state, PersonState::NotAccepted);
+}
+
+#[test]
+fn cnf_1_who_declines_by_key_is_not_called_again() {
+    let mut board = Board::new("participant = bob\nretry_on = notaccepted,busy,noanswer,failed");
+    board.master_comes();
+    let invite = board.bob.take_invite(&mut board.exchange);
+    board.bob.answer_call(&mut board.exchange, &invite, 200);
+    let bob = board.latest();
+    board.exchange.press(bob, "2");
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states()[1], ("refused", 1));
+    board.bob.pump(&mut board.exchange);
+    assert!(board.bob.bye_received().is_some());
+    board.exchange.run_for(secs(200));
+    assert_eq!(board.states()[1], ("refused", 1));
+    board.ends();
+}
+
+#[test]
+fn cnf_1_who_comes_while_being_called_is_not_called_any_more() {
+    let mut board = Board::new("participant = bob");
+    board.master_comes();
+    let invite = board.bob.take_invite(&mut board.exchange);
+    board.bob.answer_call(&mut board.exchange, &invite, 180);
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states()[1], ("joined", 1));
+    board.bob.pump(&mut board.exchange);
+    assert!(board.bob.latest(&crate::sip::Method::Cancel).is_some());
+    board.bob.answer_call(&mut board.exchange, &invite, 487);
+    assert_eq!(board.states()[1], ("joined", 1));
+    assert_eq!(board.exchange.media.room_sizes(), [2]);
+    board.ends();
+}
+
+#[test]
+fn cnf_1_a_locked_conference_lets_in_who_is_invited_and_nobody_else() {
+    let mut board = Board::new("participant = bob, dial=in\nparticipant = carol\ncall = asked");
+    board.master_comes();
+    let alice = ChannelId::new(1);
+    board.exchange.press(alice, "*3");
+    assert_eq!(board.exchange.played(alice).last().map(String::as_str), Some("conf-lockednow"));
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(1));
+    assert!(board.has_status("LOCKED"));
+    board.exchange.run_for(secs(1));
+    board.bob.pump(&mut board.exchange);
+    // All whom nobody called yet: Carol.
+    board.exchange.press(alice, "*0");
+    let invite = board.carol.take_invite(&mut board.exchange);
+    board.carol.answer_call(&mut board.exchange, &invite, 200);
+    let carol = board.latest();
+    board.exchange.press(carol, "1");
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.exchange.media.room_sizes(), [2]);
+    assert!(board.exchange.switch.view_meetings(board.exchange.now)[0].is_locked);
+    board.ends();
+}
+
+#[test]
+fn cnf_1_the_master_calls_a_number_calls_again_sends_away_and_ends_by_keys() {
+    let mut board = Board::new("participant = carol, dial=in");
+    board.master_comes();
+    let alice = ChannelId::new(1);
+    board.exchange.press(alice, "*8");
+    assert_eq!(board.exchange.played(alice).last().map(String::as_str), Some("conf-getnumber"));
+    // Numbers of the house are digits; the one that is called here is that of nobody.
+    board.exchange.press(alice, "555#");
+    assert_eq!(board.exchange.played(alice).last().map(String::as_str), Some("conf-calling"));
+    assert_eq!(board.states()[2], ("failed", 1));
+    board.exchange.run_for(secs(1));
+    board.exchange.press(alice, "*61#");
+    let (_, carol) = {
+        let invite = board.carol.take_invite(&mut board.exchange);
+        board.carol.answer_call(&mut board.exchange, &invite, 200);
+        (invite, board.latest())
+    };
+    board.exchange.press(carol, "1");
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states()[1], ("joined", 1));
+    // Given up by *, and by a place that is nobody's.
+    board.exchange.press(alice, "*7*");
+    board.exchange.press(alice, "*79#");
+    assert_eq!(board.exchange.played(alice).last().map(String::as_str), Some("conf-errormenu"));
+    board.exchange.run_for(secs(1));
+    board.exchange.press(alice, "*71#");
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states()[1], ("removed", 1));
+    board.exchange.press(alice, "*9");
+    board.exchange.run_for(secs(2));
+    assert!(board.has_status("ENDED"));
+    let report = board.ends();
+    assert_eq!(report.end, MeetingEnd::Ended);
+}
+
+#[test]
+fn cnf_1_a_number_that_is_not_finished_is_forgotten() {
+    let mut board = Board::new("");
+    board.master_comes();
+    let alice = ChannelId::new(1);
+    board.exchange.press(alice, "*812");
+    board.exchange.run_for(secs(11));
+    board.exchange.press(alice, "*3");
+    assert_eq!(board.exchange.played(alice).last().map(String::as_str), Some("conf-lockednow"));
+    board.ends();
+}
+
+#[test]
+fn cnf_1_a_listener_is_not_heard_until_an_operator_lets_him() {
+    let mut board = Board::new("participant = bob, role=listener, dial=in");
+    board.master_comes();
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.exchange.media.muted(), [false, true]);
+    board.exchange.press(board.latest(), "**");
+    board.exchange.run_for(secs(1));
+    assert_eq!(board.exchange.media.muted(), [false, true], "it is not his to say");
+    board.order(MeetingOrder::Unmute(Some("bob".into())));
+    assert_eq!(board.exchange.media.muted(), [false, false]);
+    board.order(MeetingOrder::Mute(None));
+    assert_eq!(board.exchange.media.muted(), [false, true]);
+    assert_eq!(
+        board.try_order(MeetingOrder::Mute(Some("carol".into()))),
+        Err("nobody of that number or place is in the room's list".into())
+    );
+    board.bob.bye(&mut board.exchange);
+    board.ends();
+}
+
+#[test]
+fn cnf_1_a_master_who_is_back_in_time_finds_all_there() {
+    let mut board = Board::new("participant = bob, dial=in\ngrace = 30");
+    board.master_comes();
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    board.alice.bye(&mut board.exchange);
+    board.exchange.run_for(secs(20));
+    assert_eq!(board.states(), [("left", 0), ("waiting", 0)]);
+    board.alice.forget_call();
+    board.master_comes();
+    assert_eq!(board.states(), [("joined", 0), ("joined", 0)]);
+    assert_eq!(board.exchange.media.room_sizes(), [2]);
+    board.alice.bye(&mut board.exchange);
+    board.exchange.run_for(secs(31));
+    assert!(board.has_status("MASTERLEFT"));
+    let report = board.report().expect("it is over");
+    assert_eq!((report.end, report.people[0].present.as_secs()), (MeetingEnd::MasterLeft, 4));
+}
+
+#[test]
+fn cnf_1_without_end_with_master_the_others_talk_on() {
+    let mut board = Board::new(
+        "participant = bob, dial=in\nparticipant = carol, dial=in\nend_with_master = no",
+    );
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.master_comes();
+    board.carol.dial(&mut board.exchange, "8200");
+    board.carol.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    board.alice.bye(&mut board.exchange);
+    board.exchange.run_for(secs(60));
+    assert_eq!(board.exchange.media.room_sizes(), [2]);
+    assert_eq!(board.states(), [("left", 0), ("joined", 0), ("joined", 0)]);
+    board.bob.bye(&mut board.exchange);
+    board.carol.bye(&mut board.exchange);
+    board.exchange.run_for(secs(1));
+    assert_eq!(board.report().map(|report| report.end), Some(MeetingEnd::AllLeft));
+}
+
+#[test]
+fn cnf_1_a_conference_is_as_large_and_lasts_as_long_as_it_may() {
+    let mut board = Board::new("guests = yes\nmax_people = 2\nmax_duration = 600");
+    board.master_comes();
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    board.carol.dial(&mut board.exchange, "8200");
+    board.carol.ack(&mut board.exchange);
+    board.exchange.run_for(secs(1));
+    assert!(board.has_status("FULL"));
+    board.carol.pump(&mut board.exchange);
+    board.exchange.run_for(secs(600));
+    assert!(board.has_status("TIMEOUT"));
+    let report = board.ends();
+    assert_eq!(report.end, MeetingEnd::TimeIsUp);
+    assert_eq!(report.people[1].kind, PersonKind::Guest);
+    assert_eq!(report.people[1].number, "bob");
+}
+
+#[test]
+fn cnf_1_an_operator_starts_a_conference_and_everybody_is_called() {
+    let mut board = Board::new("participant = carol\ncall = start");
+    // Alice has a telephone this time.
+    assert_eq!(board.alice.register(&mut board.exchange, "alice"), 200);
+    board.order(MeetingOrder::Start);
+    let invite = board.alice.take_invite(&mut board.exchange);
+    board.alice.answer_call(&mut board.exchange, &invite, 200);
+    let alice = board.latest();
+    board.exchange.press(alice, "1");
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states(), [("joined", 1), ("calling", 1)]);
+    assert_eq!(
+        board.try_order(MeetingOrder::CallAgain("#1".into())),
+        Err("\"#1\" is in the conference already, or is being called".into())
+    );
+    let carol = board.carol.take_invite(&mut board.exchange);
+    board.order(MeetingOrder::End);
+    board.carol.answer_call(&mut board.exchange, &carol, 487);
+    let report = board.report().expect("it is over");
+    assert_eq!(report.people[1].state, PersonState::Cancelled);
+    board.exchange.run_for(secs(3));
+    board.alice.pump(&mut board.exchange);
+    assert!(board.alice.bye_received().is_some());
+    board.carol.pump(&mut board.exchange);
+    board.exchange.assert_nothing_left();
+    assert_eq!(
+        board.try_order(MeetingOrder::Lock),
+        Err("room \"board\" has no conference now".into())
+    );
+}
+
+/// The telephone that is the media server, and a room there.
+fn served(lines: &str) -> Board {
+    let server = Phone::new("carol", "carol-password", 3).address();
+    Board::new(&format!(
+        "participant = bob, dial=in\nmedia_server = sip:{server}\nmedia_endpoint = carol\n{lines}"
+    ))
+}
+
+#[test]
+fn cnf_1_a_room_on_a_media_server_waits_here_and_talks_there() {
+    let mut board = served("");
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states(), [("expected", 0), ("waiting", 0)]);
+    assert!(board.exchange.letters_to(board.carol.address()).is_empty());
+    board.master_comes();
+    let mut legs = vec![];
+    for letter in board.exchange.letters_to(board.carol.address()) {
+        if let Ok(crate::sip::Message::Request(invite)) =
+            crate::sip::Message::parse(letter, &Default::default())
+        {
+            assert_eq!(invite.uri().user(), Some("8200"), "the room is asked for");
+            // Not those that are sent again meanwhile.
+            if legs.iter().all(|leg: &Request| leg.call_id() != invite.call_id()) {
+                legs.push(invite);
+            }
+        }
+    }
+    assert_eq!(legs.len(), 2, "the master, and who waited");
+    for leg in &legs {
+        board.carol.answer_call(&mut board.exchange, leg, 200);
+    }
+    board.exchange.run_for(secs(10));
+    assert_eq!(board.states(), [("joined", 0), ("joined", 0)]);
+    board.alice.bye(&mut board.exchange);
+    board.exchange.run_for(secs(1));
+    board.bob.pump(&mut board.exchange);
+    assert!(board.bob.bye_received().is_some());
+    let report = board.ends();
+    assert_eq!(report.end, MeetingEnd::MasterLeft);
+}
+
+#[test]
+fn cnf_1_a_dead_media_server_is_told_of() {
+    let mut board = served("");
+    board.master_comes();
+    let invite = board.carol.take_invite(&mut board.exchange);
+    board.carol.answer_call(&mut board.exchange, &invite, 503);
+    board.exchange.run_for(secs(2));
+    assert!(board.has_status("NOSERVER"));
+    let played = board.exchange.played(ChannelId::new(1));
+    assert_eq!(played.last().map(String::as_str), Some("conf-unreachable"));
+    board.ends();
+}
+
+#[test]
+fn cnf_1_a_dead_media_server_is_stood_in_for() {
+    let mut board = served("fallback = local");
+    board.master_comes();
+    // Nobody answers at all.
+    board.exchange.run_for(secs(12));
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(13));
+    assert_eq!(board.states(), [("joined", 0), ("joined", 0)]);
+    assert_eq!(board.exchange.media.room_sizes(), [2], "they hear each other here");
+    board.ends();
+}
+
+#[test]
+fn cnf_1_a_start_that_would_call_nobody_is_refused() {
+    let mut board = Board::new("participant = bob");
+    let room = "[board]\nmaster = alice, dial=in\ndial = PJSIP/${NUMBER}\nparticipant = bob\n";
+    let files = MemoryFiles::new()
+        .with("extensions.conf", PLAN)
+        .with("pjsip.conf", PJSIP)
+        .with("videoshare.conf", room);
+    let plan = Configuration::load(&files).configuration.plan;
+    board.exchange.switch.replace_plan(plan, board.exchange.now);
+    let refused = board.try_order(MeetingOrder::Start).expect_err("nobody is called");
+    assert!(refused.contains("calls nobody at its start"), "{refused}");
 }

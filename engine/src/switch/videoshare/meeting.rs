@@ -218,6 +218,9 @@ impl Meeting {
         caller: Person,
         now: Now,
     ) -> Result<usize, End> {
+        if self.phase == Phase::Over {
+            return Err(End::Ended);
+        }
         let known = match who {
             Who::Known(index) if index < self.people.len() => Some(index),
             Who::Known(_) => return Err(End::NotInvited),
@@ -691,3 +694,6 @@ const MOST_PEOPLE: usize = 2000;
 pub(super) fn guest(number: &BString, name: &BString, role: Role) -> Person {
     Person { name: name.clone(), role, ..Person::new(number.clone()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod orders;
 mod report;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Instant,
 };
@@ -48,6 +48,8 @@ pub use report::{MeetingEnd, MeetingReport, PersonReport};
 pub(super) struct Meetings {
     open: BTreeMap<MeetingId, Open>,
     begun: u64,
+    /// What became of the last one of each room, while the room is in the file.
+    last: HashMap<BString, MeetingReport>,
     /// Those that have something to be done.
     touched: VecDeque<MeetingId>,
 }
@@ -205,7 +207,10 @@ impl Switch {
         let person = match admitted {
             Some(Ok(person)) => person,
             Some(Err(end)) => {
-                self.meetings.with(id, |meeting| meeting.turned_away(now));
+                self.meetings.with(id, |meeting| match seat {
+                    Some(seat) => meeting.left(seat.person, call.id, Parting::Gone, now),
+                    None => meeting.turned_away(now),
+                });
                 return Err(end);
             }
             None => return Err(End::Ended),
@@ -464,7 +469,14 @@ impl Switch {
     }
 
     fn end_meeting(&mut self, id: MeetingId, report: Box<MeetingReport>) {
-        self.meetings.open.remove(&id);
+        let Some(open) = self.meetings.open.remove(&id) else { return };
+        let file = open.meeting.room.report.clone();
+        let rooms = self.config.plan.videoshare();
+        self.meetings.last.retain(|room, _| rooms.named(room).is_some());
+        if rooms.named(&report.room).is_some() {
+            let room = report.room.to_ascii_lowercase().into();
+            self.meetings.last.insert(room, MeetingReport::clone(&report));
+        }
         tracing::info!(
             room = %Printable(&report.room), end = report.end.as_str(), came = report.came(),
             seconds = report.duration.as_secs(), "conference with a master is over"
@@ -476,7 +488,7 @@ impl Switch {
                 seconds = it.present.as_secs(), "took part"
             );
         }
-        self.tell(SwitchEvent::VideoShareEnded { report });
+        self.tell(SwitchEvent::VideoShareEnded { report, file });
     }
 }
 

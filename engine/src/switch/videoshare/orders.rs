@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::videoshare::{End, Person, Role, Room, number};
+use diesis_dialplan::videoshare::{End, Person, Role, Room, When, number};
 use jiff::Timestamp;
 
 use super::{
     MeetingEnd, MeetingId, MeetingReport, Seat, conference,
-    meeting::{Action, CallError, MASTER},
+    meeting::{Action, CallError, MASTER, Meeting},
 };
 use crate::{
     bridge::{RoomFacts, RoomMembers},
@@ -80,6 +80,11 @@ pub enum MeetingError {
     /// Nothing says how people are called.
     #[error("room {0:?} has no `dial`: nobody can be called")]
     NoDial(BString),
+    /// A start would call nobody.
+    #[error(
+        "room {0:?} calls nobody at its start: its master has dial=in, and `call` is not `start`"
+    )]
+    NobodyCalled(BString),
     /// As many as may be.
     #[error("no more people can be invited")]
     Full,
@@ -131,10 +136,10 @@ pub struct VideoShareView {
     pub is_recorded: bool,
     /// How many are there.
     pub present: usize,
-    /// Its people as they would be reported now; those of the list when there is no conference.
+    /// How many are listed, the master included.
+    pub listed: usize,
+    /// Its people as they would be reported now.
     pub report: Option<MeetingReport>,
-    /// Those of the list.
-    pub listed: Vec<Person>,
 }
 
 impl Switch {
@@ -168,9 +173,24 @@ impl Switch {
             is_muted,
             is_recorded,
             present: people.filter(|it| it.state.is_present()).count(),
+            listed: room.people.len(),
             report,
-            listed: room.people.clone(),
         }
+    }
+
+    /// The people of a room: as they are in its conference, or as they will be expected in it.
+    pub fn view_meeting_of(&self, room: &[u8], now: Now) -> Option<MeetingReport> {
+        let meeting = self.meetings.of(room).and_then(|id| self.meetings.get(id));
+        if let Some(meeting) = meeting {
+            return Some(meeting.report(MeetingEnd::Ended, now));
+        }
+        let room = self.config.plan.videoshare().named(room)?;
+        Some(Meeting::begin(Arc::clone(room), now).report(MeetingEnd::Ended, now))
+    }
+
+    /// What became of a room's last conference that is over.
+    pub fn last_meeting(&self, room: &[u8]) -> Option<&MeetingReport> {
+        self.meetings.last.get(&BString::from(room.to_ascii_lowercase()))
     }
 
     /// Carries out an order to a room with a master.
@@ -207,6 +227,12 @@ impl Switch {
             (None, MeetingOrder::Start) => {
                 let room = configured()?;
                 check_dial(&room)?;
+                let listed = room.people.iter().skip(1).any(|it| it.way.is_called());
+                let calls = room.people[MASTER].way.is_called()
+                    || room.calling.when == When::Start && listed;
+                if !calls {
+                    return Err(MeetingError::NobodyCalled(room.name.clone()));
+                }
                 let id = self.begin_meeting(room, now);
                 self.meetings.with(id, |meeting| meeting.start(now));
                 return Ok(());
