@@ -121,7 +121,7 @@ impl RateConverter {
     pub fn convert(&mut self, input: &[f32], out: &mut Vec<f32>) {
         let begin = out.len();
         for piece in input.chunks(PIECE) {
-            self.process(piece, out);
+            self.process(piece, false, out);
         }
         self.taken += input.len() as u64;
         self.given += (out.len() - begin) as u64;
@@ -134,26 +134,26 @@ impl RateConverter {
         let silence = [0.0; 256];
         while self.given < wanted {
             let begin = out.len();
-            self.process(&silence, out);
+            self.process(&silence, true, out);
             self.given += (out.len() - begin) as u64;
         }
         let excess = usize::try_from(self.given - wanted).unwrap_or(usize::MAX);
         out.truncate(out.len().saturating_sub(excess));
     }
 
-    fn process(&mut self, piece: &[f32], out: &mut Vec<f32>) {
+    fn process(&mut self, piece: &[f32], is_end: bool, out: &mut Vec<f32>) {
         self.between.clear();
         match &mut self.stages {
             Stages::Same => out.extend_from_slice(piece),
             Stages::Down(None, halver) => halver.process(piece, out),
             Stages::Down(Some(short), halver) => {
-                short.process(piece, &mut self.between);
+                short.process(piece, is_end, &mut self.between);
                 halver.process(&self.between, out);
             }
             Stages::Up(doubler, None) => doubler.process(piece, out),
             Stages::Up(doubler, Some(short)) => {
                 doubler.process(piece, &mut self.between);
-                short.process(&self.between, out);
+                short.process(&self.between, is_end, out);
             }
         }
     }

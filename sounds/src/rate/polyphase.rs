@@ -33,8 +33,11 @@ pub(super) struct Polyphase {
     at: usize,
     /// The next output's place after that input's middle, in `rates.1` parts of a sample.
     phase: usize,
-    /// Input and output rate, without their common divisor.
+    /// Input and output rate, without their common divisor: after so many inputs and outputs the
+    /// same filters come again.
     rates: (usize, usize),
+    /// Outputs that are made at once.
+    block: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -67,43 +70,68 @@ impl Short {
             return Self::Decimator(Decimator::new(&table.filters, taps / 2 - 1, rates.0));
         }
         let line = vec![0.0; table.taps / 2 - 1];
-        Self::Polyphase(Polyphase { table, line, at: 0, phase: 0, rates })
+        let block = if table.interpolated { 1 } else { block(rates) };
+        Self::Polyphase(Polyphase { table, line, at: 0, phase: 0, rates, block })
     }
 
-    /// Takes samples and appends what can be made of them.
-    pub(super) fn process(&mut self, input: &[f32], out: &mut Vec<f32>) {
+    /// Takes samples and appends what can be made of them. Some is held back until there is more
+    /// to do at once, or until the end.
+    pub(super) fn process(&mut self, input: &[f32], is_end: bool, out: &mut Vec<f32>) {
         match self {
-            Self::Polyphase(polyphase) => polyphase.process(input, out),
+            Self::Polyphase(polyphase) => polyphase.process(input, is_end, out),
             Self::Decimator(decimator) => decimator.process(input, out),
         }
     }
 }
 
+/// How many outputs are worth waiting for: [`BESIDE`] of each filter, or one where that is long.
+fn block((from, to): (usize, usize)) -> usize {
+    let group = BESIDE * from;
+    if group > LONGEST_BLOCK { 1 } else { (SHORTEST_BLOCK.div_ceil(group)) * BESIDE * to }
+}
+
+/// Inputs of a block: it stays in the processor's nearest cache, and its overhead does not count.
+const SHORTEST_BLOCK: usize = 2048;
+const LONGEST_BLOCK: usize = 16_384;
+
 impl Polyphase {
-    fn process(&mut self, input: &[f32], out: &mut Vec<f32>) {
+    fn process(&mut self, input: &[f32], is_end: bool, out: &mut Vec<f32>) {
+        // Once for all pieces.
+        self.line.reserve(input.len() + LONGEST_BLOCK);
         self.line.extend_from_slice(input);
         let taps = self.table.taps;
         let Some(last) = self.line.len().checked_sub(taps) else { return };
         // The outputs whose filter begins at `last` at the latest.
         let (from, to) = self.rates;
         let ahead = ((last + 1).saturating_sub(self.at) * to).saturating_sub(self.phase);
-        let count = ahead.div_ceil(from);
+        let mut count = ahead.div_ceil(from);
+        if !is_end {
+            count -= count % self.block;
+        }
         let begin = out.len();
         out.resize(begin + count, 0.0);
-        let place = Place { at: self.at, phase: self.phase, whole: from / to, part: from % to, to };
-        let out = &mut out[begin..];
-        let end = if self.table.interpolated {
-            interpolate(&self.table, &self.line, place, out)
+        if self.table.interpolated {
+            let (whole, part) = (from / to, from % to);
+            let place = Place { at: self.at, phase: self.phase, whole, part, to };
+            interpolate(&self.table, &self.line, place, &mut out[begin..]);
+            self.advance(count);
         } else {
-            // Places in the table instead of numbers of filters.
-            let rows = place.scaled(taps);
-            let end = select(&self.table.filters, taps, &self.line, rows, out);
-            Place { phase: end.phase / taps, ..end }
-        };
-        (self.at, self.phase) = (end.at, end.phase);
+            for block in out[begin..].chunks_mut(self.block.max(to)) {
+                let (at, phase) = (self.at, self.phase);
+                select(&self.table.filters, taps, &self.line, (at, phase), self.rates, block);
+                self.advance(block.len());
+            }
+        }
         let used = self.at.min(self.line.len());
         self.line.drain(..used);
         self.at -= used;
+    }
+
+    /// By so many outputs.
+    const fn advance(&mut self, count: usize) {
+        let (from, to) = self.rates;
+        let parts = self.phase + count * from;
+        (self.at, self.phase) = (self.at + parts / to, parts % to);
     }
 }
 
@@ -120,12 +148,6 @@ struct Place {
 }
 
 impl Place {
-    /// The same where a part of a sample counts as `scale`.
-    const fn scaled(self, scale: usize) -> Self {
-        let Self { at, phase, whole, part, to } = self;
-        Self { at, phase: phase * scale, whole, part: part * scale, to: to * scale }
-    }
-
     #[inline(always)]
     fn advance(&mut self) {
         self.at += self.whole;
@@ -137,25 +159,98 @@ impl Place {
     }
 }
 
-/// Outputs whose sums wait side by side.
-const BATCH: usize = 128;
+/// Outputs of one filter that are made side by side.
+const BESIDE: usize = 16;
 
 vectorized! {
-    /// Each output by the filter of its place.
-    fn select(filters: &[f32], taps: usize, line: &[f32], place: Place, out: &mut [f32]) -> Place {
-        let mut place = place;
-        let mut sums = [[0.0; LANES]; BATCH];
-        for out in out.chunks_mut(BATCH) {
-            for (_, sums) in out.iter().zip(&mut sums) {
-                let filter = &filters[place.phase..][..taps];
-                products(filter, &line[place.at..][..taps], sums);
-                place.advance();
+    /// Each output by the filter of its place: one filter after the other, each for all outputs
+    /// that it makes.
+    fn select(
+        filters: &[f32],
+        taps: usize,
+        line: &[f32],
+        place: (usize, usize),
+        rates: (usize, usize),
+        out: &mut [f32],
+    ) {
+        let (filters, _) = filters.as_chunks();
+        match taps / LANES {
+            2 => each::<2>(filters, line, place, rates, out),
+            3 => each::<3>(filters, line, place, rates, out),
+            4 => each::<4>(filters, line, place, rates, out),
+            5 => each::<5>(filters, line, place, rates, out),
+            6 => each::<6>(filters, line, place, rates, out),
+            11 => each::<11>(filters, line, place, rates, out),
+            12 => each::<12>(filters, line, place, rates, out),
+            vectors => each_of_any(filters, vectors, line, place, rates, out),
+        }
+    }
+}
+
+/// With filters of so many vectors, known to the compiler: the most common ones.
+#[inline(always)]
+fn each<const VECTORS: usize>(
+    filters: &[[f32; LANES]],
+    line: &[f32],
+    (mut at, mut row): (usize, usize),
+    (from, to): (usize, usize),
+    out: &mut [f32],
+) {
+    let (filters, _) = filters.as_chunks::<VECTORS>();
+    let (mut sums, mut totals) = ([[0.0; LANES]; BESIDE], [0.0; BESIDE]);
+    for first in 0..to.min(out.len()) {
+        let filter = filters[row];
+        let mut at_now = at;
+        for group in out[first..].chunks_mut(BESIDE * to) {
+            let count = group.len().div_ceil(to);
+            for sums in &mut sums[..count] {
+                let samples: &[[f32; LANES]; VECTORS] = vectors(&line[at_now..]);
+                products(filter.as_flattened(), samples.as_flattened(), sums);
+                at_now += from;
             }
-            for (out, sums) in out.iter_mut().zip(&sums) {
-                *out = total(*sums);
+            for (total_of, sums) in totals[..count].iter_mut().zip(&sums[..count]) {
+                *total_of = total(*sums);
+            }
+            for (out, total) in group.iter_mut().step_by(to).zip(&totals) {
+                *out = *total;
             }
         }
-        place
+        row += from % to;
+        at += from / to;
+        if row >= to {
+            row -= to;
+            at += 1;
+        }
+    }
+}
+
+/// The first vectors of a line, which has as many.
+#[inline(always)]
+fn vectors<const VECTORS: usize>(line: &[f32]) -> &[[f32; LANES]; VECTORS] {
+    line.as_chunks().0.first_chunk().expect("a filter's length is left behind every place")
+}
+
+/// With filters of any length.
+#[inline(always)]
+fn each_of_any(
+    filters: &[[f32; LANES]],
+    vectors: usize,
+    line: &[f32],
+    (mut at, mut row): (usize, usize),
+    (from, to): (usize, usize),
+    out: &mut [f32],
+) {
+    for out in out {
+        let filter = filters[row * vectors..][..vectors].as_flattened();
+        let mut sums = [0.0; LANES];
+        products(filter, &line[at..][..filter.len()], &mut sums);
+        *out = total(sums);
+        row += from % to;
+        at += from / to;
+        if row >= to {
+            row -= to;
+            at += 1;
+        }
     }
 }
 
@@ -189,8 +284,16 @@ impl Table {
         let count = rows + usize::from(interpolated);
         let middle = (taps / 2 - 1) as f64;
         let mut filters = vec![0.0; count * taps];
-        for (n, row) in filters.chunks_exact_mut(taps).enumerate() {
-            filter.respond(-middle - n as f64 / rows as f64, row);
+        for n in 0..count {
+            // As far before a sample as another place is behind the one before: the same, mirrored.
+            let (known, row) = filters.split_at_mut(n * taps);
+            let row = &mut row[..taps];
+            match known.chunks_exact(taps).nth(rows - n) {
+                Some(mirrored) => {
+                    row.iter_mut().zip(mirrored.iter().rev()).for_each(|(to, &from)| *to = from);
+                }
+                None => filter.respond(-middle - n as f64 / rows as f64, row),
+            }
         }
         // All of them together: what one alone does not pass evenly, the steep filter keeps out.
         let gain = rows as f64 / filters[..rows * taps].iter().sum::<f64>();
