@@ -85,8 +85,9 @@ fn beyond(value: f32, scale: f32) -> bool {
 fn rounded(value: f32, scale: f32) -> i32 {
     let value = value.clamp(-scale, scale - 1.0);
     // A float of this size holds no fraction: adding it rounds, by the processor's own rule.
+    // What its bits count from there on is the whole number.
     if scale <= 32_768.0 {
-        ((value + ROUNDER) - ROUNDER) as i32
+        ((value + ROUNDER).to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32)
     } else {
         value.round_ties_even() as i32
     }
