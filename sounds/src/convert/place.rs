@@ -15,7 +15,8 @@ pub const STANDARD_OUTPUT: &str = "-";
 /// Where one output goes.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// A file. It lies beside its place under another name until it is whole.
+    /// A file. It lies beside its place under another name, its draft, until it is whole; then that is
+    /// empty.
     File { asked: PathBuf, place: PathBuf, draft: PathBuf },
     /// Standard output, which a file without a name is copied to: its header tells its length.
     Standard,
@@ -34,9 +35,9 @@ impl Place {
         if before.as_ref().is_some_and(|it| !it.is_file()) {
             return Err(SoundError::NotAFile { path: asked.to_owned() });
         }
-        let is_link = fs::symlink_metadata(asked).is_ok_and(|it| it.is_symlink());
+        let is_link = || fs::symlink_metadata(asked).is_ok_and(|it| it.is_symlink());
         let place = match before {
-            Some(_) if is_link => fs::canonicalize(asked).map_err(io)?,
+            Some(_) if is_link() => fs::canonicalize(asked).map_err(io)?,
             _ => asked.to_owned(),
         };
         let draft = beside(&place);
@@ -49,11 +50,15 @@ impl Place {
     }
 
     /// Puts the whole file into its place, over what was there.
-    pub(super) fn commit(self, mut file: File) -> Result<(), SoundError> {
-        let done = match &self {
+    pub(super) fn commit(mut self, mut file: File) -> Result<(), SoundError> {
+        let done = match &mut self {
             Self::File { place, draft, .. } => {
                 drop(file);
-                fs::rename(draft, place)
+                let renamed = fs::rename(&*draft, place);
+                if renamed.is_ok() {
+                    draft.clear();
+                }
+                renamed
             }
             Self::Standard => file
                 .rewind()
@@ -74,8 +79,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Self::File { draft, .. } = self {
-            // Renamed or never made: then there is nothing to remove.
+        if let Self::File { draft, .. } = self
+            && !draft.as_os_str().is_empty()
+        {
+            // Where it was never made, there is nothing to remove.
             let _ = fs::remove_file(draft);
         }
     }

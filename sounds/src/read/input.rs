@@ -79,7 +79,9 @@ impl Input {
 
 /// Whether both names lead to one file: by links of either kind, too.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) else { return false };
+    // Outputs are rarely there already.
+    let Ok(other) = fs::metadata(other) else { return false };
+    let Ok(one) = fs::metadata(one) else { return false };
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;

@@ -5,6 +5,7 @@ mod au;
 pub mod channels;
 mod compressed;
 mod detect;
+mod head;
 pub mod input;
 mod packed;
 pub(crate) mod riff;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use self::channels::Channels;
 use self::compressed::Compressed;
+use self::head::Head;
 use self::packed::{Layout, Packed};
 use self::source::{ReadError, Source};
 use self::warning::Warning;
@@ -68,6 +70,7 @@ impl<'a> Reader<'a> {
         path: &Path,
         format: Option<Format>,
     ) -> Result<Self, SoundError> {
+        let input = Head::new(input).map_err(|error| SoundError::io(path, error))?;
         let source = source(input, path, format).map_err(|error| told(error, path))?;
         Ok(Self { source, path: path.to_owned(), frames: Vec::new() })
     }

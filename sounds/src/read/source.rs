@@ -31,8 +31,13 @@ pub(super) trait Source {
     ) -> Result<usize, ReadError> {
         self.read(frames)?;
         let channels = self.spec().channels;
-        wanted.mix(frames, channels, out);
-        Ok(frames.len() / usize::from(channels))
+        let len = frames.len() / usize::from(channels);
+        match out {
+            // What is one channel is what is wanted of it.
+            [mono] if channels == 1 && mono.is_empty() => std::mem::swap(frames, mono),
+            out => wanted.mix(frames, channels, out),
+        }
+        Ok(len)
     }
 }
 
