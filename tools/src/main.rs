@@ -29,7 +29,7 @@ use diesis_engine::net::control::protocol::Command as Order;
 use tracing::Level;
 
 use cli::{
-    Arguments, Command,
+    Arguments, Command, Demo,
     operate::{Hangup, Originate, Redirect, Reload, Set, Stop},
 };
 use log::{Facility, Log, Steps, Target};
@@ -39,33 +39,47 @@ use log::{Facility, Log, Steps, Target};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    dispatch(Arguments::parse())
+    match cli::conversion() {
+        Some(command) => carry_out(command),
+        None => dispatch(Arguments::parse()),
+    }
 }
 
-/// Carries a command out.
+/// Does what the command line says.
 fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
+    command.map_or_else(|| show_itself(&demo), carry_out)
+}
+
+/// Runs the embedded show.
+fn show_itself(demo: &Demo) -> ExitCode {
+    let (targets, facility) = ([Target::Stderr], Facility::default());
+    let log = log::start(&demo.verbosity, Level::WARN, &targets, facility, Steps::ToldElsewhere);
+    logged(log, |_| block_on(demo::run(demo)))
+}
+
+fn carry_out(command: Command) -> ExitCode {
     match command {
-        Some(Command::Campaign(command)) => campaign::run(&command),
-        Some(Command::Cert(command)) => cert::run(&command),
-        Some(Command::Check(check)) => check::run(&check),
-        Some(Command::Dialplan(question)) => dialplan::run(&question),
-        Some(Command::Convert(options)) => convert::run(&options),
-        Some(Command::Sounds(question)) => sounds::run(&question),
-        Some(Command::Numbering(question)) => numbering::run(&question),
-        Some(Command::Sox(options)) => sox::run(&options),
-        Some(Command::Load(options)) => load::run(&options),
-        Some(Command::Show(show)) => show::run(&show),
-        Some(Command::Database(database)) => show::database(&database),
-        Some(Command::Mailbox(mailbox)) => {
+        Command::Campaign(command) => campaign::run(&command),
+        Command::Cert(command) => cert::run(&command),
+        Command::Check(check) => check::run(&check),
+        Command::Dialplan(question) => dialplan::run(&question),
+        Command::Convert(options) => convert::run(&options),
+        Command::Sounds(question) => sounds::run(&question),
+        Command::Numbering(question) => numbering::run(&question),
+        Command::Sox(options) => sox::run(&options),
+        Command::Load(options) => load::run(&options),
+        Command::Show(show) => show::run(&show),
+        Command::Database(database) => show::database(&database),
+        Command::Mailbox(mailbox) => {
             control::ask(&mailbox.target, mailbox.command(), control::print)
         }
-        Some(Command::VideoShare(meeting)) => show::meeting(&meeting),
-        Some(Command::Confbridge(conference)) => show::conference(&conference),
-        Some(Command::Schedule(schedule)) => schedule::run(&schedule),
-        Some(Command::Hangup(Hangup { channel, target })) => {
+        Command::VideoShare(meeting) => show::meeting(&meeting),
+        Command::Confbridge(conference) => show::conference(&conference),
+        Command::Schedule(schedule) => schedule::run(&schedule),
+        Command::Hangup(Hangup { channel, target }) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
         }
-        Some(Command::Originate(Originate { destination, then, number, timeout, target })) => {
+        Command::Originate(Originate { destination, then, number, timeout, target }) => {
             let then = then.into();
             let (name, variables, follow) = (None, vec![], None);
             let seconds = timeout;
@@ -73,31 +87,23 @@ fn dispatch(Arguments { demo, command }: Arguments) -> ExitCode {
                 Order::Originate { destination, then, number, seconds, name, variables, follow };
             control::ask(&target, order, control::print)
         }
-        Some(Command::Redirect(Redirect { channel, place, target })) => {
+        Command::Redirect(Redirect { channel, place, target }) => {
             control::ask(&target, Order::Redirect { channel, place }, control::print)
         }
-        Some(Command::Reload(Reload { target })) => {
-            control::ask(&target, Order::Reload, control::print)
-        }
-        Some(Command::Set(Set { what, value, target })) => {
+        Command::Reload(Reload { target }) => control::ask(&target, Order::Reload, control::print),
+        Command::Set(Set { what, value, target }) => {
             control::ask(&target, Order::Set { what: what.into(), value }, control::print)
         }
-        Some(Command::Console(options)) => console::run(&options),
-        Some(Command::Trace(options)) => trace::run(&options),
-        Some(Command::Stop(Stop { when_idle, within, target })) => {
+        Command::Console(options) => console::run(&options),
+        Command::Trace(options) => trace::run(&options),
+        Command::Stop(Stop { when_idle, within, target }) => {
             let when_idle = when_idle.then_some(within);
             control::ask(&target, Order::Stop { when_idle }, control::print)
         }
-        Some(Command::Run(run)) => {
+        Command::Run(run) => {
             let (facility, steps) = (run.syslog_facility, Steps::Logged);
             let log = log::start(&run.verbosity, Level::INFO, &run.log, facility, steps);
             logged(log, |log| block_on(run::run(&run, log)))
-        }
-        None => {
-            let (targets, facility) = ([Target::Stderr], Facility::default());
-            let steps = Steps::ToldElsewhere;
-            let log = log::start(&demo.verbosity, Level::WARN, &targets, facility, steps);
-            logged(log, |_| block_on(demo::run(&demo)))
         }
     }
 }

@@ -79,12 +79,12 @@ pub(crate) enum Command {
     Stop(operate::Stop),
     /// Say what is wrong with a configuration directory, or with one dialplan file
     Check(Check),
-    /// Convert sound files: by default to 8 kHz, 16 bits, mono WAV
+    #[command(about = CONVERT)]
     Convert(convert::Convert),
     /// Look at sound files: levels, loudness, pictures, what Asterisk makes of them, what is missing
     #[command(subcommand)]
     Sounds(sounds::Sounds),
-    /// The command of sox, for scripts
+    #[command(about = SOX)]
     Sox(sox::Sox),
     /// Call the numbers of a list, and write down what came of each call
     #[command(subcommand)]
@@ -100,6 +100,35 @@ pub(crate) enum Command {
     /// Ask a dialplan without a call: evaluate, show, look up
     #[command(subcommand)]
     Dialplan(dialplan::Dialplan),
+}
+
+const CONVERT: &str = "Convert sound files: by default to 8 kHz, 16 bits, mono WAV";
+const SOX: &str = "The command of sox, for scripts";
+
+/// The commands that scripts run once for each of many small files: to make the options of all
+/// other commands takes longer than to convert a prompt.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Conversion {
+    #[command(subcommand)]
+    command: Converting,
+}
+
+#[derive(Debug, Subcommand)]
+enum Converting {
+    #[command(about = CONVERT)]
+    Convert(Box<convert::Convert>),
+    #[command(about = SOX)]
+    Sox(sox::Sox),
+}
+
+/// The command, where it is a conversion. Ends the process where it is one that can't be.
+pub(crate) fn conversion() -> Option<Command> {
+    let first = std::env::args_os().nth(1)?;
+    (first == "convert" || first == "sox").then(|| match Conversion::parse().command {
+        Converting::Convert(options) => Command::Convert(*options),
+        Converting::Sox(options) => Command::Sox(options),
+    })
 }
 
 /// The embedded show.
@@ -207,6 +236,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn conversions_are_told_alike_by_themselves_and_among_all() {
+        for words in ["convert --help", "convert -h", "convert", "convert a b --dance", "sox"] {
+            let words: Vec<_> = std::iter::once("diesis").chain(words.split(' ')).collect();
+            let alone = Conversion::try_parse_from(&words).map(|_| ()).map_err(|it| it.to_string());
+            let among = Arguments::try_parse_from(&words).map(|_| ()).map_err(|it| it.to_string());
+            assert_eq!(alone, among, "{words:?}");
+        }
     }
 
     #[test]
