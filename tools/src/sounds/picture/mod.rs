@@ -3,6 +3,7 @@
 
 mod axis;
 mod colour;
+mod font;
 mod raster;
 mod spectrogram;
 mod surface;

@@ -1,8 +1,7 @@
 //! A picture of pixels, and PNG files.
 
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
-
 use super::colour::{Colour, PAPER};
+use super::font::Font;
 use super::surface::{Anchor, Area, Line, Size, Surface, character};
 
 /// Pixels row by row.
@@ -65,12 +64,8 @@ impl Surface for Raster {
             Anchor::Middle => x.saturating_sub(width / 2),
             Anchor::End => x.saturating_sub(width),
         };
-        let (weight, height) = font(size);
         for letter in text.chars() {
-            let glyph = get_raster(letter, weight, height)
-                .or_else(|| get_raster('?', weight, height))
-                .expect("the font has a question mark");
-            for (down, row) in glyph.rows().enumerate() {
+            for (down, row) in Font::of(size).letter(letter).enumerate() {
                 for (across, &cover) in row.iter().enumerate() {
                     self.blend(x + across, y + down, colour, f32::from(cover) / 255.0);
                 }
@@ -110,12 +105,4 @@ pub(super) fn png(width: usize, height: usize, pixels: &[Colour]) -> Vec<u8> {
         .and_then(|mut writer| writer.write_image_data(pixels.as_flattened()));
     written.expect("memory takes all, and there are as many pixels as were told");
     file
-}
-
-/// What the font calls a size.
-pub(super) const fn font(size: Size) -> (FontWeight, RasterHeight) {
-    match size {
-        Size::Small => (FontWeight::Regular, RasterHeight::Size16),
-        Size::Title => (FontWeight::Bold, RasterHeight::Size20),
-    }
 }

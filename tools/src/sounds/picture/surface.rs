@@ -1,6 +1,7 @@
 //! What is drawn on: pixels or an SVG.
 
 use super::colour::Colour;
+use super::font::Font;
 
 /// A rectangle; its corner is at the top left.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +68,5 @@ pub(super) trait Surface {
 
 /// The width of a character.
 pub(super) const fn character(size: Size) -> usize {
-    let (weight, height) = super::raster::font(size);
-    noto_sans_mono_bitmap::get_raster_width(weight, height)
+    Font::of(size).width
 }
