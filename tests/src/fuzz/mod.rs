@@ -6,6 +6,7 @@
 //! `tests/fuzz.rs` for a moment; both replay `tests/fuzz/regressions`. See docs/fuzzing.md.
 
 pub mod allocation;
+mod conversion;
 pub mod corpus;
 pub mod coverage;
 mod dialplan;
@@ -64,6 +65,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         keys::TARGETS,
         sounds::TARGETS,
         telephone::TARGETS,
+        conversion::TARGETS,
     ]
     .into_iter()
     .flatten()

@@ -257,7 +257,7 @@ fn words(input: &[u8]) -> Shape {
     shape
 }
 
-fn wav_seeds() -> Vec<Vec<u8>> {
+pub(super) fn wav_seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for rate in [8000, 44_100] {
         let mut file = Cursor::new(Vec::new());

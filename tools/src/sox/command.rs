@@ -371,3 +371,91 @@ pub(super) fn rate(text: &str) -> Option<u32> {
     // No format that is written here has a rate between two whole numbers.
     (rate.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&rate)).then_some(rate as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words that mean something, and others.
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => proptest::sample::select(KNOWN).prop_map(str::to_owned),
+            1 => "-[a-zA-Z0-9]{1,4}|[0-9:.+=-]{1,8}|\\PC{0,8}",
+        ]
+    }
+
+    const KNOWN: &[&str] = &[
+        "in.wav",
+        "out.wav",
+        "out.ulaw",
+        "-",
+        "-r",
+        "8000",
+        "8k",
+        "-c",
+        "1",
+        "2",
+        "-b",
+        "16",
+        "24",
+        "-e",
+        "signed-integer",
+        "mu-law",
+        "-t",
+        "wav",
+        "raw",
+        "-v",
+        "0.5",
+        "-G",
+        "-D",
+        "-V3",
+        "--rate=8k",
+        "--encoding",
+        "rate",
+        "-I",
+        "-vs",
+        "channels",
+        "norm",
+        "-3",
+        "gain",
+        "-n",
+        "trim",
+        "0",
+        "=5",
+        "-0.5",
+        "silence",
+        "1%",
+        "0.1",
+        "remix",
+        "1,2",
+        "1-2v0.5",
+        "fade",
+        "q",
+        "pad",
+        "vol",
+        "dcshift",
+        "0.1d",
+        "reverb",
+        ":",
+        "newfile",
+        "10s",
+        "1:30",
+    ];
+
+    proptest! {
+        #[test]
+        fn every_command_is_understood_or_refused_in_words(
+            words in prop::collection::vec(word(), 0..16)
+        ) {
+            match Command::parse(&words) {
+                Ok(command) => {
+                    let is_whole = command.global.about.is_some() || !command.inputs.is_empty();
+                    prop_assert!(is_whole, "{words:?}");
+                }
+                Err(refusal) => prop_assert!(!refusal.to_string().is_empty()),
+            }
+        }
+    }
+}

@@ -125,4 +125,19 @@ mod tests {
         assert_eq!(from("5"), Some(Origin::Previous));
         assert_eq!(from("=x"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_no_time_is_refused(
+            text in "[0-9:.+=ste-]{0,24}|\\PC{0,16}",
+            rate in 1..400_000_u32,
+        ) {
+            for bare in [Bare::Seconds, Bare::Frames] {
+                if let Some(time) = time(&text, bare) {
+                    let _ = time.at(rate);
+                }
+            }
+            let _ = position(&text, Origin::Previous);
+        }
+    }
 }

@@ -301,4 +301,25 @@ mod tests {
     fn a_hopeless_pattern_takes_no_longer_than_its_length_says() {
         assert!(!matched(&"*a".repeat(500), &"a".repeat(499)));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_pattern_or_refused_and_matches_in_bounded_time(
+            text in "[a-c*?/{},\\[\\]!.-]{0,40}",
+            path in "[a-c./]{0,60}",
+        ) {
+            if let Ok(pattern) = Pattern::parse(&text) {
+                path.split('/').fold(pattern.start(), |places, name| pattern.step(&places, name));
+            }
+        }
+
+        #[test]
+        fn what_has_no_wildcard_matches_itself_alone(
+            text in "[a-c]{1,3}(/[a-c]{1,3}){0,3}",
+            path in "[a-c]{1,3}(/[a-c]{1,3}){0,3}",
+        ) {
+            proptest::prop_assert!(matched(&text, &text));
+            proptest::prop_assert_eq!(matched(&text, &path), text == path);
+        }
+    }
 }
