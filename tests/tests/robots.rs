@@ -18,6 +18,7 @@ use diesis_sounds::prompts::Library;
 use diesis_tests::capture::{Capture, Packet};
 use diesis_tests::engine::{self, Engine};
 use diesis_tests::kamailio::Kamailio;
+use diesis_tests::loopback::CALLER;
 use diesis_tests::scratch::Scratch;
 use diesis_tests::sip_client::SipClient;
 use diesis_tests::sipp::Sipp;
@@ -45,14 +46,6 @@ fn robots(registrar: SocketAddr) -> Engine {
     Engine::start(etc.path())
 }
 
-/// The rows of `diesis show robots`.
-fn show(engine: &Engine) -> Vec<Value> {
-    let mut command = Command::new(engine::binary());
-    command.args(["show", "robots", "--format", "json", "-C"]).arg(engine.file(""));
-    let output = command.output().expect("the binary runs");
-    serde_json::from_slice(&output.stdout).expect("an array")
-}
-
 /// Asks again and again until it is so.
 fn wait_until(limit: Duration, what: &str, is_so: impl Fn() -> bool) -> Duration {
     let start = Instant::now();
@@ -63,7 +56,7 @@ fn wait_until(limit: Duration, what: &str, is_so: impl Fn() -> bool) -> Duration
 }
 
 fn all_registered(engine: &Engine) -> bool {
-    let rows = show(engine);
+    let rows = rows(engine, "robots");
     rows.len() == ROBOTS && rows.iter().all(|row| row["state"] == "registered")
 }
 
@@ -96,6 +89,91 @@ fn five_hundred_robots_register_at_kamailio_come_back_after_its_restart_and_take
 
     engine.stop();
     assert!(numbers().all(|number| !kamailio.has(&client, number)), "the bindings are taken back");
+}
+
+/// Robots whose registrar is where sipp calls from; it is no registrar, but a call from there is the
+/// telephone system's.
+fn forwarded_to(robots: &str, dialplan: &str) -> Engine {
+    let etc = Scratch::new("robots");
+    etc.write("pjsip.conf", "[udp]\ntype=transport\nprotocol=udp\nbind=@ADDRESS@\n");
+    let range = format!("[robots]\nregistrar={CALLER}\ncontext=robots\napplication=tests\n");
+    etc.write("robots.conf", &format!("{range}{robots}"));
+    etc.write("extensions.conf", dialplan);
+    etc.write("rtp.conf", "[general]\nrtpstart=20000\nrtpend=21999\n");
+    Engine::start(etc.path())
+}
+
+/// What a table of the engine shows.
+fn rows(engine: &Engine, table: &str) -> Vec<Value> {
+    let mut command = Command::new(engine::binary());
+    command.args(["show", table, "--format", "json", "-C"]).arg(engine.file(""));
+    let output = command.output().expect("the binary runs");
+    serde_json::from_slice(&output.stdout).expect("an array")
+}
+
+#[test]
+fn rob_1_who_forwarded_a_call_is_known_in_whatever_form_it_is_told() {
+    // Whoever is not known is refused, which the scenario does not expect.
+    let dialplan = "[robots]\nexten => _6XXX,1,GotoIf($[\"${ROBOT(user)}\" = \"4711\"]?known)\n\
+        same => n,Busy(1)\n\
+        same => n(known),Answer()\nsame => n,Playback(diesis-goodbye)\nsame => n,Hangup()\n";
+    let engine = forwarded_to("first=6000\ncount=10\nmap=_600X => _471X\n", dialplan);
+    let straight = "Subject: none";
+    for (robot, to, forwarded) in [
+        ("6003", "6003", "Diversion: \"Anna, \" <sip:4711@pbx.test>;reason=user-busy"),
+        ("6003", "6003", "Diversion: <tel:4711>;reason=no-answer, <sip:4710@pbx.test>"),
+        (
+            "6003",
+            "6003",
+            "History-Info: <sip:4711@pbx.test>;index=1, <sip:6003@pbx.test;cause=302>;index=1.1;mp=1",
+        ),
+        (
+            "6003",
+            "6003",
+            "History-Info: <sip:4711@a?Reason=SIP%3Bcause%3D486>;index=1, <sip:6003@a>;index=1.1",
+        ),
+        ("6001", "6001", straight),
+    ] {
+        let call = Sipp::new("robot_forwarded", "1001", "").extension(robot).key("to", to);
+        call.key("forwarded", forwarded).run(&engine);
+    }
+    // What all of them heard.
+    let capture = Capture::start_whole(FROM_ENGINE);
+    let call = Sipp::new("robot_forwarded", "1001", "").extension("6003").key("to", "4711");
+    call.key("forwarded", straight).run(&engine);
+    let heard = heard(&capture.stop());
+    let prompt = Library::new().load("diesis-goodbye", "en").expect("it is embedded").samples;
+    let found = Recording::new(&heard, 8000).find(&prompt, 0);
+    let is_whole = found.is_some_and(|it| it.length == prompt.len() && it.score > 0.95);
+    assert!(is_whole, "{found:?} of {} samples", heard.len());
+    let users: Vec<_> =
+        rows(&engine, "robots").iter().map(|row| row["last_user"].clone()).collect();
+    assert_eq!((&users[1], &users[3]), (&"4711".into(), &"4711".into()));
+    engine.stop();
+}
+
+#[test]
+fn rob_1_five_hundred_robots_are_busy_and_one_more_call_is_refused() {
+    let dialplan = "[robots]\nexten => _6XXX,1,Answer()\nsame => n,Wait(120)\n";
+    let engine = forwarded_to("first=6000\ncount=500\n", dialplan);
+    let call = |calls| {
+        let call = Sipp::new("robot_forwarded", "1001", "").extension("6000").key("to", "6000");
+        call.key("forwarded", "Subject: none").calls(calls, 100)
+    };
+    let running = call(ROBOTS as u32).start(&engine);
+    let busy = || rows(&engine, "pools").first().map(|pool| pool["calls"].clone());
+    let took = wait_until(Duration::from_secs(20), "all are busy", || busy() == Some(500.into()));
+    println!("{ROBOTS} calls after {took:?}");
+    assert!(rows(&engine, "robots").iter().all(|row| row["calls"] == 1), "each has one");
+    Sipp::new("robot_refused", "1001", "").extension("6123").run(&engine);
+    let pools = rows(&engine, "pools");
+    assert_eq!((&pools[0]["refused"], &pools[0]["load"]), (&1.into(), &100.into()));
+    let mut hang_up = Command::new(engine::binary());
+    hang_up.args(["hangup", "all", "-C"]).arg(engine.file(""));
+    assert!(hang_up.status().expect("the binary runs").success());
+    running.finish();
+    assert_eq!(busy(), Some(0.into()), "all are free again");
+    engine.stop();
 }
 
 /// The sound of a stream of PCMA.

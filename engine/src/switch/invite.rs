@@ -122,7 +122,7 @@ impl Switch {
                 now,
             );
         };
-        let (robot, robot_call) = match self.occupy_robot(request, flow.peer.ip(), id) {
+        let (robot, robot_call) = match self.occupy_robot(request, (flow.peer.ip(), &peer), id) {
             Ok(None) => (None, None),
             Ok(Some((robot, about))) => (Some(Box::new(robot)), Some(about)),
             Err(_) => {

@@ -10,7 +10,7 @@ use bstr::BStr;
 use diesis_dialplan::channel::RobotCall;
 
 use super::{Switch, SwitchEvent, call::Call};
-use crate::{channel::ChannelId, clock::Now, printable::Printable, sip::Request};
+use crate::{channel::ChannelId, clock::Now, config::Peer, printable::Printable, sip::Request};
 use attribution::Evidence;
 pub(super) use calling::Calling;
 pub(super) use pools::{NoRobot, Pools, Robot};
@@ -23,14 +23,16 @@ impl Switch {
     }
 
     /// Occupies the robot that a request of its registrar asks for, and finds out for whom; `None`
-    /// when it is for no robot.
+    /// when it is for no robot, or was admitted as somebody else's.
     pub(super) fn occupy_robot(
         &mut self,
         request: &Request,
-        source: IpAddr,
+        (source, peer): (IpAddr, &Peer),
         call: ChannelId,
     ) -> Result<Option<(Robot, RobotCall)>, NoRobot> {
-        let Some(asked) = self.robot_asked(request, source) else { return Ok(None) };
+        let asked = self.robot_asked(request, source);
+        let asked = asked.filter(|asked| asked.peer.as_ref() == Some(&peer.name));
+        let Some(asked) = asked else { return Ok(None) };
         let (range, number) = (asked.section.clone(), asked.number.clone());
         let sip = Arc::clone(&self.config.sip);
         let Some(settings) = sip.robots.get(range.as_ref()) else { return Ok(None) };
@@ -59,7 +61,7 @@ impl Switch {
             }
             Err(error) => {
                 let (robot, pool) = (number, settings.pool.clone());
-                tracing::warn!(%robot, %pool, user = %Printable(&about.user), %error, "call refused");
+                tracing::info!(%robot, %pool, user = %Printable(&about.user), %error, "call refused");
                 self.tell(SwitchEvent::RobotRefused { robot: Some(robot), pool });
                 Err(error)
             }

@@ -14,6 +14,7 @@ mod keys;
 mod media;
 pub mod mutate;
 mod program;
+mod robots;
 mod sdp;
 pub mod shape;
 mod sip;
@@ -62,6 +63,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         wire::TARGETS,
         media::TARGETS,
         program::TARGETS,
+        robots::TARGETS,
         keys::TARGETS,
         sounds::TARGETS,
         telephone::TARGETS,

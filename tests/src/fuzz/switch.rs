@@ -39,7 +39,7 @@ pub(super) const TARGETS: &[Target] = &[
     },
     Target {
         name: "config",
-        about: "Configuration::load: pjsip.conf, extensions.conf, confbridge.conf, rtp.conf, asterisk.conf, videoshare.conf",
+        about: "Configuration::load: pjsip.conf, extensions.conf, confbridge.conf, rtp.conf, asterisk.conf, videoshare.conf, robots.conf",
         run: configuration,
         seeds: configuration_seeds,
         tokens: CONF_TOKENS,
@@ -321,6 +321,7 @@ fn configuration(input: &[u8]) -> Shape {
         "asterisk.conf",
         "a.conf",
         "videoshare.conf",
+        "robots.conf",
     ];
     let mut files = MemoryFiles::new();
     for (part, name) in parts(input).zip(names) {
@@ -405,6 +406,7 @@ fn configuration_seeds() -> Vec<Vec<u8>> {
         b"\x1e[x]\nexten => 1,1,VideoShare(b,i(1))\n\x1e\x1e\x1e\x1e\x1e[b]\nnumber=8\nmaster=1, name=A, pin=12\nparticipant=2, role=listener, dial=in\nparticipant=3\ndial=Local/${NUMBER}@x\npin=99\ncall=start\nretry_on=busy,failed\naccept_key=none\ngrace=5\nmedia_server=sip:h:8201\nmedia_endpoint=e\nfallback=local\nreport=a.json\nsound_joined=b\n",
         b"\x1e[general]\n[m]\nexten => s,1,Dial(PJSIP/x)\n\x1e[general]\n[b]\ntype=bridge\nmax_members=5\n[u]\ntype=user\npin=1\nannounce_only_user=no\n\x1e[general]\nrtpstart=10000\nrtpend=20000\n\x1e[directories]\nastdatadir => /x\n[options]\ndefaultlanguage=fr\n",
         b"[t](!)\ntype=transport\nbind=[::]:5060\nlocal_net=10.0.0.0/8\nexternal_media_address=1.2.3.4\n[u](t)\nprotocol=tcp\n[e]\ntype=endpoint\nallow=!all,ulaw\nauth=e\naors=e,f\ncallerid=\"X\" <1>\ndtmf_mode=inband\n[e]\ntype=auth\nauth_type=md5\nmd5_cred=00000000000000000000000000000000\nusername=e\n[i]\ntype=identify\nendpoint=e\nmatch=1.2.3.0/24,::1\n",
+        b"[udp]\ntype=transport\nbind=192.0.2.1:5060\n\x1e[robots]\nexten => _6X,1,Dial(Robot/a/1&Robot/b/2)\n\x1e\x1e\x1e\x1e\x1e\x1e[r]\nfirst=60\ncount=20\nregistrar=192.0.2.7\ncontext=robots\napplication=a\nlines=2\nwhen_busy=refuse\nattribution=to,mapping\ndiverter=first\nmap=60 => 1\nmap=_6[1-3] => _4X\n",
     ]));
     seeds
 }

@@ -10,6 +10,7 @@ use crate::{
     channel::Cause,
     clock::Now,
     config::AuthCredentials,
+    printable::Printable,
     sip::{Flow, NameAddr, Scheme, Uri, auth::OwnCredentials},
     switch::{Switch, SwitchEvent, registrations::Line},
 };
@@ -35,7 +36,9 @@ impl Switch {
     ) -> Result<Calling, Cause> {
         let Some((pool, number)) = resource.split_once_str("/").filter(|(_, it)| !it.is_empty())
         else {
-            tracing::warn!(resource = %crate::printable::Printable(resource), "Dial: Robot/pool/number is what can be called");
+            tracing::warn!(
+                resource = %Printable(resource), "Dial: Robot/pool/number is what can be called"
+            );
             return Err(Cause::INVALID_NUMBER_FORMAT);
         };
         let pool = pool.as_bstr();
@@ -43,7 +46,7 @@ impl Switch {
         let bound =
             |range: &BStr, number: &BStr| registrations.is_bound(range, number, now.instant);
         let robot = self.robots.take(pool, user, bound).map_err(|error| {
-            tracing::warn!(%pool, %error, "Dial: no robot to call as");
+            tracing::warn!(pool = %Printable(pool), %error, "Dial: no robot to call as");
             self.tell(SwitchEvent::RobotRefused { robot: None, pool: pool.into() });
             match error {
                 NoRobot::NoPool => Cause::NO_ROUTE,
@@ -55,7 +58,7 @@ impl Switch {
         let target = line.as_ref().and_then(|line| target(line, number.as_bstr()));
         let (Some(Line { wanted, flow }), Some(target)) = (line, target) else {
             // It was bound a moment ago: what can be wrong is the number.
-            tracing::warn!(number = %crate::printable::Printable(number), "Dial: this can not be called");
+            tracing::warn!(number = %Printable(number), "Dial: this can not be called");
             self.robots.release(robot);
             return Err(Cause::INVALID_NUMBER_FORMAT);
         };
