@@ -18,10 +18,9 @@ use diesis_sounds::prompts::Library;
 use diesis_tests::capture::{Capture, Packet};
 use diesis_tests::engine::{self, Engine};
 use diesis_tests::kamailio::Kamailio;
-use diesis_tests::loopback::CALLER;
 use diesis_tests::scratch::Scratch;
 use diesis_tests::sip_client::SipClient;
-use diesis_tests::sipp::Sipp;
+use diesis_tests::sipp::{Sipp, TRUNK};
 use serde_json::Value;
 
 const ROBOTS: usize = 500;
@@ -96,7 +95,7 @@ fn five_hundred_robots_register_at_kamailio_come_back_after_its_restart_and_take
 fn forwarded_to(robots: &str, dialplan: &str) -> Engine {
     let etc = Scratch::new("robots");
     etc.write("pjsip.conf", "[udp]\ntype=transport\nprotocol=udp\nbind=@ADDRESS@\n");
-    let range = format!("[robots]\nregistrar={CALLER}\ncontext=robots\napplication=tests\n");
+    let range = format!("[robots]\nregistrar={TRUNK}\ncontext=robots\napplication=tests\n");
     etc.write("robots.conf", &format!("{range}{robots}"));
     etc.write("extensions.conf", dialplan);
     etc.write("rtp.conf", "[general]\nrtpstart=20000\nrtpend=21999\n");
@@ -134,12 +133,12 @@ fn rob_1_who_forwarded_a_call_is_known_in_whatever_form_it_is_told() {
         ),
         ("6001", "6001", straight),
     ] {
-        let call = Sipp::new("robot_forwarded", "1001", "").extension(robot).key("to", to);
+        let call = Sipp::trunk("robot_forwarded", TRUNK).extension(robot).key("to", to);
         call.key("forwarded", forwarded).run(&engine);
     }
     // What all of them heard.
     let capture = Capture::start_whole(FROM_ENGINE);
-    let call = Sipp::new("robot_forwarded", "1001", "").extension("6003").key("to", "4711");
+    let call = Sipp::trunk("robot_forwarded", TRUNK).extension("6003").key("to", "4711");
     call.key("forwarded", straight).run(&engine);
     let heard = heard(&capture.stop());
     let prompt = Library::new().load("diesis-goodbye", "en").expect("it is embedded").samples;
@@ -157,7 +156,7 @@ fn rob_1_five_hundred_robots_are_busy_and_one_more_call_is_refused() {
     let dialplan = "[robots]\nexten => _6XXX,1,Answer()\nsame => n,Wait(120)\n";
     let engine = forwarded_to("first=6000\ncount=500\n", dialplan);
     let call = |calls| {
-        let call = Sipp::new("robot_forwarded", "1001", "").extension("6000").key("to", "6000");
+        let call = Sipp::trunk("robot_forwarded", TRUNK).extension("6000").key("to", "6000");
         call.key("forwarded", "Subject: none").calls(calls, 100)
     };
     let running = call(ROBOTS as u32).start(&engine);
@@ -165,7 +164,7 @@ fn rob_1_five_hundred_robots_are_busy_and_one_more_call_is_refused() {
     let took = wait_until(Duration::from_secs(20), "all are busy", || busy() == Some(500.into()));
     println!("{ROBOTS} calls after {took:?}");
     assert!(rows(&engine, "robots").iter().all(|row| row["calls"] == 1), "each has one");
-    Sipp::new("robot_refused", "1001", "").extension("6123").run(&engine);
+    Sipp::trunk("robot_refused", TRUNK).extension("6123").run(&engine);
     let pools = rows(&engine, "pools");
     assert_eq!((&pools[0]["refused"], &pools[0]["load"]), (&1.into(), &100.into()));
     let mut hang_up = Command::new(engine::binary());
