@@ -79,12 +79,20 @@ fn carry_out(command: Command) -> ExitCode {
         Command::Hangup(Hangup { channel, target }) => {
             control::ask(&target, Order::Hangup { channel }, control::print)
         }
-        Command::Originate(Originate { destination, then, number, timeout, target }) => {
+        Command::Originate(Originate { destination, then, number, timeout, written, target }) => {
             let then = then.into();
             let (name, variables, follow) = (None, vec![], None);
             let seconds = timeout;
-            let order =
-                Order::Originate { destination, then, number, seconds, name, variables, follow };
+            let order = Order::Originate {
+                destination,
+                then,
+                number,
+                seconds,
+                name,
+                variables,
+                written,
+                follow,
+            };
             control::ask(&target, order, control::print)
         }
         Command::Redirect(Redirect { channel, place, target }) => {

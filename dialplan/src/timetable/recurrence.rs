@@ -30,6 +30,19 @@ enum Frequency {
     Yearly,
 }
 
+impl Frequency {
+    /// Periods in a row without an occurrence, after which there will be none: the 29th of February
+    /// comes in eight years at the latest, and on a given weekday in forty.
+    const fn most_empty(self) -> u32 {
+        match self {
+            Self::Daily => 40 * 366,
+            Self::Weekly => 40 * 53,
+            Self::Monthly => 40 * 12,
+            Self::Yearly => 100,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Until {
     /// By the event's own clock.
@@ -121,12 +134,13 @@ impl Recurrence {
         let mut last = start;
         let mut seen = 0;
         let Ok(end) = start.date().checked_add(i64::from(MOST_YEARS).years()) else { return };
-        let mut period = 0;
-        while seen < count {
+        let (mut period, mut empty) = (0, 0);
+        while seen < count && empty < self.frequency.most_empty() {
             let Some((days, begin)) = self.period(start.date(), period) else { break };
             if begin > end {
                 break;
             }
+            empty = if days.is_empty() { empty + 1 } else { 0 };
             for day in days.into_iter().filter(|day| *day >= start.date()) {
                 seen += 1;
                 last = day.to_datetime(start.time());
@@ -366,3 +380,35 @@ fn weekday(text: &str) -> Option<Weekday> {
 const MOST_COUNTED: u32 = 10_000;
 /// Years in which they are looked for.
 const MOST_YEARS: u16 = 400;
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::Time;
+
+    use super::*;
+
+    /// Made by python-dateutil: see the first line.
+    const VECTORS: &str = include_str!("../../tests/data/recurrence.csv");
+
+    #[test]
+    fn rules_find_the_days_that_another_implementation_finds() {
+        let mut rows = 0;
+        for line in VECTORS.lines().filter(|line| !line.starts_with('#')) {
+            let mut parts = line.split('|');
+            let mut part = || parts.next().unwrap_or_default();
+            let (start, rule, days) = (part(), part(), part());
+            let wanted: Vec<Date> = days.split_whitespace().filter_map(date).collect();
+            let start = date(start).expect("a date").to_datetime(Time::midnight());
+            let mut recurrence = Recurrence::parse(rule).expect("a rule");
+            recurrence.settle(start, None);
+            let end = Date::constant(2029, 12, 31).at(23, 59, 59, 0);
+            let mut found = recurrence.between(start, start, end);
+            // More are not listed.
+            found.truncate(60);
+            let found: Vec<Date> = found.into_iter().map(DateTime::date).collect();
+            assert_eq!(found, wanted, "{start} {rule}");
+            rows += 1;
+        }
+        assert_eq!(rows, 120);
+    }
+}

@@ -22,7 +22,9 @@ use super::directory::DirectoryFiles;
 use super::notes::Notes;
 use super::secret::is_secret_line;
 use super::setting::Block;
-use super::settings::{ConferenceSettings, RtpSettings, SipSettings, SystemSettings};
+use super::settings::{
+    ConferenceSettings, Peer, PeerNumbering, RtpSettings, SipSettings, SystemSettings,
+};
 use super::{
     FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
     features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, rules,
@@ -175,6 +177,15 @@ impl Configuration {
             .file("cdr.conf", files, cdr::read)
             .unwrap_or_else(|| Some(CdrSettings::default()));
         let numbering = parts.file("numbering.conf", files, numbering::read);
+        let asks = |peer: &&Peer| peer.numbering != PeerNumbering::None;
+        if let (None, Some(peer)) = (&numbering, sip.peers.iter().find(asks)) {
+            let message =
+                format!("endpoint `{}` has numbering, and there is no numbering.conf", peer.name);
+            let warning = Diagnostic::new(Severity::Warning, codes::FILE_MISSING, message);
+            parts.say(Some(
+                warning.with_help("numbers stay as they are; `diesis numbering export` begins one"),
+            ));
+        }
         let mut entrances: Vec<&BStr> =
             sip.peers.iter().map(|peer| peer.context.as_bstr()).collect();
         entrances.sort_unstable();

@@ -73,8 +73,8 @@ pub use secret::Secret;
 pub use settings::{
     Aor, AuthCredentials, AuthSecret, BanSettings, CallerId, ClientCertificate, CodecName,
     CodecPreference, ConferenceSettings, ConnectedLineMethod, DEFAULT_BRIDGE, DEFAULT_USER,
-    DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups, IdentifyBy, Peer, Qualify,
-    RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
+    DigestAlgorithm, DigestOffer, DtmfMode, Expiration, Groups, IdentifyBy, Peer, PeerNumbering,
+    Qualify, RtpSettings, SIP_PORT, SIPS_PORT, Scanners, SipSettings, SystemSettings, TlsSettings,
     TlsVersions, TransportProtocol, TransportSettings, WhenFull,
 };
 pub use socket_options::{SocketOptions, TcpKeepalive};

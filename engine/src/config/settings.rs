@@ -32,6 +32,34 @@ use crate::sip::auth::{OwnCredentials, OwnSecret};
 pub use crate::sip::registrar::WhenFull;
 use crate::sip::{ReliableProvisional, SessionTimers, TimerPolicy};
 
+/// Which numbers of a peer's calls the numbering plan reads: `numbering`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PeerNumbering {
+    /// None.
+    #[default]
+    None,
+    /// What it dials, by the outgoing rules.
+    Dialled,
+    /// The callers that it shows, by the incoming rules.
+    Callers,
+    /// Both.
+    Both,
+}
+
+impl PeerNumbering {
+    /// Whether what it dials is read.
+    #[must_use]
+    pub const fn reads_dialled(self) -> bool {
+        matches!(self, Self::Dialled | Self::Both)
+    }
+
+    /// Whether the callers that it shows are read.
+    #[must_use]
+    pub const fn reads_callers(self) -> bool {
+        matches!(self, Self::Callers | Self::Both)
+    }
+}
+
 /// A configured counterpart (`type=endpoint`): a phone, a trunk, another exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -52,6 +80,8 @@ pub struct Peer {
     pub dtmf: DtmfMode,
     /// By what a request is recognised as this peer's.
     pub identify_by: Vec<IdentifyBy>,
+    /// Which numbers of its calls the numbering plan reads. Default: none.
+    pub numbering: PeerNumbering,
     /// The caller that this peer's calls show, whatever the peer says.
     pub caller_id: Option<CallerId>,
     /// The language of the prompts, such as `fr`; the system's when absent.
@@ -185,6 +215,7 @@ impl Peer {
             aors: vec![],
             dtmf: DtmfMode::TelephoneEvent,
             identify_by: vec![IdentifyBy::Username, IdentifyBy::Address],
+            numbering: PeerNumbering::None,
             caller_id: None,
             language: None,
             suggested_music: None,

@@ -102,7 +102,7 @@ impl Switch {
         };
         let id = self.next_channel();
         let identity = Identity::read(request.headers(), &peer);
-        let parties = parties(request, &peer, &identity);
+        let parties = self.read_parties(parties(request, &peer, &identity), &peer);
         let takeover = takeover
             .or_else(|| self.pickup_dialled(&parties, &peer, now).then_some(Takeover::Group));
         let control = match &takeover {
@@ -244,6 +244,7 @@ impl Switch {
             return StatusCode::OK;
         }
         let parties = parties(request, peer, &Identity::read(request.headers(), peer));
+        let parties = self.read_parties(parties, peer);
         let found = self.has_extension(peer.context.as_ref(), &parties, now)
             || self.pickup_dialled(&parties, peer, now);
         if found { StatusCode::OK } else { StatusCode::NOT_FOUND }

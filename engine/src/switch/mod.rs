@@ -34,6 +34,7 @@ mod media_events;
 mod menus;
 mod messages;
 mod music;
+mod numbers;
 mod originate;
 mod overload;
 mod page;
@@ -93,6 +94,7 @@ pub use event::{
 pub use features::Feature;
 pub use followed::{CallReport, MOST_KEYS, OriginateNews};
 pub use music::MadeMusic;
+pub use numbers::Numbers;
 pub use originate::Originate;
 pub use qualify::ContactStatus;
 pub use record::{BindingRecord, Record};

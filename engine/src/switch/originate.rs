@@ -14,7 +14,7 @@ use diesis_dialplan::{
 };
 
 use super::{
-    CommandId, Completion, Direction, OriginateNews, Parties, Switch, SwitchEvent,
+    CommandId, Completion, Direction, Numbers, OriginateNews, Parties, Switch, SwitchEvent,
     call::{Call, Control},
     dial::{Caller, CallerKind, DialNews, What},
     plan::{plan_channel, resume},
@@ -48,6 +48,8 @@ pub struct Originate {
     pub variables: Vec<(BString, BString)>,
     /// The only codecs that are offered; empty: those of the peer.
     pub codecs: Vec<CodecName>,
+    /// How the numbers in `destination` and `target` are written. Default: as the dialplan takes them.
+    pub numbers: Numbers,
     /// Whoever gave the command wants to hear from the call until its end
     /// ([`OriginateNews`](super::OriginateNews)), and then what these variables hold.
     pub follow: Option<Vec<BString>>,
@@ -65,6 +67,7 @@ impl Originate {
             account: BString::default(),
             variables: Vec::new(),
             codecs: Vec::new(),
+            numbers: Numbers::default(),
             follow: None,
         }
     }
@@ -168,6 +171,7 @@ impl Switch {
             account: BString::default(),
             variables: options.argument(b'v').map(assignments).unwrap_or_default(),
             codecs,
+            numbers: Numbers::default(),
             follow: None,
         };
         let is_awaited = !options.has(b'a');
@@ -190,6 +194,10 @@ impl Switch {
         if self.refuses_for_load() {
             return self.complete(id, Completion::Failed("media is overloaded".into()));
         }
+        let originate = match self.read_originate(originate) {
+            Ok(originate) => originate,
+            Err(why) => return self.complete(id, Completion::Failed(why)),
+        };
         let hops = (sip::MAX_FORWARDS, Options::default());
         if let Err(status) = self.begin_origination(originate, Asker::Command(id), hops, now) {
             self.complete(id, Completion::Originated(status));

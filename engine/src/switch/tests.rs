@@ -21,6 +21,7 @@ mod local;
 mod messages;
 mod music;
 mod nat;
+mod numbers;
 mod originate;
 mod page;
 mod parking;

@@ -193,6 +193,7 @@ impl Course {
             name: caller.as_ref().and_then(|caller| caller.name.clone()),
             seconds: Some(*seconds),
             variables,
+            written: false,
             follow: Some(kept),
         };
         self.running.insert(entry, (begun, None));

@@ -277,6 +277,7 @@ pub(crate) struct Hangup {
 Examples:
   diesis originate PJSIP/200 application Playback hello-world
   diesis originate PJSIP/200 extension 300@office --number 300
+  diesis originate PJSIP/200 extension '+33 (0)1 55 17 18 89@office' --numbering
   diesis originate Local/200@office application Wait 5")]
 pub(crate) struct Originate {
     /// Whom to call: PJSIP/NAME, Local/EXTENSION@CONTEXT
@@ -287,6 +288,9 @@ pub(crate) struct Originate {
     /// The caller's number that is shown
     #[arg(long, global = true)]
     pub(crate) number: Option<String>,
+    /// Numbers are written as people do, +33 (0)1 55 17 18 89: numbering.conf makes of them what is dialled
+    #[arg(long = "numbering", global = true)]
+    pub(crate) written: bool,
     /// How long it may ring [default: 30]
     #[arg(long, value_name = "SECONDS", global = true)]
     pub(crate) timeout: Option<u64>,

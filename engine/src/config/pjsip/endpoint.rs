@@ -17,7 +17,7 @@ use crate::config::notes::Notes;
 use crate::config::setting::Setting;
 use crate::config::settings::{
     Aor, AuthCredentials, CodecName, CodecPreference, ConnectedLineMethod, DtmfMode, Groups,
-    IdentifyBy, Peer, SipSettings,
+    IdentifyBy, Peer, PeerNumbering, SipSettings,
 };
 use crate::config::value::{caller_id, list};
 use crate::config::watching::{Lamps, Mailbox, WhenSubscribed};
@@ -65,6 +65,13 @@ pub(super) fn read(
                     || setting.value().eq_ignore_ascii_case(b"asreceived");
                 peer.caller_id = (!unset).then(|| caller_id(setting.value()));
             }
+            b"numbering" => match setting.value().to_ascii_lowercase().as_slice() {
+                b"no" => peer.numbering = PeerNumbering::None,
+                b"dialled" => peer.numbering = PeerNumbering::Dialled,
+                b"callers" => peer.numbering = PeerNumbering::Callers,
+                b"both" => peer.numbering = PeerNumbering::Both,
+                _ => setting.invalid("`dialled`, `callers`, `both` or `no`"),
+            },
             b"dtmf_mode" => dtmf_mode(&mut peer.dtmf, setting),
             b"force_rport" => setting.yes_no(&mut peer.force_rport),
             b"from_domain" => setting.optional_text(&mut peer.from_domain),

@@ -203,6 +203,7 @@ pub(super) const ENDPOINT: KeyTable = KeyTable {
         "mwi_from_user",
         "mwi_subscribe_replaces_unsolicited",
         "notify_early_inuse_ringing",
+        "numbering",
         "sub_min_expiry",
         "subscribe_context",
         "voicemail_extension",

@@ -56,8 +56,21 @@ pub(super) fn order(
     Ok(originate)
 }
 
+/// Calls, and tells whether somebody answered, or all until the call is over.
+pub(super) async fn begin(
+    destination: &str,
+    order: Originate,
+    wires: &Wires,
+    answer: &mut Answer,
+) -> Result<(), Why> {
+    match order.follow {
+        Some(_) => follow(order, wires, answer).await,
+        None => originate(destination, order, wires, answer).await,
+    }
+}
+
 /// Calls, and tells whether somebody answered.
-pub(super) async fn originate(
+async fn originate(
     destination: &str,
     originate: Originate,
     wires: &Wires,
@@ -76,11 +89,7 @@ pub(super) async fn originate(
 
 /// Calls, and tells what becomes of it until the call is over. Whoever asked may leave: the call
 /// goes on.
-pub(super) async fn follow(
-    originate: Originate,
-    wires: &Wires,
-    answer: &mut Answer,
-) -> Result<(), Why> {
+async fn follow(originate: Originate, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
     let (sender, mut news) = mpsc::unbounded_channel();
     let done = request(originate, Some(sender), wires).await?;
     let mut is_over = false;

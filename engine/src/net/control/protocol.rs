@@ -130,6 +130,9 @@ pub enum Command {
         /// Set on the channel before it is called, as Set does.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         variables: Vec<(String, String)>,
+        /// Whether numbers are written as people do, to be read by the numbering plan.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        written: bool,
         /// The answer goes on until the call is over ([`Reply::Call`]), and ends with what these
         /// variables hold then.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,7 +19,7 @@ use crate::{
         trace::{Filter, Traced, Way, mask},
     },
     presence::MessageCounts,
-    switch::{Command as SwitchCommand, CommandId, Verb},
+    switch::{Command as SwitchCommand, CommandId, Numbers, Originate, Verb},
 };
 
 /// Carries a request out; sends what comes before the last line, and returns that.
@@ -46,13 +46,23 @@ pub(super) async fn serve(
             videoshare::order(action, room, (who, name), wires, answer).await
         }
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
-        Command::Originate { destination, then, number, seconds, name, variables, follow } => {
+        Command::Originate {
+            destination,
+            then,
+            number,
+            seconds,
+            name,
+            variables,
+            written,
+            follow,
+        } => {
             let shown = calls::Shown { number, name };
             match calls::order(&destination, then, shown, seconds, (variables, follow)) {
-                Ok(originate) if originate.follow.is_some() => {
-                    calls::follow(originate, wires, answer).await
+                Ok(originate) => {
+                    let numbers = if written { Numbers::Written } else { Numbers::Dialled };
+                    let originate = Originate { numbers, ..originate };
+                    calls::begin(&destination, originate, wires, answer).await
                 }
-                Ok(originate) => calls::originate(&destination, originate, wires, answer).await,
                 Err(why) => Err(why),
             }
         }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use bstr::{BString, ByteSlice};
 use diesis_dialplan::operation::{Destination, OriginateTarget};
 
-use crate::{config::CodecName, switch::Originate};
+use crate::{
+    config::CodecName,
+    switch::{Numbers, Originate},
+};
 
 /// What a call file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,7 @@ struct Draft {
     variables: Vec<(BString, BString)>,
     account: BString,
     codecs: Vec<CodecName>,
+    numbers: Numbers,
     end: FileEnd,
     always_delete: bool,
 }
@@ -111,6 +115,7 @@ impl Default for Draft {
             variables: Vec::new(),
             account: BString::default(),
             codecs: Vec::new(),
+            numbers: Numbers::default(),
             end: FileEnd::Deleted,
             always_delete: true,
         }
@@ -153,6 +158,9 @@ impl Draft {
                 self.variables.push((name.trim_ascii().into(), value.into()));
             }
             b"account" => self.account = value.into(),
+            b"numbering" => {
+                self.numbers = if is_true(value) { Numbers::Written } else { Numbers::Dialled };
+            }
             b"codecs" => self.codecs = Originate::codecs(value).map_err(|_| bad())?,
             b"archive" => {
                 self.end = if is_true(value) { FileEnd::Archived } else { FileEnd::Deleted };
@@ -191,6 +199,7 @@ impl Draft {
             account: self.account,
             variables: self.variables,
             codecs: self.codecs,
+            numbers: self.numbers,
             ..Originate::new(destination, target)
         };
         Ok(CallFile {
