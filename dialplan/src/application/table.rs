@@ -819,16 +819,16 @@ pub(super) static APPLICATIONS: &[Application] = &[
         Support::Run(media::wait_exten),
     ),
     application(
-        "WaitForCondition",
-        "byte,expression[,timeout[,interval]]",
-        "wait until an expression is true",
-        Support::Run(timing::wait_for_condition),
-    ),
-    application(
         "WaitForBeep",
         "[ms[,seconds]]",
         "wait until a machine has said its greeting",
         Support::Run(listening::wait_for_beep),
+    ),
+    application(
+        "WaitForCondition",
+        "byte,expression[,timeout[,interval]]",
+        "wait until an expression is true",
+        Support::Run(timing::wait_for_condition),
     ),
     application(
         "WaitForNoise",
