@@ -238,7 +238,8 @@ const MOST_ROWS: usize = 1_000_000;
 /// Lines that are told of.
 const MOST_ERRORS: usize = 20;
 const MOST_COLUMNS: usize = 64;
-const LONGEST_LINE: usize = 8 * 1024;
+/// Whatever is escaped of it, it fits into a request of the control socket.
+const LONGEST_LINE: usize = 4 * 1024;
 const LONGEST_NUMBER: usize = 64;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! `tests/fuzz.rs` for a moment; both replay `tests/fuzz/regressions`. See docs/fuzzing.md.
 
 pub mod allocation;
+mod campaign;
 mod conversion;
 pub mod corpus;
 pub mod coverage;
@@ -56,6 +57,7 @@ pub struct Target {
 pub fn targets() -> impl Iterator<Item = &'static Target> {
     [
         dialplan::TARGETS,
+        campaign::TARGETS,
         sip::TARGETS,
         sdp::TARGETS,
         stack::TARGETS,

@@ -86,7 +86,7 @@ impl Course {
             },
         };
         let manner = Manner {
-            dial: options.dial.clone(),
+            dial: options.template(),
             then,
             caller: options.caller_id.clone(),
             seconds: options.timeout,
@@ -150,6 +150,11 @@ impl Course {
             {
                 self.progress.draw(&self.pacing, Some("the engine refuses"));
                 return Ok(Step::Wait(until_then(now, until)));
+            }
+            // The engine's socket has few places for those that have not said what they want.
+            let unheard = self.running.values().filter(|(_, channel)| channel.is_none()).count();
+            if unheard >= MOST_UNHEARD {
+                return Ok(Step::Wait(LONGEST_WAIT));
             }
             let opening = match &mut self.hours {
                 Some(hours) => hours.opening(now, &self.socket).await,
@@ -363,6 +368,8 @@ fn until_then(now: Timestamp, then: Timestamp) -> Duration {
 const AMD: [&str; 2] = ["AMDSTATUS", "AMDCAUSE"];
 /// How long nothing is looked at.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Calls that are asked for at a time, before the engine says that they are made.
+const MOST_UNHEARD: usize = 16;
 /// Until the engine is asked again for calls that it does not make.
 const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 /// After so many refusals in a row the campaign ends.

@@ -136,8 +136,9 @@ fn limits(options: &Run) -> Limits {
 /// Says whom it would call.
 fn tell(options: &Run, callees: &Callees) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
+    let template = options.template();
     for callee in &callees.all {
-        let destination = options.dial.replace(NUMBER, &callee.called);
+        let destination = template.replace(NUMBER, &callee.called);
         write!(out, "{}\t{destination}", callee.number)?;
         for (name, value) in &callee.variables {
             write!(out, "\t{name}={value}")?;

@@ -34,14 +34,18 @@ Exit codes: 0 every number has its result, 1 it ended before that, 2 the list or
 Examples:
   diesis campaign run members.csv -C /etc/asterisk --dial 'PJSIP/{number}@carrier' --play meeting --machine beep
   diesis campaign run members.csv --dial 'PJSIP/{number}@carrier' --context survey --keep CHOICE
+  diesis campaign run members.csv --pool announcements --play meeting --concurrency 10 --retries 2
   diesis campaign run members.csv --dial 'Local/{number}@out' --play meeting --concurrency 20 --rate 2 \\
       --retries 2 --retry-after 10m --retry machine=1/2h --hours office --numbering out --dry-run")]
 pub(crate) struct Run {
     /// Whom to call; `-` is standard input
     pub(crate) list: PathBuf,
     /// Whom each call goes to: TECHNOLOGY/WHOM, with {number} for the number
-    #[arg(long, value_name = "TECHNOLOGY/WHOM", value_parser = template)]
-    pub(crate) dial: String,
+    #[arg(long, value_name = "TECHNOLOGY/WHOM", required_unless_present = "pool", value_parser = template)]
+    pub(crate) dial: Option<String>,
+    /// Each call is made by a free robot of this pool of robots.conf, at its telephone system
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["dial", "caller_id"], value_parser = pool)]
+    pub(crate) pool: Option<String>,
     /// Play this to whoever answers, and hang up; several sounds with &
     #[arg(long, value_name = "SOUND", value_parser = sound, conflicts_with_all = ["context", "extension"])]
     pub(crate) play: Option<String>,
@@ -101,6 +105,17 @@ pub(crate) struct Run {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+impl Run {
+    /// Whom a call goes to, with `{number}` for the number.
+    pub(crate) fn template(&self) -> String {
+        match (&self.dial, &self.pool) {
+            (_, Some(pool)) => format!("Robot/{pool}/{{number}}"),
+            (Some(dial), None) => dial.clone(),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 /// What is done when a machine answered.
@@ -166,6 +181,13 @@ fn template(text: &str) -> Result<String, String> {
 fn sound(text: &str) -> Result<String, String> {
     let is_name = !text.is_empty() && !text.contains([',', '"', '\\']);
     let wrong = || "expected the name of a sound, or several with & between them".to_owned();
+    is_name.then(|| text.to_owned()).ok_or_else(wrong)
+}
+
+fn pool(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && !text.contains(['/', '&', '{', '}']);
+    let wrong =
+        || "expected the name of a pool: `application` of a range of robots.conf".to_owned();
     is_name.then(|| text.to_owned()).ok_or_else(wrong)
 }
 

@@ -311,3 +311,25 @@ fn an_engine_that_is_not_there_or_takes_no_calls_ends_it_early() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(phones.called(), ["100", "101"]);
 }
+
+/// The first command of the example's README says what it shows there.
+#[test]
+fn the_example_says_whom_it_would_call() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let diesis = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_diesis"));
+        command.current_dir(&root);
+        command
+    };
+    let checked = diesis().args(["check", "examples/campaign", "--strict"]).output().unwrap();
+    assert!(checked.status.success(), "{}", said(&checked));
+    let text = fs::read_to_string(root.join("examples/campaign/README.md")).unwrap();
+    let (_, shown) = text.split_once("$ diesis campaign run ").unwrap();
+    let (words, shown) = shown.split_once("--dry-run\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let words = words.replace("\\\n", " ").replace('\'', "");
+    let mut campaign = diesis();
+    campaign.args(["campaign", "run"]).args(words.split_whitespace()).arg("--dry-run");
+    let output = campaign.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), shown, "{}", said(&output));
+}

@@ -1,7 +1,10 @@
+use diesis_sounds::g711;
+
 use super::{
     testing::{Speaker, pause, tone},
     *,
 };
+use crate::entropy::Entropy;
 
 /// What a watch notices, and at which millisecond.
 fn noticed(mut watch: Watch, samples: &[i16]) -> Vec<(usize, Noticed)> {
@@ -147,4 +150,79 @@ fn a_human_is_told_by_the_settings_that_were_given() {
     let told = noticed(Watch::machine(settings), &samples);
     let [(_, Noticed::Judged(judgement))] = told[..] else { panic!("{told:?}") };
     assert_eq!(judgement.to_string(), "HUMAN-400-400");
+}
+
+/// Speech of espeak-ng: see `tests/data/voices`.
+fn spoken(name: &str) -> Vec<i16> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/voices/");
+    let bytes = std::fs::read(format!("{directory}{name}.ulaw")).expect("the voice is there");
+    let mut samples = vec![0; bytes.len()];
+    g711::decode_ulaw_into(&bytes, &mut samples);
+    samples
+}
+
+/// The same as another codec leaves it.
+fn through_alaw(samples: &[i16]) -> Vec<i16> {
+    let (mut bytes, mut heard) = (vec![0; samples.len()], vec![0; samples.len()]);
+    g711::encode_alaw_into(samples, &mut bytes);
+    g711::decode_alaw_into(&bytes, &mut heard);
+    heard
+}
+
+/// The same over a line that hums and hisses, and a network that loses a frame in so many.
+fn over_a_bad_line(samples: &[i16], one_in: u64, entropy: &mut Entropy) -> Vec<i16> {
+    let mut heard = samples.to_vec();
+    for frame in heard.chunks_mut(FRAME) {
+        let is_lost = entropy.next_u64().is_multiple_of(one_in);
+        for sample in frame {
+            let noise = (entropy.next_u64() % 121) as i16 - 60;
+            *sample = if is_lost { 0 } else { sample.saturating_add(noise) };
+        }
+    }
+    heard
+}
+
+#[test]
+fn spoken_greetings_are_told_apart_across_codecs_and_losses() {
+    let answerers = [
+        ("hello", Answerer::Human),
+        ("allo", Answerer::Human),
+        ("greeting", Answerer::Machine),
+        ("repondeur", Answerer::Machine),
+    ];
+    for (name, answerer) in answerers {
+        let voice = [pause(300), spoken(name)].concat();
+        let judgement = judged(std::slice::from_ref(&voice));
+        assert_eq!(judgement.answerer(), answerer, "{name}: {judgement}");
+        let judgement = judged(&[through_alaw(&voice)]);
+        assert_eq!(judgement.answerer(), answerer, "{name} in A-law: {judgement}");
+        for seed in 0..20 {
+            let mut entropy = Entropy::new(seed);
+            let judgement = judged(&[over_a_bad_line(&voice, 40, &mut entropy)]);
+            assert_eq!(judgement.answerer(), answerer, "{name}, line {seed}: {judgement}");
+        }
+    }
+}
+
+#[test]
+fn whatever_is_heard_it_is_known_in_time() {
+    for seed in 0..200 {
+        let (mut entropy, mut speaker) = (Entropy::new(seed), Speaker::new(seed));
+        let mut samples = vec![];
+        while samples.len() < 8 * 6000 {
+            let length = 20 + (entropy.next_u64() % 800) as usize;
+            match entropy.next_u64() % 5 {
+                0 => samples.extend(pause(length)),
+                1 => samples.extend(speaker.words(length)),
+                2 => samples.extend(tone(425.0, length, 6000.0)),
+                3 => samples.extend((0..length * 8).map(|_| entropy.next_u64() as i16)),
+                _ => samples.extend(
+                    (0..length * 8).map(|at| if at % 3 == 0 { i16::MIN } else { i16::MAX }),
+                ),
+            }
+        }
+        let found = noticed(Watch::machine(MachineSettings::default()), &samples);
+        let [(at, Noticed::Judged(_))] = found[..] else { panic!("{seed}: {found:?}") };
+        assert!(at <= 5020, "{seed}: {at}");
+    }
 }

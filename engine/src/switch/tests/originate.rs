@@ -1,11 +1,12 @@
 //! Calls that nobody makes: Originate, and what ends or moves other calls.
 
+use bstr::BString;
 use diesis_dialplan::operation::{Destination, DialPlace, OriginateStatus, OriginateTarget};
 
 use super::*;
 use crate::{
     sip::HeaderName,
-    switch::{CommandId, Completion, Originate},
+    switch::{CommandId, Completion, Originate, OriginateNews},
 };
 
 const PLAN: &str = "
@@ -51,6 +52,11 @@ exten => 400,1,NoOp(not labelled)
 same => n(here),NoOp(moved here)
 same => n,Wait(60)
 exten => failed,1,NoOp(failed ${REASON} for ${CALLERID(num)})
+
+[followed]
+exten => s,1,Set(LEFT=inside)
+same => n,Wait(60)
+exten => h,1,Set(LEFT=behind)
 
 [sub]
 exten => s,1,Set(BEFORE=${CHANNEL:0:9})
@@ -233,6 +239,69 @@ fn a_command_originates_and_hears_of_the_answer() {
     assert_has(&exchange, "NoOp(answered    777 )");
     bob.hang_up_callee(&mut exchange, &invite);
     exchange.assert_nothing_left();
+}
+
+/// What became of a followed call.
+fn news(exchange: &Exchange, id: CommandId) -> Vec<OriginateNews> {
+    let news = exchange.events.iter().filter_map(|event| match event {
+        SwitchEvent::OriginateNews { command, news } if *command == id => Some(news.clone()),
+        _ => None,
+    });
+    news.collect()
+}
+
+fn follow(exchange: &mut Exchange, keep: &[&str]) -> CommandId {
+    let to = Destination { technology: "PJSIP".into(), resource: "bob".into() };
+    let target =
+        OriginateTarget::Place { context: "followed".into(), extension: "s".into(), priority: 1 };
+    let follow = Some(keep.iter().map(|name| BString::from(*name)).collect());
+    exchange.originate(Box::new(Originate { follow, ..Originate::new(to, target) }))
+}
+
+#[test]
+fn a_followed_call_tells_its_channel_its_answer_its_keys_and_what_its_dialplan_left() {
+    let (mut exchange, mut bob) = exchange();
+    let id = follow(&mut exchange, &["LEFT", "NONE"]);
+    let invite = bob.take_invite(&mut exchange);
+    assert!(matches!(&news(&exchange, id)[..], [OriginateNews::Calling { .. }]));
+    bob.answer_call(&mut exchange, &invite, 200);
+    // The origination itself has the first id.
+    exchange.press(ChannelId::new(2), "12#");
+    exchange.run_for(secs(3));
+    bob.hang_up_callee(&mut exchange, &invite);
+    let all = news(&exchange, id);
+    let [
+        OriginateNews::Calling { channel },
+        OriginateNews::Answered { channel: up },
+        OriginateNews::Ended(report),
+    ] = &all[..]
+    else {
+        panic!("{all:?}");
+    };
+    assert!(channel.starts_with(b"PJSIP/bob-") && channel == up);
+    assert_eq!((report.status, report.cause), (OriginateStatus::Success, Cause::NORMAL_CLEARING));
+    assert_eq!(report.keys, "12#");
+    assert_eq!(report.variables, [("LEFT".into(), "behind".into())]);
+    assert!(report.talked >= secs(3) && report.answered.is_some_and(|at| at < report.ended));
+    exchange.assert_nothing_left();
+}
+
+#[test]
+fn a_followed_call_that_nobody_answers_tells_why() {
+    for (status, expected) in [
+        (486, (OriginateStatus::Busy, Cause::USER_BUSY)),
+        (603, (OriginateStatus::Failed, Cause::CALL_REJECTED)),
+    ] {
+        let (mut exchange, mut bob) = exchange();
+        let id = follow(&mut exchange, &[]);
+        let invite = bob.take_invite(&mut exchange);
+        bob.answer_call(&mut exchange, &invite, status);
+        let all = news(&exchange, id);
+        let [_, OriginateNews::Ended(report)] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((report.status, report.cause), expected);
+        assert_eq!(report.answered, None);
+        exchange.assert_nothing_left();
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Robots: which one a call occupies, for whom it is, and what it is told when all are busy.
 
-use diesis_dialplan::conf::MemoryFiles;
+use diesis_dialplan::{conf::MemoryFiles, operation::OriginateTarget};
 
 use super::*;
-use crate::{config::Configuration, sip::HeaderName};
+use crate::{config::Configuration, sip::HeaderName, switch::Originate};
 
 const PJSIP: &str = "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:5060\n";
 const DIALPLAN: &str = "[robots]\n\
@@ -127,15 +127,8 @@ fn rob_1_calls_and_counts_outlive_a_reload() {
     assert_eq!(exchange.switch.view_pools(exchange.now)[0].lines, 14, "with nothing else changed");
 }
 
-const OUTGOING: &str = "[robots]\nexten => _6XXX,1,NoOp(for ${ROBOT(user)})\n\
-    same => n,Dial(Robot/rules/0142685300,20)\nsame => n,NoOp(${DIALSTATUS})\n\
-    same => n,Dial(Robot/other/1)\nsame => n,NoOp(${DIALSTATUS})\n";
-
-#[test]
-fn rob_1_an_application_calls_as_a_free_registered_robot_of_its_pool() {
-    let mut exchange = Exchange::new(config(&range("")), OUTGOING, &[]);
-    exchange.run_for(Duration::from_millis(250));
-    // The telephone system takes the registrations of 6000 and 6002 alone.
+/// The telephone system takes the registrations of 6000 and 6002 alone.
+fn take_registrations(exchange: &mut Exchange) -> Phone {
     let mut pbx = Phone::new("pbx", "", 7);
     for letter in exchange.letters_to(([127, 0, 1, 7], 5060).into()) {
         let register = Phone::read_request(letter).expect("a REGISTER");
@@ -148,8 +141,37 @@ fn rob_1_an_application_calls_as_a_free_registered_robot_of_its_pool() {
         )
         .with(HeaderName::Contact, &contact[..])
         .with(HeaderName::Expires, "120");
-        pbx.reply(&mut exchange, &response);
+        pbx.reply(exchange, &response);
     }
+    pbx
+}
+
+/// As campaigns do it.
+#[test]
+fn rob_1_an_originated_call_is_made_by_a_free_robot_of_its_pool() {
+    let mut exchange = exchange("");
+    let mut pbx = take_registrations(&mut exchange);
+    let to = Originate::destination(b"Robot/rules/0142685300").expect("a destination");
+    let target = OriginateTarget::Application { name: "Wait".into(), arguments: "1".into() };
+    exchange.originate(Box::new(Originate::new(to, target)));
+    let invite = pbx.take_invite(&mut exchange);
+    assert_eq!(invite.uri().as_str(), "sip:0142685300@127.0.1.7");
+    let from = invite.from_header().expect("it has one");
+    assert!(["sip:6000@127.0.1.7", "sip:6002@127.0.1.7"].contains(&from.uri().as_str()));
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].used, 1);
+    pbx.answer_call(&mut exchange, &invite, 486);
+    assert_eq!(exchange.switch.view_pools(exchange.now)[0].used, 0, "it is given back");
+}
+
+const OUTGOING: &str = "[robots]\nexten => _6XXX,1,NoOp(for ${ROBOT(user)})\n\
+    same => n,Dial(Robot/rules/0142685300,20)\nsame => n,NoOp(${DIALSTATUS})\n\
+    same => n,Dial(Robot/other/1)\nsame => n,NoOp(${DIALSTATUS})\n";
+
+#[test]
+fn rob_1_an_application_calls_as_a_free_registered_robot_of_its_pool() {
+    let mut exchange = Exchange::new(config(&range("")), OUTGOING, &[]);
+    exchange.run_for(Duration::from_millis(250));
+    let mut pbx = take_registrations(&mut exchange);
     let _first = call(&mut exchange, 1, "6000", Some((HeaderName::Diversion, "<sip:4711@pbx>")));
     let invite = pbx.take_invite(&mut exchange);
     assert_eq!(invite.uri().as_str(), "sip:0142685300@127.0.1.7");
