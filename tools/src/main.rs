@@ -13,6 +13,7 @@ mod load;
 mod log;
 mod numbering;
 mod replace;
+mod rules;
 mod run;
 mod schedule;
 mod service;
@@ -66,6 +67,7 @@ fn carry_out(command: Command) -> ExitCode {
         Command::Convert(options) => convert::run(&options),
         Command::Sounds(question) => sounds::run(&question),
         Command::Numbering(question) => numbering::run(&question),
+        Command::Rules(question) => rules::run(&question),
         Command::Sox(options) => sox::run(&options),
         Command::Load(options) => load::run(&options),
         Command::Show(show) => show::run(&show),

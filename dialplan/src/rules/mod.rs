@@ -6,6 +6,7 @@
 
 pub mod circles;
 pub mod decide;
+mod desk;
 mod model;
 mod presence;
 pub mod rights;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use bstr::{BStr, BString};
 
+pub use desk::Desk;
 pub use model::{Draft, Moment, Origin, Owner, Rule, RuleError, Side, Target};
 pub use presence::{Conditions, Presence, Presences, Source};
 pub use rights::{Grant, Refusal, Rights};
@@ -117,6 +119,9 @@ pub struct User {
     pub numbers: Vec<BString>,
     /// The own telephone, as Dial takes it.
     pub device: Option<BString>,
+    /// The device whose state says how present the user is, as DEVICE_STATE takes it; without one
+    /// the own telephone.
+    pub watch: Option<BString>,
     /// The group's name.
     pub group: Option<BString>,
     /// The domain's name.
@@ -129,6 +134,14 @@ pub struct User {
     pub rights: Rights,
     /// An administrator's rules, by number.
     pub rules: BTreeMap<u32, Rule>,
+}
+
+impl User {
+    /// The device whose state says how present the user is.
+    #[must_use]
+    pub fn watched(&self) -> Option<&BString> {
+        self.watch.as_ref().or(self.device.as_ref())
+    }
 }
 
 impl Rulebook {

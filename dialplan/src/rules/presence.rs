@@ -145,7 +145,7 @@ impl Conditions<'_> {
         {
             found.push((Presence::Absent, Source::Schedule(name.clone())));
         }
-        if let Some(device) = &user.device {
+        if let Some(device) = user.watched() {
             let state = (self.device_state)(BStr::new(device));
             let presence = match state.as_slice() {
                 b"INUSE" | b"BUSY" | b"RINGINUSE" | b"ONHOLD" | b"RINGING" => Some(Presence::Busy),

@@ -205,6 +205,43 @@ impl Rulebook {
         Ok(new)
     }
 
+    /// All changes of a rule, or none of them. Gives the rule as it is then.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    pub fn change_all(
+        &self,
+        user: &User,
+        number: u32,
+        actor: Actor<'_>,
+        changes: &[Change],
+        database: &mut Database,
+    ) -> Result<Option<Rule>, ChangeError> {
+        let paths = [over(user.name.as_bstr(), number), own_key(user.name.as_bstr(), number)];
+        let before = paths.map(|path| {
+            let value = database.value(FAMILY, &path).map(BStr::to_owned);
+            (path, value)
+        });
+        let mut changed = Ok(None);
+        for change in changes {
+            changed = self.change(user, number, actor, change, database);
+            if changed.is_err() {
+                break;
+            }
+        }
+        if changed.is_err() {
+            for (path, value) in before {
+                match value {
+                    Some(value) => database.set(FAMILY, &path, &value),
+                    None => {
+                        database.delete(FAMILY, &path);
+                    }
+                }
+            }
+        }
+        changed
+    }
+
     /// The first rule of a user that is active: what the groups that it is shared with see.
     #[must_use]
     pub fn first_active(&self, user: &User, conditions: &Conditions<'_>) -> Option<Rule> {

@@ -565,6 +565,7 @@ pub(super) const RULES_USER: KeyTable = KeyTable {
         "type",
         "number",
         "device",
+        "watch",
         "group",
         "domain",
         "schedule",

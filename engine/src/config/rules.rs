@@ -258,6 +258,10 @@ fn user(
             true => setting.optional_text(&mut user.device),
             false => setting.invalid("a telephone as Dial takes it, such as PJSIP/1001"),
         },
+        b"watch" => match setting.value().iter().any(|byte| b"/:".contains(byte)) {
+            true => setting.optional_text(&mut user.watch),
+            false => setting.invalid("a device, such as PJSIP/1001 or Custom:boss"),
+        },
         b"group" => of_kind(setting, Kind::Group, grants, &mut user.group),
         b"domain" => of_kind(setting, Kind::Domain, grants, &mut user.domain),
         b"schedule" => schedule(setting, around.timetables, &mut user.schedule),

@@ -11,6 +11,7 @@ mod listener;
 mod metrics;
 pub mod protocol;
 mod quality;
+pub mod rules;
 mod schedules;
 mod serve;
 mod tables;

@@ -40,4 +40,5 @@ pub use program::converse;
 pub use recording::Recording;
 pub use reload::{ReloadError, Reloaded};
 pub use spool::{CallFileError, check_call_file};
+pub use store::kept_database;
 pub use tls::{TlsSetupError, presented_chain};

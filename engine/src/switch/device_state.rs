@@ -373,6 +373,19 @@ impl Switch {
         calls
     }
 
+    /// The state of a device as DEVICE_STATE() tells it.
+    pub(super) fn told_state(&self, device: &BStr, now: Now) -> BString {
+        let sources = Sources {
+            sip: &self.config.sip,
+            registrar: &self.registrar,
+            rooms: &self.rooms,
+            custom: Some(&self.world),
+            plan: Some(&self.config.plan),
+            now: now.instant,
+        };
+        self.devices.state_of(&Device::parse(device), &sources).name().into()
+    }
+
     /// All extensions with a hint, in the order of the dialplan.
     pub fn view_hints(&self) -> Vec<HintView> {
         let view = |hint: &KnownHint| HintView {

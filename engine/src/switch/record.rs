@@ -6,10 +6,17 @@
 //! a store may lose, repeat or batch the earlier ones. A switch keeps at most one that nobody took
 //! for each subject.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::world::DatabaseChange;
+use diesis_dialplan::{
+    rules::{Desk, User},
+    world::DatabaseChange,
+};
 use jiff::Timestamp;
 
 use super::{Switch, SwitchEvent};
@@ -123,6 +130,22 @@ impl Switch {
     /// Deletes an entry of the dialplan's database; `false` when there is none.
     pub fn delete_from_database(&mut self, family: &[u8], key: &[u8]) -> bool {
         self.world.database.delete(family, key).is_some()
+    }
+
+    /// Lets somebody look at forwarding rules, or change them.
+    pub fn with_rules<T>(&mut self, now: Now, act: impl FnOnce(Desk<'_>) -> T) -> T {
+        let plan = Arc::clone(&self.config.plan);
+        let devices = plan.rules().users().filter_map(User::watched);
+        let states: HashMap<&BStr, BString> = devices
+            .map(|device| (device.as_bstr(), self.told_state(device.as_bstr(), now)))
+            .collect();
+        act(Desk {
+            plan: &plan,
+            database: &mut self.world.database,
+            now: now.wall,
+            zone: self.config.time_zone.clone(),
+            device_state: &|device| states.get(device).cloned().unwrap_or_default(),
+        })
     }
 
     /// Puts back the bindings that an earlier switch kept; call it before anything comes in. What has expired,

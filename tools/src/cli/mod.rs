@@ -9,6 +9,7 @@ mod headerless;
 pub(crate) mod load;
 pub(crate) mod numbering;
 pub(crate) mod operate;
+pub(crate) mod rules;
 pub(crate) mod schedule;
 pub(crate) mod sounds;
 pub(crate) mod sox;
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     /// Ask a numbering plan what becomes of numbers; check, export and import its rules
     #[command(subcommand)]
     Numbering(numbering::Numbering),
+    /// Look at forwarding rules, change them, and say what becomes of a call and why
+    Rules(rules::Rules),
     /// Make certificates for SIP over TLS, or say what is wrong with one
     #[command(subcommand)]
     Cert(cert::Cert),

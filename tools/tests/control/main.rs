@@ -11,5 +11,6 @@ mod recorded;
 mod registrations;
 mod reload;
 mod restart;
+mod rules;
 mod running;
 mod trace;

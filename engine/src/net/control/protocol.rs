@@ -107,6 +107,11 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
+    /// Forwarding rules.
+    Rules {
+        /// What about them.
+        order: super::rules::Order,
+    },
     /// End a call, or all of them.
     Hangup {
         /// The channel's name or number, or `all`.

@@ -10,7 +10,7 @@ use super::{
     listener::Answer,
     metrics::{self, Observed},
     protocol::{Command, Direction, Reply, Setting, SipMessage, What},
-    quality, schedules, tables, videoshare,
+    quality, rules, schedules, tables, videoshare,
 };
 use crate::{
     channel::Cause,
@@ -45,6 +45,7 @@ pub(super) async fn serve(
         Command::VideoShare { action, room, who, name } => {
             videoshare::order(action, room, (who, name), wires, answer).await
         }
+        Command::Rules { order } => rules::order(order, wires, answer).await,
         Command::Hangup { channel } => hang_up(channel, wires, answer).await,
         Command::Originate {
             destination,

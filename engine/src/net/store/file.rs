@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use bstr::BString;
+use redb::{Builder, Database, ReadOnlyDatabase, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::Restored;
 use crate::{
@@ -152,6 +153,22 @@ pub(super) fn load(database: &Database) -> Result<Restored, Reason> {
             restored.database.push((key.value().into(), value.value().into()));
         }
         Ok(restored)
+    })
+}
+
+/// The dialplan's database of a file that no engine uses; nothing where there is no file.
+pub(super) fn peek(path: &Path) -> Result<Vec<(BString, BString)>, Reason> {
+    if !path.try_exists().map_err(Reason::System)? {
+        return Ok(vec![]);
+    }
+    guarded(|| {
+        let read = ReadOnlyDatabase::open(path)?.begin_read()?;
+        let mut entries = vec![];
+        for row in read.open_table(DATABASE)?.iter()? {
+            let (key, value) = row?;
+            entries.push((key.value().into(), value.value().into()));
+        }
+        Ok(entries)
     })
 }
 

@@ -56,6 +56,16 @@ impl Drop for Store {
     }
 }
 
+/// The dialplan's database in a directory that no engine uses, `family/key` and value; nothing where
+/// none was kept.
+///
+/// # Errors
+/// Why it can not be read, in words.
+pub fn kept_database(directory: &Path) -> Result<Vec<(BString, BString)>, String> {
+    let path = directory.join(NAME);
+    file::peek(&path).map_err(|reason| StoreError::new(&path, reason).to_string())
+}
+
 impl Store {
     /// Opens or makes the file, and reads what is in it. One that is damaged is moved aside.
     ///
