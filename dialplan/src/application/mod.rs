@@ -15,6 +15,7 @@ mod read;
 mod record;
 mod retry;
 mod rules;
+mod rules_menu;
 mod schedule;
 mod table;
 mod timing;
@@ -31,6 +32,7 @@ pub(crate) use call::{AVAILABLE_OPTIONS, dial_on, originate_on};
 pub(crate) use flow::gosub;
 pub(crate) use retry::Retry;
 pub(crate) use rules::Forwarding;
+pub(crate) use rules_menu::Menu as RulesMenu;
 pub(crate) use timing::Condition;
 pub(crate) use videoshare::Passage;
 
@@ -201,6 +203,7 @@ pub(crate) fn resume(run: &mut Run<'_>, continuation: Continuation, outcome: Out
         Continuation::Conference => media::conference_done(run, &outcome),
         Continuation::Dial { continues } => call::dial_done(run, continues, outcome),
         Continuation::RetryDial(retry) => retry::retry_on(run, retry, outcome),
+        Continuation::RulesMenu(menu) => rules_menu::menu_on(run, menu, &outcome),
         Continuation::Rules(forwarding) => rules::rules_on(run, forwarding, outcome),
         Continuation::Originate => call::originate_done(run, &outcome),
         Continuation::Redirect => call::redirect_done(run, &outcome),

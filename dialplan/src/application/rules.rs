@@ -94,26 +94,31 @@ pub(super) fn rules(run: &mut Run<'_>, text: &[u8]) -> Flow {
 
 /// Whose call this is: that of whoever the robot is attributed to, or that diverted it here, or that
 /// was called.
-fn diverted_from(run: &mut Run<'_>) -> Vec<u8> {
-    if crate::function::find(b"ROBOT").is_some() {
-        let user = run.scope.named(b"ROBOT(user)");
-        if !user.is_empty() {
-            return user;
-        }
-    }
-    let from = run.scope.state.channel.redirecting.from.number.clone();
-    from.filter(|number| !number.is_empty())
-        .unwrap_or_else(|| run.scope.state.extension.clone())
-        .into()
+fn diverted_from(run: &Run<'_>) -> Vec<u8> {
+    let channel = &run.scope.state.channel;
+    let from = channel.redirecting.from.number.clone().unwrap_or_default();
+    let known = [channel.robot.user.clone(), from];
+    let known = known.into_iter().find(|number| !number.is_empty());
+    known.unwrap_or_else(|| run.scope.state.extension.clone()).into()
 }
 
 /// What the user's telephone did when it diverted the call here; `None` when it did not.
 fn diversion_of(run: &Run<'_>, user: &User) -> Option<Moment> {
-    let redirecting = &run.scope.state.channel.redirecting;
-    let from = run.scope.plan.rules().user_of(redirecting.from.number.as_ref()?)?;
-    (from.name == user.name).then_some(match redirecting.reason.code {
-        REASON_BUSY => Moment::Busy,
-        REASON_NO_ANSWER => Moment::NoAnswer,
+    let channel = &run.scope.state.channel;
+    let is_his = |number: &BString| {
+        run.scope.plan.rules().user(number).is_some_and(|it| it.name == user.name)
+    };
+    let robot = &channel.robot;
+    match robot.reason.as_slice() {
+        b"user-busy" if is_his(&robot.user) => return Some(Moment::Busy),
+        b"no-answer" if is_his(&robot.user) => return Some(Moment::NoAnswer),
+        _ => {}
+    }
+    let from = channel.redirecting.from.number.as_ref().is_some_and(is_his);
+    let is_diverted = from || (!robot.user.is_empty() && is_his(&robot.user));
+    is_diverted.then_some(match channel.redirecting.reason.code {
+        REASON_BUSY if from => Moment::Busy,
+        REASON_NO_ANSWER if from => Moment::NoAnswer,
         _ => Moment::Immediate,
     })
 }

@@ -5,7 +5,8 @@
 
 use super::{
     Application, Support, bridging, call, conference, controlled, flow, legacy, listening, loops,
-    media, program, read, record, retry, rules, schedule, timing, transfer, variables, videoshare,
+    media, program, read, record, retry, rules, rules_menu, schedule, timing, transfer, variables,
+    videoshare,
 };
 
 const fn application(
@@ -557,6 +558,12 @@ pub(super) static APPLICATIONS: &[Application] = &[
         "[user[,options[,dialoptions]]]",
         "forward the call as the user's rules say, after their announcement",
         Support::Run(rules::rules),
+    ),
+    application(
+        "RulesMenu",
+        "[user[,code]]",
+        "switch and redirect own forwarding rules by keys, and hear what came of it",
+        Support::Run(rules_menu::rules_menu),
     ),
     application("SayAlpha", "text", "say letter by letter", Support::Run(media::say_alpha)),
     application(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
-use crate::application::{Announcing, Condition, Forwarding, Passage, Retry};
+use crate::application::{Announcing, Condition, Forwarding, Passage, Retry, RulesMenu};
 use crate::operation::{Digit, Operation, Outcome, Sound};
 
 /// The executor's memory between two calls of `advance`, besides the channel's state.
@@ -172,6 +172,7 @@ pub(crate) enum Continuation {
     },
     RetryDial(Box<Retry>),
     Rules(Box<Forwarding>),
+    RulesMenu(Box<RulesMenu>),
     Originate,
     Redirect,
     Park,

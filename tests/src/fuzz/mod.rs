@@ -16,6 +16,7 @@ mod media;
 pub mod mutate;
 mod program;
 mod robots;
+mod rules;
 mod sdp;
 pub mod shape;
 mod sip;
@@ -66,6 +67,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         media::TARGETS,
         program::TARGETS,
         robots::TARGETS,
+        rules::TARGETS,
         keys::TARGETS,
         sounds::TARGETS,
         telephone::TARGETS,
