@@ -67,7 +67,7 @@ fn rul_4_a_forward_that_is_busy_goes_to_the_emergency_number() {
 #[test]
 fn rul_6_a_rule_that_was_made_by_command_takes_the_next_call() {
     let engine = robots();
-    let words = "rules add boss 5 forward=noanswer target=9 --as boss -C";
+    let words = "rules add boss 5 origin=external forward=noanswer target=9 --as boss -C";
     let mut command = Command::new(engine::binary());
     let output = command.args(words.split_whitespace()).arg(engine.file("")).output();
     assert!(output.expect("the binary runs").status.success());
