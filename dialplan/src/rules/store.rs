@@ -172,8 +172,9 @@ impl Rulebook {
         {
             return Err(Refusal::AdminRule(number).into());
         }
-        if matches!(actor, Actor::User(_))
-            && let Some(new) = &new
+        // Whoever writes it, a rule of a user counts by the user's rights alone.
+        if let Some(new) = &new
+            && (new.owner == Owner::User || actor != Actor::Admin)
         {
             user.rights.permit(&user.name, new, !user.rules.is_empty())?;
         }

@@ -8,7 +8,7 @@ const RULES: &str = "[general]\nCIRCULARLEVEL=3\ndial=Local/{number}@phones\n\
     [chiefs]\ntype=group\nAuthorizedForward=yes\nAuthorizedForwardExternalBusyNoAnswer=no\n\
     AuthorizeSimpleRules=yes\nIsUserAuthorizedToCreateWithAdminRules=yes\n\
     AuthorizeShareRulesGroup=desk\nAuthorizeInterception=yes\n\
-    [desk]\ntype=group\n\
+    [desk]\ntype=group\nAuthorizedForward=yes\nIsUserAuthorizedToCreateWithAdminRules=yes\n\
     [boss]\ntype=user\nnumber=1001\nwatch=Custom:boss\ngroup=chiefs\n\
     [anna]\ntype=user\nnumber=1002\ngroup=desk\n\
     [away]\ntype=rule\nuser=boss\npriority=10\npresence=absent\ntarget=1002\neditable=yes\n\
