@@ -11,6 +11,7 @@ mod conversion;
 pub mod corpus;
 pub mod coverage;
 mod dialplan;
+mod hours;
 mod keys;
 mod media;
 pub mod mutate;
@@ -68,6 +69,7 @@ pub fn targets() -> impl Iterator<Item = &'static Target> {
         program::TARGETS,
         robots::TARGETS,
         rules::TARGETS,
+        hours::TARGETS,
         keys::TARGETS,
         sounds::TARGETS,
         telephone::TARGETS,
