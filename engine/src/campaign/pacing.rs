@@ -145,6 +145,7 @@ impl Pacing {
             State::Running => return,
         }
         self.begin(entry.0, begun);
+        self.last = self.last.max(Some(begun));
         self.end(entry, outcome, ended);
     }
 

@@ -229,7 +229,6 @@ proptest! {
         let (rest, done) = scene.run(&mut two, now, usize::MAX);
         prop_assert!(done);
         made.sort_by_key(|call| call.1);
-        // The time between the two runs is longer than any interval.
         made.extend(rest);
         scene.check(&made);
     }
