@@ -2,7 +2,7 @@
 //! is sent on after an announcement, never in circles, and each decision can be explained.
 //!
 //! A [`Rulebook`] is what an administrator wrote down. What users change lies in the database
-//! ([`store`]); both together are asked by [`decide`](decide::decide).
+//! ([`store`]); both together are asked by [`Rulebook::decide`].
 
 pub mod circles;
 pub mod decide;

@@ -49,7 +49,7 @@ pub struct CallReport {
     pub talked: Duration,
     /// The keys that were pressed, in their order; at most [`MOST_KEYS`].
     pub keys: String,
-    /// The variables of [`Originate::keep`](super::Originate::keep) that had a value at the end.
+    /// The variables of [`Originate::follow`](super::Originate::follow) that had a value at the end.
     pub variables: Vec<(BString, BString)>,
 }
 

@@ -51,7 +51,7 @@ pub struct Originate {
     /// How the numbers in `destination` and `target` are written. Default: as the dialplan takes them.
     pub numbers: Numbers,
     /// Whoever gave the command wants to hear from the call until its end
-    /// ([`OriginateNews`](super::OriginateNews)), and then what these variables hold.
+    /// ([`OriginateNews`]), and then what these variables hold.
     pub follow: Option<Vec<BString>>,
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct Run {
     /// How long each may ring
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = whole_seconds)]
     pub(crate) timeout: u64,
-    /// The caller that is shown: NUMBER, or NAME <NUMBER>
+    /// The caller that is shown: NUMBER, or `NAME <NUMBER>`
     #[arg(long, value_name = "CALLER", value_parser = caller)]
     pub(crate) caller_id: Option<Caller>,
     /// How often a call that was busy, not answered or failed is made again
