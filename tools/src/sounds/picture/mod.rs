@@ -3,7 +3,6 @@
 
 mod axis;
 mod colour;
-mod font;
 mod raster;
 mod spectrogram;
 mod surface;

@@ -1,7 +1,8 @@
 //! A picture of pixels, and PNG files.
 
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
+
 use super::colour::{Colour, PAPER};
-use super::font::Font;
 use super::surface::{Anchor, Area, Line, Size, Surface, character};
 
 /// Pixels row by row.
@@ -64,8 +65,12 @@ impl Surface for Raster {
             Anchor::Middle => x.saturating_sub(width / 2),
             Anchor::End => x.saturating_sub(width),
         };
+        let (weight, height) = font(size);
         for letter in text.chars() {
-            for (down, row) in Font::of(size).letter(letter).enumerate() {
+            let glyph = get_raster(letter, weight, height)
+                .or_else(|| get_raster('?', weight, height))
+                .expect("the font has a question mark");
+            for (down, row) in glyph.rows().enumerate() {
                 for (across, &cover) in row.iter().enumerate() {
                     self.blend(x + across, y + down, colour, f32::from(cover) / 255.0);
                 }
@@ -105,4 +110,12 @@ pub(super) fn png(width: usize, height: usize, pixels: &[Colour]) -> Vec<u8> {
         .and_then(|mut writer| writer.write_image_data(pixels.as_flattened()));
     written.expect("memory takes all, and there are as many pixels as were told");
     file
+}
+
+/// What the font calls a size.
+pub(super) const fn font(size: Size) -> (FontWeight, RasterHeight) {
+    match size {
+        Size::Small => (FontWeight::Regular, RasterHeight::Size16),
+        Size::Title => (FontWeight::Bold, RasterHeight::Size20),
+    }
 }

@@ -1,7 +1,6 @@
 //! What is drawn on: pixels or an SVG.
 
 use super::colour::Colour;
-use super::font::Font;
 
 /// A rectangle; its corner is at the top left.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,5 +67,6 @@ pub(super) trait Surface {
 
 /// The width of a character.
 pub(super) const fn character(size: Size) -> usize {
-    Font::of(size).width
+    let (weight, height) = super::raster::font(size);
+    noto_sans_mono_bitmap::get_raster_width(weight, height)
 }
