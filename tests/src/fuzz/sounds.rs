@@ -180,6 +180,10 @@ fn raw_file(input: &[u8]) -> Shape {
         let mut written = Vec::new();
         let mut encoder = Encoder::new(coding).expect("it is written");
         encoder.encode(&sound.samples, &mut written);
+        if is_compressed(&written) {
+            // Both zeros of µ-law are written as one, which can spell a header.
+            continue;
+        }
         assert_eq!(format.parse(&written).ok().as_ref(), Some(&sound));
         shape.count(sound.samples.len());
     }
