@@ -3,17 +3,22 @@
 //!
 //! It touches no call itself: what is to be done comes out of [`Meeting::poll_action`].
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod attendee;
+mod calling;
+mod ending;
 
-use bstr::{BString, ByteSlice};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use bstr::ByteSlice;
 use diesis_dialplan::videoshare::{End, Ending, Person, Role, Room, Unreached, When, Who};
 
-use super::report::{MeetingEnd, MeetingReport, PersonReport};
+use super::report::{MeetingEnd, MeetingReport};
 use crate::{channel::ChannelId, clock::Now};
+use attendee::Attendee;
+pub(in crate::switch) use attendee::Parting;
+pub(super) use attendee::guest;
+pub use attendee::{PersonKind, PersonState};
+pub(super) use calling::CallError;
 
 /// Which meeting: a room has one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,111 +48,6 @@ enum Phase {
     Over,
 }
 
-/// Somebody who takes part, or should.
-#[derive(Debug)]
-struct Attendee {
-    person: Person,
-    kind: PersonKind,
-    state: PersonState,
-    attempts: u32,
-    /// The call that is being made to him.
-    origination: Option<ChannelId>,
-    /// The call he talks by, or is asked by.
-    channel: Option<ChannelId>,
-    /// Whether he is in, or on his way in.
-    is_seated: bool,
-    /// When he is called again.
-    retry_at: Option<Instant>,
-    first_joined: Option<jiff::Timestamp>,
-    since: Option<Instant>,
-    present: Duration,
-}
-
-/// What somebody is to a conference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PersonKind {
-    /// Its master.
-    Master,
-    /// On its list.
-    Listed,
-    /// Invited while it went on.
-    Invited,
-    /// Came by himself.
-    Guest,
-}
-
-impl PersonKind {
-    /// For tables and reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Master => "master",
-            Self::Listed => "participant",
-            Self::Invited => "invited",
-            Self::Guest => "guest",
-        }
-    }
-}
-
-/// How it stands with somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PersonState {
-    /// Nothing happened yet.
-    Expected,
-    /// Is being called.
-    Calling,
-    /// His telephone rings.
-    Ringing,
-    /// Answered, and is asked whether he comes.
-    Answered,
-    /// Waits for the master.
-    Waiting,
-    /// Is in the conference.
-    Joined,
-    /// Was in it.
-    Left,
-    /// Was sent away.
-    Removed,
-    /// Answered and declined.
-    Refused,
-    /// Answered and pressed no key: a machine, maybe.
-    NotAccepted,
-    /// Is busy.
-    Busy,
-    /// Does not answer.
-    NoAnswer,
-    /// Can not be called.
-    Failed,
-    /// The call was given up, for it was not needed any more.
-    Cancelled,
-}
-
-impl PersonState {
-    /// For tables and reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Expected => "expected",
-            Self::Calling => "calling",
-            Self::Ringing => "ringing",
-            Self::Answered => "answered",
-            Self::Waiting => "waiting",
-            Self::Joined => "joined",
-            Self::Left => "left",
-            Self::Removed => "removed",
-            Self::Refused => "refused",
-            Self::NotAccepted => "not accepted",
-            Self::Busy => "busy",
-            Self::NoAnswer => "no answer",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether he is there.
-    pub const fn is_present(self) -> bool {
-        matches!(self, Self::Waiting | Self::Joined)
-    }
-}
-
 /// What is to be done for a meeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::switch) enum Action {
@@ -167,17 +67,6 @@ pub(in crate::switch) enum Action {
     Orphaned,
     /// It is over.
     Over(Box<MeetingReport>),
-}
-
-/// Why somebody can not be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CallError {
-    #[error("there is nobody of that number or place in the list")]
-    Nobody,
-    #[error("he is in the conference, or being called")]
-    Busy,
-    #[error("no more people can be invited")]
-    Full,
 }
 
 impl Meeting {
@@ -341,149 +230,9 @@ impl Meeting {
         self.end_if_deserted(now);
     }
 
-    fn lose_master(&mut self, now: Now) {
-        let Ending::WithMaster { grace } = self.room.ending else { return };
-        if self.phase != Phase::Open {
-            return;
-        }
-        if grace.is_zero() {
-            return self.end(MeetingEnd::MasterLeft, now);
-        }
-        self.phase = Phase::Orphaned { until: now.instant + grace };
-        self.actions.push_back(Action::Orphaned);
-        for index in 0..self.people.len() {
-            if self.people[index].state == PersonState::Joined {
-                self.people[index].state = PersonState::Waiting;
-                self.actions.push_back(Action::Changed(index));
-            }
-        }
-    }
-
-    /// A call to somebody begins.
-    pub(super) fn is_called(&mut self, index: usize, origination: ChannelId) {
-        let Some(it) = self.people.get_mut(index) else { return };
-        it.origination = Some(origination);
-    }
-
-    /// His telephone rings.
-    pub(super) fn rings(&mut self, index: usize) {
-        let Some(it) = self.people.get_mut(index) else { return };
-        if it.state == PersonState::Calling {
-            it.state = PersonState::Ringing;
-            self.actions.push_back(Action::Changed(index));
-        }
-    }
-
-    /// He, or a machine, answered; whether he is still wanted.
-    pub(super) fn answered(&mut self, index: usize, channel: ChannelId) -> bool {
-        let Some(it) = self.people.get_mut(index) else { return false };
-        if it.origination.take().is_none() || self.phase == Phase::Over {
-            return false;
-        }
-        it.channel = Some(channel);
-        it.state = PersonState::Answered;
-        self.actions.push_back(Action::Changed(index));
-        true
-    }
-
-    /// The call to him led nowhere.
-    pub(super) fn unreached(&mut self, index: usize, why: Unreached, now: Now) {
-        let Some(it) = self.people.get_mut(index) else { return };
-        if !matches!(it.state, PersonState::Calling | PersonState::Ringing) {
-            return;
-        }
-        it.origination = None;
-        it.state = match why {
-            Unreached::Busy => PersonState::Busy,
-            Unreached::NoAnswer => PersonState::NoAnswer,
-            Unreached::NotAccepted => PersonState::NotAccepted,
-            Unreached::Failed => PersonState::Failed,
-        };
-        self.actions.push_back(Action::Changed(index));
-        self.retry(index, why, now);
-        self.end_if_deserted(now);
-    }
-
-    /// He rejected the call.
-    pub(super) fn declined(&mut self, index: usize, now: Now) {
-        let Some(it) = self.people.get_mut(index) else { return };
-        if it.origination.take().is_some() {
-            it.state = PersonState::Refused;
-            self.actions.push_back(Action::Changed(index));
-        }
-        self.end_if_deserted(now);
-    }
-
     /// Somebody was not let in: if nobody else is there, that was all.
     pub(super) fn turned_away(&mut self, now: Now) {
         self.end_if_deserted(now);
-    }
-
-    fn retry(&mut self, index: usize, why: Unreached, now: Now) {
-        let calling = &self.room.calling;
-        let it = &mut self.people[index];
-        let is_due = it.attempts > 0
-            && it.attempts <= calling.retries
-            && calling.retry_on.contains(&why)
-            && self.phase != Phase::Over;
-        it.retry_at = is_due.then(|| now.instant + calling.retry_delay);
-    }
-
-    /// Calls somebody, now.
-    pub(super) fn call(&mut self, index: usize, now: Now) -> Result<(), CallError> {
-        let it = self.people.get_mut(index).ok_or(CallError::Nobody)?;
-        let is_open =
-            it.channel.is_some() || matches!(it.state, PersonState::Calling | PersonState::Ringing);
-        if self.phase == Phase::Over {
-            return Err(CallError::Nobody);
-        }
-        if is_open {
-            return Err(CallError::Busy);
-        }
-        it.state = PersonState::Calling;
-        it.attempts += 1;
-        it.retry_at = None;
-        self.actions.extend([Action::Changed(index), Action::Call(index)]);
-        // Whoever waits alone for somebody that is called waits on.
-        if let Phase::Waiting { until: until @ Some(_) } = &mut self.phase {
-            let wait = self.room.limits.wait;
-            *until = wait.and_then(|wait| now.instant.checked_add(wait)).max(*until);
-        }
-        Ok(())
-    }
-
-    /// Calls one of the list, again or first: by number.
-    pub(super) fn invite(&mut self, person: Person, now: Now) -> Result<usize, CallError> {
-        let known = self.people.iter().position(|it| it.person.number == person.number);
-        let index = match known {
-            Some(index) => index,
-            None if self.people.len() >= MOST_PEOPLE => return Err(CallError::Full),
-            None => {
-                self.people.push(Attendee::new(person, PersonKind::Invited));
-                self.people.len() - 1
-            }
-        };
-        // By hand the tries begin anew.
-        self.people[index].attempts = 0;
-        self.call(index, now).map(|()| index)
-    }
-
-    /// The same by place in the list.
-    pub(super) fn call_again(&mut self, index: usize, now: Now) -> Result<(), CallError> {
-        self.people.get_mut(index).ok_or(CallError::Nobody)?.attempts = 0;
-        self.call(index, now)
-    }
-
-    /// Calls those of the list whom nobody called yet; how many.
-    pub(super) fn call_listed(&mut self, now: Now) -> usize {
-        let is_due = |it: &Attendee| {
-            it.kind == PersonKind::Listed
-                && it.person.way.is_called()
-                && it.state == PersonState::Expected
-        };
-        let people = self.people.iter().enumerate().filter(|(_, it)| is_due(it));
-        let due: Vec<usize> = people.map(|(index, _)| index).collect();
-        due.into_iter().filter(|index| self.call(*index, now).is_ok()).count()
     }
 
     /// The present call of somebody.
@@ -554,86 +303,6 @@ impl Meeting {
         self.actions.pop_front()
     }
 
-    /// Nobody is there, and nobody will be.
-    fn end_if_deserted(&mut self, now: Now) {
-        let is_awaited = |it: &Attendee| {
-            it.channel.is_some()
-                || it.retry_at.is_some()
-                || matches!(it.state, PersonState::Calling | PersonState::Ringing)
-        };
-        let is_deserted = match self.phase {
-            Phase::Over => return,
-            // Who is called finds somebody there.
-            Phase::Waiting { .. } => !self.people.iter().any(is_awaited),
-            Phase::Open | Phase::Orphaned { .. } => {
-                !self.people.iter().any(|it| it.channel.is_some())
-            }
-        };
-        if is_deserted {
-            let end = match self.phase {
-                Phase::Waiting { .. } => MeetingEnd::NoMaster,
-                _ if self.ends_with_master() => MeetingEnd::MasterLeft,
-                _ => MeetingEnd::AllLeft,
-            };
-            self.end(end, now);
-        }
-    }
-
-    /// It is over; everybody goes.
-    pub(super) fn end(&mut self, end: MeetingEnd, now: Now) {
-        if self.phase == Phase::Over {
-            return;
-        }
-        self.phase = Phase::Over;
-        let why = match end {
-            MeetingEnd::MasterLeft => End::MasterLeft,
-            MeetingEnd::NoMaster => End::NoMaster,
-            MeetingEnd::TimeIsUp => End::TimeIsUp,
-            MeetingEnd::Ended | MeetingEnd::AllLeft => End::Ended,
-        };
-        for it in &mut self.people {
-            it.retry_at = None;
-            if let Some(origination) = it.origination.take() {
-                it.state = PersonState::Cancelled;
-                self.actions.push_back(Action::CancelCall(origination));
-            }
-            if let Some(channel) = it.channel.take() {
-                let was_there = it.state.is_present();
-                it.count_presence(now);
-                it.state = if was_there { PersonState::Left } else { PersonState::Cancelled };
-                self.actions.push_back(Action::SendAway(channel, why));
-            }
-        }
-        let report = self.report(end, now);
-        self.actions.push_back(Action::Over(Box::new(report)));
-    }
-
-    /// How it stands, as it will be reported.
-    pub(super) fn report(&self, end: MeetingEnd, now: Now) -> MeetingReport {
-        let line = |it: &Attendee| {
-            let since = it.since.map(|since| now.instant.saturating_duration_since(since));
-            PersonReport {
-                number: it.person.number.clone(),
-                name: it.person.name.clone(),
-                kind: it.kind,
-                role: it.person.role,
-                state: it.state,
-                attempts: it.attempts,
-                joined: it.first_joined,
-                present: it.present + since.unwrap_or_default(),
-            }
-        };
-        MeetingReport {
-            room: self.room.name.clone(),
-            began: self.began.wall,
-            opened: self.opened.map(|at| at.wall),
-            ended: now.wall,
-            duration: now.instant.saturating_duration_since(self.began.instant),
-            end,
-            people: self.people.iter().map(line).collect(),
-        }
-    }
-
     /// Whether the master is there.
     pub(super) fn is_open(&self) -> bool {
         self.phase == Phase::Open
@@ -645,55 +314,11 @@ impl Meeting {
     }
 }
 
-/// How somebody leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::switch) enum Parting {
-    /// Hung up, or left by a key.
-    Gone,
-    /// Was sent away.
-    Removed,
-    /// Declined.
-    Refused,
-    /// Pressed no key.
-    Silent,
-    /// The media server did not take him.
-    Unserved,
-}
-
-impl Attendee {
-    fn new(person: Person, kind: PersonKind) -> Self {
-        Self {
-            person,
-            kind,
-            state: PersonState::Expected,
-            attempts: 0,
-            origination: None,
-            channel: None,
-            is_seated: false,
-            retry_at: None,
-            first_joined: None,
-            since: None,
-            present: Duration::ZERO,
-        }
-    }
-
-    fn count_presence(&mut self, now: Now) {
-        if let Some(since) = self.since.take() {
-            self.present += now.instant.saturating_duration_since(since);
-        }
-    }
-}
-
 /// Where the master is in the list.
 pub(super) const MASTER: usize = 0;
 
 /// People of one meeting, all who ever came included: a report has to hold them.
 const MOST_PEOPLE: usize = 2000;
-
-/// The caller as a guest.
-pub(super) fn guest(number: &BString, name: &BString, role: Role) -> Person {
-    Person { name: name.clone(), role, ..Person::new(number.clone()) }
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use diesis_dialplan::videoshare::{Limits, Way};
 
 use super::*;
