@@ -131,8 +131,8 @@ impl Meeting {
         self.call(index, now)
     }
 
-    /// Calls those of the list whom nobody called yet; how many.
-    pub(in crate::switch::videoshare) fn call_listed(&mut self, now: Now) -> usize {
+    /// Calls those of the list whom nobody called yet.
+    pub(in crate::switch::videoshare) fn call_listed(&mut self, now: Now) {
         let is_due = |it: &Attendee| {
             it.kind == PersonKind::Listed
                 && it.person.way.is_called()
@@ -140,7 +140,10 @@ impl Meeting {
         };
         let people = self.people.iter().enumerate().filter(|(_, it)| is_due(it));
         let due: Vec<usize> = people.map(|(index, _)| index).collect();
-        due.into_iter().filter(|index| self.call(*index, now).is_ok()).count()
+        for index in due {
+            // He may have come by himself.
+            let _ = self.call(index, now);
+        }
     }
 
     pub(super) fn retry(&mut self, index: usize, why: Unreached, now: Now) {
