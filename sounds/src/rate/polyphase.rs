@@ -111,20 +111,22 @@ impl Polyphase {
         let begin = out.len();
         out.resize(begin + count, 0.0);
         if self.table.interpolated {
-            let (whole, part) = (from / to, from % to);
-            let place = Place { at: self.at, phase: self.phase, whole, part, to };
-            interpolate(&self.table, &self.line, place, &mut out[begin..]);
+            interpolate(&self.table, &self.line, self.place(), &mut out[begin..]);
             self.advance(count);
         } else {
             for block in out[begin..].chunks_mut(self.block.max(to)) {
-                let (at, phase) = (self.at, self.phase);
-                select(&self.table.filters, taps, &self.line, (at, phase), self.rates, block);
+                select(&self.table.filters, taps, &self.line, self.place(), block);
                 self.advance(block.len());
             }
         }
         let used = self.at.min(self.line.len());
         self.line.drain(..used);
         self.at -= used;
+    }
+
+    const fn place(&self) -> Place {
+        let (from, to) = self.rates;
+        Place { at: self.at, phase: self.phase, whole: from / to, part: from % to, to }
     }
 
     /// By so many outputs.
@@ -148,6 +150,12 @@ struct Place {
 }
 
 impl Place {
+    /// Samples until the same phase comes again.
+    #[inline(always)]
+    const fn period(self) -> usize {
+        self.whole * self.to + self.part
+    }
+
     #[inline(always)]
     fn advance(&mut self) {
         self.at += self.whole;
@@ -169,20 +177,19 @@ vectorized! {
         filters: &[f32],
         taps: usize,
         line: &[f32],
-        place: (usize, usize),
-        rates: (usize, usize),
+        place: Place,
         out: &mut [f32],
     ) {
         let (filters, _) = filters.as_chunks();
         match taps / LANES {
-            2 => each::<2>(filters, line, place, rates, out),
-            3 => each::<3>(filters, line, place, rates, out),
-            4 => each::<4>(filters, line, place, rates, out),
-            5 => each::<5>(filters, line, place, rates, out),
-            6 => each::<6>(filters, line, place, rates, out),
-            11 => each::<11>(filters, line, place, rates, out),
-            12 => each::<12>(filters, line, place, rates, out),
-            vectors => each_of_any(filters, vectors, line, place, rates, out),
+            2 => each::<2>(filters, line, place, out),
+            3 => each::<3>(filters, line, place, out),
+            4 => each::<4>(filters, line, place, out),
+            5 => each::<5>(filters, line, place, out),
+            6 => each::<6>(filters, line, place, out),
+            11 => each::<11>(filters, line, place, out),
+            12 => each::<12>(filters, line, place, out),
+            vectors => each_of_any(filters, vectors, line, place, out),
         }
     }
 }
@@ -192,21 +199,21 @@ vectorized! {
 fn each<const VECTORS: usize>(
     filters: &[[f32; LANES]],
     line: &[f32],
-    (mut at, mut row): (usize, usize),
-    (from, to): (usize, usize),
+    mut place: Place,
     out: &mut [f32],
 ) {
     let (filters, _) = filters.as_chunks::<VECTORS>();
     let (mut sums, mut totals) = ([[0.0; LANES]; BESIDE], [0.0; BESIDE]);
+    let (period, to) = (place.period(), place.to);
     for first in 0..to.min(out.len()) {
-        let filter = filters[row];
-        let mut at_now = at;
+        let filter = filters[place.phase];
+        let mut at = place.at;
         for group in out[first..].chunks_mut(BESIDE * to) {
             let count = group.len().div_ceil(to);
             for sums in &mut sums[..count] {
-                let samples: &[[f32; LANES]; VECTORS] = vectors(&line[at_now..]);
+                let samples: &[[f32; LANES]; VECTORS] = vectors(&line[at..]);
                 products(filter.as_flattened(), samples.as_flattened(), sums);
-                at_now += from;
+                at += period;
             }
             for (total_of, sums) in totals[..count].iter_mut().zip(&sums[..count]) {
                 *total_of = total(*sums);
@@ -215,12 +222,7 @@ fn each<const VECTORS: usize>(
                 *out = *total;
             }
         }
-        row += from % to;
-        at += from / to;
-        if row >= to {
-            row -= to;
-            at += 1;
-        }
+        place.advance();
     }
 }
 
@@ -236,27 +238,21 @@ fn each_of_any(
     filters: &[[f32; LANES]],
     vectors: usize,
     line: &[f32],
-    (mut at, mut row): (usize, usize),
-    (from, to): (usize, usize),
+    mut place: Place,
     out: &mut [f32],
 ) {
     for out in out {
-        let filter = filters[row * vectors..][..vectors].as_flattened();
+        let filter = filters[place.phase * vectors..][..vectors].as_flattened();
         let mut sums = [0.0; LANES];
-        products(filter, &line[at..][..filter.len()], &mut sums);
+        products(filter, &line[place.at..][..filter.len()], &mut sums);
         *out = total(sums);
-        row += from % to;
-        at += from / to;
-        if row >= to {
-            row -= to;
-            at += 1;
-        }
+        place.advance();
     }
 }
 
 vectorized! {
     /// Each output by the two filters around its place.
-    fn interpolate(table: &Table, line: &[f32], place: Place, out: &mut [f32]) -> Place {
+    fn interpolate(table: &Table, line: &[f32], place: Place, out: &mut [f32]) {
         let mut place = place;
         let (mut sums, mut next) = ([0.0; LANES], [0.0; LANES]);
         for out in out {
@@ -271,7 +267,6 @@ vectorized! {
             *out = before + (after - before) * part;
             place.advance();
         }
-        place
     }
 }
 
