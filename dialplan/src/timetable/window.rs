@@ -21,8 +21,6 @@ pub(super) struct Window<'a> {
     to: Timestamp,
     /// Events with their closures' places.
     events: Vec<(usize, Span, &'a BStr)>,
-    /// Minutes of each day at which hours begin or end.
-    edges: BTreeSet<usize>,
 }
 
 impl<'a> Window<'a> {
@@ -40,11 +38,7 @@ impl<'a> Window<'a> {
                 events.extend(spans.into_iter().map(|(span, summary)| (place, span, summary)));
             }
         }
-        let closures = timetable.closures.iter().flat_map(|closure| &closure.periods);
-        let mut edges: BTreeSet<usize> =
-            timetable.open.iter().chain(closures).flat_map(super::Period::edges).collect();
-        edges.insert(0);
-        Self { timetable, zone, from, to, events, edges }
+        Self { timetable, zone, from, to, events }
     }
 
     /// What holds at an instant within.
@@ -71,10 +65,19 @@ impl<'a> Window<'a> {
         let days = std::iter::successors(Some(first), move |day| {
             day.tomorrow().ok().filter(|day| *day <= last)
         });
-        days.flat_map(|day| self.edges_of(day)).filter(|at| *at > self.from && *at <= self.to)
+        let minutes = self.minutes();
+        days.flat_map(move |day| self.edges_of(day, &minutes))
+            .filter(|at| *at > self.from && *at <= self.to)
     }
 
-    fn edges_of(&self, day: Date) -> BTreeSet<Timestamp> {
+    /// Minutes of each day at which hours begin or end.
+    fn minutes(&self) -> BTreeSet<usize> {
+        let closures = self.timetable.closures.iter().flat_map(|closure| &closure.periods);
+        let periods = self.timetable.open.iter().chain(closures);
+        std::iter::once(0).chain(periods.flat_map(super::Period::edges)).collect()
+    }
+
+    fn edges_of(&self, day: Date, minutes: &BTreeSet<usize>) -> BTreeSet<Timestamp> {
         let mut found = BTreeSet::new();
         let mut add = |at: DateTime| match self.zone.to_ambiguous_timestamp(at).offset() {
             AmbiguousOffset::Unambiguous { offset } => found.extend(offset.to_timestamp(at)),
@@ -84,7 +87,7 @@ impl<'a> Window<'a> {
                 found.extend(after.to_timestamp(at));
             }
         };
-        for &minute in &self.edges {
+        for &minute in minutes {
             let (hour, minute) = ((minute / 60) as i8, (minute % 60) as i8);
             if let Ok(time) = Time::new(hour, minute, 0, 0) {
                 add(day.to_datetime(time));
@@ -222,12 +225,6 @@ impl Timetable {
             }
         }
         survey
-    }
-
-    /// Whether it is ever open in the year that begins at an instant.
-    #[must_use]
-    pub fn ever_opens(&self, from: Timestamp, system: &TimeZone) -> bool {
-        self.state(from, system, None).is_open() || self.next_change(from, system, 366).is_some()
     }
 
     /// So many days in windows, so that no more than a month's events are counted out at a time.
