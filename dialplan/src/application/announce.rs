@@ -6,10 +6,10 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 
 use super::listening::{judge, wait_for_beep_of};
-use super::media::{answer_first, file_list, is_up, playback_done};
+use super::media::{answer_first, is_up, play_whole, playback_done};
 use crate::arguments::{split, strip};
 use crate::executor::{Continuation, Flow, Run};
-use crate::operation::{DigitSet, MissingFile, Operation, Outcome};
+use crate::operation::{Operation, Outcome};
 
 /// What is done when a machine has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +107,7 @@ pub(super) fn announce_on(run: &mut Run<'_>, announcing: Announcing, outcome: Ou
 }
 
 fn play(files: &[u8]) -> Flow {
-    let operation = Operation::Play {
-        files: file_list(files),
-        interrupt: DigitSet::NONE,
-        missing: MissingFile::Skip,
-        language: None,
-    };
-    Flow::Ask(operation, Continuation::Announce(Box::new(Announcing::Playing)))
+    Flow::Ask(play_whole(files), Continuation::Announce(Box::new(Announcing::Playing)))
 }
 
 /// A machine that has been silent for so long records.

@@ -130,13 +130,17 @@ pub(super) fn playback(run: &mut Run<'_>, text: &[u8]) -> Flow {
         }
     }
     run.scope.assign(b"PLAYBACKSTATUS", b"SUCCESS");
-    let operation = Operation::Play {
+    Flow::Ask(play_whole(files), Continuation::Playback)
+}
+
+/// Plays files to their end, whatever keys are pressed; those that are not there are passed over.
+pub(super) fn play_whole(files: &[u8]) -> Operation {
+    Operation::Play {
         files: file_list(files),
         interrupt: DigitSet::NONE,
         missing: MissingFile::Skip,
         language: None,
-    };
-    Flow::Ask(operation, Continuation::Playback)
+    }
 }
 
 pub(super) fn file_list(text: &[u8]) -> Vec<BString> {

@@ -9,15 +9,13 @@ use std::time::Duration;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::call;
-use super::media::{file_list, is_up};
+use super::media::{is_up, play_whole};
 use super::variables::exec;
 use crate::arguments::{scan_integer, split, strip};
 use crate::executor::{Continuation, Flow, Run};
 use crate::function::with_conditions;
 use crate::host::Level;
-use crate::operation::{
-    AnswerMedia, DialStatus, DigitSet, MissingFile, Operation, Outcome as Result,
-};
+use crate::operation::{AnswerMedia, DialStatus, Operation, Outcome as Result};
 use crate::rules::decide::{Call, Decision, Outcome};
 use crate::rules::{MOST_FORWARDS, Moment, Rule, Target, User, Verification, store};
 
@@ -179,13 +177,7 @@ fn announce(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: Box<Rule>)
         return Flow::Ask(operation, Continuation::Rules(forwarding));
     }
     forwarding.stage = Stage::Announcing(rule);
-    let operation = Operation::Play {
-        files: file_list(&announcement),
-        interrupt: DigitSet::NONE,
-        missing: MissingFile::Skip,
-        language: None,
-    };
-    Flow::Ask(operation, Continuation::Rules(forwarding))
+    Flow::Ask(play_whole(&announcement), Continuation::Rules(forwarding))
 }
 
 fn forward(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: &Rule) -> Flow {

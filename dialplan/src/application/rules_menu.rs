@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::media::{answer_first, file_list, is_up};
+use super::media::{answer_first, is_up, play_whole};
 use crate::arguments::{split, strip};
 use crate::executor::{Continuation, Flow, Run, digit_of};
 use crate::host::Level;
-use crate::operation::{DigitSet, MissingFile, Operation, Outcome, Say};
+use crate::operation::{DigitSet, Operation, Outcome, Say};
 use crate::rules::store::{Actor, Change};
 
 /// A RulesMenu() in progress.
@@ -44,7 +44,7 @@ pub(super) fn rules_menu(run: &mut Run<'_>, text: &[u8]) -> Flow {
     let user = user.name.clone();
     if code.is_empty() {
         let menu = Menu { user, code: Some(code.into()), pending: [play("beep")].into() };
-        return go_on(run, Box::new(menu));
+        return go_on(Box::new(menu));
     }
     apply(run, user, &code)
 }
@@ -66,10 +66,10 @@ pub(super) fn menu_on(run: &mut Run<'_>, mut menu: Box<Menu>, outcome: &Outcome)
             None => {}
         }
     }
-    go_on(run, menu)
+    go_on(menu)
 }
 
-fn go_on(_: &mut Run<'_>, mut menu: Box<Menu>) -> Flow {
+fn go_on(mut menu: Box<Menu>) -> Flow {
     match (menu.pending.pop_front(), &menu.code) {
         (Some(operation), _) => Flow::Ask(operation, Continuation::RulesMenu(menu)),
         (None, Some(_)) => {
@@ -131,16 +131,11 @@ fn parse(code: &[u8]) -> Option<(u32, Vec<Change>)> {
 
 fn conclude(run: &mut Run<'_>, user: BString, status: &str, pending: VecDeque<Operation>) -> Flow {
     run.scope.assign(b"RULESMENU_STATUS", status.as_bytes());
-    go_on(run, Box::new(Menu { user, code: None, pending }))
+    go_on(Box::new(Menu { user, code: None, pending }))
 }
 
 fn play(name: &str) -> Operation {
-    Operation::Play {
-        files: file_list(name.as_bytes()),
-        interrupt: DigitSet::NONE,
-        missing: MissingFile::Skip,
-        language: None,
-    }
+    play_whole(name.as_bytes())
 }
 
 fn say(digits: BString) -> Operation {

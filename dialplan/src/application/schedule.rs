@@ -2,11 +2,11 @@
 
 use bstr::{BStr, BString};
 
-use super::media::{answer_first, file_list, is_up};
+use super::media::{answer_first, is_up, play_whole};
 use super::variables::exec;
 use crate::arguments::strip;
 use crate::executor::{Continuation, Flow, Run};
-use crate::operation::{DigitSet, MissingFile, Operation, Outcome};
+use crate::operation::Outcome;
 use crate::timetable::Override;
 
 /// `Schedule(name)`: goes on when it is open; else plays what the schedule says, follows its action
@@ -35,13 +35,7 @@ pub(super) fn schedule(run: &mut Run<'_>, text: &[u8]) -> Flow {
     match reaction.sound {
         Some(_) if !is_up(run) => answer_first("Schedule", text),
         Some(sound) => {
-            let operation = Operation::Play {
-                files: file_list(&sound),
-                interrupt: DigitSet::NONE,
-                missing: MissingFile::Skip,
-                language: None,
-            };
-            Flow::Ask(operation, Continuation::Closed { action: reaction.action })
+            Flow::Ask(play_whole(&sound), Continuation::Closed { action: reaction.action })
         }
         None => follow(run, reaction.action),
     }
@@ -83,6 +77,7 @@ mod tests {
     use crate::conf::{self, MemoryFiles, Options};
     use crate::executor::{Advance, Executor};
     use crate::host::{ChannelState, MemoryHost};
+    use crate::operation::Operation;
     use crate::plan::{LoadOptions, Plan};
     use crate::timetable::{Closure, Period, Reaction, Standing, Timetable};
 
