@@ -375,15 +375,7 @@ impl Switch {
 
     /// The state of a device as DEVICE_STATE() tells it.
     pub(super) fn told_state(&self, device: &BStr, now: Now) -> BString {
-        let sources = Sources {
-            sip: &self.config.sip,
-            registrar: &self.registrar,
-            rooms: &self.rooms,
-            custom: Some(&self.world),
-            plan: Some(&self.config.plan),
-            now: now.instant,
-        };
-        self.devices.state_of(&Device::parse(device), &sources).name().into()
+        self.look(&Device::parse(device), now).name().into()
     }
 
     /// All extensions with a hint, in the order of the dialplan.
