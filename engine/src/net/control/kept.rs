@@ -10,7 +10,7 @@ use super::{
     listener::Answer,
     protocol::{DatabaseAction, Reply, Table},
     quality,
-    serve::{Why, tell},
+    serve::{Why, tell, tell_unkept},
     tables::text,
 };
 use crate::net::store::{CallQuery, StoredCall};
@@ -175,12 +175,6 @@ fn entry_table(entries: &[(BString, BString)]) -> Table {
         table.push(vec![text(key), text(value)]);
     }
     table
-}
-
-async fn tell_unkept(answer: &mut Answer, why: Option<String>) {
-    if let Some(why) = why {
-        tell(answer, format!("it does not outlive the engine: {why}")).await;
-    }
 }
 
 async fn send(answer: &mut Answer, table: Table) -> Result<(), Why> {

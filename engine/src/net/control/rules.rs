@@ -15,7 +15,7 @@ use super::{
     Wires,
     listener::Answer,
     protocol::{Reply, Table},
-    serve::{Why, tell},
+    serve::{Why, tell_unkept},
     tables::text,
 };
 
@@ -139,9 +139,7 @@ pub(super) async fn order(order: Order, wires: &Wires, answer: &mut Answer) -> R
     for reply in replies? {
         answer.send(&reply).await.map_err(|error| error.to_string())?;
     }
-    if let Some(why) = unkept.filter(|_| changes) {
-        tell(answer, format!("it does not outlive the engine: {why}")).await;
-    }
+    tell_unkept(answer, unkept.filter(|_| changes)).await;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::{
     Wires,
     listener::Answer,
     protocol::{Reply, Table},
-    serve::{Why, tell},
+    serve::{Why, tell, tell_unkept},
     tables::text,
 };
 use crate::switch::ScheduleView;
@@ -29,9 +29,7 @@ pub(super) async fn serve(
             });
             let (done, unkept) = done.await?;
             let view = done?;
-            if let Some(why) = unkept {
-                tell(answer, format!("it does not outlive the engine: {why}")).await;
-            }
+            tell_unkept(answer, unkept).await;
             tell(answer, in_words(&view)).await;
             return Ok(());
         }

@@ -89,6 +89,13 @@ pub(super) async fn tell(answer: &mut Answer, text: impl Into<String>) {
     let _ = answer.send(&Reply::Text(text.into())).await;
 }
 
+/// Says that a change was made which no store keeps, and why.
+pub(super) async fn tell_unkept(answer: &mut Answer, why: Option<String>) {
+    if let Some(why) = why {
+        tell(answer, format!("it does not outlive the engine: {why}")).await;
+    }
+}
+
 impl From<Gone> for String {
     fn from(gone: Gone) -> Self {
         gone.to_string()
