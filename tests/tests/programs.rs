@@ -64,6 +64,7 @@ same => n,Hangup()
 ; It hears a call that goes on.
 exten => 500,1,Answer()
 same => n,AudioFork(ws://127.0.0.1:@PORT@/fork,D(both)i(FORK)c(ulaw))
+same => n,Read(THERE,,1)
 same => n,Playback(digits/7)
 same => n,StopAudioFork(${FORK})
 same => n,Playback(digits/3)
@@ -567,6 +568,10 @@ async fn a_fork_hears_both_sides_of_a_call_that_goes_on() -> Outcome {
     let start = program.event().await?;
     assert!(start.starts_with("MEDIA_START connection_id:ws://127.0.0.1:"), "{start}");
     assert!(start.ends_with("format:ulaw optimal_frame_size:160 ptime:20"), "{start}");
+    // A program hears what is said once it is there: only now the call goes on.
+    call.send_digits("1").await?;
+    let key = program.event().await?;
+    assert!(key.starts_with("DTMF_END digit:1 "), "{key}");
     let (played, told) = tokio::join!(call.play("digits/20"), program.event());
     played?;
     assert_eq!(told?, "CLOSED");
