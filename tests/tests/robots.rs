@@ -175,6 +175,32 @@ fn rob_1_five_hundred_robots_are_busy_and_one_more_call_is_refused() {
     engine.stop();
 }
 
+/// sipp's range has two robots, and Kamailio's two more of the same pool.
+#[test]
+fn rob_1_calls_that_find_their_range_busy_get_registered_robots_of_the_pool() {
+    let kamailio = Kamailio::start();
+    let dialplan = "[robots]\nexten => _6XXX,1,Answer()\nsame => n,Wait(120)\n";
+    let registrar = kamailio.address();
+    let second = format!(
+        "[second]\nfirst=8000\ncount=2\nregistrar={registrar}\ncontext=robots\napplication=tests\n"
+    );
+    let engine = forwarded_to(&format!("first=6000\ncount=2\n{second}"), dialplan);
+    let pool = || rows(&engine, "pools").into_iter().next().unwrap_or_default();
+    let limit = Duration::from_secs(30);
+    wait_until(limit, "Kamailio's two are registered", || pool()["registered"] == 2);
+    let call = Sipp::trunk("robot_forwarded", TRUNK).extension("6000").key("to", "6000");
+    let running = call.key("forwarded", "Subject: none").calls(4, 10).start(&engine);
+    wait_until(limit, "all four are busy", || pool()["calls"] == 4);
+    assert!(rows(&engine, "robots").iter().all(|row| row["calls"] == 1), "each has one");
+    Sipp::trunk("robot_refused", TRUNK).extension("6001").run(&engine);
+    assert_eq!(pool()["refused"], 1);
+    let mut hang_up = Command::new(engine::binary());
+    hang_up.args(["hangup", "all", "-C"]).arg(engine.file(""));
+    assert!(hang_up.status().expect("the binary runs").success());
+    running.finish();
+    engine.stop();
+}
+
 /// The sound of a stream of PCMA.
 fn heard(packets: &[Packet]) -> Vec<i16> {
     let mut heard = vec![];

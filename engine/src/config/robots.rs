@@ -189,8 +189,12 @@ impl Range {
             b"lines" => setting.number(&mut calls.lines, 1..=MOST_LINES),
             b"when_busy" => match setting.value().to_ascii_lowercase().as_slice() {
                 b"next" => calls.when_busy = WhenBusy::Next,
+                b"range" => calls.when_busy = WhenBusy::Range,
                 b"refuse" => calls.when_busy = WhenBusy::Refuse,
-                _ => setting.invalid("`next` (another robot of the range) or `refuse`"),
+                _ => setting.invalid(
+                    "`next` (another robot of the range, else of the pool), `range` (of the range \
+                     alone) or `refuse`",
+                ),
             },
             b"attribution" => attribution(&mut calls.attribution, setting),
             b"diverter" => match setting.value().to_ascii_lowercase().as_slice() {

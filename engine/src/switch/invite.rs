@@ -122,7 +122,8 @@ impl Switch {
                 now,
             );
         };
-        let (robot, robot_call) = match self.occupy_robot(request, (flow.peer.ip(), &peer), id) {
+        let occupied = self.occupy_robot(request, (flow.peer.ip(), &peer), id, now);
+        let (robot, robot_call) = match occupied {
             Ok(None) => (None, None),
             Ok(Some((robot, about))) => (Some(Box::new(robot)), Some(about)),
             Err(_) => {

@@ -29,6 +29,7 @@ impl Switch {
         request: &Request,
         (source, peer): (IpAddr, &Peer),
         call: ChannelId,
+        now: Now,
     ) -> Result<Option<(Robot, RobotCall)>, NoRobot> {
         let asked = self.robot_asked(request, source);
         let asked = asked.filter(|asked| asked.peer.as_ref() == Some(&peer.name));
@@ -44,9 +45,13 @@ impl Switch {
             is_robot: &|number| self.is_robot(number),
         };
         let mut about = evidence.attribute();
-        match self.robots.occupy(range.as_ref(), number.as_ref(), about.user.as_ref()) {
+        let registrations = &self.registrations;
+        let bound =
+            |range: &BStr, number: &BStr| registrations.is_bound(range, number, now.instant);
+        match self.robots.occupy(range.as_ref(), number.as_ref(), about.user.as_ref(), bound) {
             Ok(robot) => {
                 about.number = robot.number.clone();
+                about.range = robot.range.clone();
                 tracing::info!(
                     robot = %robot.number, pool = %robot.pool, user = %Printable(&about.user),
                     by = %about.by, "call of a robot"

@@ -58,9 +58,12 @@ impl Name for RobotRange {
 /// What becomes of a call to a robot that is busy (`when_busy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenBusy {
-    /// It occupies the next free robot of the range, and is refused only when there is none.
+    /// It occupies the next free robot of the range, or else the next free one of the pool that is
+    /// registered, and is refused only when there is none.
     #[default]
     Next,
+    /// It occupies the next free robot of the range, and is refused when there is none.
+    Range,
     /// It is refused with 486.
     Refuse,
 }

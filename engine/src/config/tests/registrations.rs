@@ -179,6 +179,9 @@ fn rob_1_a_range_says_for_whom_its_calls_are_and_how_many_it_takes() {
     assert_eq!(users, ["anna", "4108", "100", "5123", ""]);
     let plain = ranges.get("plain".into()).expect("it is there");
     assert_eq!((plain.lines, plain.when_busy), (1, WhenBusy::Next));
+    let alone = robots(&format!("{RANGE}when_busy=Range\n"));
+    let alone = alone.configuration.sip.robots.get("r".into()).map(|it| it.when_busy);
+    assert_eq!(alone, Some(WhenBusy::Range));
     assert_eq!(plain.attribution, AttributedBy::ALL);
 }
 

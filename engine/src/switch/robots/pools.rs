@@ -1,8 +1,8 @@
 //! Which robots are occupied: the pools, their lines, and who gets one.
 //!
-//! An incoming call occupies the robot it came to, or the next free one of the range; a call that an
-//! application makes takes the one that has been idle for longest. What is occupied is held as a
-//! [`Robot`], which is given back once.
+//! An incoming call occupies the robot it came to, or the next free one of the range, or of the pool; a
+//! call that an application makes takes the one that has been idle for longest. What is occupied is
+//! held as a [`Robot`], which is given back once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -210,7 +210,8 @@ impl Pools {
         self.pools = pools;
     }
 
-    /// Gives a call the robot it came to, or another one of the range where that is busy.
+    /// Gives a call the robot it came to; where that is busy another one of its range, or one of the
+    /// pool's other ranges that `is_registered` says can be used.
     ///
     /// # Errors
     /// When all that it could have are busy; that is counted.
@@ -219,14 +220,20 @@ impl Pools {
         range: &BStr,
         number: &BStr,
         user: &BStr,
+        is_registered: impl Fn(&BStr, &BStr) -> bool,
     ) -> Result<Robot, NoRobot> {
         let name = (BString::from(range), BString::from(number));
         let asked = *self.names.get(&name).ok_or(NoRobot::NoPool)?;
         let line = self.lines.get(&asked).ok_or(NoRobot::NoPool)?;
         let found = match line.is_free() {
             true => Some(asked),
-            false if line.when_busy == WhenBusy::Next => self.next_free(asked),
-            false => None,
+            false => match line.when_busy {
+                WhenBusy::Refuse => None,
+                WhenBusy::Range => self.next_of_range(asked),
+                WhenBusy::Next => self
+                    .next_of_range(asked)
+                    .or_else(|| self.next_of_other_ranges(asked, is_registered)),
+            },
         };
         if let Some(id) = found {
             return Ok(self.use_line(id, user));
@@ -329,14 +336,37 @@ impl Pools {
     }
 
     /// The first free robot behind this one in its range, and then from the range's beginning.
-    fn next_free(&self, asked: u64) -> Option<u64> {
-        let Line { range, pool, .. } = self.lines.get(&asked)?;
-        if self.pools.get(pool)?.free.is_empty() {
-            return None;
-        }
-        let behind = self.lines.range(asked + 1..);
-        let mut all = behind.chain(self.lines.range(..asked));
-        all.find(|(_, line)| line.range == *range && line.is_free()).map(|(&id, _)| id)
+    fn next_of_range(&self, asked: u64) -> Option<u64> {
+        let range = &self.lines.get(&asked)?.range;
+        let mut free = self.free_behind(asked);
+        free.find(|(_, line)| line.range == *range).map(|(id, _)| id)
+    }
+
+    /// The first free robot behind this one in the other ranges of its pool, and then from the first
+    /// range on. It is for another telephone system perhaps: one that is not registered there can
+    /// neither call nor be called.
+    fn next_of_other_ranges(
+        &self,
+        asked: u64,
+        is_registered: impl Fn(&BStr, &BStr) -> bool,
+    ) -> Option<u64> {
+        let range = &self.lines.get(&asked)?.range;
+        let others = self.free_behind(asked).filter(|(_, line)| line.range != *range);
+        let mut registered =
+            others.filter(|(_, line)| is_registered(line.range.as_ref(), line.number.as_ref()));
+        registered.next().map(|(id, _)| id)
+    }
+
+    /// The free robots of its pool, from the one behind it round to the one before it.
+    fn free_behind(&self, asked: u64) -> impl Iterator<Item = (u64, &Line)> {
+        let pool = self.lines.get(&asked).map(|line| &line.pool);
+        // One look tells that there is none.
+        let pool = pool.filter(|pool| self.pools.get(*pool).is_some_and(|it| !it.free.is_empty()));
+        let all = pool.into_iter().flat_map(move |pool| {
+            let all = self.lines.range(asked + 1..).chain(self.lines.range(..asked));
+            all.filter(move |(_, line)| line.pool == *pool && line.is_free())
+        });
+        all.map(|(&id, line)| (id, line))
     }
 
     /// `id` has a line free.
@@ -382,7 +412,17 @@ mod tests {
     }
 
     fn occupy(pools: &mut Pools, range: &str, number: u32) -> Result<Robot, NoRobot> {
-        pools.occupy(range.into(), number.to_string().as_bytes().into(), "4711".into())
+        occupy_where(pools, range, number, |_, _| false)
+    }
+
+    fn occupy_where(
+        pools: &mut Pools,
+        range: &str,
+        number: u32,
+        is_registered: impl Fn(&BStr, &BStr) -> bool,
+    ) -> Result<Robot, NoRobot> {
+        let number = number.to_string();
+        pools.occupy(range.into(), number.as_bytes().into(), "4711".into(), is_registered)
     }
 
     fn any(pools: &mut Pools, pool: &str) -> Result<Robot, NoRobot> {
@@ -404,6 +444,31 @@ mod tests {
         assert_eq!(line.last_user, "4711");
         got.into_iter().for_each(|robot| pools.release(robot));
         assert_eq!(pools.view_pool("rules".into()).map(|it| it.used), Some(0));
+    }
+
+    #[test]
+    fn rob_1_when_a_range_is_busy_the_next_registered_robot_of_the_pool_takes_the_call() {
+        let rest = [range("b", "r", 20..22, 1), range("c", "r", 30..31, 2)];
+        let of = |when_busy| {
+            let first = RobotRange { when_busy, ..range("a", "r", 10..12, 1) };
+            pools(&[&[range("z", "s", 50..52, 1), first][..], &rest].concat())
+        };
+        let all = |pools: &mut Pools, asked: u32, range: &str| {
+            // 20 has lost its registration.
+            let is_registered = |_: &BStr, number: &BStr| number != "20";
+            let got = (0..9).map_while(|_| occupy_where(pools, range, asked, is_registered).ok());
+            got.map(|robot| format!("{} {}", robot.range, robot.number)).collect::<Vec<_>>()
+        };
+        let mut next = of(WhenBusy::Next);
+        assert_eq!(all(&mut next, 11, "a"), ["a 11", "a 10", "b 21", "c 30", "c 30"]);
+        assert_eq!(next.view_pool("r".into()).map(|it| (it.used, it.refused)), Some((5, 1)));
+        assert_eq!(next.view_pool("s".into()).map(|it| it.used), Some(0), "of another pool");
+        // Round to the first range, and in its own whether it is registered or not.
+        assert_eq!(
+            all(&mut of(WhenBusy::Next), 20, "b"),
+            ["b 20", "b 21", "c 30", "c 30", "a 10", "a 11"]
+        );
+        assert_eq!(all(&mut of(WhenBusy::Range), 11, "a"), ["a 11", "a 10"]);
     }
 
     #[test]

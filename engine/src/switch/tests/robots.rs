@@ -127,14 +127,14 @@ fn rob_1_calls_and_counts_outlive_a_reload() {
     assert_eq!(exchange.switch.view_pools(exchange.now)[0].lines, 14, "with nothing else changed");
 }
 
-/// The telephone system takes the registrations of 6000 and 6002 alone.
-fn take_registrations(exchange: &mut Exchange) -> Phone {
+/// The telephone system takes all registrations but one.
+fn take_registrations(exchange: &mut Exchange, refused: &str) -> Phone {
     let mut pbx = Phone::new("pbx", "", 7);
     for letter in exchange.letters_to(([127, 0, 1, 7], 5060).into()) {
         let register = Phone::read_request(letter).expect("a REGISTER");
         let contact = register.value(HeaderName::Contact).unwrap_or_default().to_owned();
         let number = register.to_header().and_then(|to| to.uri().user().map(str::to_owned));
-        let status = if number.as_deref() == Some("6001") { 403 } else { 200 };
+        let status = if number.as_deref() == Some(refused) { 403 } else { 200 };
         let response = crate::sip::Response::to(
             &register,
             crate::sip::StatusCode::new(status).expect("a status"),
@@ -146,11 +146,43 @@ fn take_registrations(exchange: &mut Exchange) -> Phone {
     pbx
 }
 
+/// Another telephone system has robots of the same pool; both registrations hold.
+fn two_systems(when_busy: &str) -> Exchange {
+    let first = range(when_busy).replace("count=3", "count=1");
+    let second = "[more]\nfirst=7000\ncount=3\nregistrar=127.0.1.7\ncontext=robots\n\
+                  application=rules\n";
+    let mut exchange = Exchange::new(config(&format!("{first}{second}")), DIALPLAN, &[]);
+    exchange.run_for(Duration::from_millis(250));
+    let _pbx = take_registrations(&mut exchange, "7000");
+    exchange
+}
+
+#[test]
+fn rob_1_when_all_of_a_range_are_busy_a_registered_robot_of_the_pool_takes_the_call() {
+    let mut exchange = two_systems("");
+    let mut calls: Vec<_> = (0..3).map(|nth| call(&mut exchange, nth, "6000", None)).collect();
+    let status: Vec<_> = calls.iter().map(Phone::last_status).collect();
+    assert_eq!(status, [Some(200), Some(200), Some(200)]);
+    let steps = exchange.steps();
+    let on = |number: &str| steps.contains(&format!("6000,1 NoOp( by  on {number} of rules)"));
+    // 7000 is not registered.
+    assert_eq!(["6000", "7000", "7001", "7002"].map(on), [true, false, true, true], "{steps:?}");
+    assert_eq!(call(&mut exchange, 3, "6000", None).last_status(), Some(486), "none is left");
+    calls[1].bye(&mut exchange);
+    assert_eq!(call(&mut exchange, 4, "6000", None).last_status(), Some(200), "7001 is free again");
+    let pools = exchange.switch.view_pools(exchange.now);
+    assert_eq!((pools[0].used, pools[0].calls, pools[0].refused), (3, 4, 1));
+
+    let mut exchange = two_systems("when_busy=range\n");
+    let status = [0, 1].map(|nth| call(&mut exchange, nth, "6000", None).last_status());
+    assert_eq!(status, [Some(200), Some(486)], "its range alone");
+}
+
 /// As campaigns do it.
 #[test]
 fn rob_1_an_originated_call_is_made_by_a_free_robot_of_its_pool() {
     let mut exchange = exchange("");
-    let mut pbx = take_registrations(&mut exchange);
+    let mut pbx = take_registrations(&mut exchange, "6001");
     let to = Originate::destination(b"Robot/rules/0142685300").expect("a destination");
     let target = OriginateTarget::Application { name: "Wait".into(), arguments: "1".into() };
     exchange.originate(Box::new(Originate::new(to, target)));
@@ -171,7 +203,7 @@ const OUTGOING: &str = "[robots]\nexten => _6XXX,1,NoOp(for ${ROBOT(user)})\n\
 fn rob_1_an_application_calls_as_a_free_registered_robot_of_its_pool() {
     let mut exchange = Exchange::new(config(&range("")), OUTGOING, &[]);
     exchange.run_for(Duration::from_millis(250));
-    let mut pbx = take_registrations(&mut exchange);
+    let mut pbx = take_registrations(&mut exchange, "6001");
     let _first = call(&mut exchange, 1, "6000", Some((HeaderName::Diversion, "<sip:4711@pbx>")));
     let invite = pbx.take_invite(&mut exchange);
     assert_eq!(invite.uri().as_str(), "sip:0142685300@127.0.1.7");
