@@ -6,10 +6,12 @@
 pub mod check;
 mod model;
 pub mod table;
+mod written;
 
 use std::fmt;
 
 use model::{Model, Value};
+pub use written::{Dialled, dialled};
 
 /// What all rules of a plan share. Prefixes are digits.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! One call of a campaign as a row of comma-separated values, and what is read of it when a campaign
 //! is taken up again.
 
-use diesis_dialplan::csv;
+use diesis_dialplan::{csv, numbering::Dialled};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Outcome, list::Dialled};
+use super::Outcome;
 
 /// A call that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]

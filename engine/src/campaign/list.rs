@@ -3,6 +3,7 @@
 use std::{collections::HashSet, fmt};
 
 use diesis_dialplan::csv::{self, Unclosed};
+use diesis_dialplan::numbering::dialled;
 
 /// Whom to call, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -142,33 +143,6 @@ fn check_columns(columns: &[String]) -> Result<(), ListProblem> {
     Ok(())
 }
 
-/// What can be dialled: digits, `+`, `*` and `#`, or a name.
-pub type Dialled = String;
-
-/// A number as it is dialled, without what only helps the eye: blanks, dots, hyphens, slashes and
-/// parentheses. A name of letters, digits, `.`, `_` and `-` stays as it is. `None`: it is neither.
-pub fn dialled(number: &str) -> Option<Dialled> {
-    let number = number.trim();
-    if number.len() > LONGEST_NUMBER {
-        return None;
-    }
-    let bare: String = number.chars().filter(|c| !is_ornament(*c)).collect();
-    let digits = bare.strip_prefix('+').unwrap_or(&bare);
-    let is_number = digits.bytes().any(|byte| byte.is_ascii_digit() || b"*#".contains(&byte))
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || b"*#".contains(&byte));
-    let is_name = number.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    match (is_number, is_name) {
-        (true, _) => Some(bare),
-        (false, true) => Some(number.to_owned()),
-        (false, false) => None,
-    }
-}
-
-fn is_ornament(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '.' | '-' | '/' | '(' | ')')
-}
-
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListError {
@@ -240,7 +214,6 @@ const MOST_ERRORS: usize = 20;
 const MOST_COLUMNS: usize = 64;
 /// Whatever is escaped of it, it fits into a request of the control socket.
 const LONGEST_LINE: usize = 4 * 1024;
-const LONGEST_NUMBER: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -289,25 +262,5 @@ mod tests {
             ListProblem::NoText
         );
         assert_eq!(problems(&("number\n".to_owned() + &"?\n".repeat(1000))).len(), MOST_ERRORS);
-    }
-
-    #[test]
-    fn a_number_is_dialled_without_its_ornaments_and_nothing_else_gets_in() {
-        for (written, expected) in [
-            ("+33 1.23-45/67", Some("+331234567")),
-            ("(030) 1234", Some("0301234")),
-            ("*98#", Some("*98#")),
-            ("anna.b-2", Some("anna.b-2")),
-            ("6001@trunk", None),
-            ("1&PJSIP/2", None),
-            ("${SHELL(id)}", None),
-            ("1,2", None),
-            ("+", None),
-            ("", None),
-            ("-", None),
-            ("..", None),
-        ] {
-            assert_eq!(dialled(written).as_deref(), expected, "{written}");
-        }
     }
 }

@@ -11,6 +11,6 @@ mod pacing;
 pub use attempt::{
     Attempt, AttemptError, AttemptProblem, Begun, Made, columns, read_attempts, read_begun,
 };
-pub use list::{Dialled, List, ListError, ListProblem, Row, dialled, read_numbers};
+pub use list::{List, ListError, ListProblem, Row, read_numbers};
 pub use outcome::{Outcome, OutcomeError, Retries, Retry, Told};
 pub use pacing::{Entry, Final, Limits, Next, Opening, Pacing, Verdict};

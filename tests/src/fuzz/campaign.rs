@@ -1,7 +1,8 @@
 //! Campaigns: lists of whom to call, results that are taken up again.
 
 use diesis_dialplan::csv;
-use diesis_engine::campaign::{List, columns, dialled, read_attempts, read_begun};
+use diesis_dialplan::numbering::dialled;
+use diesis_engine::campaign::{List, columns, read_attempts, read_begun};
 
 use super::{SLOW, Shape, Target, owned};
 

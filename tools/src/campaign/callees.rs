@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use diesis_dialplan::numbering::{Direction, NumberingPlan};
-use diesis_engine::campaign::{List, ListError, ListProblem, Row, dialled, read_numbers};
+use diesis_dialplan::numbering::{Direction, NumberingPlan, dialled};
+use diesis_engine::campaign::{List, ListError, ListProblem, Row, read_numbers};
 
 use super::Trouble;
 use crate::cli::campaign::{Numbering, Run};

@@ -208,7 +208,7 @@ fn caller(text: &str) -> Result<Caller, String> {
         Some((name, number)) => (name.trim().trim_matches('"'), number.trim()),
         None => ("", text.trim()),
     };
-    let is_number = diesis_engine::campaign::dialled(number).is_some();
+    let is_number = diesis_dialplan::numbering::dialled(number).is_some();
     if !is_number || name.contains(char::is_control) {
         return Err("expected NUMBER or NAME <NUMBER>, as 'Town hall <+33123456789>'".into());
     }
