@@ -7,6 +7,7 @@ use bstr::{BStr, BString};
 use crate::arguments::{options, scan_double, scan_integer, split};
 use crate::channel::{OutgoingHeader, Passed};
 use crate::executor::{Continuation, Deferred, Flow, Pending, Run};
+use crate::numbering::read_origination;
 use crate::operation::{
     Destination, Dial, DialEnd, DialResult, DialStatus, HangupScope, Operation, Options, Originate,
     OriginateTarget, Outcome, SendMessage,
@@ -260,7 +261,8 @@ pub(super) fn dial_done(run: &mut Run<'_>, continues: bool, outcome: Outcome) ->
 }
 
 /// `Originate(technology/resource,app,name,arguments[,,timeout[,options]])` or
-/// `Originate(technology/resource,exten,context[,extension[,priority[,timeout[,options]]]])`.
+/// `Originate(technology/resource,exten,context[,extension[,priority[,timeout[,options]]]])`. With
+/// option `N` numbers are as people write them, and the numbering plan says what is dialled.
 pub(super) fn originate(run: &mut Run<'_>, text: &[u8]) -> Flow {
     prepare_originate(run, text, Before::Todo)
 }
@@ -315,6 +317,13 @@ fn prepare_originate(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
     {
         return Flow::Jumped;
     }
+    let (destination, target) = match options.take(b'N') {
+        None => (destination, target),
+        Some(_) => match read_origination(run.scope.plan.numbering(), destination, target) {
+            Ok(read) => read,
+            Err(why) => return failed(run, &why.to_string()),
+        },
+    };
     let originate = Originate {
         destination,
         target,
@@ -324,7 +333,8 @@ fn prepare_originate(run: &mut Run<'_>, text: &[u8], before: Before) -> Flow {
     Flow::Ask(Operation::Originate(Box::new(originate)), Continuation::Originate)
 }
 
-const ORIGINATE_OPTIONS: &[u8] = b"abBcCnv";
+/// `N` is ours: numbers are written as people do.
+const ORIGINATE_OPTIONS: &[u8] = b"abBcCnNv";
 
 pub(super) fn originate_done(run: &mut Run<'_>, outcome: &Outcome) -> Flow {
     let status = match outcome {

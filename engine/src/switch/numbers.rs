@@ -1,8 +1,6 @@
 //! Numbers as people and trunks write them, read by the numbering plan before the dialplan sees them.
 
-use bstr::{BStr, BString, ByteSlice};
-use diesis_dialplan::numbering::{Direction, NumberingPlan};
-use diesis_dialplan::operation::OriginateTarget;
+use diesis_dialplan::numbering::{Direction, NotDialled, read, read_origination};
 
 use super::{Originate, Parties, Switch};
 use crate::config::Peer;
@@ -33,45 +31,13 @@ impl Switch {
     }
 
     /// The origination with all its numbers as they are dialled.
-    pub(super) fn read_originate(&self, mut originate: Originate) -> Result<Originate, String> {
+    pub(super) fn read_originate(&self, originate: Originate) -> Result<Originate, NotDialled> {
         if originate.numbers == Numbers::Dialled {
             return Ok(originate);
         }
-        let Some(plan) = self.config.plan.numbering() else {
-            return Err("there is no numbering.conf to read the number by".to_owned());
-        };
-        let dialled = |number: &BStr| read(plan, Direction::Out, number);
-        // NUMBER@ENDPOINT, NUMBER@CONTEXT/OPTIONS; the name of an endpoint alone is no number.
-        let resource = &originate.destination.resource;
-        if let Some((number, place)) = resource.split_once_str("@") {
-            let mut read = dialled(number.as_bstr());
-            read.push(b'@');
-            read.extend_from_slice(place);
-            originate.destination.resource = read;
-        }
-        if let OriginateTarget::Place { extension, .. } = &mut originate.target {
-            *extension = dialled(extension.as_ref());
-        }
-        originate.numbers = Numbers::Dialled;
-        Ok(originate)
+        let plan = self.config.plan.numbering();
+        let Originate { destination, target, .. } = originate;
+        let (destination, target) = read_origination(plan, destination, target)?;
+        Ok(Originate { destination, target, numbers: Numbers::Dialled, ..originate })
     }
 }
-
-/// What the plan makes of a number; whatever is none, such as a name, stays.
-fn read(plan: &NumberingPlan, direction: Direction, text: &BStr) -> BString {
-    let Some(number) = text.to_str().ok().filter(|text| is_number(text)) else {
-        return text.to_owned();
-    };
-    plan.apply(direction, number).number.into()
-}
-
-/// Whether a text is a number with what people put between its digits.
-fn is_number(text: &str) -> bool {
-    let may_stand = |symbol: char| symbol.is_ascii_digit() || "+*#().-/ \u{a0}".contains(symbol);
-    text.len() <= LONGEST
-        && text.bytes().any(|byte| byte.is_ascii_digit())
-        && text.chars().all(may_stand)
-}
-
-/// Octets of a number, with all that people put into it.
-const LONGEST: usize = 64;

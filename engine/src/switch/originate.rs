@@ -196,7 +196,7 @@ impl Switch {
         }
         let originate = match self.read_originate(originate) {
             Ok(originate) => originate,
-            Err(why) => return self.complete(id, Completion::Failed(why)),
+            Err(why) => return self.complete(id, Completion::Failed(why.to_string())),
         };
         let hops = (sip::MAX_FORWARDS, Options::default());
         if let Err(status) = self.begin_origination(originate, Asker::Command(id), hops, now) {

@@ -14,8 +14,12 @@ const DIALPLAN: &str = "[office]\nexten => _X.,1,NoOp(${CALLERID(num)})\nsame =>
 
 /// A switch whose peer `0155171889` has its numbers read so.
 fn house(numbering: PeerNumbering) -> Exchange {
+    house_of(numbering, DIALPLAN)
+}
+
+fn house_of(numbering: PeerNumbering, dialplan: &str) -> Exchange {
     let files = MemoryFiles::new()
-        .with("extensions.conf", DIALPLAN)
+        .with("extensions.conf", dialplan)
         .with("numbering.conf", "[general]\nexternal_prefix=0\n")
         .with("pjsip.conf", "");
     let loaded = Configuration::load(&files);
@@ -79,6 +83,56 @@ fn num_an_origination_takes_numbers_as_people_write_them() {
     assert_eq!(numbers, ["0003912334477", "00155171889"]);
     let (_, numbers) = originated("Local/4092@office", "00155171889", Numbers::Dialled);
     assert_eq!(numbers, ["4092", "00155171889"]);
+}
+
+#[test]
+fn num_what_nobody_could_dial_is_refused_by_name() {
+    let mut exchange = house(PeerNumbering::None);
+    let destination = Originate::destination(b"Local/+33 1 55 x@office").expect("one");
+    let target = OriginateTarget::Application { name: "Wait".into(), arguments: "1".into() };
+    let originate = Originate { numbers: Numbers::Written, ..Originate::new(destination, target) };
+    let id = exchange.originate(Box::new(originate));
+    let why = "\"+33 1 55 x\" can not be dialled: it is neither a number nor a name";
+    assert_eq!(exchange.completion(id), Some(Completion::Failed(why.to_owned())));
+}
+
+/// Whom the application calls, and where that call goes when it is answered.
+#[test]
+fn num_the_application_originate_takes_numbers_as_people_write_them() {
+    let dialplan = |first: &str| {
+        format!("[office]\nexten => 1,1,{first}\nsame => n,NoOp(${{ORIGINATE_STATUS}})\n{DIALPLAN}")
+    };
+    for (first, expected) in [
+        (
+            "Originate(Local/+39 12 33 44 77@office,exten,office,+33 (0)1 55.17.18.89,1,20,N)",
+            &["0003912334477,1", "00155171889,1", "SUCCESS"][..],
+        ),
+        (
+            "Originate(Local/4092@office,exten,office,00155171889,1,20)",
+            &["4092,1", "00155171889,1", "SUCCESS"],
+        ),
+        ("Originate(Local/+33 1 5x@office,app,Wait,1,,20,N)", &["FAILED"]),
+        ("Originate(PJSIP/trunk/+33 1 55,app,Wait,1,,20,N)", &["FAILED"]),
+    ] {
+        let mut exchange = house_of(PeerNumbering::None, &dialplan(first));
+        let mut phone = Phone::new("0155171889", "0155171889-password", 1);
+        phone.dial(&mut exchange, "1");
+        exchange.run_for(secs(5));
+        let steps = exchange.steps();
+        let told = steps.iter().filter(|step| step.contains("NoOp"));
+        let told = told
+            .map(|step| match step.strip_prefix("1,2 NoOp(") {
+                Some(status) => status.trim_end_matches(')'),
+                None => step.split(' ').next().unwrap_or_default(),
+            })
+            .collect();
+        // Who is called goes on as soon as the caller does.
+        let sorted = |mut told: Vec<&str>| {
+            told.sort_unstable();
+            told.join(" ")
+        };
+        assert_eq!(sorted(told), sorted(expected.to_vec()), "{first}: {steps:?}");
+    }
 }
 
 #[test]
