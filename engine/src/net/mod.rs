@@ -30,6 +30,7 @@ mod trace;
 mod transport;
 mod udp;
 mod waited_thread;
+mod whole_lines;
 
 pub use call::{Call, CallError, CallState, Ended};
 pub use engine::{Engine, EngineBuilder, Events, PlaceError, StartError};

@@ -6,8 +6,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs, io,
-    io::Write,
+    io,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     time::Duration,
@@ -15,7 +14,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::waited_thread::WaitedThread;
+use super::{waited_thread::WaitedThread, whole_lines::append};
 use crate::{
     cdr::{CsvSettings, Record},
     printable::Printable,
@@ -124,7 +123,7 @@ impl Writer {
         }
         let master = self.directory.join("Master.csv");
         let batch: String = self.waiting.iter().map(|line| line.text.as_str()).collect();
-        match append(&master, &batch) {
+        match append(&master, "", &batch) {
             Ok(()) => {
                 if self.is_failing {
                     self.is_failing = false;
@@ -152,7 +151,7 @@ impl Writer {
         }
         for (account, batch) in accounts {
             let written = match is_safe(&account) {
-                true => append(&self.directory.join(format!("{account}.csv")), &batch),
+                true => append(&self.directory.join(format!("{account}.csv")), "", &batch),
                 false => Err(io::Error::other("such an account code is no name for a file")),
             };
             let Err(error) = written else { continue };
@@ -170,18 +169,6 @@ fn is_safe(account: &str) -> bool {
     !account.contains(['/', '\\']) && !account.starts_with('.') && account != "Master"
 }
 
-/// Appends whole lines and makes them stay.
-fn append(path: &Path, batch: &str) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
-    let before = file.metadata()?.len();
-    let written = file.write_all(batch.as_bytes()).and_then(|()| file.sync_data());
-    // Half a line would spoil the next one.
-    written.inspect_err(|_| drop(file.set_len(before)))
-}
-
 /// Records between the threads.
 const QUEUE: usize = 4096;
 /// Records written at once.
@@ -193,6 +180,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn line(text: &str, account: Option<&str>) -> Line {
