@@ -77,13 +77,22 @@ impl Engine {
     ///
     /// # Panics
     /// When one of that is not so.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        self.stop_and(|| ());
+    }
+
+    /// The same, and what it has left behind is looked at before its directory goes.
+    ///
+    /// # Panics
+    /// As [`Self::stop`].
+    pub fn stop_and<T>(mut self, look: impl FnOnce() -> T) -> T {
         assert!(!self.process.has_exited(), "diesis ended by itself:\n{}", self.process.output());
         self.process.interrupt();
         let status = self.process.wait_exit(Duration::from_secs(30));
         let output = self.process.output();
         assert!(status.success(), "diesis ended with {status}:\n{output}");
         assert!(!output.contains("panicked at"), "{output}");
+        look()
     }
 }
 

@@ -26,6 +26,7 @@ use super::{
     engine::{EngineBuilder, StartError},
     local_address::LocalAddresses,
     media::{MediaThreads, SendError, Unsent},
+    meetings::MeetingReports,
     music::MusicPrograms,
     outgoing::Resolved,
     program::Programs,
@@ -144,6 +145,7 @@ pub(crate) struct Handles {
     /// Lets the control socket know that the engine is there.
     _alive: watch::Sender<()>,
     records: Option<CallRecords>,
+    reports: MeetingReports,
     security_log: Option<SecurityLog>,
 }
 
@@ -294,6 +296,7 @@ impl Signalling {
         // Waits for the disk.
         self.handles.recorder.stop().await;
         self.handles.records = None;
+        self.handles.reports = MeetingReports::default();
         self.handles.security_log = None;
         self.store = Err("the engine stops".to_owned());
         if let Some(done) = stopped {
@@ -304,6 +307,8 @@ impl Signalling {
     /// Ends every call, takes every registration back, and gives what that needs a moment to pass.
     async fn hang_up_all(&mut self) {
         let deadline = TokioInstant::from_std(clock::now().instant) + GOODBYE;
+        // Before their calls end: the stop is the reason that is reported.
+        self.switch.end_meetings(clock::now());
         for call in self.handles.calls.keys().copied().collect::<Vec<_>>() {
             let verb = Verb::Hangup(Cause::NORMAL_CLEARING);
             self.take_request(Request::Call { call, verb, done: None });
@@ -555,6 +560,7 @@ impl Handles {
             next_command: 0,
             _alive: alive,
             records,
+            reports: MeetingReports::default(),
             security_log,
         }
     }
@@ -572,7 +578,7 @@ impl Handles {
             }
         }
         if let SwitchEvent::VideoShareEnded { report, file: Some(file) } = &event {
-            super::meetings::write(report, file.as_ref());
+            self.reports.write(report, file.as_ref());
         }
         match &event {
             SwitchEvent::CallStarted { call, .. } => {

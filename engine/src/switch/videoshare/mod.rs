@@ -347,6 +347,15 @@ impl Switch {
         }
     }
 
+    /// Ends all meetings, because the engine stops: each is reported.
+    pub fn end_meetings(&mut self, now: Now) {
+        self.worked_at = now;
+        for id in self.meetings.open.keys().copied().collect::<Vec<_>>() {
+            self.meetings.with(id, |meeting| meeting.end(MeetingEnd::Stopped, now));
+        }
+        self.work(now);
+    }
+
     /// Does what a meeting wants done.
     pub(super) fn act_for_meeting(&mut self, id: MeetingId, action: Action, now: Now) {
         let Some(meeting) = self.meetings.get(id) else { return };

@@ -21,6 +21,8 @@ pub enum MeetingEnd {
     Ended,
     /// Nobody is there any more.
     AllLeft,
+    /// The engine stopped.
+    Stopped,
 }
 
 impl MeetingEnd {
@@ -32,6 +34,7 @@ impl MeetingEnd {
             Self::TimeIsUp => "time is up",
             Self::Ended => "ended",
             Self::AllLeft => "all left",
+            Self::Stopped => "engine stopped",
         }
     }
 }

@@ -19,14 +19,16 @@ impl Meeting {
             MeetingEnd::MasterLeft => End::MasterLeft,
             MeetingEnd::NoMaster => End::NoMaster,
             MeetingEnd::TimeIsUp => End::TimeIsUp,
-            MeetingEnd::Ended | MeetingEnd::AllLeft => End::Ended,
+            MeetingEnd::Ended | MeetingEnd::AllLeft | MeetingEnd::Stopped => End::Ended,
         };
+        // Calls that were to be made, and are not.
+        self.actions.retain(|action| !matches!(action, Action::Call(_)));
         for it in &mut self.people {
             it.retry_at = None;
-            if let Some(origination) = it.origination.take() {
+            if matches!(it.state, PersonState::Calling | PersonState::Ringing) {
                 it.state = PersonState::Cancelled;
-                self.actions.push_back(Action::CancelCall(origination));
             }
+            self.actions.extend(it.origination.take().map(Action::CancelCall));
             if let Some(channel) = it.channel.take() {
                 let was_there = it.state.is_present();
                 it.count_presence(now);
