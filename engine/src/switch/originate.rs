@@ -316,7 +316,9 @@ impl Switch {
         }
         match what {
             What::Rings | What::Progresses | What::Decides(_) => {
-                if let (Asker::Meeting(ticket), What::Rings) = (origination.asker, what) {
+                if let (Asker::Meeting(ticket), What::Rings | What::Progresses) =
+                    (origination.asker, what)
+                {
                     self.invitation_rings(ticket);
                 }
                 self.open_origination(id, origination);

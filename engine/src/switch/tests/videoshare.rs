@@ -17,6 +17,7 @@ exten => 8200,1,VideoShare()
 same => n,NoOp(status ${VIDEOSHARESTATUS})
 same => n,Hangup()
 exten => 8201,1,VideoShare(board,u(bob))
+exten => 8203,1,VideoShare(board,m)
 exten => 8202,1,VideoShare(nothing)
 same => n,NoOp(status ${VIDEOSHARESTATUS})
 exten => _X!,1,Hangup()
@@ -630,6 +631,92 @@ fn cnf_1_a_dead_media_server_is_stood_in_for() {
     assert_eq!(board.states(), [("joined", 0), ("joined", 0)]);
     assert_eq!(board.exchange.media.room_sizes(), [2], "they hear each other here");
     board.ends();
+}
+
+#[test]
+fn cnf_1_a_media_server_that_answers_after_the_end_is_hung_up_on() {
+    let mut board = served("");
+    board.master_comes();
+    let late = board.carol.take_invite(&mut board.exchange);
+    board.alice.bye(&mut board.exchange);
+    board.exchange.run_for(secs(1));
+    assert_eq!(board.report().map(|report| report.end), Some(MeetingEnd::MasterLeft));
+    board.carol.answer_call(&mut board.exchange, &late, 200);
+    assert!(board.carol.bye_received().is_some(), "nobody is there to talk");
+    assert!(board.states().is_empty(), "no other conference began");
+    board.ends();
+}
+
+#[test]
+fn cnf_1_a_media_server_that_hangs_up_on_the_master_ends_it_for_all() {
+    let mut board = served("");
+    board.master_comes();
+    let master = board.carol.take_invite(&mut board.exchange);
+    board.carol.answer_call(&mut board.exchange, &master, 200);
+    board.bob.dial(&mut board.exchange, "8200");
+    board.bob.ack(&mut board.exchange);
+    board.exchange.run_for(secs(1));
+    let participant = board.carol.take_invite(&mut board.exchange);
+    board.carol.answer_call(&mut board.exchange, &participant, 200);
+    board.exchange.run_for(secs(10));
+    assert_eq!(board.states(), [("joined", 0), ("joined", 0)]);
+    board.carol.hang_up_callee(&mut board.exchange, &master);
+    board.exchange.run_for(secs(1));
+    assert!(board.has_status("LEFT"));
+    board.bob.pump(&mut board.exchange);
+    assert!(board.bob.bye_received().is_some());
+    assert_eq!(board.ends().end, MeetingEnd::MasterLeft);
+}
+
+#[test]
+fn cnf_1_a_master_who_dials_in_twice_is_a_guest_besides() {
+    let mut board = Board::new("participant = bob, dial=in");
+    board.master_comes();
+    // The same number from another telephone.
+    let mut second = Phone::new("alice", "alice-password", 9);
+    second.dial(&mut board.exchange, "8200");
+    second.ack(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.states(), [("joined", 0), ("expected", 0), ("joined", 0)]);
+    assert_eq!(board.exchange.media.room_sizes(), [2]);
+    board.exchange.press(board.latest(), "*9");
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.exchange.media.room_sizes(), [2], "the keys are the master's");
+    board.alice.bye(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    let report = board.report().expect("it ends with the first");
+    assert_eq!((report.end, report.people[2].kind), (MeetingEnd::MasterLeft, PersonKind::Guest));
+    second.pump(&mut board.exchange);
+    assert!(second.bye_received().is_some());
+    board.exchange.assert_nothing_left();
+}
+
+#[test]
+fn cnf_1_of_two_whom_the_dialplan_makes_master_the_first_is_it() {
+    let mut board = Board::new("");
+    for phone in [&mut board.bob, &mut board.carol] {
+        phone.dial(&mut board.exchange, "8203");
+        phone.ack(&mut board.exchange);
+        board.exchange.run_for(secs(2));
+    }
+    assert_eq!(board.states(), [("joined", 0), ("joined", 0)]);
+    board.carol.bye(&mut board.exchange);
+    board.exchange.run_for(secs(2));
+    assert_eq!(board.exchange.media.room_sizes(), [1], "the second was a guest");
+    board.bob.bye(&mut board.exchange);
+    assert_eq!(board.ends().end, MeetingEnd::MasterLeft);
+}
+
+#[test]
+fn cnf_1_an_engine_that_stops_reports_what_goes_on() {
+    let mut board = Board::new("participant = bob");
+    board.master_comes();
+    board.exchange.run_for(secs(58));
+    board.exchange.switch.end_meetings(board.exchange.now);
+    board.exchange.settle();
+    let report = board.report().expect("it is over");
+    assert_eq!((report.end, report.people[0].present.as_secs()), (MeetingEnd::Stopped, 59));
+    assert_eq!(report.people[1].state, PersonState::Failed, "it never rang");
 }
 
 #[test]

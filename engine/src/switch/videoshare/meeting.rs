@@ -118,7 +118,7 @@ impl Meeting {
         let is_master = known == Some(MASTER);
         let present = self.people.iter().filter(|it| it.is_seated).count();
         let is_full = self.room.limits.people.is_some_and(|limit| present >= limit);
-        if is_full && !is_master || self.people.len() >= MOST_PEOPLE {
+        if is_full && !is_master {
             return Err(End::Full);
         }
         // A second telephone of somebody who is there already is a guest of its own.
@@ -126,8 +126,10 @@ impl Meeting {
             let it = &self.people[*index];
             it.channel.is_some_and(|other| other != channel) && it.is_seated
         };
-        let index = match known.filter(|index| !is_there(index)) {
+        let known = known.filter(|index| !is_there(index));
+        let index = match known.or_else(|| self.guest_who_left(&caller)) {
             Some(index) => index,
+            None if self.people.len() >= MOST_PEOPLE => return Err(End::Full),
             None => {
                 self.people.push(Attendee::new(caller, PersonKind::Guest));
                 self.people.len() - 1
@@ -147,6 +149,17 @@ impl Meeting {
             self.call_listed(now);
         }
         Ok(index)
+    }
+
+    /// A guest who was there and calls again: one line of the report is enough for each.
+    fn guest_who_left(&self, caller: &Person) -> Option<usize> {
+        let is_his = |it: &Attendee| {
+            it.kind == PersonKind::Guest
+                && it.channel.is_none()
+                && it.person.number == caller.number
+                && !caller.number.is_empty()
+        };
+        self.people.iter().position(is_his)
     }
 
     /// Whether one who comes now has to wait for the master.
@@ -317,7 +330,8 @@ impl Meeting {
 /// Where the master is in the list.
 pub(super) const MASTER: usize = 0;
 
-/// People of one meeting, all who ever came included: a report has to hold them.
+/// People of one meeting, all who ever came included: a report has to hold them. When it is full, those
+/// who are in it come and go, and nobody else comes.
 const MOST_PEOPLE: usize = 2000;
 
 #[cfg(test)]

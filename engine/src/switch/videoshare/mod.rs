@@ -384,11 +384,17 @@ impl Switch {
 
     /// Calls somebody for a meeting.
     fn call_person(&mut self, id: MeetingId, person: usize, now: Now) {
-        let called = self.originate_for_meeting(id, person, now);
-        self.meetings.with(id, |meeting| match called {
-            Ok(origination) => meeting.is_called(person, origination),
-            Err(why) => meeting.unreached(person, why, now),
-        });
+        match self.originate_for_meeting(id, person, now) {
+            Ok(origination) => {
+                let wanted = self.meetings.with(id, |it| it.is_called(person, origination));
+                if wanted != Some(true) {
+                    self.cancel_origination(origination, now);
+                }
+            }
+            Err(why) => {
+                self.meetings.with(id, |meeting| meeting.unreached(person, why, now));
+            }
+        }
     }
 
     fn originate_for_meeting(

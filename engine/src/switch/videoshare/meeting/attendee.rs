@@ -13,7 +13,10 @@ pub(super) struct Attendee {
     pub(super) person: Person,
     pub(super) kind: PersonKind,
     pub(super) state: PersonState,
+    /// Calls to him so far.
     pub(super) attempts: u32,
+    /// Those of them since somebody asked for one.
+    pub(super) tries: u32,
     /// The call that is being made to him.
     pub(super) origination: Option<ChannelId>,
     /// The call he talks by, or is asked by.
@@ -34,6 +37,7 @@ impl Attendee {
             kind,
             state: PersonState::Expected,
             attempts: 0,
+            tries: 0,
             origination: None,
             channel: None,
             is_seated: false,

@@ -6,14 +6,17 @@ use super::{Action, Attendee, MOST_PEOPLE, Meeting, PersonKind, PersonState, Pha
 use crate::{channel::ChannelId, clock::Now};
 
 impl Meeting {
-    /// A call to somebody begins.
+    /// A call to somebody begins; whether it is still wanted.
     pub(in crate::switch::videoshare) fn is_called(
         &mut self,
         index: usize,
         origination: ChannelId,
-    ) {
-        let Some(it) = self.people.get_mut(index) else { return };
+    ) -> bool {
+        let Some(it) = self.people.get_mut(index).filter(|_| self.phase != Phase::Over) else {
+            return false;
+        };
         it.origination = Some(origination);
+        true
     }
 
     /// His telephone rings.
@@ -53,6 +56,11 @@ impl Meeting {
             return;
         }
         it.origination = None;
+        let why = match why {
+            // Nothing at all came back: no telephone rang.
+            Unreached::NoAnswer if it.state == PersonState::Calling => Unreached::Failed,
+            why => why,
+        };
         it.state = match why {
             Unreached::Busy => PersonState::Busy,
             Unreached::NoAnswer => PersonState::NoAnswer,
@@ -90,7 +98,8 @@ impl Meeting {
             return Err(CallError::Busy);
         }
         it.state = PersonState::Calling;
-        it.attempts += 1;
+        it.attempts = it.attempts.saturating_add(1);
+        it.tries = it.tries.saturating_add(1);
         it.retry_at = None;
         self.actions.extend([Action::Changed(index), Action::Call(index)]);
         // Whoever waits alone for somebody that is called waits on.
@@ -117,7 +126,7 @@ impl Meeting {
             }
         };
         // By hand the tries begin anew.
-        self.people[index].attempts = 0;
+        self.people[index].tries = 0;
         self.call(index, now).map(|()| index)
     }
 
@@ -127,7 +136,7 @@ impl Meeting {
         index: usize,
         now: Now,
     ) -> Result<(), CallError> {
-        self.people.get_mut(index).ok_or(CallError::Nobody)?.attempts = 0;
+        self.people.get_mut(index).ok_or(CallError::Nobody)?.tries = 0;
         self.call(index, now)
     }
 
@@ -149,8 +158,8 @@ impl Meeting {
     pub(super) fn retry(&mut self, index: usize, why: Unreached, now: Now) {
         let calling = &self.room.calling;
         let it = &mut self.people[index];
-        let is_due = it.attempts > 0
-            && it.attempts <= calling.retries
+        let is_due = it.tries > 0
+            && it.tries <= calling.retries
             && calling.retry_on.contains(&why)
             && self.phase != Phase::Over;
         it.retry_at = is_due.then(|| now.instant + calling.retry_delay);

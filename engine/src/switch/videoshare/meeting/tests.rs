@@ -174,3 +174,140 @@ fn cnf_1_whatever_happens_a_meeting_keeps_its_word_and_ends() {
         }
     }
 }
+
+/// A meeting whose master is there and that nobody else came to yet.
+fn opened(room: Room, now: Now) -> Meeting {
+    let mut meeting = Meeting::begin(Arc::new(room), now);
+    come(&mut meeting, Who::Known(MASTER), "1", 1, now).expect("the master comes");
+    meeting
+}
+
+/// Somebody of this number comes in.
+fn come(
+    meeting: &mut Meeting,
+    who: Who,
+    number: &str,
+    channel: u64,
+    now: Now,
+) -> Result<usize, End> {
+    let channel = ChannelId::new(channel);
+    let place = meeting.admit(who, channel, Person::new(number), now)?;
+    meeting.joined(place, channel, now);
+    Ok(place)
+}
+
+fn drain(meeting: &mut Meeting) -> Vec<Action> {
+    std::iter::from_fn(|| meeting.poll_action()).collect()
+}
+
+#[test]
+fn cnf_1_who_answers_and_hangs_up_a_thousand_times_is_one_line_of_the_report() {
+    let now = clocks();
+    let mut meeting = opened(room(), now);
+    drain(&mut meeting);
+    let again = meeting.invite(Person::new("5"), now).expect("it can be called");
+    for nth in 1..=1000 {
+        assert!(drain(&mut meeting).contains(&Action::Call(again)));
+        let (origination, channel) = (ChannelId::new(2 * nth), ChannelId::new(2 * nth + 1));
+        assert!(meeting.is_called(again, origination));
+        assert!(meeting.answered(again, channel));
+        meeting.left(again, channel, Parting::Gone, now);
+        meeting.call_again(again, now).expect("it can be called again");
+    }
+    meeting.end(MeetingEnd::Ended, now);
+    let report = meeting.report(MeetingEnd::Ended, now);
+    assert_eq!(report.people.len(), 5);
+    let state = (report.people[again].state, report.people[again].attempts);
+    assert_eq!(state, (PersonState::Cancelled, 1001), "all calls are counted");
+}
+
+#[test]
+fn cnf_1_who_is_not_accepted_is_called_so_often_and_no_more() {
+    let mut now = clocks();
+    let mut room = room();
+    room.calling.retry_on = vec![Unreached::NotAccepted];
+    room.calling.retries = 7;
+    room.limits.duration = None;
+    let mut meeting = opened(room, now);
+    let mut calls = 0;
+    for nth in 1..1000 {
+        for action in drain(&mut meeting) {
+            let Action::Call(1) = action else { continue };
+            calls += 1;
+            let channel = ChannelId::new(100 + nth);
+            assert!(meeting.is_called(1, ChannelId::new(5000 + nth)));
+            assert!(meeting.answered(1, channel));
+            meeting.left(1, channel, Parting::Gone, now);
+        }
+        now = now + Duration::from_secs(61);
+        meeting.handle_timeout(now);
+    }
+    assert_eq!(calls, 8, "the first call and seven more");
+}
+
+#[test]
+fn cnf_1_a_guest_who_comes_and_goes_has_one_line_and_a_full_list_keeps_nobody_of_it_out() {
+    let now = clocks();
+    let mut room = room();
+    room.limits.people = None;
+    let mut meeting = opened(room, now);
+    for nth in 0..1000 {
+        let guest = come(&mut meeting, Who::Guest, "7", 10 + nth, now).expect("there is room");
+        assert_eq!(guest, 4);
+        meeting.left(guest, ChannelId::new(10 + nth), Parting::Gone, now);
+    }
+    // Callers without a number may be anybody.
+    let full = (0..MOST_PEOPLE as u64).find_map(|nth| {
+        let place = come(&mut meeting, Who::Guest, "", 5000 + nth, now);
+        let place = place.err().map_or(Ok(nth), |end| Err((nth, end)));
+        drain(&mut meeting);
+        place.err()
+    });
+    assert_eq!(full, Some((MOST_PEOPLE as u64 - 5, End::Full)));
+    assert_eq!(come(&mut meeting, Who::Known(3), "4", 8000, now), Ok(3), "who is listed comes");
+    meeting.left(MASTER, ChannelId::new(1), Parting::Gone, now);
+    assert_eq!(meeting.report(MeetingEnd::Ended, now).people.len(), MOST_PEOPLE);
+}
+
+#[test]
+fn cnf_1_ten_thousand_are_called_and_each_is_reported() {
+    let now = clocks();
+    let mut room = Room::new("crowd", Person::new("master"));
+    room.people.extend((0..10_000).map(|nth| Person::new(nth.to_string())));
+    let mut meeting = opened(room, now);
+    let mut calls = 0;
+    while let Some(action) = meeting.poll_action() {
+        let Action::Call(person) = action else { continue };
+        calls += 1;
+        assert!(meeting.is_called(person, ChannelId::new(10_000 + person as u64)));
+        let channel = ChannelId::new(100_000 + person as u64);
+        assert!(meeting.answered(person, channel));
+        let who = Who::Known(person);
+        assert_eq!(meeting.admit(who, channel, Person::new("x"), now), Ok(person));
+        meeting.joined(person, channel, now);
+    }
+    assert_eq!(calls, 10_000);
+    meeting.left(MASTER, ChannelId::new(1), Parting::Gone, now);
+    let actions = drain(&mut meeting);
+    let sent = |action: &&Action| matches!(action, Action::SendAway(_, End::MasterLeft));
+    assert_eq!(actions.iter().filter(sent).count(), 10_000);
+    let Some(Action::Over(report)) = actions.last() else { panic!("it is over") };
+    assert_eq!((report.people.len(), report.came()), (10_001, 10_001));
+}
+
+#[test]
+fn cnf_1_a_conference_that_is_over_calls_nobody_any_more() {
+    let now = clocks();
+    let mut room = room();
+    room.calling.when = When::Start;
+    let mut meeting = Meeting::begin(Arc::new(room), now);
+    meeting.start(now);
+    meeting.end(MeetingEnd::Stopped, now);
+    let actions = drain(&mut meeting);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Call(_))), "{actions:?}");
+    let Some(Action::Over(report)) = actions.last() else { panic!("{actions:?}") };
+    let states: Vec<_> = report.people.iter().map(|it| it.state).collect();
+    use PersonState::{Cancelled, Expected};
+    assert_eq!(states, [Cancelled, Cancelled, Cancelled, Expected], "the last is not called");
+    assert!(!meeting.is_called(1, ChannelId::new(9)), "a call on its way is not wanted");
+}
