@@ -43,6 +43,7 @@ mod subscriptions;
 mod timers;
 mod transfer;
 mod videoshare;
+mod videoshare_robots;
 mod walk;
 
 use std::{sync::Arc, time::Duration};
