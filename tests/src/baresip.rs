@@ -67,6 +67,20 @@ impl Baresip {
         Self::register_with(server, CODECS, &parameters, user, password, speech)
     }
 
+    /// As [`Self::start_speaking`], with a camera: it offers video beside its sound.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_with_video(
+        engine: &Engine,
+        (user, password): (&str, &str),
+        speech: &[i16],
+    ) -> Self {
+        let server = format!("{};transport=udp", engine.address());
+        Self::register_with(server, VIDEO, ";answermode=auto", user, password, speech)
+    }
+
     /// Starts it and waits until it is registered over TLS at `address`, with a certificate of this
     /// authority (a PEM file).
     ///
@@ -277,6 +291,10 @@ const PHONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What it needs for other codecs than G.711: its file holds one channel, Opus has two.
 const CODECS: &str = "ausrc_channels 1\nauplay_channels 1\nmodule g722.so\nmodule opus.so\n";
+
+/// What it needs for pictures that nobody took.
+const VIDEO: &str = "module avcodec.so\nmodule fakevideo.so\nvideo_source fakevideo,nil\n\
+    video_display fakevideo,nil\n";
 
 fn configuration(scratch: &Scratch, sip: SocketAddr, control: SocketAddr) -> String {
     let directory = scratch.path().display();

@@ -216,3 +216,19 @@ fn linphone_hears_the_engine_in_opus_and_in_g722() {
     }
     engine.stop();
 }
+
+/// A telephone with a camera: its pictures are refused, and it talks and hears without them.
+#[test]
+fn cnf_1_a_telephone_with_video_talks_without_it() {
+    let engine = engine();
+    let (hello, goodbye) = (prompt("diesis-welcome"), prompt("diesis-goodbye"));
+    let mut alice = Baresip::start_speaking(&engine, ALICE.0, ALICE.1, &goodbye);
+    let mut bob = Baresip::start_with_video(&engine, BOB, &hello);
+    bob.call("701");
+    assert!(bob.output().contains("update 'video'"), "it offered some:\n{}", bob.output());
+    assert!(hears(&mut bob, &goodbye), "the one with a camera hears:\n{}", bob.output());
+    assert!(hears(&mut alice, &hello), "and is heard:\n{}", alice.output());
+    bob.hang_up();
+    assert!(alice.wait_closed(PATIENCE), "{}", alice.output());
+    engine.stop();
+}
