@@ -88,6 +88,11 @@ impl Library {
         self
     }
 
+    /// The operator's directories, in the order in which they are looked through.
+    pub fn roots(&self) -> impl Iterator<Item = &Path> {
+        self.roots.iter().map(PathBuf::as_path)
+    }
+
     /// Finds a prompt without reading it.
     ///
     /// In this order: the operator's directories for the language and its parents (`fr_CA`, then

@@ -20,6 +20,7 @@ use super::cdr;
 use super::dialplan::dialplan_checks;
 use super::directory::DirectoryFiles;
 use super::notes::Notes;
+use super::prompts::{self, Prompts};
 use super::secret::is_secret_line;
 use super::setting::Block;
 use super::settings::{
@@ -27,8 +28,8 @@ use super::settings::{
 };
 use super::{
     FeatureSettings, MachineDetection, MusicSettings, ProgramSettings, acl, codes, conference,
-    features, machine, music, numbering, parking, pjsip, programs, prompts, robots, rtp, rules,
-    schedules, system, unread, videoshare,
+    features, machine, music, numbering, parking, pjsip, programs, robots, rtp, rules, schedules,
+    system, unread, videoshare,
 };
 use crate::cdr::CdrSettings;
 
@@ -82,7 +83,7 @@ impl Configuration {
         let mut parts = Parts::default();
         let files = DirectoryFiles::new(directory);
         let plan = parts.file("numbering.conf", &files, numbering::read);
-        Loaded { configuration: plan, parts: parts.0 }
+        Loaded { configuration: plan, parts: parts.parts }
     }
 
     /// The schedules of a directory, and all there is to say about them but for what they have to do
@@ -96,7 +97,7 @@ impl Configuration {
         let schedules = parts.file("schedules.conf", &files, |blocks, notes| {
             schedules::read(blocks, &files, house, now, notes)
         });
-        Loaded { configuration: schedules, parts: parts.0 }
+        Loaded { configuration: schedules, parts: parts.parts }
     }
 
     /// Reads files that are in no directory: embedded ones, or those of a test.
@@ -152,6 +153,11 @@ impl Configuration {
         let read =
             |blocks: &[Block<'_>], notes: &mut Notes| robots::read(blocks, &mut sip, plan, notes);
         parts.file("robots.conf", files, read);
+        if directory.is_some() {
+            let library = system.sounds.iter().fold(Library::new(), Library::root);
+            let languages = prompts::languages(&sip, system.default_language.as_bstr());
+            parts.prompts = Some(Prompts::new(library, languages));
+        }
         let rtp = parts.file("rtp.conf", files, rtp::read).unwrap_or_default();
         let conferences =
             parts.file("confbridge.conf", files, conference::read).unwrap_or_default();
@@ -226,11 +232,11 @@ impl Configuration {
                 dialplan.diagnostics.extend(unresolved);
                 dialplan.plan.set_timetables(timetables);
                 dialplan.plan.set_rules(rules);
-                if directory.is_some() {
-                    dialplan.find_prompts(&languages(&sip, &system), system.sounds.as_deref());
+                if let Some(prompts) = &parts.prompts {
+                    dialplan.diagnostics.extend(prompts.check_dialplan(&dialplan.conf));
                 }
                 let plan = mem::take(&mut dialplan.plan);
-                parts.0.push(dialplan.part());
+                parts.parts.push(dialplan.part());
                 plan
             }
             None => {
@@ -253,7 +259,7 @@ impl Configuration {
             records,
             plan: Arc::new(plan),
         };
-        Loaded { configuration, parts: parts.0 }
+        Loaded { configuration, parts: parts.parts }
     }
 }
 
@@ -348,16 +354,6 @@ fn conf(name: &str, files: &dyn FileSource) -> Option<Conf> {
     Some(conf::load(name, files, &Options::default().with_recovery(recovery)))
 }
 
-/// The languages that prompts are played in.
-fn languages(sip: &SipSettings, system: &SystemSettings) -> Vec<String> {
-    let used = sip.peers.iter().filter_map(|peer| peer.language.as_ref());
-    let mut languages: Vec<String> =
-        used.chain([&system.default_language]).map(ToString::to_string).collect();
-    languages.sort_unstable();
-    languages.dedup();
-    languages
-}
-
 struct Dialplan {
     plan: Plan,
     conf: Conf,
@@ -372,12 +368,6 @@ impl Dialplan {
         Some(Self { plan, conf, diagnostics })
     }
 
-    /// Names the prompts that are neither in `sounds` nor in the binary.
-    fn find_prompts(&mut self, languages: &[String], sounds: Option<&Path>) {
-        let library = sounds.into_iter().fold(Library::new(), Library::root);
-        self.diagnostics.extend(prompts::missing(&self.conf, &library, languages));
-    }
-
     fn part(self) -> Part {
         let (is_refused, sources) = (self.conf.is_refused(), self.conf.into_diagnostics().1);
         Part { diagnostics: self.diagnostics, sources, is_refused }
@@ -385,7 +375,11 @@ impl Dialplan {
 }
 
 #[derive(Default)]
-struct Parts(Vec<Part>);
+struct Parts {
+    parts: Vec<Part>,
+    /// By what the names of prompts are looked at; files in no directory have none.
+    prompts: Option<Prompts>,
+}
 
 impl Parts {
     /// Reads a file with `read`; `None` when there is no such file.
@@ -398,10 +392,13 @@ impl Parts {
         let conf = conf(name, files)?;
         let mut notes = Notes::default();
         let settings = read(&Block::all(&conf), &mut notes);
+        if let Some(prompts) = &mut self.prompts {
+            prompts.check_settings(name, &conf, &mut notes);
+        }
         let notes = notes.finish();
         let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
         let is_refused = conf.has_errors() || notes.iter().any(is_error);
-        self.0.push(Part::new(conf, notes, is_refused));
+        self.parts.push(Part::new(conf, notes, is_refused));
         Some(settings)
     }
 
@@ -413,11 +410,13 @@ impl Parts {
 
     fn say(&mut self, diagnostic: Option<Diagnostic>) {
         let diagnostics = diagnostic.into_iter().collect();
-        self.0.push(Part { diagnostics, sources: SourceMap::new(), is_refused: false });
+        self.parts.push(Part { diagnostics, sources: SourceMap::new(), is_refused: false });
     }
 
     /// Whether a file was read, as itself or as an include of another.
     fn has_read(&self, name: &str) -> bool {
-        self.0.iter().any(|part| part.sources.files().any(|file| part.sources.name(file) == name))
+        self.parts
+            .iter()
+            .any(|part| part.sources.files().any(|file| part.sources.name(file) == name))
     }
 }

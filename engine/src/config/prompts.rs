@@ -1,11 +1,13 @@
-//! Prompts that a dialplan names in so many words and that do not exist.
+//! Prompts that a dialplan or a setting names in so many words and that do not exist.
 //!
 //! Names with variables in them are known only when a call comes to them; they are passed over.
+//! Looking for prompts blocks on the disk.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use bstr::{BStr, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::ast::StatementKind;
 use diesis_dialplan::conf::Conf;
 use diesis_dialplan::diagnostic::Diagnostic;
@@ -13,40 +15,167 @@ use diesis_dialplan::parser;
 use diesis_sounds::prompts::Library;
 
 use super::codes;
+use super::notes::Notes;
+use super::settings::SipSettings;
 
-/// A warning for every prompt of the dialplan that `library` does not have in one of `languages`,
-/// at the first place that names it.
-pub(super) fn missing(conf: &Conf, library: &Library, languages: &[String]) -> Vec<Diagnostic> {
-    let mut seen = HashSet::new();
-    let mut diagnostics = vec![];
-    for entry in conf.sections().flat_map(|section| section.entries()) {
-        let statement = parser::parse(entry);
-        let StatementKind::Step(step) = &statement.kind else { continue };
-        let value = entry.value();
-        let application = value[step.application.clone()].as_bstr();
-        let mut look_for = |text, part: Range<usize>| {
-            let error = languages.iter().find_map(|language| library.find(text, language).err());
-            if let Some(error) = error.filter(|_| seen.insert(text)) {
-                let span = entry.part_span(part);
-                let warning = Diagnostic::warning(codes::PROMPT_MISSING, span, error.to_string());
-                let help = "the call goes on without it; PLAYBACKSTATUS is FAILED";
-                diagnostics.push(warning.with_help(help));
-            }
-        };
-        for name in said_by(application) {
-            look_for(BStr::new(name), step.application.clone());
+/// What prompts of a configuration can be played: those of a library in the languages in use.
+#[derive(Debug)]
+pub(crate) struct Prompts {
+    library: Library,
+    languages: Vec<String>,
+    /// What was looked for already.
+    known: RefCell<HashMap<BString, Option<Missing>>>,
+    /// What a setting named, so that the dialplan does not name it again.
+    told: HashSet<BString>,
+}
+
+/// A prompt that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}; {looked}")]
+pub(crate) struct Missing {
+    /// Which, and in which language.
+    message: String,
+    /// Where it was looked for.
+    looked: String,
+}
+
+impl Prompts {
+    pub(crate) fn new(library: Library, languages: Vec<String>) -> Self {
+        Self { library, languages, known: RefCell::default(), told: HashSet::new() }
+    }
+
+    /// The first prompt of a list as `Playback` takes it, `a&b`, that does not exist.
+    pub(crate) fn missing_of(&self, list: &[u8]) -> Option<Missing> {
+        list.split(|byte| *byte == b'&').find_map(|name| self.missing(name.trim_ascii()))
+    }
+
+    /// Why a prompt can not be played; `None` when it can, in every language.
+    fn missing(&self, name: &[u8]) -> Option<Missing> {
+        if name.is_empty() {
+            return None;
         }
-        let Some(list) = prompts(application, value, step.arguments.clone()) else { continue };
-        for name in parts(value, list, b'&') {
-            let text = value[name.clone()].trim_ascii().as_bstr();
-            // An empty part is skipped by the application as well; a URI is no prompt of ours.
-            let is_literal = !text.contains(&b'$') && !text.contains_str("://");
-            if !text.is_empty() && is_literal {
-                look_for(text, name);
+        if let Some(known) = self.known.borrow().get(BStr::new(name)) {
+            return known.clone();
+        }
+        let find = |language: &String| self.library.find(name, language).err();
+        let error = self.languages.iter().find_map(find);
+        let found =
+            error.map(|error| Missing { message: error.to_string(), looked: self.looked(name) });
+        self.known.borrow_mut().insert(name.into(), found.clone());
+        found
+    }
+
+    /// Where a prompt is looked for.
+    fn looked(&self, name: &[u8]) -> String {
+        if name.starts_with(b"/") {
+            return "its path is absolute, so it was looked for there alone".to_owned();
+        }
+        let described = self.library.roots().map(|root| match root.is_dir() {
+            true => root.display().to_string(),
+            false => format!("{} (which is no directory)", root.display()),
+        });
+        let places: Vec<String> = described.chain(["the built-in prompts".to_owned()]).collect();
+        format!("looked in {}", places.join(" and in "))
+    }
+
+    /// Warns of every prompt that a setting of a file names and that does not exist.
+    pub(super) fn check_settings(&mut self, file: &str, conf: &Conf, notes: &mut Notes) {
+        for entry in conf.sections().flat_map(|section| section.entries()) {
+            if !names_prompts(file, &entry.name().to_ascii_lowercase()) {
+                continue;
+            }
+            let value = entry.value();
+            for name in parts(value, 0..value.len(), b'&') {
+                let text = BStr::new(&value[name.clone()]);
+                let Some(missing) = self.missing(text) else { continue };
+                self.told.insert(text.to_owned());
+                let help = format!(
+                    "{}; put a recording there, or correct the name: callers hear nothing in its \
+                     place",
+                    missing.looked
+                );
+                let span = entry.part_span(name);
+                let warning = Diagnostic::warning(codes::PROMPT_MISSING, span, missing.message);
+                notes.once(warning.with_help(help));
             }
         }
     }
-    diagnostics
+
+    /// A warning for every prompt of the dialplan that does not exist, at the first place that
+    /// names it.
+    pub(super) fn check_dialplan(&self, conf: &Conf) -> Vec<Diagnostic> {
+        let mut seen = HashSet::new();
+        let mut diagnostics = vec![];
+        for entry in conf.sections().flat_map(|section| section.entries()) {
+            let statement = parser::parse(entry);
+            let StatementKind::Step(step) = &statement.kind else { continue };
+            let value = entry.value();
+            let application = value[step.application.clone()].as_bstr();
+            let mut look_for = |text: &BStr, part: Range<usize>| {
+                if self.told.contains(text) || !seen.insert(text.to_owned()) {
+                    return;
+                }
+                if let Some(missing) = self.missing(text) {
+                    let span = entry.part_span(part);
+                    let warning = Diagnostic::warning(codes::PROMPT_MISSING, span, missing.message);
+                    let help = format!(
+                        "{}; the call goes on without it, and PLAYBACKSTATUS is FAILED",
+                        missing.looked
+                    );
+                    diagnostics.push(warning.with_help(help));
+                }
+            };
+            for name in said_by(application) {
+                look_for(BStr::new(name), step.application.clone());
+            }
+            let Some(list) = prompts(application, value, step.arguments.clone()) else { continue };
+            for name in parts(value, list, b'&') {
+                let text = BStr::new(&value[name.clone()]);
+                // A URI is no prompt of ours.
+                let is_literal = !text.contains(&b'$') && !text.contains_str("://");
+                if is_literal {
+                    look_for(text, name);
+                }
+            }
+        }
+        diagnostics
+    }
+}
+
+/// The languages that prompts are played in, beside what a dialplan sets.
+pub(crate) fn languages(sip: &SipSettings, default_language: &BStr) -> Vec<String> {
+    let used = sip.peers.iter().filter_map(|peer| peer.language.as_ref());
+    let mut languages: Vec<String> =
+        used.map(ToString::to_string).chain([default_language.to_string()]).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    languages
+}
+
+/// Whether a setting of a file is the name of a prompt, or a list of such names.
+fn names_prompts(file: &str, setting: &[u8]) -> bool {
+    match file {
+        "rules.conf" | "musiconhold.conf" => setting == b"announcement",
+        "schedules.conf" => {
+            matches!(
+                setting,
+                b"sound" | b"closed_sound" | b"sound_open" | b"sound_closed" | b"sound_back"
+            )
+        }
+        "videoshare.conf" | "confbridge.conf" => setting.starts_with(b"sound_"),
+        "features.conf" => {
+            matches!(
+                setting,
+                b"courtesytone"
+                    | b"recordingfailsound"
+                    | b"transferannouncesound"
+                    | b"transferretrysound"
+                    | b"transferinvalidsound"
+                    | b"xferfailsound"
+            )
+        }
+        _ => false,
+    }
 }
 
 /// Where the list of prompts is in the arguments of an application that plays some.
@@ -85,13 +214,13 @@ const SAID: [(&str, &[&str]); 8] = [
     ("SayUnixTime", &["digits/day-0", "digits/mon-0", "digits/1"]),
 ];
 
-/// The parts of a range of `text` between separators.
+/// The parts of a range of `text` between separators, without the spaces around them.
 fn parts(text: &BStr, range: Range<usize>, separator: u8) -> impl Iterator<Item = Range<usize>> {
     let mut start = range.start;
     text[range].split(move |byte| *byte == separator).map(move |part| {
-        let part = start..start + part.len();
-        start = part.end + 1;
-        part
+        let first = start + part.len() - part.trim_ascii_start().len();
+        start += part.len() + 1;
+        first..first + part.trim_ascii().len()
     })
 }
 
@@ -105,13 +234,74 @@ mod tests {
         let files = MemoryFiles::new().with("extensions.conf", format!("[a]\n{lines}"));
         let conf = conf::load("extensions.conf", &files, &Options::default());
         let languages = ["en".to_owned(), "fr".to_owned()];
-        missing(&conf, &Library::new(), &languages)
+        Prompts::new(Library::new(), languages.into())
+            .check_dialplan(&conf)
             .iter()
             .map(|diagnostic| {
                 let at = diagnostic.locate(conf.sources());
                 format!("{}:{} {}", at.line.unwrap(), at.column.unwrap(), at.message)
             })
             .collect()
+    }
+
+    /// All that is said of the prompts that a file's settings name.
+    fn said_of(file: &str, text: &str, library: Library) -> Vec<String> {
+        let conf = conf::load(file, &MemoryFiles::new().with(file, text), &Options::default());
+        let mut notes = Notes::default();
+        let languages = vec!["en".to_owned()];
+        Prompts::new(library, languages).check_settings(file, &conf, &mut notes);
+        notes.finish().iter().map(|it| it.render(conf.sources()).to_string()).collect()
+    }
+
+    #[test]
+    fn rul_1_an_announcement_that_does_not_exist_is_named_with_its_place_and_where_it_was_sought() {
+        let name = format!("diesis-prompts-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let (there, none) = (directory.join("sounds"), directory.join("none"));
+        std::fs::create_dir_all(there.join("en")).expect("made");
+        std::fs::write(there.join("en/ours.ulaw"), [0x7f; 160]).expect("written");
+        let rules = "[a]\ntype=rule\nannouncement=ours&beep\n[b]\ntype=rule\n\
+                     announcement = beep & awya\n[c]\ntype=rule\nannouncement=awya\n";
+        let said = said_of("rules.conf", rules, Library::new().root(&there).root(&none));
+        std::fs::remove_dir_all(&directory).expect("removed");
+        assert_eq!(said.len(), 1, "{said:?}");
+        for words in [
+            "rules.conf:6:23: warning[C015]: prompt \"awya\" does not exist in language \"en\"",
+            &format!("looked in {} and in {} (which", there.display(), none.display()),
+            "is no directory) and in the built-in prompts; put a recording there, or correct",
+            "the same in 1 more place",
+        ] {
+            assert!(said[0].contains(words), "{words}: {}", said[0]);
+        }
+    }
+
+    #[test]
+    fn sch_1_sounds_of_closed_hours_and_of_closures_that_do_not_exist_are_named() {
+        let text = "[office]\ntype=schedule\nclosed_sound=shut\nsound_open=yes-open\n\
+                    [feasts]\ntype=closure\nsound=feast\n[stock]\ntype=closure\nsound=\n";
+        let said = said_of("schedules.conf", text, Library::new());
+        let first: Vec<&str> = said.iter().map(|it| it.split(" does").next().unwrap()).collect();
+        assert_eq!(
+            first,
+            [
+                "schedules.conf:3:14: warning[C015]: prompt \"shut\"",
+                "schedules.conf:4:12: warning[C015]: prompt \"yes-open\"",
+                "schedules.conf:7:7: warning[C015]: prompt \"feast\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn sounds_of_rooms_transfers_and_music_are_looked_for() {
+        for (file, text) in [
+            ("videoshare.conf", "[board]\nsound_get_pin=nosuch\n"),
+            ("confbridge.conf", "[a]\ntype=bridge\nsound_join=nosuch\n"),
+            ("features.conf", "[general]\nxferfailsound=nosuch\n"),
+            ("musiconhold.conf", "[default]\nannouncement=nosuch\n"),
+        ] {
+            assert_eq!(said_of(file, text, Library::new()).len(), 1, "{file}");
+        }
+        assert_eq!(said_of("pjsip.conf", "[a]\nsound_join=nosuch\n", Library::new()), [""; 0]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod videoshare;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+use diesis_sounds::prompts::Library;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
@@ -71,6 +72,8 @@ pub(crate) struct Wires {
     pub(crate) started: Now,
     /// Reads the configuration again.
     pub(crate) reloader: Arc<Reloader>,
+    /// Where prompts are looked for.
+    pub(crate) library: Library,
     /// The program's log, if it lets it be changed.
     pub(crate) log: Option<Arc<dyn LogControl>>,
 }

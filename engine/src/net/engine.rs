@@ -382,6 +382,7 @@ impl EngineBuilder {
         let source = self.directory.take().zip(self.loaded.take());
         let accept_from = self.accept_from.clone();
         let log = self.log.take();
+        let library = self.library();
         let mut running = self.sip.transports.clone();
         let addresses = signalling::start(self, received, handles).await?;
         for (transport, (_, address)) in running.iter_mut().zip(&addresses) {
@@ -393,6 +394,7 @@ impl EngineBuilder {
             stop_wanted: Arc::default(),
             started: clock::now(),
             reloader: Arc::new(Reloader::new(source, accept_from)),
+            library,
             log,
         };
         if let Some(directory) = call_files

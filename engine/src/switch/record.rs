@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use super::{Switch, SwitchEvent};
 use crate::{
     clock::Now,
+    config::languages,
     printable::Printable,
     sip::{
         Flow, Transport, Uri,
@@ -130,6 +131,11 @@ impl Switch {
     /// Deletes an entry of the dialplan's database; `false` when there is none.
     pub fn delete_from_database(&mut self, family: &[u8], key: &[u8]) -> bool {
         self.world.database.delete(family, key).is_some()
+    }
+
+    /// The languages that prompts are played in, beside what a dialplan sets.
+    pub(crate) fn prompt_languages(&self) -> Vec<String> {
+        languages(&self.config.sip, self.config.default_language.as_bstr())
     }
 
     /// Lets somebody look at forwarding rules, or change them.

@@ -87,3 +87,21 @@ fn rul_6_rules_are_changed_by_command_within_rights_and_are_there_after_a_restar
     assert_eq!(said(&engine, "rules remove boss 10").1, "rule 10 of boss is gone");
     assert!(said(&engine, explain).1.starts_with("boss: forward to 1002"));
 }
+
+#[test]
+fn rul_1_whoever_sets_an_announcement_that_does_not_exist_is_told_at_once() {
+    let engine = Engine::start("rules-sounds");
+    let configured = RULES.replace("target=1003", "target=1003\nannouncement=gone");
+    fs::write(engine.directory.join("rules.conf"), configured).unwrap();
+    let (_, told) = said(&engine, "reload");
+    for words in ["rules.conf:28:14: warning[C015]: prompt \"gone\" does not exist", "looked in "] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let (code, told) = said(&engine, "rules add boss 5 target=1009 announcement=beep&nosuch");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("rule 5 of boss: active=yes"), "{told}");
+    assert!(told.contains("warning: prompt \"nosuch\" does not exist in language"), "{told}");
+    assert!(told.contains("callers hear nothing in its place until it is recorded"), "{told}");
+    let (_, told) = said(&engine, "rules set boss 5 announcement=beep");
+    assert!(!told.contains("warning"), "{told}");
+}

@@ -15,9 +15,10 @@ use super::{
     Wires,
     listener::Answer,
     protocol::{Reply, Table},
-    serve::{Why, tell_unkept},
+    serve::{Why, tell, tell_unkept},
     tables::text,
 };
+use crate::config::Prompts;
 
 /// What is asked or ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,16 +132,34 @@ pub struct ExplainedRule {
 /// Carries an order out on the running engine.
 pub(super) async fn order(order: Order, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
     let changes = !matches!(order, Order::List | Order::Show { .. } | Order::Explain { .. });
+    let announcements = announcements(&order);
     let done = wires.look(move |at| {
         let replies = at.switch.with_rules(at.now, |mut desk| perform(&order, &mut desk));
-        (replies, at.store.err().map(str::to_owned))
+        (replies, at.store.err().map(str::to_owned), at.switch.prompt_languages())
     });
-    let (replies, unkept) = done.await?;
+    let (replies, unkept, languages) = done.await?;
     for reply in replies? {
         answer.send(&reply).await.map_err(|error| error.to_string())?;
     }
     tell_unkept(answer, unkept.filter(|_| changes)).await;
+    let prompts = Prompts::new(wires.library.clone(), languages);
+    // Looking for prompts blocks on the disk.
+    let looked = tokio::task::spawn_blocking(move || {
+        let missing = announcements.iter().filter_map(|list| prompts.missing_of(list.as_bytes()));
+        missing.map(|missing| missing.to_string()).collect::<Vec<_>>()
+    });
+    for missing in looked.await.unwrap_or_default() {
+        let help = "callers hear nothing in its place until it is recorded";
+        tell(answer, format!("warning: {missing}; {help}")).await;
+    }
     Ok(())
+}
+
+/// The announcements that an order gives to a rule.
+fn announcements(order: &Order) -> Vec<String> {
+    let (Order::Add(of) | Order::Set(of)) = order else { return vec![] };
+    let given = of.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("announcement"));
+    given.map(|(_, list)| list.clone()).collect()
 }
 
 /// Carries an order out, and gives what there is to tell.
