@@ -133,7 +133,8 @@ fn consider(run: &mut Run<'_>, forwarding: Box<Forwarding>, station: Option<&BSt
     let status = match decision.outcome {
         Outcome::Forward(rule) => {
             run.scope.assign(b"RULESRULE", rule.number.to_string().as_bytes());
-            run.scope.assign(b"RULESTARGET", &rule.target.write());
+            let target = decision.dialled.unwrap_or_else(|| rule.target.write());
+            run.scope.assign(b"RULESTARGET", &target);
             if forwards(run) < MOST_FORWARDS {
                 return announce(run, forwarding, Box::new(rule));
             }
@@ -181,16 +182,17 @@ fn announce(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: Box<Rule>)
 }
 
 fn forward(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: &Rule) -> Flow {
-    let settings = run.scope.plan.rules().settings();
+    let book = run.scope.plan.rules();
+    let settings = book.settings();
     match &rule.target {
         Target::Number(number) => {
-            diverted(run, &forwarding, number);
+            diverted(run, &forwarding, &book.dialled_or_bare(number));
             forwarding.stage = Stage::Target;
             let wait = match settings.verification {
                 Verification::Verified => Some(settings.wait),
                 Verification::Blind => None,
             };
-            dial(run, forwarding, &settings.dial_string(number), wait)
+            dial(run, forwarding, &book.dial_string(number), wait)
         }
         Target::Goto(place) => {
             run.scope.assign(b"RULESSTATUS", b"FORWARDED");
@@ -311,7 +313,8 @@ fn unanswered(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, status: DialSt
 
 /// Calls the emergency number, if a try is left.
 fn emergency(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, left: u32) -> Flow {
-    let settings = run.scope.plan.rules().settings();
+    let book = run.scope.plan.rules();
+    let settings = book.settings();
     let (Some(number), Some(left)) = (&settings.emergency, left.checked_sub(1)) else {
         return ended(run, "FAILED");
     };
@@ -319,9 +322,9 @@ fn emergency(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, left: u32) -> F
         Level::Verbose(2),
         format_args!("Rules: {}: the emergency number {number} is called", forwarding.user),
     );
-    run.scope.assign(b"RULESTARGET", number);
+    run.scope.assign(b"RULESTARGET", &book.dialled_or_bare(number));
     forwarding.stage = Stage::Emergency(left);
-    dial(run, forwarding, &settings.dial_string(number), Some(settings.wait))
+    dial(run, forwarding, &book.dial_string(number), Some(settings.wait))
 }
 
 fn ended(run: &mut Run<'_>, status: &str) -> Flow {

@@ -11,7 +11,7 @@ mod written;
 use std::fmt;
 
 use model::{Model, Value};
-pub use written::{Dialled, NotDialled, dialled, read, read_origination};
+pub use written::{Dialled, NotDialled, dialled, is_number, read, read_origination};
 
 /// What all rules of a plan share. Prefixes are digits.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -138,7 +138,8 @@ pub enum NotDialled {
 }
 
 /// Whether a text is a number with what people put between its digits.
-fn is_number(text: &str) -> bool {
+#[must_use]
+pub fn is_number(text: &str) -> bool {
     let may_stand = |symbol: char| symbol.is_ascii_digit() || "+*#().-/ \u{a0}".contains(symbol);
     text.len() <= LONGEST
         && text.bytes().any(|byte| byte.is_ascii_digit())

@@ -5,7 +5,7 @@ use std::fmt;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::circles::{self, Circle};
-use super::{Conditions, Moment, Presences, Refusal, Rule, Rulebook, Side, User, store};
+use super::{Conditions, Moment, Presences, Refusal, Rule, Rulebook, Side, Target, User, store};
 
 /// A call that is to be forwarded, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Decision {
     pub presences: Presences,
     /// What becomes of the call.
     pub outcome: Outcome,
+    /// What is dialled, where the call is forwarded to a number.
+    pub dialled: Option<BString>,
     /// Every rule of the user in order, with what was found.
     pub looked_at: Vec<(Rule, Verdict)>,
 }
@@ -132,7 +134,10 @@ impl Decision {
         };
         match &self.outcome {
             Outcome::Forward(rule) => {
-                format!("{}: forward to {} by {}", self.user, rule.target.write(), of(rule))
+                let target = rule.target.write();
+                let dialled = self.dialled.as_ref().filter(|dialled| **dialled != target);
+                let dialled = dialled.map_or_else(String::new, |it| format!(" (dialled {it})"));
+                format!("{}: forward to {target}{dialled} by {}", self.user, of(rule))
             }
             Outcome::Circle(rule, circle) => {
                 format!("{}: no forward: {} leads in a circle: {circle}", self.user, of(rule))
@@ -161,6 +166,7 @@ impl Rulebook {
                 *verdict = Verdict::Circle(circle.clone());
             }
             decision.outcome = Outcome::Circle(rule, circle);
+            decision.dialled = None;
         }
         decision
     }
@@ -188,7 +194,13 @@ impl Rulebook {
             };
             looked_at.push((rule, verdict));
         }
-        Decision { user: user.name.clone(), side, presences, outcome, looked_at }
+        let dialled = match &outcome {
+            Outcome::Forward(Rule { target: Target::Number(number), .. }) => {
+                Some(self.dialled_or_bare(number))
+            }
+            _ => None,
+        };
+        Decision { user: user.name.clone(), side, presences, outcome, dialled, looked_at }
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod circles;
 pub mod decide;
 mod desk;
+mod dialling;
 mod model;
 mod presence;
 pub mod rights;
@@ -20,18 +21,25 @@ use std::time::Duration;
 use bstr::{BStr, BString};
 
 pub use desk::Desk;
+pub use dialling::{NumberError, PLACEHOLDER, plain_number};
 pub use model::{Draft, Moment, Origin, Owner, Rule, RuleError, Side, Target};
 pub use presence::{Conditions, Presence, Presences, Source};
 pub use rights::{Grant, Refusal, Rights};
 
+use crate::numbering::NumberingPlan;
 use crate::timetable::Calendar;
 
 /// All users with their rules, as the configuration has them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rulebook {
     settings: Settings,
+    /// Reads the numbers of targets, where it is asked for.
+    numbering: Option<NumberingPlan>,
     users: BTreeMap<BString, User>,
+    /// Users by their numbers, as they are written.
     by_number: HashMap<BString, BString>,
+    /// Users by their numbers, as they are dialled.
+    by_dialled: HashMap<BString, BString>,
 }
 
 /// What holds for all users.
@@ -83,35 +91,20 @@ pub enum Verification {
 }
 
 impl Settings {
-    /// What Dial is given for a number. Bytes that mean something to Dial are left out.
-    #[must_use]
-    pub fn dial_string(&self, number: &[u8]) -> BString {
-        let number: Vec<u8> = number.iter().copied().filter(|b| is_dialled(*b)).collect();
-        match memchr::memmem::find(&self.dial, PLACEHOLDER) {
-            Some(at) => {
-                [&self.dial[..at], &number, &self.dial[at + PLACEHOLDER.len()..]].concat().into()
-            }
-            None => number.into(),
-        }
-    }
-
     /// On which side of the telephone system a caller is.
     #[must_use]
     pub fn side_of(&self, book: &Rulebook, caller: &[u8]) -> Side {
         let plain = plain_number(caller);
         let is_short = plain.len() <= self.internal_length && plain.iter().all(u8::is_ascii_digit);
-        match !plain.is_empty() && (is_short || book.by_number.contains_key(&plain)) {
+        match !plain.is_empty() && (is_short || book.user_of(caller).is_some()) {
             true => Side::Internal,
             false => Side::External,
         }
     }
 }
 
-/// Stands for the number in [`Settings::dial`].
-pub const PLACEHOLDER: &[u8] = b"{number}";
-
 /// Whoever has rules.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct User {
     /// What the user is called.
     pub name: BString,
@@ -159,9 +152,7 @@ impl Rulebook {
 
     /// Adds a user; the last of a name counts. Of two users with one number the first has it.
     pub fn insert(&mut self, user: User) {
-        for number in &user.numbers {
-            self.by_number.entry(plain_number(number)).or_insert_with(|| user.name.clone());
-        }
+        self.list_numbers(&user);
         self.users.insert(user.name.clone(), user);
     }
 
@@ -174,12 +165,6 @@ impl Rulebook {
             .or_else(|| self.users.values().find(|user| user.name.eq_ignore_ascii_case(name)))
     }
 
-    /// The user whom a number reaches.
-    #[must_use]
-    pub fn user_of(&self, number: &[u8]) -> Option<&User> {
-        self.users.get(self.by_number.get(&plain_number(number))?)
-    }
-
     /// All users, by name.
     pub fn users(&self) -> impl ExactSizeIterator<Item = &User> {
         self.users.values()
@@ -190,17 +175,6 @@ impl Rulebook {
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }
-}
-
-/// A number without what people write between its digits.
-#[must_use]
-pub fn plain_number(number: &[u8]) -> BString {
-    number.iter().copied().filter(|byte| !b" -.()/".contains(byte)).collect::<Vec<u8>>().into()
-}
-
-/// What a number may hold when it is dialled.
-const fn is_dialled(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'#' | b'+' | b'_')
 }
 
 /// How often one call is sent on, whatever the level of circles that is looked at.

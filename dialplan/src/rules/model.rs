@@ -2,7 +2,8 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{Presence, is_dialled, plain_number};
+use super::dialling::written_number;
+use super::{Presence, plain_number};
 use crate::pattern;
 
 /// One forwarding rule of a user. Rules are asked by their numbers, the lowest first.
@@ -148,7 +149,8 @@ impl Moment {
 /// Where a rule sends a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// To a number.
+    /// To a number, without what people write between its digits but for parentheses; see
+    /// [`Rulebook::dialled`](super::Rulebook::dialled).
     Number(BString),
     /// Into the dialplan: `Goto(context,extension,priority)`, of a voice mail for example.
     Goto(BString),
@@ -170,11 +172,7 @@ impl Target {
         if text.eq_ignore_ascii_case(b"hangup()") || text.eq_ignore_ascii_case(b"hangup") {
             return Some(Self::Hangup);
         }
-        let number = plain_number(text);
-        let has_digit = number.iter().any(u8::is_ascii_digit);
-        let is_number =
-            has_digit && number.len() <= LONGEST_NUMBER && number.iter().all(|b| is_dialled(*b));
-        is_number.then_some(Self::Number(number))
+        written_number(BStr::new(text)).map(Self::Number)
     }
 
     /// As it is written.
@@ -396,7 +394,5 @@ pub(super) fn word_of<T: PartialEq>(words: &[(T, &'static str)], value: T) -> &'
     words.iter().find(|(known, _)| *known == value).map_or("", |(_, word)| word)
 }
 
-/// Digits of a target.
-const LONGEST_NUMBER: usize = 40;
 /// Bytes of a field.
 const LONGEST_VALUE: usize = 500;

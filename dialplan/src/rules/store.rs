@@ -7,7 +7,10 @@
 use bstr::{BStr, BString, ByteSlice};
 
 use super::circles::{self, Circle};
-use super::{Conditions, Moment, Owner, Presence, Refusal, Rule, RuleError, Rulebook, User};
+use super::{
+    Conditions, Moment, NumberError, Owner, Presence, Refusal, Rule, RuleError, Rulebook, Target,
+    User,
+};
 use crate::world::Database;
 
 /// The database's family.
@@ -88,6 +91,17 @@ pub enum Change {
     Remove,
 }
 
+impl Change {
+    /// Whether the rule gets another target.
+    fn sets_target(&self) -> bool {
+        match self {
+            Self::Add(_) => true,
+            Self::Set { field, .. } => field.eq_ignore_ascii_case(b"target"),
+            Self::Remove => false,
+        }
+    }
+}
+
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -120,6 +134,9 @@ pub enum ChangeError {
     /// Calls would go in circles.
     #[error("calls would go in a circle: {0}")]
     Circle(Circle),
+    /// Its number can not be dialled.
+    #[error(transparent)]
+    Number(#[from] NumberError),
     /// There are too many.
     #[error("there is no room for another rule")]
     Full,
@@ -177,6 +194,11 @@ impl Rulebook {
             && (new.owner == Owner::User || actor != Actor::Admin)
         {
             user.rights.permit(&user.name, new, !user.rules.is_empty())?;
+        }
+        if let Some(Rule { target: Target::Number(number), .. }) = &new
+            && change.sets_target()
+        {
+            self.dialled(number)?;
         }
         let own = rules.iter().filter(|rule| rule.owner == Owner::User).count();
         if matches!(change, Change::Add(_)) && (own >= MOST_OWN || database.is_full()) {

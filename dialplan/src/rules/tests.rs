@@ -241,6 +241,33 @@ fn rul_6_own_rules_stand_beside_an_administrators_by_right_alone() {
 }
 
 #[test]
+fn rul_1_a_number_that_the_plan_can_not_read_is_refused_to_whoever_sets_it() {
+    let book = book(3, &[("a", &["target=1002"]), ("b", &[])]);
+    assert!(book.dialled(b"desk1").is_ok(), "without a plan any text is dialled as it stands");
+    let book = book.with_numbering(NumberingPlan::default());
+    let mut database = Database::default();
+    let mut set = |target: &str| {
+        let rule = Rule::parse(7, Owner::User, format!("target={target}").as_bytes());
+        let change = Change::Add(rule.expect("a rule"));
+        let user = User { rights: all_rights(), ..book.user(b"a").expect("there").clone() };
+        let changed = book.change(&user, 7, Actor::Admin, &change, &mut database);
+        changed.map(drop).map_err(|error| error.to_string())
+    };
+    assert!(set("desk1").expect_err("no number").starts_with("desk1 is no number: "));
+    assert!(set("+1234567890123456").expect_err("too long").contains("more than 15 digits"));
+    assert_eq!(set("+33 (0)1 55 17 18 89"), Ok(()));
+    assert_eq!(book.dialled(b"+33(0)155171889"), Ok("00155171889".into()));
+}
+
+/// May do everything.
+fn all_rights() -> Rights {
+    let mut grant = Grant::default();
+    (grant.simple_rules, grant.beside_admin) = (Some(true), Some(true));
+    assert_eq!(grant.set_forward(b"AuthorizedForward", true), Some(rights::Switch::Set));
+    Rights::of([&grant])
+}
+
+#[test]
 fn a_rule_is_written_as_it_is_read() {
     let text = "active=no;editable=yes;origin=internal;presence=calendar;forward=noanswer;\
                 schedule=office;caller=_06X.,1234;announcement=away&beep;target=Goto(vm,s,1)";

@@ -554,6 +554,7 @@ pub(super) const RULES: KeyTable = KeyTable {
         "WAITTIMENOREPLY",
         "WAITTIMENOREPLYPBX",
         "internal_length",
+        "numbering",
         "dial",
     ],
     later: &[],

@@ -46,9 +46,16 @@ pub(super) fn read(
     if let Some(numbering) = around.numbering {
         settings.internal_length = numbering.settings().internal_length;
     }
+    let mut numbering = None;
     for section in sections.iter().filter(|section| section.is("general")) {
-        read_general(section, &mut settings, around, notes);
+        read_general(section, (&mut settings, &mut numbering), around, notes);
     }
+    // Without users yet: it knows how numbers are dialled.
+    let mut book = Rulebook::new(settings);
+    if let Some(plan) = numbering {
+        book = book.with_numbering(plan.clone());
+    }
+    check_emergency(sections, &book, notes);
     let mut grants: HashMap<(Kind, BString), Grant> = HashMap::new();
     for section in sections {
         let kind = kind(section);
@@ -68,7 +75,8 @@ pub(super) fn read(
             Kind::User => {
                 let user = user(section, &grants, around, notes);
                 for number in &user.numbers {
-                    let before = numbers.insert(plain_number(number), user.name.clone());
+                    let dialled = book.dialled(number).unwrap_or_else(|_| plain_number(number));
+                    let before = numbers.insert(dialled, user.name.clone());
                     if let Some(before) = before.filter(|before| *before != user.name) {
                         let message = format!("number {number} is that of [{before}] already");
                         let help = "the first one has it; give each user a number of its own";
@@ -95,11 +103,9 @@ pub(super) fn read(
         }
     }
     for section in sections.iter().filter(|section| kind(section) == Kind::Rule) {
-        rule(section, &mut written, &settings, around, notes);
+        rule(section, &mut written, &book, around, notes);
     }
-    check_devices(sections, &settings, notes);
     written.values().for_each(|written| check_order(written, notes));
-    let mut book = Rulebook::new(settings);
     let mut places = HashMap::new();
     for Written { user, places: of } in written.into_values() {
         places.extend(of.into_iter().map(|(number, span)| ((user.name.clone(), number), span)));
@@ -140,12 +146,13 @@ fn kind(section: &Block<'_>) -> Kind {
     }
 }
 
-fn read_general(
+fn read_general<'a>(
     section: &Block<'_>,
-    settings: &mut Settings,
-    around: Surroundings<'_>,
+    (settings, numbering): (&mut Settings, &mut Option<&'a NumberingPlan>),
+    around: Surroundings<'a>,
     notes: &mut Notes,
 ) {
+    let mut lacks_plan = false;
     section.each(&keys::RULES, notes, |name, setting| match name {
         b"circularlevel" => setting.number(&mut settings.circular_level, 0..=MOST_LEVEL),
         b"transferverification" => {
@@ -165,6 +172,12 @@ fn read_general(
         b"waittimenoreply" => setting.seconds(&mut settings.wait, 1..=LONGEST_WAIT),
         b"waittimenoreplypbx" => setting.seconds(&mut settings.wait_pbx, 1..=LONGEST_WAIT),
         b"internal_length" => setting.number(&mut settings.internal_length, 0..=15),
+        b"numbering" => {
+            let mut is_read = false;
+            setting.yes_no(&mut is_read);
+            *numbering = around.numbering.filter(|_| is_read);
+            lacks_plan = is_read && around.numbering.is_none();
+        }
         b"dial" => {
             let is_right =
                 setting.value().contains(&b'/') && setting.value().find(PLACEHOLDER).is_some();
@@ -175,6 +188,11 @@ fn read_general(
         }
         _ => setting.judge(),
     });
+    if lacks_plan {
+        let message = "targets are to be read by numbering.conf, and there is none".to_owned();
+        let help = "add one (`diesis numbering export` begins it), or write numbering = no";
+        notes.error(codes::FILE_MISSING, section.place_of("numbering"), message, help);
+    }
     if settings.verification == Verification::Verified && settings.emergency.is_none() {
         let message = "TRANSFERVERIFICATION has nobody to turn to".to_owned();
         let help = "add EMERGENCYNUMBER; what nobody answers ends in the dialplan as it is";
@@ -312,7 +330,7 @@ fn schedule(setting: Setting<'_>, timetables: &Timetables, field: &mut Option<BS
 fn rule(
     section: &Block<'_>,
     written: &mut BTreeMap<BString, Written>,
-    settings: &Settings,
+    book: &Rulebook,
     around: Surroundings<'_>,
     notes: &mut Notes,
 ) {
@@ -372,12 +390,15 @@ fn rule(
     }
     let _ = draft.set(b"name", section.name());
     let Ok(rule) = draft.finish() else { return };
-    if matches!(rule.target, Target::Number(_)) && settings.dial.is_empty() {
-        let message = "nothing says how numbers are dialled".to_owned();
-        let help = "add dial to [general], such as dial = PJSIP/{number}@pbx";
-        let diagnostic =
-            Diagnostic::error(codes::SETTING_MISSING, section.place_of("target"), message);
-        notes.once(diagnostic.with_help(help));
+    if let Target::Number(number) = &rule.target {
+        let place = section.place_of("target");
+        if book.settings().dial.is_empty() {
+            let message = "nothing says how numbers are dialled".to_owned();
+            let help = "add dial to [general], such as dial = PJSIP/{number}@pbx";
+            let diagnostic = Diagnostic::error(codes::SETTING_MISSING, place, message);
+            notes.once(diagnostic.with_help(help));
+        }
+        check_number(book, number, place, notes);
     }
     for name in whose {
         let Some(Written { user, places }) = written.get_mut(&name) else { continue };
@@ -399,12 +420,23 @@ fn absent(setting: &mut Setting<'_>, what: &str, name: &BStr) {
     setting.notes.error(codes::NAME_UNRESOLVED, span, message, help);
 }
 
-/// Says which rules have the telephone rung while there is none.
-fn check_devices(sections: &[Block<'_>], settings: &Settings, notes: &mut Notes) {
+/// Says of a number that the numbering plan can not read it.
+fn check_number(book: &Rulebook, number: &BString, place: Span, notes: &mut Notes) {
+    if let Err(error) = book.dialled(number) {
+        let help = "write it as people do, +33 1 55 17 18 89; `diesis numbering test out NUMBER` \
+                    tells what becomes of one";
+        notes.error(codes::VALUE_INVALID, place, error.to_string(), help);
+    }
+}
+
+/// Says what keeps the emergency number from being called.
+fn check_emergency(sections: &[Block<'_>], book: &Rulebook, notes: &mut Notes) {
+    let settings = book.settings();
+    let Some(number) = &settings.emergency else { return };
     let general = sections.iter().find(|section| section.is("general"));
-    let place = general.map(|section| section.place_of("EMERGENCYNUMBER"));
-    if let Some(place) = place.filter(|_| settings.emergency.is_some() && settings.dial.is_empty())
-    {
+    let Some(place) = general.map(|section| section.place_of("EMERGENCYNUMBER")) else { return };
+    check_number(book, number, place, notes);
+    if settings.dial.is_empty() {
         let message = "nothing says how the emergency number is dialled".to_owned();
         let help = "add dial to [general], such as dial = PJSIP/{number}@pbx";
         notes.error(codes::SETTING_MISSING, place, message, help);
@@ -482,7 +514,7 @@ const WAIT_OF_PEER: &[u8] = b"WAITTIMENOREPLYPBX";
 mod tests {
     use diesis_dialplan::conf::MemoryFiles;
 
-    use crate::config::Configuration;
+    use crate::config::{Configuration, Loaded};
 
     /// All that is said of a rules.conf, beside a telephone system that waits for 15 s.
     fn said(text: &str) -> String {
@@ -559,6 +591,73 @@ mod tests {
         let unseen = circle(1, "");
         assert!(unseen.contains("warning[C021]") && unseen.contains("make it 2"), "{unseen}");
         assert!(circle(2, "active=no").is_empty());
+    }
+
+    /// A rules.conf whose targets numbering.conf reads, with all that is said of it.
+    fn numbered(text: &str) -> (Loaded, String) {
+        let files = MemoryFiles::new()
+            .with("numbering.conf", "[general]\n")
+            .with("extensions.conf", "[in]\nexten => s,1,Rules()\n")
+            .with("rules.conf", [&GENERAL.replace("dial=", "numbering=yes\ndial="), text].concat());
+        let loaded = Configuration::load(&files);
+        let told = loaded.findings().map(|it| it.to_string());
+        let told: Vec<String> = told.filter(|it| it.contains("rules.conf")).collect();
+        (loaded, told.join("\n"))
+    }
+
+    const PEOPLE: &str = "[boss]\ntype=user\nnumber=+33155171889\n\
+        [bob]\ntype=user\nnumber=00155171890\n";
+
+    #[test]
+    fn rul_1_targets_are_written_as_people_write_numbers_where_a_plan_reads_them() {
+        let rules = "[r]\ntype=rule\nuser=boss\npriority=1\ntarget=+42 (0)14 190 66 66\n\
+                     [s]\ntype=rule\nuser=boss\npriority=2\nforward=busy\ntarget=4092\n";
+        let (loaded, told) = numbered(&[PEOPLE, rules].concat());
+        assert_eq!(told, "");
+        let book = loaded.configuration.plan.rules();
+        let dialled = book.user(b"boss").expect("there").rules.values().map(|rule| {
+            let number = rule.target.write();
+            book.dial_string(&number).to_string()
+        });
+        assert_eq!(dialled.collect::<Vec<_>>(), ["PJSIP/00042141906666@pbx", "PJSIP/4092@pbx"]);
+        let named = |number: &str| book.user_of(number.as_bytes()).map(|it| it.name.to_string());
+        for number in ["+33155171889", "00155171889", "+33 (0)1 55 17 18 89", "01 55 17 18 89"] {
+            assert_eq!(named(number).as_deref(), Some("boss"), "{number}");
+        }
+        assert_eq!(named("+33 1 55 17 18 90").as_deref(), Some("bob"));
+        assert_eq!(named("+33 1 55 17 18 91"), None);
+    }
+
+    #[test]
+    fn rul_3_a_circle_is_found_however_its_numbers_are_written() {
+        let rules = "[r]\ntype=rule\nuser=boss\npriority=1\ntarget=01 55 17 18 90\n\
+                     [s]\ntype=rule\nuser=bob\npriority=1\ntarget=00155171889\n";
+        let (_, told) = numbered(&[PEOPLE, rules].concat());
+        let circle = "calls go in a circle: bob -[rule 1]-> boss -[rule 1]-> bob";
+        assert!(told.contains(&format!("error[C021]: {circle}")), "{told}");
+    }
+
+    #[test]
+    fn what_no_numbering_plan_can_read_is_refused_by_name() {
+        let rule = |target: &str| {
+            let text = format!("[r]\ntype=rule\nuser=boss\npriority=1\ntarget={target}\n");
+            let (loaded, told) = numbered(&[PEOPLE, &text].concat());
+            assert!(loaded.is_refused(), "{target}: {told}");
+            told
+        };
+        assert!(rule("desk1").contains("error[C004]: desk1 is no number"));
+        assert!(rule("desk1").contains("rules.conf:20:8: "), "{}", rule("desk1"));
+        assert!(rule("+331551718891234567").contains("more than 15 digits"));
+        let (_, told) = numbered("[u]\ntype=user\nnumber=1\n[v]\ntype=user\nnumber=+331,1\n");
+        assert!(told.contains("number 1 is that of [u] already"), "{told}");
+        let told = said(&GENERAL.replace("dial=", "numbering=yes\ndial="));
+        assert!(told.contains("rules.conf:8:11: error[C014]: targets are to be read"), "{told}");
+        let text =
+            GENERAL.replace("NUMBER=9", "NUMBER=help9").replace("dial=", "numbering=yes\ndial=");
+        let files = MemoryFiles::new().with("numbering.conf", "").with("rules.conf", text);
+        let told: String =
+            Configuration::load(&files).findings().map(|it| it.to_string()).collect();
+        assert!(told.contains("help9 is no number"), "{told}");
     }
 
     #[test]

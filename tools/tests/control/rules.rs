@@ -94,7 +94,11 @@ fn rul_1_whoever_sets_an_announcement_that_does_not_exist_is_told_at_once() {
     let configured = RULES.replace("target=1003", "target=1003\nannouncement=gone");
     fs::write(engine.directory.join("rules.conf"), configured).unwrap();
     let (_, told) = said(&engine, "reload");
-    for words in ["rules.conf:28:14: warning[C015]: prompt \"gone\" does not exist", "looked in "] {
+    for words in [
+        "rules.conf:38:14: warning[C015]: prompt \"gone\" does not exist",
+        "looked in ",
+        "forwarding rules: changed",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
     let (code, told) = said(&engine, "rules add boss 5 target=1009 announcement=beep&nosuch");

@@ -5,6 +5,7 @@ use crate::channel::Channel;
 use crate::conf::{self, MemoryFiles, Options};
 use crate::executor::{Advance, Executor};
 use crate::host::{ChannelState, Host, MemoryHost};
+use crate::numbering::NumberingPlan;
 use crate::operation::{DialEnd, DialResult};
 use crate::plan::{LoadOptions, Plan};
 use crate::rules::{Owner, Rulebook, Settings};
@@ -253,4 +254,14 @@ fn each_decision_is_a_line_of_the_log() {
     assert!(lines.iter().any(|line| line == wanted), "{lines:?}");
     assert!(lines.iter().any(|line| line == "Rules: rule 1: the user's presence is another"));
     assert_eq!(host.world().database.len(), 0);
+}
+
+#[test]
+fn rul_1_a_target_is_dialled_as_the_numbering_plan_makes_it() {
+    let mut plan = plan(verified(Some("+33 1 12"), 1), &["target=+33 (0)1 55 17 18 89"]);
+    let book = plan.rules().clone().with_numbering(NumberingPlan::default());
+    plan.set_rules(book);
+    let (met, end) = called(&plan, &[("00155171889", &[Busy]), ("00112", &[Answer])], caller());
+    assert_eq!(met, ["0: dial 00155171889@pbx", "0: dial 00112@pbx"]);
+    assert_eq!(end, "EMERGENCY 1 00112 at 4");
 }

@@ -92,6 +92,9 @@ pub struct Explained {
     /// Where the call goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// What is dialled for it, where it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialled: Option<String>,
     /// The number of the rule that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<u32>,
@@ -362,6 +365,7 @@ fn explain(
         user: user.name.to_string(),
         outcome: outcome.to_owned(),
         target: decision.forward().map(|rule| rule.target.write().to_string()),
+        dialled: decision.dialled.as_ref().map(ToString::to_string),
         rule: rule.map(|rule| rule.number),
         summary: decision.summary(),
         at: conditions.now.to_zoned(desk.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),

@@ -30,6 +30,7 @@ impl Changes {
         changes.plan(&old.plan, &new.plan);
         changes.note(old.plan.timetables() != new.plan.timetables(), "schedules and calendars");
         changes.note(old.plan.numbering() != new.plan.numbering(), "numbering plan");
+        changes.note(old.plan.rules() != new.plan.rules(), "forwarding rules");
         changes.note(old.conferences != new.conferences, "conference profiles");
         changes.note(old.features != new.features, "feature codes");
         changes.note(old.music != new.music, "music on hold");
