@@ -132,7 +132,7 @@ pub fn all(book: &Rulebook, database: &Database) -> Vec<Circle> {
             .iter()
             .filter_map(|(name, rules)| Some((*name, certain(book, rules, side)?)))
             .collect();
-        let possible: HashMap<&BString, Vec<Edge>> =
+        let possible: BTreeMap<&BString, Vec<Edge>> =
             rules.iter().map(|(name, rules)| (*name, possible(book, rules, side))).collect();
         for (name, edges) in &possible {
             let follow = |name: &BString| certain.get(name).cloned().into_iter().collect();
