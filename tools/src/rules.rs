@@ -80,6 +80,7 @@ fn order(question: &Rules) -> Order {
         Question::Enable { user, rule } => Order::Set(of(user, *rule, active("yes"))),
         Question::Disable { user, rule } => Order::Set(of(user, *rule, active("no"))),
         Question::Remove { user, rule } => Order::Remove(of(user, *rule, vec![])),
+        Question::Calls { user } => Order::Calls { user: user.clone(), by },
         Question::Presence { user, presence } => {
             Order::Presence { user: user.clone(), presence: presence.clone() }
         }

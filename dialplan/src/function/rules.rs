@@ -57,7 +57,7 @@ pub(super) fn rules(scope: &mut Scope<'_>, arguments: &[u8], out: &mut Vec<u8>) 
             let Some(other) = book.user(part(2)) else { return wrong(USAGE) };
             let holds = match item {
                 b"shared" => true,
-                b"supervision" => user.rights.supervision,
+                b"supervision" => user.rights.supervision.is_some(),
                 _ => user.rights.interception,
             };
             yes_no(out, holds && book.is_shared(user, other));

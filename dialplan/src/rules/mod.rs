@@ -24,7 +24,7 @@ pub use desk::Desk;
 pub use dialling::{NumberError, PLACEHOLDER, plain_number};
 pub use model::{Draft, Moment, Origin, Owner, Rule, RuleError, Side, Target};
 pub use presence::{Conditions, Presence, Presences, Source};
-pub use rights::{Grant, Refusal, Rights};
+pub use rights::{Grant, Refusal, Rights, Supervision};
 
 use crate::numbering::NumberingPlan;
 use crate::timetable::Calendar;
@@ -40,6 +40,8 @@ pub struct Rulebook {
     by_number: HashMap<BString, BString>,
     /// Users by their numbers, as they are dialled.
     by_dialled: HashMap<BString, BString>,
+    /// Users by their own telephones, in lower case.
+    by_device: HashMap<BString, BString>,
 }
 
 /// What holds for all users.
@@ -153,6 +155,10 @@ impl Rulebook {
     /// Adds a user; the last of a name counts. Of two users with one number the first has it.
     pub fn insert(&mut self, user: User) {
         self.list_numbers(&user);
+        if let Some(device) = &user.device {
+            let device = device.to_ascii_lowercase().into();
+            self.by_device.entry(device).or_insert_with(|| user.name.clone());
+        }
         self.users.insert(user.name.clone(), user);
     }
 
@@ -163,6 +169,12 @@ impl Rulebook {
         exact
             .or_else(|| self.user_of(name))
             .or_else(|| self.users.values().find(|user| user.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The user whose own telephone this is, as Dial takes it.
+    #[must_use]
+    pub fn user_of_device(&self, device: &[u8]) -> Option<&User> {
+        self.users.get(self.by_device.get(BStr::new(&device.to_ascii_lowercase()))?)
     }
 
     /// All users, by name.

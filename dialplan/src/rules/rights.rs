@@ -16,8 +16,8 @@ pub struct Rights {
     pub beside_admin: bool,
     /// AuthorizeShareRulesGroup: groups that see the first active rule.
     pub shared_with: Vec<BString>,
-    /// AuthorizeSupervisionInformation: those groups see the calls, too.
-    pub supervision: bool,
+    /// AuthorizeSupervisionInformation: from when on those groups see the calls, too.
+    pub supervision: Option<Supervision>,
     /// AuthorizeInterception: those groups may take the calls.
     pub interception: bool,
 }
@@ -36,9 +36,32 @@ pub struct Grant {
     /// AuthorizeShareRulesGroup.
     pub shared_with: Option<Vec<BString>>,
     /// AuthorizeSupervisionInformation.
-    pub supervision: Option<bool>,
+    pub supervision: Option<Option<Supervision>>,
     /// AuthorizeInterception.
     pub interception: Option<bool>,
+}
+
+/// From when on a group sees the calls of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervision {
+    /// As soon as they ring.
+    FromRinging,
+    /// Once somebody has answered.
+    FromAnswer,
+}
+
+impl Supervision {
+    /// Whether, and from when on: `no`, `yes` or `ringing`, `answered`, in any letter case.
+    #[must_use]
+    pub fn parse(word: &[u8]) -> Option<Option<Self>> {
+        match word.to_ascii_lowercase().as_slice() {
+            b"ringing" => Some(Some(Self::FromRinging)),
+            b"answered" => Some(Some(Self::FromAnswer)),
+            word if crate::conf::is_true(word) => Some(Some(Self::FromRinging)),
+            word if crate::conf::is_false(word) => Some(None),
+            _ => None,
+        }
+    }
 }
 
 /// Why somebody may not do something.
@@ -67,6 +90,9 @@ pub enum Refusal {
     /// It is somebody else's.
     #[error("{0} has no right to the rules of {1}")]
     Foreign(BString, BString),
+    /// The user lets nobody see calls, or not this one.
+    #[error("{0} may not see the calls of {1} ({2})")]
+    Supervision(BString, BString, &'static str),
 }
 
 impl Rights {
@@ -80,7 +106,7 @@ impl Rights {
             take(&mut rights.simple_rules, grant.simple_rules);
             take(&mut rights.display, grant.display);
             take(&mut rights.beside_admin, grant.beside_admin);
-            take(&mut rights.supervision, grant.supervision);
+            rights.supervision = grant.supervision.unwrap_or(rights.supervision);
             take(&mut rights.interception, grant.interception);
             if let Some(groups) = &grant.shared_with {
                 rights.shared_with.clone_from(groups);

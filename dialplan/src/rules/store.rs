@@ -8,8 +8,8 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::circles::{self, Circle};
 use super::{
-    Conditions, Moment, NumberError, Owner, Presence, Refusal, Rule, RuleError, Rulebook, Target,
-    User,
+    Conditions, Moment, NumberError, Owner, Presence, Refusal, Rule, RuleError, Rulebook,
+    Supervision, Target, User,
 };
 use crate::world::Database;
 
@@ -282,6 +282,23 @@ impl Rulebook {
         group.is_some_and(|group| {
             user.rights.shared_with.iter().any(|it| it.eq_ignore_ascii_case(group))
         })
+    }
+}
+
+impl Rulebook {
+    /// From when on a user sees the calls of another; all of the own ones.
+    ///
+    /// # Errors
+    /// The right that is missing.
+    pub fn supervision(&self, user: &User, by: &User) -> Result<Supervision, Refusal> {
+        let refused = |right| Refusal::Supervision(by.name.clone(), user.name.clone(), right);
+        if by.name == user.name {
+            return Ok(Supervision::FromRinging);
+        }
+        if !self.is_shared(user, by) {
+            return Err(refused("AuthorizeShareRulesGroup"));
+        }
+        user.rights.supervision.ok_or_else(|| refused("AuthorizeSupervisionInformation"))
     }
 }
 

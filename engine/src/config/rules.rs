@@ -12,8 +12,8 @@ use diesis_dialplan::numbering::NumberingPlan;
 use diesis_dialplan::rules::circles::{self, Certainty, Circle};
 use diesis_dialplan::rules::rights::Switch;
 use diesis_dialplan::rules::{
-    Draft, Grant, Owner, PLACEHOLDER, Rights, Rule, RuleError, Rulebook, Settings, Target, User,
-    Verification, plain_number,
+    Draft, Grant, Owner, PLACEHOLDER, Rights, Rule, RuleError, Rulebook, Settings, Supervision,
+    Target, User, Verification, plain_number,
 };
 use diesis_dialplan::timetable::Timetables;
 use diesis_dialplan::world::Database;
@@ -228,7 +228,10 @@ fn right(name: &[u8], setting: Setting<'_>, grant: &mut Grant) {
         b"authorizesimplerules" => switch(setting, &mut grant.simple_rules),
         b"displaysimplerules" => switch(setting, &mut grant.display),
         b"isuserauthorizedtocreatewithadminrules" => switch(setting, &mut grant.beside_admin),
-        b"authorizesupervisioninformation" => switch(setting, &mut grant.supervision),
+        b"authorizesupervisioninformation" => match Supervision::parse(setting.value()) {
+            Some(supervision) => grant.supervision = Some(supervision),
+            None => setting.invalid("`no`, `yes` or `ringing`, or `answered`"),
+        },
         b"authorizeinterception" => switch(setting, &mut grant.interception),
         b"authorizesharerulesgroup" => {
             let groups = value::list(setting.value()).map(BStr::to_owned);

@@ -295,6 +295,14 @@ impl Call {
         self.purpose == Purpose::Message
     }
 
+    /// The call whose Dial made this one.
+    pub(super) fn dialler(&self) -> Option<ChannelId> {
+        match &self.control {
+            Control::Leg(leg) => leg.dialler,
+            Control::Embedder { .. } | Control::Dialplan(_) | Control::Nobody => None,
+        }
+    }
+
     /// Whether the call is over and nothing of it is left to do.
     pub(super) fn is_finished(&self, now: Instant) -> bool {
         let Phase::Down(ending) = &self.phase else { return false };

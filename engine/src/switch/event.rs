@@ -11,7 +11,7 @@ use diesis_dialplan::{operation::DialStatus, timetable::Standing};
 
 use super::{
     BridgeId, Completion, ContactStatus, Feature, MeetingChange, MeetingReport, OriginateNews,
-    command::CommandId,
+    SupervisedCall, command::CommandId,
 };
 use crate::{
     cdr,
@@ -394,6 +394,14 @@ pub enum SwitchEvent {
         account: Option<String>,
         /// For how long.
         time: Duration,
+    },
+    /// A call for a user of `rules.conf` is in another state; told where the user lets groups see
+    /// calls (`AuthorizeSupervisionInformation`).
+    Supervised {
+        /// The call.
+        call: Box<SupervisedCall>,
+        /// The groups that may see it.
+        groups: Vec<BString>,
     },
     /// Something became of an originated call that is followed ([`Originate::follow`]).
     ///

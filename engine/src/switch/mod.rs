@@ -62,6 +62,7 @@ mod schedules;
 mod session;
 mod settings;
 mod subscriptions;
+mod supervision;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -105,6 +106,7 @@ pub use robots::{PoolView, RobotView};
 pub use schedules::{ScheduleError, ScheduleView};
 pub use settings::{IncomingCalls, Limits, Seeds, StepTrace, SwitchConfig};
 pub use subscriptions::MailboxError;
+pub use supervision::{SupervisedCall, SupervisedCaller, SupervisedState, SupervisionError};
 pub use totals::{Histogram, MediaTotals, Totals};
 pub use videoshare::{
     MeetingChange, MeetingEnd, MeetingError, MeetingOrder, MeetingReport, MeetingState, PersonKind,
@@ -173,6 +175,7 @@ pub struct Switch {
     room_recordings: HashMap<media::RoomId, recordings::RoomRecording>,
     /// Conferences with a master.
     meetings: videoshare::Meetings,
+    supervised: supervision::Supervised,
     /// What the calls of a Dial tell the one that dialled.
     dial_news: VecDeque<(ChannelId, DialNews)>,
     bridges: HashMap<BridgeId, Bridge>,
@@ -261,6 +264,7 @@ impl Switch {
             announcer: Announcer::default(),
             room_recordings: HashMap::new(),
             meetings: videoshare::Meetings::default(),
+            supervised: supervision::Supervised::default(),
             dial_news: VecDeque::new(),
             bridges: HashMap::new(),
             bridge_news: VecDeque::new(),
@@ -460,6 +464,7 @@ impl Switch {
     /// Queues an event, and what it makes of the records of calls.
     fn tell(&mut self, event: SwitchEvent) {
         let records = self.account(&event);
+        self.touch_supervised(&event);
         self.queue(event);
         for record in records {
             self.queue(SwitchEvent::CallRecorded { record: Box::new(record) });

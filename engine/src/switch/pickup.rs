@@ -40,6 +40,11 @@ impl Switch {
         let handle = self.endpoint.replaced_call(&replaces)?;
         let id = *self.handles.get(&handle).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
         if self.ringing_for(id).is_some() {
+            let number = BStr::new("");
+            let ringing = self.calls.get(&id).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+            if !self.may_intercept(peer.name.as_bstr(), number, ringing) {
+                return Err(StatusCode::FORBIDDEN);
+            }
             Ok(Some(Takeover::Answer(id)))
         } else if self.can_be_taken_over(id) {
             Ok(Some(Takeover::Replace(id)))
@@ -90,6 +95,7 @@ impl Switch {
     /// The call that rings longest of those that somebody may answer.
     fn rings_for(&self, call: &Call, whose: &Pickup) -> Option<ChannelId> {
         let own = self.own_groups(call);
+        let peer = call.parties.peer.as_ref().map(|peer| peer.as_bstr()).unwrap_or_default();
         let here = call.pbx().map(|pbx| pbx.place().context.to_owned()).unwrap_or_default();
         let suits = |ringing: &Call| match whose {
             Pickup::Group => own.meets(&self.groups_of(ringing)),
@@ -107,7 +113,9 @@ impl Switch {
             Pickup::Channel(name) => is_channel(ringing.name.as_ref(), name.as_ref()),
         };
         let ringing = self.calls.values().filter(|ringing| {
-            self.ringing_for(ringing.id).is_some_and(|dialler| dialler != call.id) && suits(ringing)
+            self.ringing_for(ringing.id).is_some_and(|dialler| dialler != call.id)
+                && suits(ringing)
+                && self.may_intercept(peer, call.parties.caller_number.as_bstr(), ringing)
         });
         ringing.map(|ringing| ringing.id).min()
     }

@@ -40,6 +40,7 @@ mod robots;
 mod schedules;
 mod silence;
 mod subscriptions;
+mod supervision;
 mod timers;
 mod transfer;
 mod videoshare;

@@ -62,6 +62,8 @@ impl Switch {
                 self.act_for_meeting(meeting, action, now);
             } else if let Some(device) = self.devices.poll_touched() {
                 self.tell_device(&device, now);
+            } else if let Some(call) = self.supervised.poll_touched() {
+                self.tell_supervised(call);
             } else {
                 break;
             }

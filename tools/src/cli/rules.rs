@@ -15,7 +15,8 @@ Examples:
   diesis rules explain boss --from 0612345678 --at 2026-12-24T18:00 --presence absent
   diesis rules add boss 20 origin=external presence=absent announcement=away target=1002
   diesis rules disable boss 20
-  diesis rules presence boss busy")]
+  diesis rules presence boss busy
+  diesis rules calls boss --as secretary")]
 pub(crate) struct Rules {
     #[command(subcommand)]
     pub(crate) question: Question,
@@ -90,6 +91,11 @@ pub(crate) enum Question {
         user: String,
         /// absent, busy, calendar, offline, online, or auto
         presence: String,
+    },
+    /// The calls for a user: who calls, how far it is, which rule forwards it
+    Calls {
+        /// Name or number
+        user: String,
     },
     /// Say what becomes of a call, and of each rule why; the exit code is 0 when it is forwarded, 1
     /// when it stays, 2 when that can't be found out

@@ -109,3 +109,21 @@ fn rul_1_whoever_sets_an_announcement_that_does_not_exist_is_told_at_once() {
     let (_, told) = said(&engine, "rules set boss 5 announcement=beep");
     assert!(!told.contains("warning"), "{told}");
 }
+
+#[test]
+fn rul_6_calls_are_listed_for_those_who_may_see_them() {
+    let engine = Engine::start("rules-calls");
+    let rules = RULES.replace(
+        "AuthorizeInterception=yes",
+        "AuthorizeInterception=yes\nAuthorizeSupervisionInformation=yes",
+    );
+    fs::write(engine.directory.join("rules.conf"), rules).unwrap();
+    assert!(engine.diesis("reload").status.success());
+    assert_eq!(engine.rows("rules calls boss --as anna").len(), 0);
+    let (code, told) = said(&engine, "rules calls anna --as boss");
+    assert_eq!(code, Some(1));
+    assert_eq!(told, "diesis: boss may not see the calls of anna (AuthorizeShareRulesGroup)");
+    let (code, told) = said(&engine, "rules calls nobody");
+    assert_eq!(code, Some(1));
+    assert!(told.contains("rules.conf has no user \"nobody\""), "{told}");
+}

@@ -18,7 +18,11 @@ use super::{
     serve::{Why, tell, tell_unkept},
     tables::text,
 };
-use crate::config::Prompts;
+use crate::{
+    clock::Now,
+    config::Prompts,
+    switch::{SupervisedCall, SupervisedCaller},
+};
 
 /// What is asked or ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,14 @@ pub enum Order {
         user: String,
         /// `absent`, `busy`, `calendar`, `offline`, `online`, or `auto`.
         presence: String,
+    },
+    /// The calls for a user.
+    Calls {
+        /// The user's name or number.
+        user: String,
+        /// As whom: what the user lets others see.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// What becomes of a call, and why; the answer is an [`Explained`] as text.
     Explain {
@@ -134,6 +146,16 @@ pub struct ExplainedRule {
 
 /// Carries an order out on the running engine.
 pub(super) async fn order(order: Order, wires: &Wires, answer: &mut Answer) -> Result<(), Why> {
+    if let Order::Calls { user, by } = order {
+        let look = wires.look(move |at| {
+            let by = by.as_deref().map(str::as_bytes);
+            let calls = at.switch.view_supervised(user.as_bytes(), by);
+            (calls.map_err(|error| error.to_string()), at.now)
+        });
+        let (calls, now) = look.await?;
+        let table = Reply::Table(calls_table(&calls?, now));
+        return answer.send(&table).await.map_err(|error| error.to_string());
+    }
     let changes = !matches!(order, Order::List | Order::Show { .. } | Order::Explain { .. });
     let announcements = announcements(&order);
     let done = wires.look(move |at| {
@@ -210,6 +232,7 @@ pub fn perform(order: &Order, desk: &mut Desk<'_>) -> Result<Vec<Reply>, String>
             let now = desk.conditions(None, None).presence(user);
             Ok(vec![Reply::Text(format!("{} is {}", user.name, now.words()))])
         }
+        Order::Calls { .. } => Err("calls are known to a running engine alone".to_owned()),
         Order::Explain { user, from, at, forward, presence } => {
             let user = find(desk, user)?;
             let at = at.as_deref().map(|at| time(at, desk.now, &desk.zone)).transpose()?;
@@ -304,6 +327,31 @@ fn table(rules: &[Rule]) -> Table {
         let fields =
             FIELDS.iter().map(|name| text(&rule.field(name.as_bytes()).unwrap_or_default()));
         table.push(std::iter::once(json!(rule.number)).chain(fields).collect());
+    }
+    table
+}
+
+fn calls_table(calls: &[SupervisedCall], now: Now) -> Table {
+    let columns = ["call", "caller", "name", "state", "seconds", "rule", "target"];
+    let mut table = Table::new(&columns);
+    for call in calls {
+        let (number, name) = match &call.caller {
+            SupervisedCaller::Shown { number, name } => (text(number), text(name)),
+            SupervisedCaller::Withheld => (json!("withheld"), Value::Null),
+        };
+        let (rule, target) = match &call.rule {
+            Some((rule, target)) => (json!(rule), text(target)),
+            None => (Value::Null, Value::Null),
+        };
+        table.push(vec![
+            text(&call.channel),
+            number,
+            name,
+            json!(call.state.as_str()),
+            json!(now.instant.saturating_duration_since(call.since).as_secs()),
+            rule,
+            target,
+        ]);
     }
     table
 }

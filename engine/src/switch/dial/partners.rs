@@ -59,6 +59,13 @@ impl Dialling {
     }
 }
 
+impl Dialling {
+    /// The calls that it made and that are not over.
+    pub(in super::super) fn legs(&self) -> impl Iterator<Item = ChannelId> {
+        self.legs.iter().map(|placed| placed.leg)
+    }
+}
+
 impl Switch {
     /// Who is connected with a call, both answered.
     pub(in super::super) fn partner(&self, call: &Call) -> Option<ChannelId> {
