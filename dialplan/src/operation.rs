@@ -215,6 +215,15 @@ pub enum Operation {
         /// Which calls will do, in order.
         whose: Vec<Pickup>,
     },
+    /// Have the caller, a telephone system, connect itself with a number of its own. `Done` when it
+    /// did: nothing is left but to hang up; no outcome when that ended the call; `Failed` when it
+    /// did not, or can not be asked.
+    ForwardByCaller {
+        /// The number.
+        number: BString,
+        /// How it is asked.
+        by: ForwardBy,
+    },
     /// Leave the call in a parking lot until somebody takes it, or its time is over and somebody else has it:
     /// no outcome comes then. `Failed` when there is no lot or no slot.
     Park(Box<Park>),
@@ -329,6 +338,15 @@ impl MessageSent {
             Self::Failure => "FAILURE",
         }
     }
+}
+
+/// How a caller is asked to connect itself elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardBy {
+    /// REFER, within a call that is answered.
+    Refer,
+    /// 302, in the place of an answer.
+    Redirect,
 }
 
 /// A call that is to be picked up.

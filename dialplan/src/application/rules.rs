@@ -15,9 +15,9 @@ use crate::arguments::{scan_integer, split, strip};
 use crate::executor::{Continuation, Flow, Run};
 use crate::function::with_conditions;
 use crate::host::Level;
-use crate::operation::{AnswerMedia, DialStatus, Operation, Outcome as Result};
+use crate::operation::{AnswerMedia, DialStatus, ForwardBy, Operation, Outcome as Result};
 use crate::rules::decide::{Call, Decision, Outcome};
-use crate::rules::{MOST_FORWARDS, Moment, Rule, Target, User, Verification, store};
+use crate::rules::{BlindForward, MOST_FORWARDS, Moment, Rule, Target, User, Verification, store};
 
 /// A Rules() in progress.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ enum Stage {
     /// The call is being answered, for the rule's announcement.
     Answering(Box<Rule>),
     Announcing(Box<Rule>),
+    /// The caller is asked to connect itself with this number.
+    Referring(BString),
     /// The rule's target is called.
     Target,
     /// The emergency number is called; so many tries are left.
@@ -168,31 +170,51 @@ fn ring(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, device: &BString) ->
     dial(run, forwarding, device, wait)
 }
 
+fn answer(forwarding: Box<Forwarding>) -> Flow {
+    let operation = Operation::Answer { delay: Duration::ZERO, media: AnswerMedia::Wait };
+    Flow::Ask(operation, Continuation::Rules(forwarding))
+}
+
 fn announce(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: Box<Rule>) -> Flow {
     let Some(announcement) = rule.announcement.clone() else {
-        return forward(run, forwarding, &rule);
+        return forward(run, forwarding, &rule, Asked::Nothing);
     };
     if !is_up(run) {
         forwarding.stage = Stage::Answering(rule);
-        let operation = Operation::Answer { delay: Duration::ZERO, media: AnswerMedia::Wait };
-        return Flow::Ask(operation, Continuation::Rules(forwarding));
+        return answer(forwarding);
     }
     forwarding.stage = Stage::Announcing(rule);
     Flow::Ask(play_whole(&announcement), Continuation::Rules(forwarding))
 }
 
-fn forward(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: &Rule) -> Flow {
+/// What was asked of the call before it is forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// To be answered, whatever came of it.
+    Answer,
+}
+
+fn forward(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: &Rule, asked: Asked) -> Flow {
     let book = run.scope.plan.rules();
     let settings = book.settings();
     match &rule.target {
         Target::Number(number) => {
             diverted(run, &forwarding, &book.dialled_or_bare(number));
-            forwarding.stage = Stage::Target;
-            let wait = match settings.verification {
-                Verification::Verified => Some(settings.wait),
-                Verification::Blind => None,
-            };
-            dial(run, forwarding, &book.dial_string(number), wait)
+            let is_blind = settings.verification == Verification::Blind;
+            match settings.blind {
+                BlindForward::Redirect if is_blind && !is_up(run) => {
+                    refer(run, forwarding, number, ForwardBy::Redirect)
+                }
+                BlindForward::Refer if is_blind && !is_up(run) && asked == Asked::Nothing => {
+                    forwarding.stage = Stage::Answering(Box::new(rule.clone()));
+                    answer(forwarding)
+                }
+                BlindForward::Refer | BlindForward::Redirect if is_blind && is_up(run) => {
+                    refer(run, forwarding, number, ForwardBy::Refer)
+                }
+                _ => dial_target(run, forwarding, number),
+            }
         }
         Target::Goto(place) => {
             run.scope.assign(b"RULESSTATUS", b"FORWARDED");
@@ -202,6 +224,56 @@ fn forward(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, rule: &Rule) -> F
             run.scope.assign(b"RULESSTATUS", b"ENDED");
             exec(run, b"Hangup()")
         }
+    }
+}
+
+/// Has the caller connect itself with a number.
+fn refer(
+    run: &mut Run<'_>,
+    mut forwarding: Box<Forwarding>,
+    number: &BString,
+    by: ForwardBy,
+) -> Flow {
+    // Whoever takes the call over may end it here before it says so.
+    run.scope.assign(b"RULESSTATUS", b"FORWARDED");
+    forwarding.stage = Stage::Referring(number.clone());
+    let number = run.scope.plan.rules().dialled_or_bare(number);
+    Flow::Ask(Operation::ForwardByCaller { number, by }, Continuation::Rules(forwarding))
+}
+
+/// Calls a target from here.
+fn dial_target(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, number: &BString) -> Flow {
+    let book = run.scope.plan.rules();
+    forwarding.stage = Stage::Target;
+    let wait = match book.settings().verification {
+        Verification::Verified => Some(book.settings().wait),
+        Verification::Blind => None,
+    };
+    dial(run, forwarding, &book.dial_string(number), wait)
+}
+
+/// The caller was asked to connect itself elsewhere: it did, or the emergency number is called, or
+/// without one the target from here.
+fn referred(
+    run: &mut Run<'_>,
+    forwarding: Box<Forwarding>,
+    number: &BString,
+    result: &Result,
+) -> Flow {
+    if *result == Result::Done {
+        return exec(run, b"Hangup()");
+    }
+    let settings = run.scope.plan.rules().settings();
+    run.scope.assign(b"RULESSTATUS", b"");
+    let has_emergency = settings.emergency.is_some() && settings.emergency_times > 0;
+    let instead = if has_emergency { "the emergency number" } else { "it from here" };
+    run.scope.warn(format_args!(
+        "Rules: {}: the caller did not connect itself with {number}: calling {instead}",
+        forwarding.user
+    ));
+    match has_emergency {
+        true => emergency(run, forwarding, settings.emergency_times),
+        false => dial_target(run, forwarding, number),
     }
 }
 
@@ -281,7 +353,9 @@ pub(super) fn rules_on(run: &mut Run<'_>, mut forwarding: Box<Forwarding>, resul
     }
     match std::mem::replace(&mut forwarding.stage, Stage::Target) {
         Stage::Answering(rule) if is_up(run) => announce(run, forwarding, rule),
-        Stage::Answering(rule) | Stage::Announcing(rule) => forward(run, forwarding, &rule),
+        Stage::Answering(rule) => forward(run, forwarding, &rule, Asked::Answer),
+        Stage::Announcing(rule) => forward(run, forwarding, &rule, Asked::Nothing),
+        Stage::Referring(number) => referred(run, forwarding, &number, &result),
         Stage::Pausing(left) => emergency(run, forwarding, left),
         Stage::Station | Stage::Target | Stage::Emergency(_) => Flow::Continue,
     }

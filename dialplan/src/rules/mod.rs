@@ -51,6 +51,8 @@ pub struct Settings {
     pub circular_level: usize,
     /// TRANSFERVERIFICATION.
     pub verification: Verification,
+    /// How a call is forwarded blindly.
+    pub blind: BlindForward,
     /// EMERGENCYNUMBER: who is called when the forwarded call is not answered.
     pub emergency: Option<BString>,
     /// EMERGENCYNUMBERCALLTIMES.
@@ -72,6 +74,7 @@ impl Default for Settings {
             // Nobody plans a chain of five; longer ones are ended by `MOST_FORWARDS`.
             circular_level: 5,
             verification: Verification::Blind,
+            blind: BlindForward::Dial,
             emergency: None,
             emergency_times: 1,
             wait: Duration::from_secs(20),
@@ -90,6 +93,17 @@ pub enum Verification {
     Verified,
     /// Whatever becomes of it.
     Blind,
+}
+
+/// Who connects a call that is forwarded blindly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlindForward {
+    /// We do, and stay in the call.
+    Dial,
+    /// The telephone system that the call came from, by REFER once it is answered.
+    Refer,
+    /// The same, by 302 where it is not answered yet; by REFER behind an announcement.
+    Redirect,
 }
 
 impl Settings {

@@ -365,7 +365,9 @@ impl Simulation<'_> {
             | Operation::Redirect { .. }
             | Operation::OrderConference(_) => (now, Outcome::Failed),
             // Nobody else is there.
-            Operation::Pickup { .. } | Operation::ParkedCall { .. } => (now, Outcome::Failed),
+            Operation::Pickup { .. }
+            | Operation::ParkedCall { .. }
+            | Operation::ForwardByCaller { .. } => (now, Outcome::Failed),
             Operation::Bridge(_) | Operation::BridgeAdd { .. } => {
                 (now, Outcome::Bridged(BridgeResult::Nonexistent))
             }

@@ -555,6 +555,7 @@ pub(super) const RULES: KeyTable = KeyTable {
         "WAITTIMENOREPLYPBX",
         "internal_length",
         "numbering",
+        "blind_forward",
         "dial",
     ],
     later: &[],

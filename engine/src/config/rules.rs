@@ -12,8 +12,8 @@ use diesis_dialplan::numbering::NumberingPlan;
 use diesis_dialplan::rules::circles::{self, Certainty, Circle};
 use diesis_dialplan::rules::rights::Switch;
 use diesis_dialplan::rules::{
-    Draft, Grant, Owner, PLACEHOLDER, Rights, Rule, RuleError, Rulebook, Settings, Supervision,
-    Target, User, Verification, plain_number,
+    BlindForward, Draft, Grant, Owner, PLACEHOLDER, Rights, Rule, RuleError, Rulebook, Settings,
+    Supervision, Target, User, Verification, plain_number,
 };
 use diesis_dialplan::timetable::Timetables;
 use diesis_dialplan::world::Database;
@@ -178,6 +178,12 @@ fn read_general<'a>(
             *numbering = around.numbering.filter(|_| is_read);
             lacks_plan = is_read && around.numbering.is_none();
         }
+        b"blind_forward" => match setting.value().to_ascii_lowercase().as_slice() {
+            b"dial" => settings.blind = BlindForward::Dial,
+            b"refer" => settings.blind = BlindForward::Refer,
+            b"redirect" => settings.blind = BlindForward::Redirect,
+            _ => setting.invalid("`dial`, `refer` or `redirect`"),
+        },
         b"dial" => {
             let is_right =
                 setting.value().contains(&b'/') && setting.value().find(PLACEHOLDER).is_some();
@@ -197,6 +203,11 @@ fn read_general<'a>(
         let message = "TRANSFERVERIFICATION has nobody to turn to".to_owned();
         let help = "add EMERGENCYNUMBER; what nobody answers ends in the dialplan as it is";
         notes.warn(codes::CONTRADICTION, section.place_of("TRANSFERVERIFICATION"), message, help);
+    }
+    if settings.verification == Verification::Verified && settings.blind != BlindForward::Dial {
+        let message = "blind_forward has no effect: no forward is blind".to_owned();
+        let help = "write TRANSFERVERIFICATION = no; who connects a call itself can not be watched";
+        notes.warn(codes::CONTRADICTION, section.place_of("blind_forward"), message, help);
     }
     for peer in around.peers.iter() {
         for (name, value) in &peer.variables {
@@ -693,6 +704,7 @@ mod tests {
             ("[u]\ntype=user\ncalendar=none.ics\n", "can not be read"),
             ("[general]\nCIRCULARLEVEL=11\n", "a whole number from 0 to 10"),
             ("[general]\nEMERGENCYNUMBER=none\n", "expected a number"),
+            ("[general]\nblind_forward=bye\n", "`dial`, `refer` or `redirect`"),
             ("[general]\ndial=pbx\n", "PJSIP/{number}@pbx"),
             (rule.replace("10", "20").as_str(), "rule [r] of boss is never asked"),
             (rule, "boss has a rule of priority 10 already"),
@@ -703,6 +715,8 @@ mod tests {
         }
         let told = said(&[USERS, rule].concat());
         assert!(told.contains("nothing says how numbers are dialled"), "{told}");
+        let told = said("[general]\nTRANSFERVERIFICATION=yes\nblind_forward=refer\n");
+        assert!(told.contains("blind_forward has no effect: no forward is blind"), "{told}");
         let told = said("[general]\nTRANSFERVERIFICATION=yes\n");
         assert!(told.contains("has nobody to turn to"), "{told}");
     }

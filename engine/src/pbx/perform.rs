@@ -9,9 +9,9 @@ use bstr::{BStr, BString, ByteVec};
 use diesis_dialplan::operation::{
     AnswerMedia, AudioFork, AudioSocket, AwaitSound, Bridge, BridgeWait, ConferenceEnd,
     ConferenceOrder, ControlEnd, ControlPlay, DetectMachine, DetectTalk, Dial, DialPlace,
-    DialProgram, Digit as PlanDigit, DigitSet as PlanDigits, HangupScope, Judged, MissingFile,
-    MixMonitor, MonitorState, Operation, Originate, Outcome, Page, Park, Pickup, Record, Recorded,
-    SendMessage, Sound,
+    DialProgram, Digit as PlanDigit, DigitSet as PlanDigits, ForwardBy, HangupScope, Judged,
+    MissingFile, MixMonitor, MonitorState, Operation, Originate, Outcome, Page, Park, Pickup,
+    Record, Recorded, SendMessage, Sound,
 };
 use diesis_dialplan::videoshare::Ask;
 use jiff::tz::TimeZone;
@@ -84,6 +84,8 @@ pub(crate) enum Wish {
     },
     /// Answer somebody else's call that rings.
     Pickup(Vec<Pickup>),
+    /// Have the caller connect itself elsewhere.
+    ForwardByCaller { number: BString, by: ForwardBy },
     /// Leave the call in a parking lot.
     Park(Box<Park>),
     /// Connect with a parked call.
@@ -291,6 +293,9 @@ pub(crate) fn perform(
         }
         Operation::Park(park) => Performed::Wish(Wish::Park(park)),
         Operation::ParkedCall { lot, slot } => Performed::Wish(Wish::TakeParked { lot, slot }),
+        Operation::ForwardByCaller { number, by } => {
+            Performed::Wish(Wish::ForwardByCaller { number, by })
+        }
         Operation::Pickup { whose } => Performed::Wish(Wish::Pickup(whose)),
         Operation::SendMessage(send) => {
             Performed::Wish(Wish::Elsewhere(Elsewhere::SendMessage(send)))

@@ -99,6 +99,8 @@ pub(super) struct Call {
     pub(super) invitation: Option<Box<Invitation>>,
     /// Digits on their way as INFO requests.
     pub(super) info: Option<Box<InfoDigits>>,
+    /// Until when news of a REFER of ours are waited for.
+    pub(super) referring: Option<Instant>,
     /// When an unanswered call is given up.
     pub(super) unanswered_until: Instant,
     /// When the call is looked at next; the same as in the switch's set of deadlines.
@@ -261,6 +263,7 @@ impl Call {
             last_step: Default::default(),
             invitation: None,
             info: None,
+            referring: None,
             unanswered_until: beginning.unanswered_until,
             armed: None,
             share: Share::Nothing,
@@ -330,7 +333,8 @@ impl Call {
         let menu = self.menu.as_ref().and_then(|menu| menu.deadline());
         let channel = self.channel.deadline();
         let visit = self.visit.as_ref().and_then(|visit| visit.deadline());
-        let all = [phase, pbx, dial, page, program, info, keys, menu, channel, visit];
+        let referring = self.referring;
+        let all = [phase, pbx, dial, page, program, info, referring, keys, menu, channel, visit];
         all.into_iter().flatten().min()
     }
 

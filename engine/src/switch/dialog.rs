@@ -94,6 +94,7 @@ impl Switch {
                     && !self.messages_announced(request, response.status(), now)
                     && !response.status().is_provisional()
                     && !self.qualified(request, Some(response.status()), now)
+                    && !self.refer_answered(request, Ok(&response), now)
                 {
                     self.info_answered(request, Some(response.status()), now);
                 }
@@ -102,6 +103,7 @@ impl Switch {
                 if !self.registration_answered(request, Err(failure), now)
                     && !self.messages_announced(request, failure.status(), now)
                     && !self.qualified(request, None, now)
+                    && !self.refer_answered(request, Err(failure.status()), now)
                 {
                     self.info_answered(request, None, now);
                 }
@@ -231,8 +233,7 @@ impl Switch {
         let (status, digit) = match request.method() {
             sip::Method::Info => info(request),
             sip::Method::Options => (StatusCode::OK, None),
-            // RFC 6665 §4.1.3: for a subscription that we do not have.
-            sip::Method::Notify => (StatusCode::CALL_DOES_NOT_EXIST, None),
+            sip::Method::Notify => (self.take_report(call, request, now), None),
             // A call's dialog has no second usage (RFC 6665 §4.5.2).
             sip::Method::Subscribe => (StatusCode::FORBIDDEN, None),
             // Texts do not belong to calls here.

@@ -50,6 +50,7 @@ mod quality;
 mod record;
 mod recordings;
 mod redirect;
+mod referring;
 mod register;
 mod registrars;
 mod registrations;

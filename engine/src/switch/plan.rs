@@ -383,6 +383,9 @@ impl Switch {
             Wish::TakeParked { lot, slot } => {
                 return self.take_parked(call, lot.as_ref(), slot.as_ref(), now);
             }
+            Wish::ForwardByCaller { number, by } => {
+                return self.forward_by_caller(call, number.as_bstr(), by, now);
+            }
             Wish::Pickup(whose) => return self.pick_up_other(call, &whose, now),
             Wish::VideoShare(ask) => return self.video_share(call, &ask, now),
             Wish::Conference { room, bridge_profile, user_profile, menu } => {

@@ -33,6 +33,7 @@ mod qualify;
 mod quality;
 mod recording;
 mod records;
+mod referring;
 mod registrations;
 mod reliable;
 mod replace;

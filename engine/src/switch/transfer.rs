@@ -39,6 +39,8 @@ pub(super) struct Transfers {
     due: BTreeSet<(Instant, sip::CallHandle)>,
     /// Those who transfer by keys, and are not through.
     pub(super) asking: HashMap<ChannelId, Box<Asking>>,
+    /// REFERs of ours that are not answered, by whose call they were sent in.
+    pub(super) sent: HashMap<sip::RequestHandle, ChannelId>,
 }
 
 /// What a REFER comes to.
@@ -85,6 +87,7 @@ impl Transfers {
             && self.kept.is_empty()
             && self.due.is_empty()
             && self.asking.is_empty()
+            && self.sent.is_empty()
     }
 }
 

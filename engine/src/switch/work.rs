@@ -108,6 +108,7 @@ impl Switch {
                 switch.give_program_up_if_late(call, now);
                 switch.release_keys(call, now);
                 switch.go_on_by_info(call, now);
+                switch.end_referring_if_late(call, now);
                 switch.end_dialplan_if_late(call, now);
                 switch.end_visit_if_late(call, now);
             });
@@ -357,6 +358,7 @@ impl Switch {
         self.give_up_seat(call, Parting::Gone, now);
         call.end_visit();
         self.forget_info(call);
+        self.forget_referring(call);
         self.leave_room(call);
         self.end_page(call, now);
         self.abandon_dial(call, cause, now);

@@ -100,6 +100,15 @@ fn called(plan: &Plan, answers: Answers<'_>, channel: Channel) -> (Vec<String>, 
                 };
                 (format!("dial {resource}"), lasts, Result::Dialed(Box::new(result)))
             }
+            Operation::ForwardByCaller { number, by } => {
+                let does = answers.iter().any(|(who, _)| *who == "caller");
+                let outcome = match (does, by) {
+                    (false, _) => Result::Failed,
+                    (true, ForwardBy::Refer) => Result::Done,
+                    (true, ForwardBy::Redirect) => Result::HungUp { cause: 16 },
+                };
+                (format!("{by:?} {number}").to_lowercase(), 1, outcome)
+            }
             other => (format!("{other:?}"), 0, Result::Done),
         };
         met.push(format!("{seconds}: {told}"));
@@ -264,4 +273,43 @@ fn rul_1_a_target_is_dialled_as_the_numbering_plan_makes_it() {
     let (met, end) = called(&plan, &[("00155171889", &[Busy]), ("00112", &[Answer])], caller());
     assert_eq!(met, ["0: dial 00155171889@pbx", "0: dial 00112@pbx"]);
     assert_eq!(end, "EMERGENCY 1 00112 at 4");
+}
+
+#[test]
+fn rul_4_a_blind_forward_is_the_callers_by_refer_or_302_where_that_is_asked_for() {
+    let blind = |blind, emergency| Settings {
+        verification: Verification::Blind,
+        blind,
+        ..verified(emergency, 1)
+    };
+    let called_by = |how, emergency, announcement: &str, answers| {
+        let rule = format!("{announcement}target=2000");
+        called(&plan(blind(how, emergency), &[&rule]), answers, caller())
+    };
+    let does: Answers<'_> = &[("caller", &[Answer])];
+    let (met, end) = called_by(BlindForward::Refer, None, "", does);
+    assert_eq!(met, ["0: answer", "0: refer 2000"]);
+    assert_eq!(end, "FORWARDED 1 2000 at 1");
+    let (met, end) = called_by(BlindForward::Redirect, None, "", does);
+    assert_eq!(
+        (met.join(";").as_str(), end.as_str()),
+        ("0: redirect 2000", "FORWARDED 1 2000 at 1")
+    );
+    // Behind an announcement there is an answer, and no 302 any more.
+    for how in [BlindForward::Refer, BlindForward::Redirect] {
+        let (met, _) = called_by(how, None, "announcement=away;", does);
+        assert_eq!(met, ["0: answer", "0: play away", "3: refer 2000"]);
+    }
+    // Refused: the emergency number, or without one the target from here.
+    let refuses: Answers<'_> = &[("2000", &[Answer]), ("9", &[Answer])];
+    let (met, end) = called_by(BlindForward::Refer, Some("9"), "", refuses);
+    assert_eq!(met, ["0: answer", "0: refer 2000", "1: dial 9@pbx"]);
+    assert_eq!(end, "EMERGENCY 1 9 at 5");
+    let (met, end) = called_by(BlindForward::Redirect, None, "", refuses);
+    assert_eq!(met, ["0: redirect 2000", "1: dial 2000@pbx"]);
+    assert_eq!(end, "FORWARDED 1 2000 at 5");
+    // A verified forward stays ours.
+    let settings = Settings { blind: BlindForward::Refer, ..verified(None, 0) };
+    let (met, _) = called(&plan(settings, &["target=2000"]), refuses, caller());
+    assert_eq!(met, ["0: dial 2000@pbx"]);
 }

@@ -713,7 +713,8 @@ impl Phone {
         self.received.clear();
     }
 
-    fn in_dialog(&mut self, method: Method) -> Request {
+    /// A request within the call that this phone made.
+    pub(in super::super) fn in_dialog(&mut self, method: Method) -> Request {
         let target = self.target.clone().expect("a Contact");
         let mut request = self.request(method, target.as_str());
         let tag = self.to_tag.clone().unwrap_or_default();
