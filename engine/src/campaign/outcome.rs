@@ -65,6 +65,8 @@ impl Outcome {
             ("SUCCESS", "HANGUP") => Self::Gone,
             ("SUCCESS", _) => Self::Answered,
             ("BUSY", _) => Self::Busy,
+            // Nothing rang.
+            ("RINGING", _) if told.cause == NO_USER_RESPONSE => Self::Failed,
             ("RINGING", _) => Self::NoAnswer,
             ("CONGESTION", _) => Self::Congestion,
             _ if told.cause == CALL_REJECTED => Self::Rejected,
@@ -149,7 +151,9 @@ impl Retries {
     }
 }
 
-/// The callee refused, in Q.850.
+/// Nobody said anything to the call, in Q.850.
+const NO_USER_RESPONSE: u8 = 18;
+/// The callee refused.
 const CALL_REJECTED: u8 = 21;
 
 #[cfg(test)]
@@ -179,6 +183,7 @@ mod tests {
         assert_eq!(of("SUCCESS", 16, "HANGUP"), Outcome::Gone);
         assert_eq!(of("BUSY", 17, ""), Outcome::Busy);
         assert_eq!(of("RINGING", 19, ""), Outcome::NoAnswer);
+        assert_eq!(of("RINGING", 18, ""), Outcome::Failed);
         assert_eq!(of("FAILED", 21, ""), Outcome::Rejected);
         assert_eq!(of("FAILED", 1, ""), Outcome::Failed);
         assert_eq!(of("HANGUP", 16, ""), Outcome::Failed);

@@ -484,6 +484,11 @@ impl Endpoint {
         self.calls.get(call.0).map_or(EarlyOffer::Impossible, Call::early_offer)
     }
 
+    /// Whether nobody has said anything yet to a call of ours, not even 100.
+    pub fn is_unheard(&self, call: CallHandle) -> bool {
+        self.calls.get(call.0).is_some_and(Call::is_unheard)
+    }
+
     /// Answers [`Event::Reoffer`] with 200.
     ///
     /// # Errors

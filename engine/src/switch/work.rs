@@ -12,7 +12,7 @@ use std::{
 use tracing::field::display;
 
 use super::{
-    Completion, EndedBy, Switch, SwitchEvent,
+    Completion, Direction, EndedBy, Switch, SwitchEvent,
     call::{Call, Control, Ending, FinalMedia, Phase},
     local::LocalNews,
     plan::resume,
@@ -331,8 +331,12 @@ impl Switch {
         let unanswered =
             matches!(call.phase, Phase::Proceeding | Phase::Ringing | Phase::EarlyMedia);
         if unanswered && now.instant >= call.unanswered_until {
-            tracing::info!(call_id = %call.parties.call_id, "not answered in time");
-            self.end(call, Cause::NO_ANSWER, EndedBy::Us, now);
+            // As when the INVITE's own timer ends it (RFC 3261 §17.1.1.2): nothing rings there.
+            let is_unheard = call.direction == Direction::Outgoing
+                && call.handle.is_some_and(|handle| self.endpoint.is_unheard(handle));
+            let cause = if is_unheard { Cause::NO_USER_RESPONSE } else { Cause::NO_ANSWER };
+            tracing::info!(call_id = %call.parties.call_id, %cause, "not answered in time");
+            self.end(call, cause, EndedBy::Us, now);
         }
     }
 

@@ -74,6 +74,11 @@ impl Call {
         Ok(())
     }
 
+    /// Whether no response came to any INVITE of ours.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.invites.iter().all(|sent| sent.progress == Progress::None)
+    }
+
     /// CANCEL now, or when the first provisional response comes (RFC 3261 §9.1).
     pub(super) fn withdraw(&mut self, core: &mut Core, headers: &Headers, now: Instant) {
         let pending = |sent: &&mut Box<SentInvite>| {

@@ -305,6 +305,30 @@ fn a_followed_call_that_nobody_answers_tells_why() {
 }
 
 #[test]
+fn a_call_that_rang_is_told_from_one_to_which_nobody_said_anything() {
+    for (status, expected) in [
+        (Some(100), Cause::NO_ANSWER),
+        (Some(180), Cause::NO_ANSWER),
+        (None, Cause::NO_USER_RESPONSE),
+    ] {
+        let (mut exchange, mut bob) = exchange();
+        let id = follow(&mut exchange, &[]);
+        let invite = bob.take_invite(&mut exchange);
+        if let Some(status) = status {
+            bob.answer_call(&mut exchange, &invite, status);
+        }
+        exchange.run_for(secs(31));
+        let all = news(&exchange, id);
+        let [_, OriginateNews::Ended(report)] = &all[..] else { panic!("{all:?}") };
+        assert_eq!(
+            (report.status, report.cause),
+            (OriginateStatus::Ringing, expected),
+            "{status:?}"
+        );
+    }
+}
+
+#[test]
 fn an_engine_that_takes_no_calls_originates_none() {
     let (mut exchange, bob) = exchange();
     exchange.switch.drain();
