@@ -132,6 +132,17 @@ pub(crate) fn socket(target: &Target) -> PathBuf {
     system.control_socket().unwrap_or_else(|| PathBuf::from("diesis.ctl"))
 }
 
+/// Whether an engine listens there.
+///
+/// # Errors
+/// What is wrong, and what helps.
+pub(crate) fn reach(socket: &Path) -> Result<(), String> {
+    match UnixStream::connect(socket) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{}: {}", socket.display(), explain(&error))),
+    }
+}
+
 fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {

@@ -12,13 +12,35 @@ use diesis_engine::campaign::{
 };
 use jiff::tz::TimeZone;
 
-/// The two files.
+/// The two files. What a disk does not take is kept, and written when it does: see
+/// [`Book::settle`].
 #[derive(Debug)]
 pub(super) struct Book {
-    result: File,
-    begun: File,
-    begun_path: PathBuf,
+    result: Journal,
+    begun: Journal,
     zone: TimeZone,
+}
+
+/// A file to which lines are added.
+#[derive(Debug)]
+struct Journal {
+    file: File,
+    path: PathBuf,
+    /// What of its lines the disk did not take yet.
+    unwritten: Vec<u8>,
+}
+
+/// A file that could not be written.
+#[derive(Debug)]
+pub(super) struct Unwritten {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} can't be written: {}", self.path.display(), self.error)
+    }
 }
 
 /// Why the files can not be used.
@@ -89,48 +111,99 @@ impl Book {
         let noted = read_begun(&noted).map_err(foreign(&begun_path))?;
         // What was being written when the writer ended.
         result.set_len(whole as u64).map_err(system(path))?;
-        let mut book = Self { result, begun, begun_path, zone };
+        let result = Journal::new(result, path.to_owned());
+        let mut book = Self { result, begun: Journal::new(begun, begun_path), zone };
+        let refused = |Unwritten { path, error }| BookError::System(path, error);
         if whole == 0 {
-            book.append_result(&columns(kept)).map_err(system(path))?;
+            book.result.append(&columns(kept)).map_err(refused)?;
         }
         let key = |begun: &Begun| (begun.called.clone(), begun.attempt);
         let known: HashSet<_> = before.iter().map(|made| key(&made.begun)).collect();
         for lost in noted.into_iter().filter(|noted| !known.contains(&key(noted))) {
             let attempt = interrupted(&lost, kept.len());
-            book.write(&attempt).map_err(system(path))?;
+            book.write(&attempt).map_err(refused)?;
             before.push(Made { begun: lost, outcome: attempt.outcome, ended: attempt.ended });
         }
         before.sort_by_key(|made| made.begun.started);
-        book.begun.set_len(0).map_err(system(&book.begun_path))?;
+        book.begun.file.set_len(0).map_err(system(&book.begun.path))?;
         Ok((book, before))
     }
 
     /// Notes a call that is about to be made; it may be made once this is back.
-    pub(super) fn begin(&mut self, begun: &Begun) -> io::Result<()> {
-        self.begun.write_all(begun.write(&self.zone).as_bytes())?;
-        self.begun.sync_data()
+    ///
+    /// # Errors
+    /// When the disk did not take it: it is noted that the call was not made.
+    pub(super) fn begin(&mut self, begun: &Begun) -> Result<(), Unwritten> {
+        let noted = self.begun.append(&begun.write(&self.zone));
+        if noted.is_err() {
+            self.begun.add(&begun.write_undone());
+        }
+        noted
     }
 
     /// Notes that it was not made.
-    pub(super) fn take_back(&mut self, begun: &Begun) -> io::Result<()> {
-        self.begun.write_all(begun.write_undone().as_bytes())?;
-        self.begun.sync_data()
+    pub(super) fn take_back(&mut self, begun: &Begun) -> Result<(), Unwritten> {
+        self.begun.append(&begun.write_undone())
     }
 
     /// Writes what came of a call.
-    pub(super) fn write(&mut self, attempt: &Attempt) -> io::Result<()> {
+    pub(super) fn write(&mut self, attempt: &Attempt) -> Result<(), Unwritten> {
         let row = attempt.write(&self.zone);
-        self.append_result(&row)
+        self.result.append(&row)
     }
 
-    fn append_result(&mut self, row: &str) -> io::Result<()> {
-        self.result.write_all(row.as_bytes())?;
-        self.result.sync_data()
+    /// Writes what the disk did not take before.
+    pub(super) fn settle(&mut self) -> Result<(), Unwritten> {
+        self.result.settle()?;
+        self.begun.settle()
+    }
+
+    /// The results that are in no file, and those alone: as they would be written.
+    pub(super) fn unwritten(&self) -> String {
+        String::from_utf8_lossy(&self.result.unwritten).into_owned()
     }
 
     /// All is done: what was begun has its result.
     pub(super) fn finish(self) -> io::Result<()> {
-        fs::remove_file(&self.begun_path)
+        fs::remove_file(&self.begun.path)
+    }
+}
+
+impl Journal {
+    fn new(file: File, path: PathBuf) -> Self {
+        Self { file, path, unwritten: Vec::new() }
+    }
+
+    /// A line that is written with the next.
+    fn add(&mut self, line: &str) {
+        self.unwritten.extend_from_slice(line.as_bytes());
+    }
+
+    /// Writes a line, so that it outlives whatever happens; what can not be written is kept.
+    fn append(&mut self, line: &str) -> Result<(), Unwritten> {
+        self.add(line);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<(), Unwritten> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let written = self.write_on();
+        written.map_err(|error| Unwritten { path: self.path.clone(), error })
+    }
+
+    fn write_on(&mut self) -> io::Result<()> {
+        while !self.unwritten.is_empty() {
+            match self.file.write(&self.unwritten) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                // A part of a line is gone on with where it ends.
+                Ok(count) => drop(self.unwritten.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.file.sync_data()
     }
 }
 

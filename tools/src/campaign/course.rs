@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::NUMBER;
-use super::book::Book;
+use super::book::{Book, Unwritten};
 use super::callees::Callees;
 use super::caller::{self, CallEnd};
 use super::hours::Hours;
+use super::outage::{self, Outage};
 use super::progress::Progress;
 use crate::cli::campaign::{Caller, Machine, Run};
 use crate::signals;
@@ -46,6 +47,9 @@ pub(super) struct Course {
     state: State,
     /// The engine makes no calls at present: not before then, and how often it said so.
     refused: Option<(Timestamp, u32)>,
+    /// The disk takes no results at present: it is tried again then.
+    full: Option<Timestamp>,
+    outage: Outage,
 }
 
 /// Whether calls are made.
@@ -93,8 +97,22 @@ impl Course {
             keep: options.keep.clone(),
         };
         let (running, state) = (HashMap::new(), State::Calling);
-        let refused = None;
-        Self { manner, callees, pacing, book, hours, progress, socket, running, state, refused }
+        let (refused, full) = (None, None);
+        let outage = Outage::new(options.concurrency);
+        Self {
+            manner,
+            callees,
+            pacing,
+            book,
+            hours,
+            progress,
+            socket,
+            running,
+            state,
+            refused,
+            full,
+            outage,
+        }
     }
 
     /// Runs to its end.
@@ -103,15 +121,12 @@ impl Course {
         let mut stop = std::pin::pin!(signals::wanted_to_stop());
         let code = loop {
             let wait = match self.next(&sender).await {
-                Ok(Step::Wait(wait)) => wait,
-                Ok(Step::Over) => break ExitCode::SUCCESS,
-                Ok(Step::GivenUp) => break ExitCode::FAILURE,
-                Err(error) => break self.failed(&error),
+                Step::Wait(wait) => wait,
+                Step::Over => break ExitCode::SUCCESS,
+                Step::GivenUp => break ExitCode::FAILURE,
             };
             tokio::select! {
-                Some(news) = news.recv() => if let Err(error) = self.take(news) {
-                    break self.failed(&error);
-                },
+                Some(news) = news.recv() => self.take(news),
                 () = &mut stop => {
                     if self.stop_wanted() {
                         break ExitCode::FAILURE;
@@ -122,6 +137,10 @@ impl Course {
             }
         };
         self.progress.finish(&self.pacing, self.callees.all.len());
+        let unwritten = self.book.unwritten();
+        if !unwritten.is_empty() {
+            eprint!("diesis: these results are in no file, add them by hand:\n{unwritten}");
+        }
         if code == ExitCode::SUCCESS
             && let Err(error) = self.book.finish()
         {
@@ -130,31 +149,64 @@ impl Course {
         code
     }
 
-    fn failed(&self, error: &std::io::Error) -> ExitCode {
-        self.progress.say(&format!("the results can't be written: {error}"));
-        ExitCode::FAILURE
+    /// The disk did not take something: no calls until it does.
+    fn note_full(&mut self, refused: &Unwritten, now: Timestamp) {
+        if self.full.is_none() {
+            self.progress.say(&format!(
+                "{refused}: no new calls until it can; make room, or end with Ctrl-C"
+            ));
+        }
+        self.full = Some(now + TRY_DISK_AGAIN);
+    }
+
+    /// When the disk is to be tried again; `None` when all that is known is written.
+    fn settle(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let again = self.full?;
+        if now < again {
+            return Some(again);
+        }
+        match self.book.settle() {
+            Ok(()) => {
+                self.progress.say("the results are written again");
+                self.full = None;
+            }
+            Err(refused) => self.note_full(&refused, now),
+        }
+        self.full
     }
 
     /// Makes the calls whose time has come.
-    async fn next(&mut self, sender: &mpsc::UnboundedSender<News>) -> std::io::Result<Step> {
+    async fn next(&mut self, sender: &mpsc::UnboundedSender<News>) -> Step {
         loop {
             let now = Timestamp::now();
+            let again = self.settle(now);
+            if self.state != State::Calling && self.running.is_empty() {
+                // Who has said so twice waits for no disk.
+                let waits = again.filter(|_| self.state == State::Ending);
+                return waits.map_or(Step::GivenUp, |again| Step::Wait(until_then(now, again)));
+            }
             if self.state != State::Calling {
-                return Ok(match self.running.is_empty() {
-                    true => Step::GivenUp,
-                    false => Step::Wait(LONGEST_WAIT),
-                });
+                return Step::Wait(LONGEST_WAIT);
+            }
+            if let Some(again) = again {
+                self.progress.draw(&self.pacing, Some("the disk takes nothing"));
+                return Step::Wait(until_then(now, again));
             }
             if let Some((until, _)) = self.refused
                 && now < until
             {
                 self.progress.draw(&self.pacing, Some("the engine refuses"));
-                return Ok(Step::Wait(until_then(now, until)));
+                return Step::Wait(until_then(now, until));
+            }
+            let is_over = self.pacing.over() == self.callees.all.len();
+            if let Some(until) = self.outage.waits_until(now).filter(|_| !is_over) {
+                self.progress.draw(&self.pacing, Some("the calls fail"));
+                return Step::Wait(until_then(now, until));
             }
             // The engine's socket has few places for those that have not said what they want.
             let unheard = self.running.values().filter(|(_, channel)| channel.is_none()).count();
             if unheard >= MOST_UNHEARD {
-                return Ok(Step::Wait(LONGEST_WAIT));
+                return Step::Wait(LONGEST_WAIT);
             }
             let opening = match &mut self.hours {
                 Some(hours) => hours.opening(now, &self.socket).await,
@@ -162,16 +214,16 @@ impl Course {
             };
             let waits = (opening != Opening::Open).then_some("closed");
             match self.pacing.next(now, opening) {
-                Next::Call(entry, attempt) => self.call(entry, attempt, now, sender)?,
+                Next::Call(entry, attempt) => self.call(entry, attempt, now, sender),
                 Next::Wait(until) => {
                     self.progress.draw(&self.pacing, waits);
-                    return Ok(Step::Wait(until_then(now, until)));
+                    return Step::Wait(until_then(now, until));
                 }
                 Next::WaitForCalls => {
                     self.progress.draw(&self.pacing, waits);
-                    return Ok(Step::Wait(LONGEST_WAIT));
+                    return Step::Wait(LONGEST_WAIT);
                 }
-                Next::Done => return Ok(Step::Over),
+                Next::Done => return Step::Over,
             }
         }
     }
@@ -182,10 +234,13 @@ impl Course {
         attempt: u32,
         now: Timestamp,
         sender: &mpsc::UnboundedSender<News>,
-    ) -> std::io::Result<()> {
+    ) {
         let callee = &self.callees.all[entry.0];
         let begun = Begun { called: callee.called.clone(), attempt, started: now };
-        self.book.begin(&begun)?;
+        if let Err(refused) = self.book.begin(&begun) {
+            self.pacing.take_back(entry);
+            return self.note_full(&refused, now);
+        }
         let Manner { dial, then, caller, seconds, keep } = &self.manner;
         let mut variables = callee.variables.clone();
         variables.push(("CAMPAIGN_NUMBER".into(), callee.called.clone()));
@@ -209,21 +264,19 @@ impl Course {
             // Whoever ran the campaign is gone.
             let _ = sender.send(News::End(entry, end));
         });
-        Ok(())
     }
 
-    fn take(&mut self, news: News) -> std::io::Result<()> {
+    fn take(&mut self, news: News) {
         let now = Timestamp::now();
         match news {
             News::Channel(entry, channel) => {
                 if let Some((_, known)) = self.running.get_mut(&entry) {
                     *known = Some(channel);
                 }
-                Ok(())
             }
             News::End(entry, end) => {
-                let Some((begun, _)) = self.running.remove(&entry) else { return Ok(()) };
-                match end {
+                let Some((begun, _)) = self.running.remove(&entry) else { return };
+                let written = match end {
                     CallEnd::Over(result) => {
                         self.refused = None;
                         self.conclude(entry, begun, *result)
@@ -243,6 +296,9 @@ impl Course {
                         self.end_early(&why);
                         self.conclude(entry, begun, lost(&why, now))
                     }
+                };
+                if let Err(refused) = written {
+                    self.note_full(&refused, now);
                 }
             }
         }
@@ -271,7 +327,12 @@ impl Course {
     }
 
     /// Writes down what came of a call.
-    fn conclude(&mut self, entry: Entry, begun: Begun, result: CallResult) -> std::io::Result<()> {
+    fn conclude(
+        &mut self,
+        entry: Entry,
+        begun: Begun,
+        result: CallResult,
+    ) -> Result<(), Unwritten> {
         let value = |name: &str| {
             let found = result.variables.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
@@ -305,9 +366,16 @@ impl Course {
             again,
             kept,
         };
-        self.book.write(&attempt)?;
+        let written = self.book.write(&attempt);
         self.progress.note(&attempt, &self.pacing);
-        Ok(())
+        if let Some(failed) = self.outage.note(attempt.cause, Timestamp::now()) {
+            self.progress.say(&format!(
+                "the last {failed} calls failed ({}): no new calls for {} s; is the telephone system there?",
+                attempt.reason,
+                outage::PAUSE.as_secs()
+            ));
+        }
+        written
     }
 
     /// Somebody has had enough; `true` when it is over at once.
@@ -372,5 +440,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const MOST_UNHEARD: usize = 16;
 /// Until the engine is asked again for calls that it does not make.
 const AFTER_REFUSAL: Duration = Duration::from_secs(10);
+/// Until a disk that took nothing is tried again.
+const TRY_DISK_AGAIN: Duration = Duration::from_secs(5);
 /// After so many refusals in a row the campaign ends.
 const MOST_REFUSALS: u32 = 12;

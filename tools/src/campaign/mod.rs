@@ -6,6 +6,7 @@ mod callees;
 mod caller;
 mod course;
 mod hours;
+mod outage;
 mod progress;
 
 use std::fmt;
@@ -33,7 +34,7 @@ pub(crate) fn run(command: &Campaign) -> ExitCode {
         Ok(Some(course)) => block_on(course.run()),
         Err(trouble) => {
             eprintln!("diesis: {trouble}");
-            ExitCode::from(2)
+            ExitCode::from(if matches!(trouble, Trouble::NoEngine(_)) { 1 } else { 2 })
         }
     }
 }
@@ -53,6 +54,8 @@ enum Trouble {
     Book(BookError),
     /// It is not known where the results go.
     NoResult,
+    /// There is no engine that could call; why.
+    NoEngine(String),
 }
 
 impl fmt::Display for Trouble {
@@ -75,6 +78,7 @@ impl fmt::Display for Trouble {
                 known.join(", ")
             ),
             Self::Book(error) => write!(f, "{error}"),
+            Self::NoEngine(why) => write!(f, "{why}\nnobody was called, and nothing is written"),
             Self::NoResult => write!(f, "a list on standard input needs --result"),
         }
     }
@@ -97,6 +101,9 @@ fn prepare(options: &Run) -> Result<Option<Course>, Trouble> {
         None if options.list.as_os_str() == "-" => return Err(Trouble::NoResult),
         None => options.list.with_extension("result.csv"),
     };
+    // Before there is a result: it would have to be gone on with.
+    let socket = control::socket(&options.target);
+    control::reach(&socket).map_err(Trouble::NoEngine)?;
     let zone = TimeZone::system();
     let (book, before) =
         Book::open(&path, &options.keep, options.resume, zone.clone()).map_err(Trouble::Book)?;
@@ -115,7 +122,6 @@ fn prepare(options: &Run) -> Result<Option<Course>, Trouble> {
             callees.all.len() - pacing.over()
         }));
     }
-    let socket = control::socket(&options.target);
     Ok(Some(Course::new(options, callees, pacing, book, hours, progress, socket)))
 }
 

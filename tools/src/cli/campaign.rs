@@ -24,7 +24,8 @@ that stands there twice is called once.
 
 Each call is written to the result as it ends, each call that is begun beside it (FILE.begun): a campaign
 that was killed goes on with --resume and calls nobody twice. Calls it was killed in are `interrupted`.
-Ctrl-C makes no new calls and waits for those that run; again, and they are hung up.
+Ctrl-C makes no new calls and waits for those that run; again, and they are hung up. While the disk is full no
+new calls are made, and for a minute after as many calls in a row failed as run at a time (10 at least).
 
 Outcomes: answered; with --machine, or AMD in the dialplan, human, machine, unsure, gone; busy, noanswer, rejected,
 congestion, failed, interrupted. --retries is for busy, noanswer, congestion and failed.

@@ -1,7 +1,7 @@
 //! `diesis campaign` through a running engine, with phones that answer, are busy, or ring for ever.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
@@ -304,12 +304,43 @@ fn an_engine_that_is_not_there_or_takes_no_calls_ends_it_early() {
     engine.kill();
     let output = campaign(&engine, &phones, "100\n101\n", "--context survey");
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("there is no engine at"), "{}", said(&output));
-    assert!(said(&output).contains("2 left, which --resume calls"), "{}", said(&output));
+    assert!(said(&output).contains("no engine"), "{}", said(&output));
+    let mut engine = engine.start_again();
+    let mut child = spawn(&engine, &phones, "100\n101\n102\n", "--context long --concurrency 2");
+    wait_for_calls(&phones, 2);
+    engine.kill();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the engine is gone");
     let engine = engine.start_again();
     let output = run(&engine, &phones, "--context survey --resume");
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(phones.called(), ["100", "101"]);
+    assert_eq!(phones.called(), ["100", "101", "102"]);
+}
+
+/// A limit of the file's size stands for a full disk: it can be lifted from outside.
+#[test]
+fn what_a_full_disk_does_not_take_is_written_when_it_does() {
+    let (engine, phones) = (engine("campaign-full"), Phones::new());
+    let list: String = (100..120).map(|number| format!("{number}\n")).collect();
+    fs::write(engine.directory.join("list.csv"), list).unwrap();
+    let diesis = command(&engine, &phones, "--context survey --concurrency 3");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -S -f 1; exec \"$@\"", "sh"]);
+    limited.arg(diesis.get_program()).args(diesis.get_args());
+    let mut child = limited.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told = out.find(|line| line.contains("no new calls until it can")).expect("it says so");
+    assert!(told.contains("can't be written: File too large"), "{told}");
+    assert!(phones.called().len() < 20);
+    let lifted = ["--pid", &child.id().to_string(), "--fsize=unlimited"];
+    assert!(Command::new("prlimit").args(lifted).status().unwrap().success());
+    let rest: Vec<String> = out.collect();
+    assert!(child.wait().unwrap().success(), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("written again")), "{rest:?}");
+    let rows = results(&engine);
+    assert!(rows.iter().all(|row| row["outcome"] == "answered"), "{rows:?}");
+    let called: Vec<_> = rows.iter().map(|row| row["called"].clone()).collect();
+    assert_eq!(called.iter().collect::<BTreeSet<_>>().len(), 20, "{called:?}");
+    assert_eq!((called.len(), phones.called().len()), (20, 20), "nobody is called twice");
 }
 
 /// The first command of the example's README says what it shows there.
