@@ -9,8 +9,8 @@ use diesis_engine::media::command::TalkDetection;
 use diesis_engine::media::packet_io::{ControlPort, Outgoing, PacketIo, RECEIVE_LIMIT, Sent};
 use diesis_engine::media::shard::{Shard, ShardSettings, TICK};
 use diesis_engine::media::{
-    Codec, Command, Event, MuteState, PayloadType, PortLease, RoomId, ShardId, SocketId, StreamId,
-    StreamSettings, StreamStatistics,
+    Codec, Command, Event, MuteState, Noticed, PayloadType, PortLease, RoomId, ShardId, SocketId,
+    StreamId, StreamSettings, StreamStatistics, Watch, WatchId,
 };
 
 use crate::rtp::RtpPacket;
@@ -38,12 +38,13 @@ pub struct VirtualRoom {
     members: Vec<Member>,
     sockets: Sockets,
     closed: HashMap<StreamId, StreamStatistics>,
+    /// When what was noticed of whom, in milliseconds.
+    noticed: Vec<(StreamId, u64, Noticed)>,
     random: u64,
 }
 
 #[derive(Debug)]
 struct Member {
-    encoding: Encoding,
     voice: Voice,
     way: Way,
     /// When its next packet leaves, in milliseconds.
@@ -75,13 +76,29 @@ impl VirtualRoom {
             members: Vec::new(),
             sockets: Sockets::default(),
             closed: HashMap::new(),
+            noticed: Vec::new(),
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         }
     }
 
     /// Somebody who says a sound over and over; gives his number.
     pub fn join(&mut self, encoding: Encoding, sound: &[i16], way: Way) -> usize {
+        let voice = Voice::new(encoding, sound, 1 + self.members.len() as u32);
+        let n = self.call(voice, way);
+        let (stream, room) = (StreamId(n as u64), RoomId(1));
+        let (mute, talk_detection) = (MuteState::Open, TalkDetection::Off);
+        let now = self.now();
+        self.shard.handle_command(Command::Join { stream, room, mute, talk_detection }, now);
+        n
+    }
+
+    /// Somebody who is in no room and says a sound over and over; gives his number.
+    ///
+    /// # Panics
+    /// When the engine does not have the encoding.
+    pub fn call(&mut self, voice: Voice, way: Way) -> usize {
         let n = self.members.len();
+        let encoding = voice.encoding();
         let codec = Codec::ALL.into_iter().find(|codec| codec.name() == encoding.name());
         let mut settings = StreamSettings::new(address(n), codec.expect("the engine has it"));
         let number = PayloadType::new(encoding.payload_type()).expect("seven bits");
@@ -94,11 +111,8 @@ impl VirtualRoom {
         let now = self.now();
         let settings = Box::new(settings);
         self.shard.handle_command(Command::Open { stream, port, settings }, now);
-        let (room, mute, talk_detection) = (RoomId(1), MuteState::Open, TalkDetection::Off);
-        self.shard.handle_command(Command::Join { stream, room, mute, talk_detection }, now);
         self.members.push(Member {
-            encoding,
-            voice: Voice::new(encoding, sound, 1 + n as u32),
+            voice,
             way,
             // Phones do not begin at one time.
             due: (self.milliseconds + 3 * n as u64) as f64,
@@ -108,6 +122,20 @@ impl VirtualRoom {
             doubled: 0,
         });
         n
+    }
+
+    /// Has the engine listen to one; a listener takes the place of the one before.
+    pub fn watch(&mut self, n: usize, what: Watch) {
+        let (stream, watch) = (StreamId(n as u64), WatchId(0));
+        let what = Box::new(what);
+        self.shard.handle_command(Command::Watch { stream, watch, what }, self.now());
+    }
+
+    /// What the engine noticed of one, and after how many milliseconds.
+    #[must_use]
+    pub fn noticed(&self, n: usize) -> Vec<(u64, Noticed)> {
+        let own = self.noticed.iter().filter(|(stream, ..)| *stream == StreamId(n as u64));
+        own.map(|&(_, at, what)| (at, what)).collect()
     }
 
     /// Lets so many seconds pass.
@@ -125,10 +153,20 @@ impl VirtualRoom {
             }
             let now = self.now();
             self.shard.tick(now, &mut self.sockets);
-            while let Some(event) = self.shard.poll_event() {
-                if let Event::Closed { stream, statistics } = event {
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.shard.poll_event() {
+            match event {
+                Event::Closed { stream, statistics } => {
                     self.closed.insert(stream, *statistics);
                 }
+                Event::Noticed { stream, what, .. } => {
+                    self.noticed.push((stream, self.milliseconds, what));
+                }
+                _ => {}
             }
         }
     }
@@ -138,13 +176,15 @@ impl VirtualRoom {
             while self.members[n].due <= self.milliseconds as f64 {
                 let random = [self.random(), self.random(), self.random()];
                 let member = &mut self.members[n];
-                if member.sent == 0 || member.voice.has_ended() {
+                if member.began.is_empty() || member.voice.has_ended() {
                     member.voice.repeat();
                     member.began.push(member.due);
                 }
-                let octets = member.voice.packet().write();
                 let at = member.due as u64 + u64::from(random[0] % (member.way.jitter + 1));
-                member.due += 20.0 * (1.0 - f64::from(member.way.drift) * 1e-6);
+                let packet_time = member.voice.packet_time() as f64;
+                member.due += packet_time * (1.0 - f64::from(member.way.drift) * 1e-6);
+                let Some(packet) = member.voice.sent() else { continue };
+                let octets = packet.write();
                 member.sent += 1;
                 if random[1] % 1000 < member.way.lost {
                     member.lost += 1;
@@ -174,7 +214,7 @@ impl VirtualRoom {
     #[must_use]
     pub fn heard(&self, n: usize) -> Vec<i16> {
         let packets = self.sockets.heard.get(&SocketId(n as u32));
-        self.members[n].encoding.decode(packets.into_iter().flatten())
+        self.members[n].voice.encoding().decode(packets.into_iter().flatten())
     }
 
     /// When a member began to say its sound, each time, in milliseconds.
@@ -197,11 +237,7 @@ impl VirtualRoom {
     pub fn close(&mut self, n: usize) -> StreamStatistics {
         let stream = StreamId(n as u64);
         self.shard.handle_command(Command::Close { stream }, self.now());
-        while let Some(event) = self.shard.poll_event() {
-            if let Event::Closed { stream, statistics } = event {
-                self.closed.insert(stream, *statistics);
-            }
-        }
+        self.drain();
         self.closed.remove(&stream).expect("it has not ended before")
     }
 }

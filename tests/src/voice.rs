@@ -165,10 +165,25 @@ pub fn decode_full_band<'a>(packets: impl IntoIterator<Item = &'a RtpPacket>) ->
     heard
 }
 
+/// What a phone does with the pauses of its sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pauses {
+    /// They are sent like the rest.
+    #[default]
+    Sent,
+    /// Nothing is sent in them; Opus says of each packet itself whether it need be (RFC 7587 §3.1.3).
+    LeftOut,
+    /// Their noise is told, so many decibels below overload, and told again now and then (RFC 3389).
+    Told(u8),
+}
+
 /// Somebody who speaks: gives packet after packet of a sound, and silence after it.
 #[derive(Debug)]
 pub struct Voice {
     encoding: Encoding,
+    pauses: Pauses,
+    /// Packets without sound in a row.
+    quiet: u32,
     /// Milliseconds of a packet.
     packet_time: usize,
     samples: Vec<i16>,
@@ -199,6 +214,8 @@ impl Voice {
         repeating.expect("every encoder can repeat");
         Self {
             encoding,
+            pauses: Pauses::Sent,
+            quiet: 0,
             packet_time: 20,
             samples,
             rate: encoding.rate(),
@@ -235,6 +252,29 @@ impl Voice {
     pub fn with_packet_time(mut self, milliseconds: usize) -> Self {
         self.packet_time = milliseconds;
         self
+    }
+
+    /// The same with other pauses.
+    ///
+    /// # Panics
+    /// When the encoder does not know how to leave them out.
+    #[must_use]
+    pub fn with_pauses(mut self, pauses: Pauses) -> Self {
+        self.opus.set_dtx(pauses != Pauses::Sent).expect("every encoder can do both");
+        self.pauses = pauses;
+        self
+    }
+
+    /// What it is encoded in.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Milliseconds of a packet.
+    #[must_use]
+    pub fn packet_time(&self) -> usize {
+        self.packet_time
     }
 
     /// The same as one who goes on after another, in the same stream.
@@ -307,6 +347,37 @@ impl Voice {
         packet
     }
 
+    /// What is sent when the next packet's turn has come: it, what is told of a pause, or nothing.
+    pub fn sent(&mut self) -> Option<RtpPacket> {
+        let length = self.packet_time * self.rate;
+        let rest = self.samples.get(self.position..).unwrap_or_default();
+        let is_quiet = rest.iter().take(length).all(|sample| sample.unsigned_abs() < QUIET);
+        self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
+        let is_first = self.next.marker;
+        let mut packet = self.packet();
+        let is_left_out = match (self.pauses, self.encoding) {
+            (Pauses::Sent, _) => false,
+            (Pauses::LeftOut, Encoding::Opus) => packet.payload.len() <= 2,
+            (Pauses::LeftOut | Pauses::Told(_), _) => self.quiet > LINGERING,
+        };
+        if !is_left_out {
+            return Some(packet);
+        }
+        self.next.marker = true;
+        let Pauses::Told(level) = self.pauses else {
+            self.next.sequence = packet.sequence;
+            return None;
+        };
+        if !(self.quiet - LINGERING - 1).is_multiple_of(TOLD_AGAIN) {
+            self.next.sequence = packet.sequence;
+            return None;
+        }
+        packet.marker = is_first;
+        packet.payload_type = COMFORT_NOISE;
+        packet.payload = vec![level];
+        Some(packet)
+    }
+
     /// The packets of a key held for so long, one each 20 ms, the last one three times (RFC 4733
     /// §2.5.1); sound goes on after them.
     ///
@@ -340,10 +411,48 @@ impl Voice {
     }
 }
 
+/// A packet whose samples are all smaller is a pause.
+const QUIET: u16 = 16;
+
+/// Packets of a pause that are sent all the same.
+const LINGERING: u32 = 5;
+
+/// Packets after which a pause is told again.
+const TOLD_AGAIN: u32 = 25;
+
+/// The payload type of comfort noise (RFC 3389 §4).
+const COMFORT_NOISE: u8 = 13;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hearing::tone;
+
+    #[test]
+    fn pauses_are_sent_left_out_or_told() {
+        let sound = [tone(400.0, 4000), vec![0; 8000], tone(400.0, 4000)].concat();
+        for (encoding, pauses, sounds, told) in [
+            (Encoding::Pcmu, Pauses::Sent, 100..=100, 0),
+            (Encoding::Pcmu, Pauses::LeftOut, 55..=55, 0),
+            (Encoding::Pcmu, Pauses::Told(60), 55..=55, 2),
+            (Encoding::Opus, Pauses::LeftOut, 55..=85, 0),
+        ] {
+            let mut voice = Voice::new(encoding, &sound, 1).with_pauses(pauses);
+            let mut times = vec![];
+            let packets: Vec<_> = (0..100).filter_map(|_| voice.sent()).collect();
+            let (noise, audio): (Vec<_>, Vec<_>) =
+                packets.iter().partition(|packet| packet.payload_type == COMFORT_NOISE);
+            let shown = format!("{encoding:?} {pauses:?}");
+            assert!(sounds.contains(&audio.len()), "{shown}: {}", audio.len());
+            assert_eq!(noise.len(), told, "{shown}");
+            for pair in packets.windows(2) {
+                assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "{shown}");
+                times.push(pair[1].time.wrapping_sub(pair[0].time));
+            }
+            let gap = times.iter().max().copied().unwrap_or(0) > 20 * encoding.clock();
+            assert_eq!(gap, pauses != Pauses::Sent, "{shown}: {times:?}");
+        }
+    }
 
     #[test]
     fn what_is_said_is_heard_in_every_encoding_and_packet_time() {

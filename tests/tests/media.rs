@@ -9,6 +9,7 @@ mod media {
     mod figures;
     mod hostile;
     mod keys;
+    mod machines;
     mod network;
     mod quality;
 }

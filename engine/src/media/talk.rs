@@ -1,7 +1,8 @@
 //! Tells when the peer talks, is silent or makes noise, to whoever asked for it.
 //!
 //! A frame is loud when its mean magnitude reaches a threshold, as Asterisk measures it; it is talk
-//! when it is loud and sounds like a voice. Where a peer sends nothing there is silence. Nothing is
+//! when it is loud and sounds like a voice. Where a peer sends nothing, or says that there is only the
+//! noise of its line, there is silence. Nothing is
 //! measured on a stream that nobody watches, and nothing is allocated or freed in a frame: a watch
 //! brings what it needs and stays until it is taken away.
 
@@ -13,7 +14,7 @@ use std::{collections::VecDeque, time::Duration};
 
 pub use self::machine::{Answerer, Judgement, MachineSettings};
 use self::{beep::Beep, machine::Machine, voice::Voice};
-use super::{Event, FRAME, StreamId, WatchId};
+use super::{Event, FRAME, StreamId, WatchId, playout::Played};
 
 /// What somebody wants to be told of a stream's sound.
 #[derive(Debug)]
@@ -137,11 +138,12 @@ impl Watch {
     }
 
     /// Takes the next 20 ms of what the peer says.
-    fn handle_frame(&mut self, frame: &[i16; FRAME], mean: u32) -> Option<Noticed> {
+    fn handle_frame(&mut self, frame: &[i16; FRAME], mean: u32, played: Played) -> Option<Noticed> {
         if matches!(self.kind, Kind::Over) {
             return None;
         }
-        let is_loud = mean >= self.threshold;
+        // However loud a line is on which nobody speaks by the peer's own word.
+        let is_loud = mean >= self.threshold && played != Played::Noise;
         // A voice is told from the noise before it: it hears all.
         let is_voice = self.voice.as_mut().is_none_or(|voice| voice.handle_frame(frame));
         let is_talk = is_loud && is_voice;
@@ -177,7 +179,9 @@ impl Watch {
                 fits.then_some(Noticed::Utterance { talked })
             }
             Kind::Machine(machine) => machine.handle_frame(is_talk).map(Noticed::Judged),
-            Kind::Beep(beep) => beep.handle_frame(frame, is_loud).then_some(Noticed::Enough),
+            Kind::Beep(beep) => {
+                beep.handle_frame(frame, is_loud, played).then_some(Noticed::Enough)
+            }
             Kind::Over => None,
         };
         if noticed.is_some() {
@@ -268,11 +272,12 @@ impl Watches {
         &mut self,
         stream: StreamId,
         frame: &[i16; FRAME],
+        played: Played,
         events: &mut VecDeque<Event>,
     ) {
         let mean = mean_magnitude(frame);
         for (watch, it) in &mut self.0 {
-            if let Some(what) = it.handle_frame(frame, mean) {
+            if let Some(what) = it.handle_frame(frame, mean, played) {
                 events.push_back(Event::Noticed { stream, watch: *watch, what });
             }
         }

@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use diesis_engine::media::{Answerer, MachineSettings, Noticed, Watch};
 use diesis_sounds::{g711, prompts::Library};
 use diesis_tests::hearing::tone;
 use diesis_tests::virtual_media::{VirtualRoom, Way};
 use diesis_tests::voice::{Encoding, Pauses, Voice};
-use std::time::Duration;
 
 const BAD: Way = Way { lost: 50, doubled: 20, jitter: 40, drift: 0 };
 
@@ -23,22 +23,21 @@ struct Line {
     seed: u64,
 }
 
-/// G.711 over a good network, and everything else.
+/// Each encoding over good and bad networks, in packets of two lengths, with pauses of all kinds.
 fn lines() -> Vec<Line> {
+    let good = Way::default();
     let mut lines = vec![];
     for encoding in Encoding::ALL {
-        for packet_time in [20, 40, 60] {
-            for pauses in [Pauses::Sent, Pauses::LeftOut, Pauses::Told(70), Pauses::Told(40)] {
-                // Opus has its own way to leave pauses out.
-                if encoding == Encoding::Opus && matches!(pauses, Pauses::Told(_)) {
-                    continue;
-                }
-                for (way, seeds) in [(Way::default(), 1), (BAD, 3)] {
-                    let seeds = 0..seeds;
-                    lines.extend(
-                        seeds.map(|seed| Line { encoding, packet_time, pauses, way, seed }),
-                    );
-                }
+        for (seed, packet_time, pauses, way) in [
+            (0, 20, Pauses::Sent, good),
+            (1, 60, Pauses::Sent, BAD),
+            (2, 20, Pauses::LeftOut, BAD),
+            (3, 60, Pauses::Told(40), good),
+            (4, 20, Pauses::Told(60), BAD),
+        ] {
+            // Opus has its own way to leave pauses out.
+            if encoding != Encoding::Opus || !matches!(pauses, Pauses::Told(_)) {
+                lines.push(Line { encoding, packet_time, pauses, way, seed });
             }
         }
     }
@@ -107,10 +106,10 @@ fn who_answered_is_known_in_every_codec_whatever_is_lost() {
 #[test]
 fn a_beep_is_heard_in_every_codec_whatever_is_lost() {
     let mut wrong = vec![];
-    for (hertz, length) in [(440.0, 300), (800.0, 300), (1000.0, 160), (1400.0, 500), (2000.0, 1000)]
+    for (hertz, length) in
+        [(440.0, 300), (800.0, 300), (1000.0, 160), (1400.0, 500), (2000.0, 1000)]
     {
-        let sound =
-            [pause(300), spoken("greeting"), pause(300), tone(hertz, 8 * length)].concat();
+        let sound = [pause(300), spoken("greeting"), pause(300), tone(hertz, 8 * length)].concat();
         let end = sound.len() as u64 / 8;
         for line in lines() {
             let found = noticed(line, &sound, Watch::beep(Duration::from_millis(2500)));
@@ -118,7 +117,8 @@ fn a_beep_is_heard_in_every_codec_whatever_is_lost() {
                 wrong.push(format!("{hertz} {length}: {found:?} {line:?}"));
                 continue;
             };
-            if !(end..end + 300).contains(&at) {
+            // The last packet may be lost.
+            if !(end - 60..end + 300).contains(&at) {
                 wrong.push(format!("{hertz} {length}: {at}, not {end} {line:?}"));
             }
         }

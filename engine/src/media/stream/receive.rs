@@ -273,7 +273,7 @@ impl Stream {
             });
         }
         if let Some(watches) = &mut self.watches {
-            watches.handle_frame(self.id, frame, events);
+            watches.handle_frame(self.id, frame, played, events);
         }
         if let Some(taps) = &mut self.taps {
             let playout = self.playout.as_ref();

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Frames, frames};
-use crate::media::FRAME;
+use crate::media::{FRAME, playout::Played};
 
 /// Waits for the end of a beep.
 #[derive(Debug)]
@@ -15,30 +15,61 @@ pub(super) struct Beep {
     /// A machine that has been silent for so long has spoken.
     silence: Frames,
     quiet: Frames,
-    /// The tone that sounds, in Hz, and for how long.
-    tone: Option<(f32, Frames)>,
+    /// What sounds.
+    tone: Option<Tone>,
+    /// What the frame before was.
+    before: Played,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tone {
+    hertz: f32,
+    lasted: Frames,
+    /// Frames since then in which one can not tell: their packets were lost.
+    gap: Frames,
 }
 
 impl Beep {
     pub(super) fn new(silence: Duration) -> Self {
-        Self { silence: frames(silence), quiet: 0, tone: None }
+        Self { silence: frames(silence), quiet: 0, tone: None, before: Played::Nothing }
     }
 
     /// Takes the next 20 ms; `true` once a beep has ended, or it was silent for long.
-    pub(super) fn handle_frame(&mut self, frame: &[i16; FRAME], is_loud: bool) -> bool {
+    pub(super) fn handle_frame(
+        &mut self,
+        frame: &[i16; FRAME],
+        is_loud: bool,
+        played: Played,
+    ) -> bool {
         self.quiet = if is_loud { 0 } else { self.quiet.saturating_add(1) };
-        let hertz = if is_loud { hertz(frame) } else { None };
-        let before = self.tone;
-        self.tone = match (before, hertz) {
-            (Some((known, lasted)), Some(hertz)) if (hertz - known).abs() < STEADY => {
-                Some((known, lasted.saturating_add(1)))
+        let before = std::mem::replace(&mut self.before, played);
+        let is_gap = match played {
+            Played::Concealed => true,
+            // What is invented fades, and the gap goes on.
+            Played::Nothing => self.tone.is_some_and(|tone| tone.gap > 0),
+            // The sound behind a gap is blended with what was invented.
+            Played::Audio => is_loud && before != Played::Audio,
+            Played::Noise => false,
+        };
+        let hertz = if is_loud && played == Played::Audio { hertz(frame) } else { None };
+        let ended = match (self.tone, hertz) {
+            (Some(tone), Some(hertz)) if (hertz - tone.hertz).abs() < STEADY => {
+                let lasted = tone.lasted.saturating_add(tone.gap + 1);
+                self.tone = Some(Tone { lasted, gap: 0, ..tone });
+                None
             }
-            (_, Some(hertz)) => Some((hertz, 1)),
-            (_, None) => None,
+            // It goes on behind the gap, or does not.
+            (Some(tone), _) if is_gap && tone.gap < LONGEST_GAP => {
+                self.tone = Some(Tone { gap: tone.gap + 1, ..tone });
+                None
+            }
+            (tone, hertz) => {
+                self.tone = hertz.map(|hertz| Tone { hertz, lasted: 1, gap: 0 });
+                tone
+            }
         };
         // A dial tone does not end, and what goes on for long is music or a line that is dead.
-        let has_ended = self.tone.is_none_or(|(_, lasted)| lasted == 1)
-            && before.is_some_and(|(_, lasted)| (SHORTEST..=LONGEST).contains(&lasted));
+        let has_ended = ended.is_some_and(|tone| (SHORTEST..=LONGEST).contains(&tone.lasted));
         has_ended || self.quiet >= self.silence
     }
 }
@@ -73,6 +104,8 @@ const STEADY: f32 = 15.0;
 const SHORTEST: Frames = 5;
 /// 3 s.
 const LONGEST: Frames = 150;
+/// 160 ms: two packets of 60 ms and what is blended.
+const LONGEST_GAP: Frames = 8;
 
 #[cfg(test)]
 mod tests {
@@ -89,9 +122,31 @@ mod tests {
         let mut beep = Beep::new(Duration::from_millis(2500));
         let samples = parts.concat();
         let (all, _) = samples.as_chunks::<FRAME>();
-        let at =
-            all.iter().position(|frame| beep.handle_frame(frame, mean_magnitude(frame) >= LOUD))?;
+        let at = all.iter().position(|frame| {
+            beep.handle_frame(frame, mean_magnitude(frame) >= LOUD, Played::Audio)
+        })?;
         Some(at * 20)
+    }
+
+    /// A tone of 600 ms, of whose frames these are lost and something else is heard in their place.
+    #[test]
+    fn a_beep_goes_on_behind_a_gap_and_ends_in_one_that_is_long() {
+        let lost = |lost: std::ops::Range<usize>, length| {
+            let mut beep = Beep::new(Duration::from_millis(2500));
+            let sound = [tone(800.0, length, 8000.0), pause(1000)].concat();
+            let (frames, _) = sound.as_chunks::<FRAME>();
+            frames.iter().enumerate().position(|(at, frame)| {
+                let played = if lost.contains(&at) { Played::Concealed } else { Played::Audio };
+                let frame = if played == Played::Audio { frame } else { &[0; FRAME] };
+                let is_loud = mean_magnitude(frame) >= LOUD;
+                beep.handle_frame(frame, is_loud, played)
+            })
+        };
+        for gap in [0..0, 8..11, 8..14, 3..6, 27..30] {
+            assert_eq!(lost(gap.clone(), 600), Some(30), "{gap:?}");
+        }
+        assert_eq!(lost(8..25, 600), Some(16), "nobody knows whether it is the same");
+        assert_eq!(lost(30..33, 600), Some(33), "the end is not heard");
     }
 
     #[test]

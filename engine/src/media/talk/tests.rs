@@ -11,7 +11,7 @@ fn noticed(mut watch: Watch, samples: &[i16]) -> Vec<(usize, Noticed)> {
     let frames = samples.as_chunks::<FRAME>().0.iter().enumerate();
     frames
         .filter_map(|(at, frame)| {
-            let what = watch.handle_frame(frame, mean_magnitude(frame))?;
+            let what = watch.handle_frame(frame, mean_magnitude(frame), Played::Audio)?;
             Some(((at + 1) * 20, what))
         })
         .collect()
