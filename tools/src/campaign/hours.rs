@@ -87,3 +87,65 @@ impl Hours {
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Days in which the next change is looked for.
 const AHEAD: u16 = 14;
+
+#[cfg(test)]
+mod tests {
+    use diesis_dialplan::conf::MemoryFiles;
+
+    use super::*;
+
+    fn hours(open: &str) -> Hours {
+        let text = format!("[night]\ntype=schedule\ntimezone=Europe/Paris\nopen={open}\n");
+        let files = MemoryFiles::new().with("schedules.conf", text).with("extensions.conf", "");
+        let loaded = Configuration::load(&files);
+        let plan: &Plan = &loaded.configuration.plan;
+        let (_, timetable) = plan.timetables().get(b"night").expect("it is read");
+        Hours {
+            name: "night".into(),
+            timetable: timetable.clone(),
+            zone: TimeZone::UTC,
+            said: None,
+            asked: None,
+            known: None,
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn hours_go_over_midnight_and_follow_the_clocks_of_their_zone() {
+        let night = hours("22:00-02:00,sat");
+        for (now, opening) in [
+            ("2026-11-21T20:59:59Z", Opening::Closed(Some(at("2026-11-21T21:00:00Z")))),
+            ("2026-11-21T21:00:00Z", Opening::Open),
+            ("2026-11-21T23:30:00Z", Opening::Open),
+            // The Sunday's night is not the Saturday's.
+            ("2026-11-22T21:30:00Z", Opening::Closed(Some(at("2026-11-28T21:00:00Z")))),
+        ] {
+            assert_eq!(night.computed(at(now)), opening, "{now}");
+        }
+        // Clocks go back at 01:00 UTC of the 25th of October, forward at that of the 29th of March.
+        let morning = hours("09:00-17:00");
+        for (now, until) in [
+            ("2026-10-24T20:00:00Z", "2026-10-25T08:00:00Z"),
+            ("2026-10-23T20:00:00Z", "2026-10-24T07:00:00Z"),
+            ("2026-03-28T20:00:00Z", "2026-03-29T07:00:00Z"),
+            ("2026-03-27T20:00:00Z", "2026-03-28T08:00:00Z"),
+        ] {
+            assert_eq!(morning.computed(at(now)), Opening::Closed(Some(at(until))), "{now}");
+        }
+        // An hour that there is twice is open twice; one that there is not opens nothing.
+        let twice = hours("02:00-02:59,sun");
+        for (now, is_open) in [
+            ("2026-10-25T00:30:00Z", true),
+            ("2026-10-25T01:30:00Z", true),
+            ("2026-10-25T02:30:00Z", false),
+            ("2026-03-29T00:30:00Z", false),
+            ("2026-03-29T01:30:00Z", false),
+        ] {
+            assert_eq!(twice.computed(at(now)) == Opening::Open, is_open, "{now}");
+        }
+    }
+}
