@@ -1,4 +1,5 @@
-//! What is asked of conferences from outside: ConfKick and what took the place of MeetMeAdmin.
+//! How a conference ends for a channel, and what is asked of conferences from outside: ConfKick and
+//! what took the place of MeetMeAdmin.
 
 use bstr::BString;
 
@@ -39,4 +40,36 @@ pub enum ConferenceMembers {
     Last,
     /// The channel of this name, or the member of this number counted from 1.
     Named(BString),
+}
+
+/// CONFBRIDGE_RESULT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConferenceEnd {
+    /// Could not join.
+    Failed,
+    /// The caller hung up.
+    Hangup,
+    /// An admin removed the caller.
+    Kicked,
+    /// The last marked user left.
+    EndMarked,
+    /// A key of the menu left the room.
+    Dtmf,
+    /// The profile's time limit.
+    TimedOut,
+}
+
+impl ConferenceEnd {
+    /// The text of CONFBRIDGE_RESULT.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "FAILED",
+            Self::Hangup => "HANGUP",
+            Self::Kicked => "KICKED",
+            Self::EndMarked => "ENDMARKED",
+            Self::Dtmf => "DTMF",
+            Self::TimedOut => "TIMEOUT",
+        }
+    }
 }
