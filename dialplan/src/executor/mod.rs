@@ -17,6 +17,7 @@
 //! Every step is looked up afresh in the plan that `advance` is given, so a reload counts at once.
 
 mod control;
+mod place;
 mod run;
 
 use std::time::Duration;
