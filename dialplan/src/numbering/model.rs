@@ -1,7 +1,7 @@
 //! Models and values of rules: text, placeholders, regular expressions.
 
 use regex_automata::meta::{BuildError, Regex};
-use regex_automata::util::captures::Captures;
+use regex_automata::util::{captures::Captures, syntax};
 
 use super::{Prefixes, RuleError};
 
@@ -43,6 +43,8 @@ impl Model {
         let config = Regex::config().nfa_size_limit(Some(LARGEST)).utf8_empty(false);
         let regex = Regex::builder()
             .configure(config)
+            // Numbers are ASCII.
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
             .build(&replaced(inner, prefixes, true)?)
             .map_err(wrong)?;
         if regex.is_match("") {
