@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::grammar;
 use super::header::HeaderName;
-use super::parse::{self, Limits, ParseError};
+use super::parse::{self, Limits, ParseError, ParseErrorKind};
 
 /// How long a stream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +174,10 @@ impl Framing {
 
     fn find_head(&mut self) -> Step {
         let bytes = &self.buffer[..];
+        // At once: the same however the stream was cut, and nothing is waited for.
+        if !could_begin_a_message(bytes) {
+            return Step::Broken(ParseError::drop(ParseErrorKind::NotSip));
+        }
         let mut at = self.scanned;
         let end = loop {
             let Some(feed) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) else {
@@ -190,7 +194,7 @@ impl Framing {
         };
         self.scanned = at;
         let Some(end) = end else {
-            if bytes.len() >= self.limits.message || !could_begin_a_message(bytes) {
+            if bytes.len() >= self.limits.message {
                 return Step::Broken(parse::refuse_oversized(Bytes::new(), &self.limits));
             }
             return Step::More;
@@ -273,7 +277,7 @@ fn could_begin_a_message(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::{Message, ParseErrorKind, StatusCode};
+    use crate::sip::{Message, StatusCode};
 
     #[allow(clippy::disallowed_methods, reason = "the one clock of these tests")]
     fn clock() -> Instant {
@@ -383,7 +387,7 @@ mod tests {
             let mut framing = framing(now);
             framing.handle_bytes(bytes, now);
             let Some(Frame::Broken(error)) = framing.poll_frame() else { panic!("taken") };
-            assert_eq!(error.status(), None);
+            assert_eq!((error.kind(), error.status()), (ParseErrorKind::NotSip, None));
         }
         let mut framing = framing(now);
         framing.handle_bytes(&[b'a'; 70_000], now);

@@ -122,7 +122,8 @@ impl ParseError {
         self.request.map(|request| *request)
     }
 
-    fn drop(kind: ParseErrorKind) -> Self {
+    /// Of what nobody may be answered.
+    pub(super) const fn drop(kind: ParseErrorKind) -> Self {
         Self { kind, request: None }
     }
 }
