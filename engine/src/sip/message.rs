@@ -92,11 +92,12 @@ impl Message {
 }
 
 impl Request {
-    /// A request with no headers yet.
+    /// A request with no headers yet. What of the URI may not stand in a request line is left out.
     pub fn new(method: Method, uri: &Uri) -> Self {
+        let uri = uri.for_request_line();
         let mut headers = Headers::over(Bytes::new(), 16);
         let span = headers.add_text(uri.as_str().as_bytes());
-        let uri_parts = uri.as_ref().parts();
+        let uri_parts = Uri::as_ref(&uri).parts();
         Self { method, uri: span, uri_parts, headers, body: Bytes::new() }
     }
 
@@ -121,10 +122,11 @@ impl Request {
         UriRef::from_parts(text, self.uri_parts)
     }
 
-    /// Replaces the Request-URI.
+    /// Replaces the Request-URI, as [`Request::new`] sets it.
     pub fn set_uri(&mut self, uri: &Uri) {
+        let uri = uri.for_request_line();
         self.uri = self.headers.add_text(uri.as_str().as_bytes());
-        self.uri_parts = uri.as_ref().parts();
+        self.uri_parts = Uri::as_ref(&uri).parts();
     }
 
     /// The headers, to be taken along.
@@ -466,6 +468,20 @@ Content-Length: 0
         request.stamp_source("192.0.2.1:5062".parse().unwrap());
         let via = request.via().unwrap();
         assert_eq!(via.response_address(), Some("192.0.2.1:5062".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_request_line_takes_of_a_uri_only_what_may_stand_there() {
+        for (uri, line) in [
+            ("sip:b@h?subject=x", "sip:b@h"),
+            ("sip:b@h:5070;method=BYE;lr;user=phone?a=b&c=d", "sip:b@h:5070;lr;user=phone"),
+            ("sip:h;transport=tcp;Method=INVITE", "sip:h;transport=tcp"),
+            ("sip:b%3F@h;x=%20", "sip:b%3F@h;x=%20"),
+            ("tel:+33155;phone-context=x", "tel:+33155;phone-context=x"),
+        ] {
+            let uri = Uri::parse(uri).unwrap();
+            assert_eq!(Request::new(Method::Message, &uri).uri().as_str(), line);
+        }
     }
 
     #[test]

@@ -323,6 +323,27 @@ impl Uri {
         Self::parse(&text)
     }
 
+    /// The same as it may stand in a request line: without headers and the method, which tell how a
+    /// request to it is made (RFC 3261 §19.1.1).
+    pub(crate) fn for_request_line(&self) -> Cow<'_, Self> {
+        let uri = self.as_ref();
+        let before = uri.slice(0, self.parts.headers);
+        let is_method = |(name, _): &(&str, Option<&str>)| name.eq_ignore_ascii_case("method");
+        if before.len() == self.text.len() && !uri.parameters().any(|it| is_method(&it)) {
+            return Cow::Borrowed(self);
+        }
+        let mut text = uri.slice(0, self.parts.parameters).to_owned();
+        for (name, value) in uri.parameters().filter(|it| !is_method(it)) {
+            text.push(';');
+            text.push_str(name);
+            if let Some(value) = value {
+                text.push('=');
+                text.push_str(value);
+            }
+        }
+        Self::parse(&text).map_or(Cow::Borrowed(self), Cow::Owned)
+    }
+
     /// The view that all questions are asked of.
     pub fn as_ref(&self) -> UriRef<'_> {
         UriRef { text: &self.text, parts: self.parts }
