@@ -22,6 +22,7 @@ use diesis_dialplan::videoshare::{
 use super::codes;
 use super::keys;
 use super::notes::Notes;
+use super::robots::RobotRange;
 use super::setting::{Block, Setting};
 use super::settings::{ConferenceSettings, SipSettings};
 use super::value::{self, nearest};
@@ -146,7 +147,8 @@ impl<'a> Reader<'a> {
             }
             _ => self.set(name, setting),
         });
-        if self.room.people.len() > MOST_LISTED {
+        // The first is the master's place.
+        if self.room.people.len() > 1 + MOST_LISTED {
             let message = format!("[{}] has more than {MOST_LISTED} participants", section.name());
             let help = "spread them over several rooms";
             notes.error(codes::VALUE_INVALID, section.header, message, help);
@@ -295,7 +297,9 @@ impl<'a> Reader<'a> {
         let (section, calling) = (self.section, &mut self.room.calling);
         let Some(pool) = &calling.pool else { return };
         let span = section.place_of("pool");
-        if !self.around.sip.robots.iter().any(|range| range.pool == *pool) {
+        let is_its = |range: &&RobotRange| range.pool.eq_ignore_ascii_case(pool);
+        let ranges = self.around.sip.robots.iter().filter(is_its);
+        if ranges.clone().next().is_none() {
             let message = format!("no range of robots.conf is of the application {pool}");
             let help = "add application = NAME to a range, and name it here";
             notes.error(codes::NAME_UNRESOLVED, span, message, help);
@@ -307,6 +311,21 @@ impl<'a> Reader<'a> {
         }
         let dial: [&[u8]; 3] = [b"Robot/", pool, b"/${NUMBER}"];
         calling.dial = Some(dial.concat().into());
+        if calling.caller.is_some() {
+            let message = "`caller_number` is not shown: robots call with their own numbers";
+            let help = "leave it out";
+            let span = section.place_of("caller_number");
+            notes.warn(codes::CONTRADICTION, span, message.to_owned(), help);
+        }
+        let lines: usize = ranges.map(|range| range.numbers.len() * range.lines as usize).sum();
+        let called = self.room.people.iter().filter(|it| it.way.is_called()).count();
+        if (1..called).contains(&lines) {
+            let message = format!(
+                "{called} people are called, and the robots of {pool} take {lines} at a time"
+            );
+            let help = "a robot is busy while the one it called is there: give them more lines";
+            notes.warn(codes::CONTRADICTION, span, message, help);
+        }
     }
 
     fn check_calling(&self, notes: &mut Notes) {

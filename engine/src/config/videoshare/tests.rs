@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesis_dialplan::conf::MemoryFiles;
-use diesis_dialplan::videoshare::{Ending, Guests, Recognised, Role, Way, When, Who};
+use diesis_dialplan::videoshare::{Ending, Guests, Recognised, Role, Room, Way, When, Who};
 
 use crate::config::Configuration;
 
@@ -76,6 +77,12 @@ fn cnf_1_what_is_wrong_is_refused_with_place_and_remedy() {
     assert_refused(&with("bridge_profile = wide"), "no bridge profile [wide]");
     assert_refused(&with("participant = 1002, rule=x"), "did you mean `role`?");
     assert_refused(&with("participant = PJSIP/1002"), "is no value for `participant`");
+    let crowd = |people: u32| {
+        let people = (0..people).map(|nth| format!("participant = {nth}, dial=in\n"));
+        with(&people.collect::<String>())
+    };
+    assert_refused(&crowd(10_000), "more than 1000 participants");
+    assert_refused(&crowd(1001), "more than 1000 participants");
     assert_refused(&with("pool = robots"), "no range of robots.conf is of the application robots");
     assert_refused(&with("pool = robots\ndial = PJSIP/${NUMBER}"), "both `pool` and `dial`");
 }
@@ -122,23 +129,38 @@ fn cnf_1_the_example_and_the_readme_are_without_fault() {
     assert_eq!(configuration.plan.videoshare().named(b"board").expect("it").people.len(), 3);
 }
 
-#[test]
-fn cnf_1_robots_of_a_pool_call() {
+/// A room of two who are called by so many robots, and what is said of it.
+fn robots(count: u32, more: &str) -> (Option<Arc<Room>>, Vec<String>) {
+    let range = format!(
+        "[callers]\napplication = videoshare\nfirst = 6000\ncount = {count}\npassword = 0000\n\
+         registrar = 127.0.0.1:5070\nendpoint = trunk\ncontext = in\n"
+    );
+    let room =
+        format!("[board]\nmaster = 1001\nparticipant = 0612345678\npool = VideoShare\n{more}\n");
     let files = MemoryFiles::new()
         .with("pjsip.conf", PJSIP)
         .with("extensions.conf", PLAN)
-        .with(
-            "robots.conf",
-            "[callers]\napplication = videoshare\nfirst = 6000\ncount = 5\npassword = 0000\n\
-             registrar = 127.0.0.1:5070\nendpoint = trunk\ncontext = in\n",
-        )
-        .with(
-            "videoshare.conf",
-            "[board]\nmaster = 1001\nparticipant = 0612345678\npool = videoshare\n",
-        );
+        .with("robots.conf", range)
+        .with("videoshare.conf", room);
     let loaded = Configuration::load(&files);
-    let said: Vec<String> = loaded.findings().map(|finding| finding.to_string()).collect();
-    assert!(!said.iter().any(|it| it.contains("videoshare.conf:")), "{said:#?}");
-    let room = loaded.configuration.plan.videoshare().named(b"board").cloned().expect("it");
-    assert_eq!(room.calling.dial, Some("Robot/videoshare/${NUMBER}".into()));
+    let said = loaded.findings().map(|finding| finding.to_string());
+    let said = said.filter(|it| it.contains("videoshare.conf:")).collect();
+    (loaded.configuration.plan.videoshare().named(b"board").cloned(), said)
+}
+
+#[test]
+fn cnf_1_robots_of_a_pool_call() {
+    let (room, said) = robots(2, "");
+    assert!(said.is_empty(), "{said:#?}");
+    let room = room.expect("it is a room");
+    assert_eq!(room.calling.dial, Some("Robot/VideoShare/${NUMBER}".into()));
+}
+
+#[test]
+fn cnf_1_robots_that_are_too_few_and_numbers_that_they_do_not_show_are_named() {
+    let (_, said) = robots(1, "caller_number = 5551234");
+    let has = |text: &str| said.iter().any(|it| it.contains(text));
+    assert!(has("2 people are called, and the robots of VideoShare take 1 at a time"), "{said:#?}");
+    assert!(has("`caller_number` is not shown"), "{said:#?}");
+    assert_eq!(said.len(), 2, "{said:#?}");
 }
