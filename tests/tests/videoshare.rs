@@ -18,7 +18,7 @@ use diesis_tests::baresip::Baresip;
 use diesis_tests::engine::{self, Engine};
 use diesis_tests::hearing::holds;
 use diesis_tests::scratch::Scratch;
-use diesis_tests::sipp::{Sipp, TRUNK};
+use diesis_tests::sipp::{CALLEE, Sipp, TRUNK};
 use serde_json::Value;
 
 const ANNA: (&str, &str) = ("1001", "anna-has-the-word");
@@ -230,4 +230,41 @@ fn rob_1_a_robot_that_is_free_again_calls_the_next() {
     let report = report_of(engine);
     pbx.finish();
     assert!(report.contains(",engine stopped,2,4001,,participant,speaker,left,2,"), "{report}");
+}
+
+/// More people than media ports are ready at any time: all are called, and all come.
+#[test]
+fn cnf_1_a_long_list_is_called_and_nobody_fails_for_want_of_a_port() {
+    const CROWD: usize = 200;
+    let voices = ["hello.ulaw", "greeting.ulaw"];
+    let silence = vec![0xff; 800];
+    let mut phones = Sipp::callee("campaign_callee", CALLEE).calls(CROWD as u32, 200);
+    for name in voices {
+        phones = phones.file(name, silence.clone());
+    }
+    let phones = phones.limit(Duration::from_secs(60)).listen();
+    let etc = Scratch::new("videoshare");
+    etc.write(
+        "pjsip.conf",
+        "[udp]\ntype=transport\nbind=@ADDRESS@\n[out]\ntype=endpoint\ncontext=house\nallow=ulaw\n",
+    );
+    etc.write("extensions.conf", "[house]\nexten => 8200,1,VideoShare()\n");
+    let mut room = format!(
+        "[board]\nnumber=8200\nmaster=1000\ncall=start\naccept_key=none\nretries=0\n\
+         announce_count=no\nend_with_master=no\ndial=PJSIP/out/sip:${{NUMBER}}@{CALLEE}\n\
+         sound_joined=\n"
+    );
+    for nth in 1..CROWD {
+        room += &format!("participant=1{nth:03}\n");
+    }
+    etc.write("videoshare.conf", &room);
+    etc.write("rtp.conf", "[general]\nrtpstart=20000\nrtpend=20999\n");
+    etc.write("asterisk.conf", "[directories]\nastlogdir => log\nastrundir => run\n");
+    let engine = Engine::start(etc.path());
+    ask(&engine, &["start", "board"]);
+    let joined = || states(&engine).iter().filter(|it| it.1 == "joined").count();
+    wait_until(2 * PATIENCE, "all come", || joined() == CROWD);
+    ask(&engine, &["end", "board"]);
+    phones.finish();
+    engine.stop();
 }

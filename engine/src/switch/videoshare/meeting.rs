@@ -302,13 +302,7 @@ impl Meeting {
             }
             Phase::Waiting { .. } | Phase::Orphaned { .. } | Phase::Open => {}
         }
-        for index in 0..self.people.len() {
-            if is_due(self.people[index].retry_at) {
-                self.people[index].retry_at = None;
-                // He may have come by himself.
-                let _ = self.call(index, now);
-            }
-        }
+        self.call_due(now);
     }
 
     /// What is to be done next.

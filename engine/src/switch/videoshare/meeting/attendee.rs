@@ -23,7 +23,7 @@ pub(super) struct Attendee {
     pub(super) channel: Option<ChannelId>,
     /// Whether he is in, or on his way in.
     pub(super) is_seated: bool,
-    /// When he is called again.
+    /// When he is called, or called again.
     pub(super) retry_at: Option<Instant>,
     pub(super) first_joined: Option<jiff::Timestamp>,
     pub(super) since: Option<Instant>,

@@ -1,5 +1,7 @@
 //! Whom a meeting calls, and calls again.
 
+use std::time::Duration;
+
 use diesis_dialplan::videoshare::{Person, Unreached};
 
 use super::{Action, Attendee, MOST_PEOPLE, Meeting, PersonKind, PersonState, Phase};
@@ -140,18 +142,35 @@ impl Meeting {
         self.call(index, now)
     }
 
-    /// Calls those of the list whom nobody called yet.
+    /// Calls those of the list whom nobody called yet: [`AT_ONCE`] now, and as many after each
+    /// [`PAUSE`].
     pub(in crate::switch::videoshare) fn call_listed(&mut self, now: Now) {
-        let is_due = |it: &Attendee| {
-            it.kind == PersonKind::Listed
+        for it in &mut self.people {
+            let is_due = it.kind == PersonKind::Listed
                 && it.person.way.is_called()
-                && it.state == PersonState::Expected
-        };
-        let people = self.people.iter().enumerate().filter(|(_, it)| is_due(it));
-        let due: Vec<usize> = people.map(|(index, _)| index).collect();
-        for index in due {
+                && it.state == PersonState::Expected;
+            if is_due {
+                it.retry_at.get_or_insert(now.instant);
+            }
+        }
+        self.call_due(now);
+    }
+
+    /// Calls those whose time has come.
+    pub(super) fn call_due(&mut self, now: Now) {
+        let mut called = 0;
+        for index in 0..self.people.len() {
+            let it = &mut self.people[index];
+            if it.retry_at.is_none_or(|at| at > now.instant) {
+                continue;
+            }
+            if called == AT_ONCE {
+                it.retry_at = Some(now.instant + PAUSE);
+                continue;
+            }
+            it.retry_at = None;
             // He may have come by himself.
-            let _ = self.call(index, now);
+            called += usize::from(self.call(index, now).is_ok());
         }
     }
 
@@ -176,3 +195,10 @@ pub(in crate::switch::videoshare) enum CallError {
     #[error("no more people can be invited")]
     Full,
 }
+
+/// Calls that a meeting begins at a time. Each needs a media port, of which a shard has 64 ready: a list
+/// of hundreds that is called at once would leave most of them without.
+pub(super) const AT_ONCE: usize = 16;
+
+/// Before it begins the next ones.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);

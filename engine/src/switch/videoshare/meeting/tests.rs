@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use diesis_dialplan::videoshare::{Limits, Way};
 
+use super::calling::{AT_ONCE, PAUSE};
 use super::*;
 use crate::{clock::clocks, entropy::Entropy};
 
@@ -270,29 +271,55 @@ fn cnf_1_a_guest_who_comes_and_goes_has_one_line_and_a_full_list_keeps_nobody_of
 }
 
 #[test]
-fn cnf_1_ten_thousand_are_called_and_each_is_reported() {
-    let now = clocks();
+fn cnf_1_ten_thousand_are_called_few_at_a_time_and_each_is_reported() {
+    let start = clocks();
+    let mut now = start;
     let mut room = Room::new("crowd", Person::new("master"));
     room.people.extend((0..10_000).map(|nth| Person::new(nth.to_string())));
     let mut meeting = opened(room, now);
     let mut calls = 0;
-    while let Some(action) = meeting.poll_action() {
-        let Action::Call(person) = action else { continue };
-        calls += 1;
-        assert!(meeting.is_called(person, ChannelId::new(10_000 + person as u64)));
-        let channel = ChannelId::new(100_000 + person as u64);
-        assert!(meeting.answered(person, channel));
-        let who = Who::Known(person);
-        assert_eq!(meeting.admit(who, channel, Person::new("x"), now), Ok(person));
-        meeting.joined(person, channel, now);
+    loop {
+        let before = calls;
+        while let Some(action) = meeting.poll_action() {
+            let Action::Call(person) = action else { continue };
+            calls += 1;
+            assert!(meeting.is_called(person, ChannelId::new(10_000 + person as u64)));
+            let channel = ChannelId::new(100_000 + person as u64);
+            assert!(meeting.answered(person, channel));
+            let who = Who::Known(person);
+            assert_eq!(meeting.admit(who, channel, Person::new("x"), now), Ok(person));
+            meeting.joined(person, channel, now);
+        }
+        assert!(calls - before <= AT_ONCE, "no more than there are ports ready");
+        let Some(due) = meeting.poll_timeout() else { break };
+        now = now + due.saturating_duration_since(now.instant);
+        meeting.handle_timeout(now);
     }
     assert_eq!(calls, 10_000);
+    assert_eq!(now.instant - start.instant, PAUSE * (10_000 / AT_ONCE as u32 - 1));
     meeting.left(MASTER, ChannelId::new(1), Parting::Gone, now);
     let actions = drain(&mut meeting);
     let sent = |action: &&Action| matches!(action, Action::SendAway(_, End::MasterLeft));
     assert_eq!(actions.iter().filter(sent).count(), 10_000);
     let Some(Action::Over(report)) = actions.last() else { panic!("it is over") };
     assert_eq!((report.people.len(), report.came()), (10_001, 10_001));
+}
+
+#[test]
+fn cnf_1_who_is_to_be_called_and_comes_by_himself_is_not_called() {
+    let mut now = clocks();
+    let mut room = Room::new("crowd", Person::new("master"));
+    room.people.extend((1..=AT_ONCE + 1).map(|nth| Person::new(nth.to_string())));
+    let last = AT_ONCE + 1;
+    let mut meeting = opened(room, now);
+    let called = |actions: &[Action]| actions.contains(&Action::Call(last));
+    assert!(!called(&drain(&mut meeting)));
+    come(&mut meeting, Who::Known(last), "x", 50, now).expect("he comes");
+    // An operator wants all of the list.
+    meeting.call_listed(now);
+    now = now + 2 * PAUSE;
+    meeting.handle_timeout(now);
+    assert!(!called(&drain(&mut meeting)));
 }
 
 #[test]
