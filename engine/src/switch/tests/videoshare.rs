@@ -707,6 +707,37 @@ fn cnf_1_of_two_whom_the_dialplan_makes_master_the_first_is_it() {
     assert_eq!(board.ends().end, MeetingEnd::MasterLeft);
 }
 
+/// What telephones with video offer.
+const WITH_VIDEO: [&str; 2] = [
+    include_str!("../../../../tests/data/offers/baresip-1.0.0.sdp"),
+    include_str!("../../../../tests/data/offers/linphone-5.1.65-bundle.sdp"),
+];
+
+#[test]
+fn cnf_1_telephones_with_video_meet_by_sound_and_may_offer_pictures_later() {
+    let refused = |phone: &Phone| {
+        let answer = phone.last_response().expect("an answer");
+        assert_eq!(answer.status().code(), 200);
+        let body = String::from_utf8_lossy(answer.body()).into_owned();
+        body.lines().skip_while(|line| !line.starts_with("m=video 0 ")).any(|it| it == "a=inactive")
+    };
+    for offer in WITH_VIDEO {
+        let mut board = Board::new("participant = bob, dial=in");
+        board.alice.dial_with(&mut board.exchange, "8200", Some(offer.into()));
+        assert!(refused(&board.alice));
+        board.alice.ack(&mut board.exchange);
+        board.bob.dial(&mut board.exchange, "8200");
+        board.bob.ack(&mut board.exchange);
+        board.exchange.run_for(secs(2));
+        assert_eq!(board.exchange.media.room_sizes(), [2]);
+        board.bob.reinvite_with(&mut board.exchange, offer.into());
+        assert!(refused(&board.bob));
+        board.exchange.run_for(secs(2));
+        assert_eq!(board.exchange.media.room_sizes(), [2], "they talk on");
+        board.ends();
+    }
+}
+
 #[test]
 fn cnf_1_an_engine_that_stops_reports_what_goes_on() {
     let mut board = Board::new("participant = bob");
