@@ -6,7 +6,7 @@
 use bstr::{BStr, BString, ByteSlice};
 use diesis_dialplan::{
     channel::RobotCall,
-    numbering::{Direction, NumberingPlan},
+    numbering::{self, Direction, NumberingPlan},
 };
 
 use crate::{
@@ -111,19 +111,14 @@ impl Evidence<'_> {
     }
 
     fn read(&self, told: &BString) -> BString {
-        match (self.range.numbering, self.numbering, told.to_str()) {
-            (Numbering::Applied, Some(plan), Ok(text)) if is_telephone_number(text) => {
-                let read = plan.apply(Direction::In, text).number;
-                if read.is_empty() { told.clone() } else { read.into() }
+        match (self.range.numbering, self.numbering) {
+            (Numbering::Applied, Some(plan)) => {
+                let read = numbering::read(plan, Direction::In, told.as_bstr());
+                if read.is_empty() { told.clone() } else { read }
             }
             _ => told.clone(),
         }
     }
-}
-
-/// Whether the rules of numbers are for it; `anna` is left as she is.
-fn is_telephone_number(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || b"+*#.-() ".contains(&byte))
 }
 
 /// The longest number of a user.
