@@ -67,6 +67,7 @@ pub use profile::{
     UserProfile,
 };
 pub use programs::{MessageFormat, Permitted, ProgramSettings, WebSocketClient};
+#[cfg(feature = "net")]
 pub(crate) use prompts::{Prompts, languages};
 pub use registration::{Line, Origin, Registration};
 pub use robots::{AttributedBy, Numbering, RobotRange, WhenBusy, WhichDiverter};

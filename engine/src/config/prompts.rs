@@ -45,6 +45,7 @@ impl Prompts {
     }
 
     /// The first prompt of a list as `Playback` takes it, `a&b`, that does not exist.
+    #[cfg(feature = "net")]
     pub(crate) fn missing_of(&self, list: &[u8]) -> Option<Missing> {
         list.split(|byte| *byte == b'&').find_map(|name| self.missing(name.trim_ascii()))
     }

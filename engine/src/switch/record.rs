@@ -22,7 +22,6 @@ use jiff::Timestamp;
 use super::{Switch, SwitchEvent};
 use crate::{
     clock::Now,
-    config::languages,
     printable::Printable,
     sip::{
         Flow, Transport, Uri,
@@ -134,8 +133,9 @@ impl Switch {
     }
 
     /// The languages that prompts are played in, beside what a dialplan sets.
+    #[cfg(feature = "net")]
     pub(crate) fn prompt_languages(&self) -> Vec<String> {
-        languages(&self.config.sip, self.config.default_language.as_bstr())
+        crate::config::languages(&self.config.sip, self.config.default_language.as_bstr())
     }
 
     /// Lets somebody look at forwarding rules, or change them.
