@@ -160,13 +160,23 @@ pub(super) async fn order(order: Order, wires: &Wires, answer: &mut Answer) -> R
     let announcements = announcements(&order);
     let done = wires.look(move |at| {
         let replies = at.switch.with_rules(at.now, |mut desk| perform(&order, &mut desk));
-        (replies, at.store.err().map(str::to_owned), at.switch.prompt_languages())
+        (replies, at.store.err().map(str::to_owned))
     });
-    let (replies, unkept, languages) = done.await?;
+    let (replies, unkept) = done.await?;
     for reply in replies? {
         answer.send(&reply).await.map_err(|error| error.to_string())?;
     }
     tell_unkept(answer, unkept.filter(|_| changes)).await;
+    if announcements.is_empty() { Ok(()) } else { tell_missing(announcements, wires, answer).await }
+}
+
+/// Warns of announcements that can not be played.
+async fn tell_missing(
+    announcements: Vec<String>,
+    wires: &Wires,
+    answer: &mut Answer,
+) -> Result<(), Why> {
+    let languages = wires.look(|at| at.switch.prompt_languages()).await?;
     let prompts = Prompts::new(wires.library.clone(), languages);
     // Looking for prompts blocks on the disk.
     let looked = tokio::task::spawn_blocking(move || {
