@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use diesis_dialplan::plan::Plan;
 use diesis_dialplan::timetable::{FAMILY, Standing, Timetable};
 use diesis_engine::campaign::Opening;
 use diesis_engine::config::Configuration;
@@ -29,10 +28,9 @@ pub(super) struct Hours {
 
 impl Hours {
     pub(super) fn read(directory: &Path, name: &str) -> Result<Self, Trouble> {
-        let loaded = Configuration::load_directory(directory);
-        let plan: &Plan = &loaded.configuration.plan;
-        let Some((name, timetable)) = plan.timetables().get(name.as_bytes()) else {
-            let known = plan.timetables().iter().map(|(name, _)| name.to_string());
+        let timetables = Configuration::schedules_of(directory).configuration.unwrap_or_default();
+        let Some((name, timetable)) = timetables.get(name.as_bytes()) else {
+            let known = timetables.iter().map(|(name, _)| name.to_string());
             return Err(Trouble::Schedule(name.to_owned(), known.collect()));
         };
         Ok(Self {
@@ -98,8 +96,8 @@ mod tests {
         let text = format!("[night]\ntype=schedule\ntimezone=Europe/Paris\nopen={open}\n");
         let files = MemoryFiles::new().with("schedules.conf", text).with("extensions.conf", "");
         let loaded = Configuration::load(&files);
-        let plan: &Plan = &loaded.configuration.plan;
-        let (_, timetable) = plan.timetables().get(b"night").expect("it is read");
+        let timetables = loaded.configuration.plan.timetables();
+        let (_, timetable) = timetables.get(b"night").expect("it is read");
         Hours {
             name: "night".into(),
             timetable: timetable.clone(),
