@@ -51,6 +51,13 @@ pub fn quoted(field: &str) -> String {
     if is_plain { field.to_owned() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
 }
 
+/// A record of these fields, with the end of its line.
+#[must_use]
+pub fn line(fields: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let cells: Vec<String> = fields.into_iter().map(|field| quoted(field.as_ref())).collect();
+    cells.join(",") + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,8 +65,9 @@ mod tests {
     #[test]
     fn what_is_quoted_comes_back_whole() {
         let cells = ["plain", "", " blank before", "a,b", "say \"no\"", "é;"];
-        let line = cells.map(quoted).join(",");
-        assert_eq!(fields(&line, ','), Ok(cells.map(str::to_owned).to_vec()));
+        let line = line(cells);
+        let line = line.strip_suffix('\n').expect("it ends");
+        assert_eq!(fields(line, ','), Ok(cells.map(str::to_owned).to_vec()));
         assert_eq!(fields(" a ; \"b;c\" ;", ';'), Ok(vec!["a".into(), "b;c".into(), "".into()]));
     }
 

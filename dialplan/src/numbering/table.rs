@@ -1,7 +1,7 @@
 //! Tables of rules as text: comma-separated values, and the default rules.
 
 use super::{Direction, RuleText};
-use crate::csv::{self, quoted};
+use crate::csv;
 
 /// The rules for numbers that are to be dialled which a plan has when it names none.
 #[must_use]
@@ -44,9 +44,7 @@ pub const HEADER: &str = "direction,priority,name,model,value";
 pub fn export<'a>(rules: impl IntoIterator<Item = (Direction, &'a RuleText)>) -> String {
     let mut out = format!("{HEADER}\n");
     for (direction, RuleText { priority, name, model, value }) in rules {
-        let fields = [direction.name(), &priority.to_string(), name, model, value].map(quoted);
-        out.push_str(&fields.join(","));
-        out.push('\n');
+        out.push_str(&csv::line([direction.name(), &priority.to_string(), name, model, value]));
     }
     out
 }

@@ -186,15 +186,14 @@ fn numbered(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 }
 
 fn line<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
-    let cell = |field: &str| {
+    let escaped = |field: &str| {
         let escape = |c: char| match c.is_control() {
             true => c.escape_default().to_string(),
             false => c.to_string(),
         };
-        csv::quoted(&field.chars().map(escape).collect::<String>())
+        field.chars().map(escape).collect::<String>()
     };
-    let cells: Vec<String> = fields.into_iter().map(cell).collect();
-    cells.join(",") + "\n"
+    csv::line(fields.into_iter().map(escaped))
 }
 
 fn written(at: Timestamp, zone: &TimeZone) -> String {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bstr::{BStr, ByteSlice};
-use diesis_dialplan::csv::quoted;
+use diesis_dialplan::csv::line;
 use serde_json::{Value, json};
 
 use super::{waited_thread::WaitedThread, whole_lines::append};
@@ -85,7 +85,7 @@ impl Report {
         let is_json = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("json"));
         let (head, lines) = match is_json {
             true => (String::new(), format!("{}\n", as_json(report))),
-            false => (line(&MeetingReport::COLUMNS.map(str::to_owned)), as_csv(report)),
+            false => (line(MeetingReport::COLUMNS), as_csv(report)),
         };
         Self { room: Printable(&report.room).to_string(), path, head, lines }
     }
@@ -167,11 +167,6 @@ impl Writer {
 
 fn as_csv(report: &MeetingReport) -> String {
     report.rows().map(|row| line(&row)).collect()
-}
-
-fn line(cells: &[String]) -> String {
-    let cells: Vec<_> = cells.iter().map(|cell| quoted(cell)).collect();
-    format!("{}\n", cells.join(","))
 }
 
 fn as_json(report: &MeetingReport) -> Value {
